@@ -25,6 +25,10 @@ export class CliError extends Error {
   }
 }
 
+export function wrongUse(message: string, options?: ErrorOptions): CliError {
+  return new CliError(message, exitCodes.wrongUse, options);
+}
+
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 

@@ -4,7 +4,7 @@ import { complaint, helpColumns, usageProblem } from "@waggle/daemon/terminal";
 import type { CommandSpec, Context, DaemonSpec, Words } from "./command.ts";
 import { commandLoaders, withSettings } from "./command-loaders.ts";
 import { commandTable, daemonTable, type CommandName } from "./command-table.ts";
-import { CliError, exitCodes, failureOf } from "./cli-error.ts";
+import { exitCodes, failureOf, wrongUse } from "./cli-error.ts";
 import { adviceOn } from "./foreign-words.ts";
 
 /** Always resolves with the exit code; a failure is one sentence on stderr. */
@@ -29,7 +29,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.ok;
-    throw new CliError(usageMessage(error, program, argv), exitCodes.wrongUse, { cause: error });
+    throw wrongUse(usageMessage(error, program, argv), { cause: error });
   }
   const [command] = chosen;
   if (command === undefined) return exitCodes.ok;
@@ -99,7 +99,7 @@ function commandOf(spec: CommandSpec, context: Context, choose: (words: Words) =
     const empty = spec.arguments?.find(({ variadic }, i) => variadic !== true && command.args[i] === "");
     if (empty !== undefined) {
       const help = `waggle ${spec.name} --help says more`;
-      throw new CliError(`The argument <${empty.name}> is empty. (${help}.)`, exitCodes.wrongUse);
+      throw wrongUse(`The argument <${empty.name}> is empty. (${help}.)`);
     }
     choose(wordsOf(command));
   });

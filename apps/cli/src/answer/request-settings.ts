@@ -1,6 +1,6 @@
 // Defines the request settings that a user may set, and parses their values. The protocol's schema decides which values are valid.
 import { GenerateRequestSchema, SamplingSchema, type GenerateRequestInput } from "@waggle/protocol";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 
 export type RequestSettings = Readonly<Record<string, unknown>>;
 
@@ -21,17 +21,14 @@ export function parseSetting(text: string): readonly [name: string, value: unkno
 /** @throws CliError naming the setting and its valid values */
 export function settingValue(name: string, text: string): unknown {
   if (!settingNames.includes(name)) {
-    throw new CliError(`Unknown setting "${name}". Settings: ${settingNames.join(", ")}.`, exitCodes.wrongUse);
+    throw wrongUse(`Unknown setting "${name}". Settings: ${settingNames.join(", ")}.`);
   }
   const value = valueOf(text);
   const request = { messages: [{ role: "user", content: "?" }], [name]: value };
   const { error } = GenerateRequestSchema.safeParse(request);
   const issue = error?.issues.find(({ path }) => path[0] === name);
   if (issue === undefined) return value;
-  throw new CliError(
-    `Cannot set ${name} to "${text}": ${issue.message.replace(/^must /, "it must ")}.`,
-    exitCodes.wrongUse,
-  );
+  throw wrongUse(`Cannot set ${name} to "${text}": ${issue.message.replace(/^must /, "it must ")}.`);
 }
 
 function valueOf(text: string): unknown {

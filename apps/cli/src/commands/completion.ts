@@ -1,5 +1,5 @@
 // Owns `waggle completion`.
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { daemonSettings, withSettings } from "../command-loaders.ts";
 import { commandTable, daemonTable } from "../command-table.ts";
@@ -13,10 +13,7 @@ const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 export const run: Run = async ({ out }, { args: [shell = ""] }) => {
   const write = Object.entries(scripts).find(([name]) => name === shell)?.[1];
   if (write === undefined) {
-    throw new CliError(
-      `Unknown shell ${shell}. Completions exist for ${Object.keys(scripts).join(", ")}.`,
-      exitCodes.wrongUse,
-    );
+    throw wrongUse(`Unknown shell ${shell}. Completions exist for ${Object.keys(scripts).join(", ")}.`);
   }
   const daemons = await Promise.all(
     daemonTable.map(async (spec) => completedDaemon(spec, await daemonSettings[spec.name]())),

@@ -1,6 +1,6 @@
 // Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for packages, and tests the GPU.
 import { gpuAdd, gpuDevices } from "@waggle/models/gpu";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { createProgressView } from "../terminal/progress.ts";
@@ -12,7 +12,7 @@ export const run: Run = async (context, words) => {
   const device = gpuDevices.find((one) => one === name);
   if (action !== "add" || device === undefined) {
     const known = gpuDevices.map((one) => `waggle gpu add ${one}`).join(", ");
-    throw new CliError(`Unknown command gpu ${args.join(" ")}. Available: ${known}.`, exitCodes.wrongUse);
+    throw wrongUse(`Unknown command gpu ${args.join(" ")}. Available: ${known}.`);
   }
   const view = createProgressView(context.err);
   const say = (line: string): void => {

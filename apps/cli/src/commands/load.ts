@@ -1,5 +1,5 @@
 // Owns `waggle load`.
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { KeepAliveSchema, type KeepAlive } from "@waggle/protocol";
 import { createProgressView } from "../terminal/progress.ts";
@@ -21,8 +21,5 @@ function keepAliveOf(text: string | undefined): KeepAlive | undefined {
   if (text === undefined) return undefined;
   const parsed = KeepAliveSchema.safeParse(Number.isFinite(Number(text)) ? Number(text) : text);
   if (parsed.success) return parsed.data;
-  throw new CliError(
-    `Cannot use --keep-alive ${text}: it must be a number of seconds, or a duration such as "5m".`,
-    exitCodes.wrongUse,
-  );
+  throw wrongUse(`Cannot use --keep-alive ${text}: it must be a number of seconds, or a duration such as "5m".`);
 }

@@ -2,7 +2,7 @@
 // next worker. Without a reference, the command shows recommended models.
 import { dirname } from "node:path";
 import { parsePullable, pullModel, shownReference, type PullProgress } from "@waggle/models/download";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError, wrongUse } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { findDownload, requireNotEmbedded } from "../local/downloads.ts";
 import { adviseHere, formatAdvice } from "../local/recommended.ts";
@@ -33,9 +33,8 @@ export const run: Run = async (context, words) => {
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   if (found !== undefined && hubUrl !== undefined) {
-    throw new CliError(
+    throw wrongUse(
       `Cannot use --hub-url: the worker at ${found.url} downloads from its own hub. Start it with --hub-url.`,
-      exitCodes.wrongUse,
     );
   }
   const view = createProgressView(context.err);
@@ -112,10 +111,7 @@ async function pullHere(
   view: ProgressView,
 ): Promise<void> {
   if (name !== undefined) {
-    throw new CliError(
-      "Cannot use --name without a running worker: the name comes from the reference.",
-      exitCodes.wrongUse,
-    );
+    throw wrongUse("Cannot use --name without a running worker: the name comes from the reference.");
   }
   const { offline, mmproj, ...hub } = await hubOptions(config.env, hubUrl);
   if (offline) throw new CliError("Cannot download: the variable WAGGLE_OFFLINE is set.");

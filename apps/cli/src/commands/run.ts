@@ -1,6 +1,6 @@
 // Owns `waggle run`: sends one prompt, prints the answer to stdout, and returns an exit code for its outcome.
 import { text } from "node:stream/consumers";
-import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
+import { InterruptedError, exitCodes, wrongUse } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
@@ -56,7 +56,7 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of stdin) {
     bytes += chunk.byteLength;
     if (bytes > maxInputBytes) {
-      throw new CliError(`Cannot take more than ${maxInputBytes / 2 ** 20} MiB on stdin.`, exitCodes.wrongUse);
+      throw wrongUse(`Cannot take more than ${maxInputBytes / 2 ** 20} MiB on stdin.`);
     }
     yield chunk;
   }
@@ -74,25 +74,19 @@ function wishOf(
 ): { readonly model: string | undefined; readonly prompt: string } {
   const usage = 'Example: waggle run "Why is the sky blue?"';
   if (args.length > 2) {
-    throw new CliError(`Too many arguments (${args.length}): put the prompt in quotes. ${usage}`, exitCodes.wrongUse);
+    throw wrongUse(`Too many arguments (${args.length}): put the prompt in quotes. ${usage}`);
   }
   const [first, second] = args;
   if (first !== undefined && second === undefined && isFileOrReference(first)) {
     if (piped !== "") return { model: first, prompt: piped };
-    throw new CliError(
-      `The prompt is missing: ${first} is a model. ${usage.replace("run", `run ${first}`)}`,
-      exitCodes.wrongUse,
-    );
+    throw wrongUse(`The prompt is missing: ${first} is a model. ${usage.replace("run", `run ${first}`)}`);
   }
   if (isTyped && first !== undefined && second === undefined && isLikelyModel(first)) {
-    throw new CliError(
-      `The prompt is missing: ${first} is probably a model. ${usage.replace("run", `run ${first}`)}`,
-      exitCodes.wrongUse,
-    );
+    throw wrongUse(`The prompt is missing: ${first} is probably a model. ${usage.replace("run", `run ${first}`)}`);
   }
   const model = second === undefined ? undefined : first;
   const prompt = [second ?? first ?? "", piped].filter((part) => part !== "").join("\n\n");
-  if (prompt.trim() === "") throw new CliError(`The prompt is missing. ${usage}`, exitCodes.wrongUse);
+  if (prompt.trim() === "") throw wrongUse(`The prompt is missing. ${usage}`);
   return { model, prompt };
 }
 

@@ -11,7 +11,7 @@ import { engineMemory } from "@waggle/models/memory";
 import { editSettings, writeSettings, type ModelEdit } from "@waggle/worker/edit-settings";
 import { engineSettingsOf } from "@waggle/worker/engine-settings";
 import { measureModel, type MeasuredModel } from "@waggle/worker/tune";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError, exitCodes, wrongUse } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { pickPath } from "../local/downloads.ts";
 import { findGpu } from "../local/free-gpu.ts";
@@ -193,7 +193,7 @@ function editFile(file: string, edit: ModelEdit): { readonly before: string; rea
   } catch (error) {
     const message =
       error instanceof SettingsError ? error.problems.join(" ") : `Cannot read ${file}: ${(error as Error).message}.`;
-    throw new CliError(message, exitCodes.wrongUse, { cause: error });
+    throw wrongUse(message, { cause: error });
   }
 }
 
@@ -201,14 +201,14 @@ function fileOf({ config }: Context, words: Words): string | undefined {
   const given = words.text("config") ?? config.env["WAGGLE_CONFIG"];
   if (given !== undefined && given !== "") return resolve(given);
   if (!words.has("write")) return undefined;
-  throw new CliError("Cannot write the settings: name the settings file with --config.", exitCodes.wrongUse);
+  throw wrongUse("Cannot write the settings: name the settings file with --config.");
 }
 
 function onlyOf(words: Words): readonly OptionName[] {
   return words.list("only").map((text) => {
     const option = optionNames.find((name) => name === text);
     if (option !== undefined) return option;
-    throw new CliError(`Cannot use --only ${text}: it must be one of ${optionNames.join(", ")}.`, exitCodes.wrongUse);
+    throw wrongUse(`Cannot use --only ${text}: it must be one of ${optionNames.join(", ")}.`);
   });
 }
 
@@ -217,8 +217,5 @@ function promptTokensOf(words: Words): number {
   if (text === undefined) return usualPromptTokens;
   const tokens = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (tokens >= fewestPromptTokens && tokens <= mostPromptTokens) return tokens;
-  throw new CliError(
-    `Cannot use --prompt ${text}: it must be a number from ${fewestPromptTokens} to ${mostPromptTokens}.`,
-    exitCodes.wrongUse,
-  );
+  throw wrongUse(`Cannot use --prompt ${text}: it must be a number from ${fewestPromptTokens} to ${mostPromptTokens}.`);
 }

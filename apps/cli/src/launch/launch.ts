@@ -5,7 +5,7 @@ import { accessSync, constants as access, mkdtempSync, rmSync, writeFileSync } f
 import { constants, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { nearWord, WaggleError, type ModelStatus } from "@waggle/protocol";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError, exitCodes, wrongUse } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import type { Environment } from "../config.ts";
 import { createProgressView } from "../terminal/progress.ts";
@@ -51,7 +51,7 @@ function agentOf(name: string): Agent {
   const names = agents.map((agent) => agent.name);
   const near = nearWord(name, names);
   const advice = near === undefined ? `Known agents: ${names.join(", ")}.` : `Did you mean ${near}?`;
-  throw new CliError(`Unknown agent ${name}. ${advice}`, exitCodes.wrongUse);
+  throw wrongUse(`Unknown agent ${name}. ${advice}`);
 }
 
 function isInstalled(program: string, env: Environment): boolean {

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { scanFolder } from "@waggle/models/download";
 import { readSettings } from "@waggle/worker";
 import { engineSettingsOf } from "@waggle/worker/engine-settings";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Environment } from "../config.ts";
 import { ownEnvironment } from "./own-environment.ts";
 
@@ -13,7 +13,7 @@ type Settings = Extract<Awaited<ReturnType<typeof readSettings>>, { kind: "run" 
 async function workerSettings(env: Environment, flags: readonly string[] = []): Promise<Settings> {
   const result = await readSettings(["--local-mode", ...flags], ownEnvironment(env));
   if (result.kind === "run") return result.config;
-  throw new CliError(result.problems?.join(" ") ?? "", exitCodes.wrongUse);
+  throw wrongUse(result.problems?.join(" ") ?? "");
 }
 
 /**

@@ -2,7 +2,7 @@
 import { counted } from "@waggle/daemon/terminal";
 import { WaggleError, type JobList } from "@waggle/protocol";
 import { isNamed } from "@waggle/telemetry/day-log";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { askServers, findServers, type Answer } from "./need-server.ts";
 import { isShortened } from "./short-ids.ts";
@@ -16,20 +16,16 @@ export const run: Run = async (context, words) => {
   const found = jobsThatMatch(lists, word, words.text("client"));
   if (isShortened(word)) {
     if (found.length === 0) throw new WaggleError("not_found", `No job id begins with ${word}`);
-    if (!listsAll)
-      throw new CliError(`Not all jobs are listed, so write the whole id instead of ${word}.`, exitCodes.wrongUse);
+    if (!listsAll) throw wrongUse(`Not all jobs are listed, so write the whole id instead of ${word}.`);
   }
   const [{ worker, id, owner } = { worker: undefined, id: word, owner: words.text("client") }, ...others] = found;
   if (others.some((other) => other.id !== id)) {
     const ids = new Set(found.map((job) => job.id));
-    throw new CliError(`Several job ids begin with ${word}: ${[...ids].join(", ")}.`, exitCodes.wrongUse);
+    throw wrongUse(`Several job ids begin with ${word}: ${[...ids].join(", ")}.`);
   }
   if (others.some((other) => other.owner !== owner)) {
     const owners = new Set(found.map((job) => job.owner));
-    throw new CliError(
-      `Several clients have a job ${id}: ${[...owners].join(", ")}. Choose one with --client <name>.`,
-      exitCodes.wrongUse,
-    );
+    throw wrongUse(`Several clients have a job ${id}: ${[...owners].join(", ")}. Choose one with --client <name>.`);
   }
   const { client } = servers.find((server) => server.worker === worker) ?? {};
   if (client === undefined) throw new WaggleError("not_found", `No worker of the hive has a job ${id}`);

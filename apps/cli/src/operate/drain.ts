@@ -1,6 +1,6 @@
 // Owns `waggle drain`: tells a worker or a gateway to drain, itself or through its hive.
 import type { Run } from "../command.ts";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import { needWorker } from "../worker/reach.ts";
 import { hiveAt, workersOfHive } from "./need-server.ts";
 
@@ -13,9 +13,9 @@ export const run: Run = async (context, words) => {
     return undefined;
   });
   if (own === undefined && id === undefined)
-    throw new CliError("This is a hive: name the worker, as in waggle drain worker-a.", exitCodes.wrongUse);
+    throw wrongUse("This is a hive: name the worker, as in waggle drain worker-a.");
   if (own !== undefined && id !== undefined && id !== own.info.worker_id)
-    throw new CliError(`${own.url} is not ${id}, but ${own.info.worker_id}.`, exitCodes.wrongUse);
+    throw wrongUse(`${own.url} is not ${id}, but ${own.info.worker_id}.`);
   const answer =
     own === undefined ? await hiveAt(context, url).drain(id ?? "", { signal }) : await own.client.drain({ signal });
   if (words.has("json")) context.out.write(`${JSON.stringify(answer, undefined, 2)}\n`);

@@ -4,7 +4,7 @@ import type { LogLinesQuery } from "@waggle/client";
 import { formatTime } from "@waggle/daemon/terminal";
 import { WaggleError, lineLevels, logLinesLimit, type LogLine } from "@waggle/protocol";
 import { isPast } from "@waggle/telemetry/day-log";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { askServers, findServers } from "./need-server.ts";
 import { pastQueryOf } from "./past-words.ts";
@@ -22,7 +22,7 @@ export const run: Run = async (context, words) => {
   const query = { lines, level: levelOf(words.text("level")), ...past };
   const follows = words.has("follow");
   if (follows && past.until !== undefined) {
-    throw new CliError("Cannot use --until with --follow: new lines have no end.", exitCodes.wrongUse);
+    throw wrongUse("Cannot use --until with --follow: new lines have no end.");
   }
   // A stored history gets no new lines.
   const servers = await (follows ? findServers : findPast)(context, words.text("url"));
@@ -87,14 +87,11 @@ function print({ out }: Context, worker: string | undefined, line: LogLine, json
 function levelOf(text: string | undefined): LogLine["level"] | undefined {
   const level = lineLevels.find((name) => name === text);
   if (level !== undefined || text === undefined) return level;
-  throw new CliError(`Unknown level "${text}". Levels: ${lineLevels.join(", ")}.`, exitCodes.wrongUse);
+  throw wrongUse(`Unknown level "${text}". Levels: ${lineLevels.join(", ")}.`);
 }
 
 function lineCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= logLinesLimit) return count;
-  throw new CliError(
-    `Cannot use --lines "${text}": it must be an integer from 1 to ${logLinesLimit}.`,
-    exitCodes.wrongUse,
-  );
+  throw wrongUse(`Cannot use --lines "${text}": it must be an integer from 1 to ${logLinesLimit}.`);
 }

@@ -1,6 +1,6 @@
 // Reads the options that choose a part of the past: --since, --until, --job and --client. Times are those of this machine's clock.
 import type { PastQuery } from "@waggle/client";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { wrongUse } from "../cli-error.ts";
 import type { Words } from "../command.ts";
 
 const unitMs = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -14,7 +14,7 @@ export function pastQueryOf(words: Words, nowMs: number = Date.now()): PastQuery
   const until =
     to === undefined ? undefined : timeOf("until", to, since ?? nowMs, since === undefined ? "last" : "next", nowMs);
   if (since !== undefined && until !== undefined && until <= since) {
-    throw new CliError(`Cannot use --until "${to}": it must be later than --since "${from}".`, exitCodes.wrongUse);
+    throw wrongUse(`Cannot use --until "${to}": it must be later than --since "${from}".`);
   }
   const iso = (ms: number | undefined): string | undefined =>
     ms === undefined ? undefined : new Date(ms).toISOString();
@@ -38,8 +38,5 @@ function timeOf(option: string, text: string, baseMs: number, which: "last" | "n
   const isDay = day !== undefined && String(new Date(`${day}T00:00Z`).toJSON()).startsWith(day);
   const ms = isDay ? Date.parse(text === day ? `${text}T00:00` : text.replace(" ", "T")) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
-  throw new CliError(
-    `Cannot use --${option} "${text}": write a time such as 10:00, 2026-01-31T10:00 or 2h (ago).`,
-    exitCodes.wrongUse,
-  );
+  throw wrongUse(`Cannot use --${option} "${text}": write a time such as 10:00, 2026-01-31T10:00 or 2h (ago).`);
 }

@@ -1,6 +1,6 @@
 // Asks yes-or-no questions, such as before a deletion or a download.
 import { createInterface } from "node:readline";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError, wrongUse } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 
 /** What a question needs of a command. */
@@ -13,7 +13,7 @@ export type Asker = Pick<Context, "stdin" | "err" | "signal">;
 export async function confirm(context: Asker, yes: boolean, question: string, refused: string): Promise<void> {
   if (yes) return;
   if (!context.stdin.isTTY) {
-    throw new CliError(`Cannot ask "${question}" without a terminal. Add --yes to confirm.`, exitCodes.wrongUse);
+    throw wrongUse(`Cannot ask "${question}" without a terminal. Add --yes to confirm.`);
   }
   if (!(await ask(context, question))) throw new CliError(refused);
 }
