@@ -94,7 +94,7 @@ async function describe(reference: string, path: string): Promise<DownloadedMode
   return model;
 }
 
-/** Whether a model in the folder may have a projector that is not here: earlier versions of Waggle did not ask for one. */
+/** Whether a model in the folder may have a projector that is not here: its download may not have asked for one. */
 async function lacksProjector(path: string, target: RemoteTarget, { projector = true }: PullOptions): Promise<boolean> {
   const isPlain = target.kind === "file" && target.hub === undefined;
   if (!projector || isPlain) return false;
