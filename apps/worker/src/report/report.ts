@@ -12,7 +12,7 @@ import { createDiskGauges } from "./disk-gauges.ts";
 import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
-import type { Model } from "../models/list/model.ts";
+import { defined, type Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import { visionOf } from "../models/list/vision.ts";
 import { collectModelGauges } from "./model-gauges.ts";
@@ -145,17 +145,13 @@ export function createReport(options: ReportOptions): Report {
             device: model.device,
             threads: model.threads,
             engine_build: model.build,
-            ...(model.binding === undefined ? {} : { engine_binding: model.binding }),
-            ...(model.bindingReason === undefined ? {} : { engine_binding_reason: model.bindingReason }),
-            ...(model.settings === undefined ? {} : { settings: model.settings }),
-            ...(model.attention === undefined ? {} : { attention_costs: model.attention }),
+            ...defined({ engine_binding: model.binding, engine_binding_reason: model.bindingReason }),
+            ...defined({ settings: model.settings, attention_costs: model.attention }),
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
             infill: model.infill,
           }),
-      ...(chat === undefined ? {} : { chat }),
-      ...(vision === undefined ? {} : { vision }),
-      ...(stepCosts === undefined ? {} : { step_costs: stepCosts }),
+      ...defined({ chat, vision, step_costs: stepCosts }),
       ...(promptPieces.length === 0 ? {} : { prompt_pieces: [...promptPieces] }),
     };
   }
@@ -214,29 +210,24 @@ function cardFactsOf(host: ModelHost | undefined, descriptions: Descriptions): P
   if (card === undefined) return {};
   const { architecture, kind, quantization, description, trainedContext, embeddingSize } = card;
   const { contextSize, contextPool } = facts?.plan?.context ?? settings ?? {};
-  return {
-    ...(contextSize === undefined ? {} : { context_size: contextSize }),
-    ...(contextPool === undefined ? {} : { context_pool: contextPool }),
-    ...(trainedContext === undefined ? {} : { trained_context_size: trainedContext }),
+  return defined({
+    context_size: contextSize,
+    context_pool: contextPool,
+    trained_context_size: trainedContext,
     parameters: card.parameters,
     model_bytes: card.fileBytes,
     architecture,
-    ...(quantization === undefined ? {} : { quantization }),
-    ...(description === undefined ? {} : { description }),
-    ...(facts === undefined ? {} : { model_modified_at: facts.modifiedAt }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(kind === "embed" && embeddingSize !== undefined ? { embedding_size: embeddingSize } : {}),
+    quantization,
+    description,
+    model_modified_at: facts?.modifiedAt,
+    kind,
+    embedding_size: kind === "embed" ? embeddingSize : undefined,
     infill: kind === "generate" && card.infill,
-  };
+  });
 }
 
 function fileFactsOf({ architecture, quantization, description, modifiedAt }: ModelFile): Partial<WorkerInfo> {
-  return {
-    architecture,
-    ...(quantization === undefined ? {} : { quantization }),
-    ...(description === undefined ? {} : { description }),
-    model_modified_at: modifiedAt,
-  };
+  return defined({ architecture, quantization, description, model_modified_at: modifiedAt });
 }
 
 /** The fields of llama-server's health response. */

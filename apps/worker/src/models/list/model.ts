@@ -109,7 +109,7 @@ function progressOf({ state }: ModelHost): number | undefined {
 }
 
 /** A copy without the undefined values. */
-function defined<T extends object>(facts: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function defined<T extends object>(facts: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
