@@ -16,13 +16,12 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 
 /**
  * Where the schema has pictures, they are taken out of the body: `c.get("pictures")` has them, and their hashes are in their places.
- * @param maxBytes limit for the body without its pictures
  * @throws WaggleError payload_too_large, before the rest of the body is read; resource_exhausted; invalid_argument
  */
-export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
+export async function readBody<S extends z.ZodType>(c: AppContext, schema: S): Promise<z.output<S>> {
   const seen = c.get("seenBody");
   c.set("seenBody", undefined);
-  return validate(schema, seen === undefined ? await readJson(c, picturePlaces(schema), maxBytes) : seen.value);
+  return validate(schema, seen === undefined ? await readJson(c, picturePlaces(schema)) : seen.value);
 }
 
 /**
@@ -30,14 +29,14 @@ export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, ma
  * @param schema the only one of these schemas that may have pictures
  * @throws WaggleError like `readBody`, except for errors of the schema
  */
-export async function lookAtBody(c: AppContext, schema: z.ZodType, maxBytes: number): Promise<unknown> {
-  const value = await readJson(c, picturePlaces(schema), maxBytes);
+export async function lookAtBody(c: AppContext, schema: z.ZodType): Promise<unknown> {
+  const value = await readJson(c, picturePlaces(schema));
   c.set("seenBody", { value });
   return value;
 }
 
-async function readJson(c: AppContext, places: PicturePlace | undefined, maxBytes: number): Promise<unknown> {
-  const text = await readText(c, places, maxBytes);
+async function readJson(c: AppContext, places: PicturePlace | undefined): Promise<unknown> {
+  const text = await readText(c, places);
   c.set("bodyDigest", createHash("sha256").update(text).digest("base64"));
   return parseJson(text);
 }
@@ -55,7 +54,8 @@ const fewChunks = 1_024;
 const leastChunkBytes = 64;
 
 /** Replaces Hono's body limit, whose wrapped request does not work with the Node adapter. */
-async function readText(c: AppContext, places: PicturePlace | undefined, maxBytes: number): Promise<string> {
+async function readText(c: AppContext, places: PicturePlace | undefined): Promise<string> {
+  const maxBytes = c.get("maxBodyBytes");
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (encoding !== "identity") throw encoded(encoding);
   const mostBytes = maxBytes + (places === undefined ? 0 : c.get("pictures").mostBodyBytes);

@@ -82,6 +82,7 @@ export function createApp(options: AppOptions): App {
     c.set("ticket", options.registry.sessions.drawTicket());
     c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => isBelow(c.req.path, start))) ?? native);
     c.set("bodies", bodies);
+    c.set("maxBodyBytes", limits.maxBodyBytes);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     const trace = beginTrace(c, options.traces);

@@ -56,6 +56,8 @@ export interface AppEnv {
     bodyDigest: string | undefined;
     /** Memory limit of all incoming bodies together. */
     bodies: BodyBudget;
+    /** Limit for a body without its pictures. */
+    maxBodyBytes: number;
     pictures: RequestPictures;
     /** The body's JSON after `lookAtBody`, until `readBody` takes it. */
     seenBody: { readonly value: unknown } | undefined;

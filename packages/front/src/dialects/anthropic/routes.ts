@@ -28,7 +28,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
   return {
     async messages(c) {
       nameRequest(c);
-      const body = await readBody(c, MessagesRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, MessagesRequestSchema);
       const streamed = body.stream === true;
       const served = models.find(body.model);
       const spec = await translateMessages(body, requestContextOf(c, options, served, { streamed }));
@@ -49,7 +49,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     },
     async countTokens(c) {
       nameRequest(c);
-      const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, CountTokensRequestSchema);
       const served = models.find(body.model);
       const conversation = conversationOf(body, await served.chatFormat());
       return c.json({ input_tokens: await countTokens(c, conversation, served) });

@@ -25,7 +25,7 @@ export function createCompletionRoutes(
   generations: Generations,
   openAiCompletion: Handler,
 ): Record<CompletionRouteName, Handler> {
-  const { limits, models, schemas } = options;
+  const { models, schemas } = options;
 
   function contextOf(c: AppContext, served: ServedModel, streamed: boolean): LlamaServerContext {
     let leaving: AbortSignal | undefined;
@@ -87,7 +87,7 @@ export function createCompletionRoutes(
   }
 
   async function completion(c: AppContext): Promise<Response> {
-    const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
+    const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema);
     const served = models.find(body.model);
     return await answer(c, served, body, await promptsOf(prompt, pictureReader(c, served)));
   }
@@ -95,12 +95,12 @@ export function createCompletionRoutes(
   return {
     textCompletion: completion,
     async eitherCompletion(c) {
-      const value = await lookAtBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
+      const value = await lookAtBody(c, LlamaServerCompletionRequestSchema);
       const isOurs = typeof value === "object" && value !== null && "n_predict" in value;
       return isOurs ? await completion(c) : await openAiCompletion(c);
     },
     async infill(c) {
-      const body = await readBody(c, InfillRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, InfillRequestSchema);
       const served = models.find(body.model);
       if (served.info().infill === false)
         throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to fill in.");

@@ -8,9 +8,9 @@ import { respondWithVectors, vectorPieces } from "../../generation/vectors.ts";
 import type { AppOptions } from "../../server/context.ts";
 import { textsOf } from "../openai/embeddings.ts";
 
-export function embeddingRoute({ limits, models }: AppOptions, generations: Generations): Handler {
+export function embeddingRoute({ models }: AppOptions, generations: Generations): Handler {
   return async (c) => {
-    const { model, content } = await readBody(c, EmbeddingRequestSchema, limits.maxBodyBytes);
+    const { model, content } = await readBody(c, EmbeddingRequestSchema);
     const { job } = await generations.complete(c, {
       ...collectedJobOf(c, models.find(model)),
       work: { kind: "embed", texts: textsOf(content) },

@@ -13,12 +13,11 @@ const charsOfId = 6;
 const charsOfPiece = 32;
 
 export function createTokenRoutes({
-  limits,
   models,
 }: AppOptions): Record<"tokenize" | "detokenize" | "applyTemplate", Handler> {
   return {
     async tokenize(c) {
-      const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, TokenizeRequestSchema);
       const { content: text, add_special: addSpecial, parse_special: parseSpecial } = body;
       const withPieces = body.with_pieces ?? false;
       const flags = { addSpecial: addSpecial ?? false, parseSpecial: parseSpecial ?? true, withPieces };
@@ -37,7 +36,7 @@ export function createTokenRoutes({
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: piece(pieces[i] ?? "") })) });
     },
     async detokenize(c) {
-      const { model, tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
+      const { model, tokens } = await readBody(c, DetokenizeRequestSchema);
       const { text } = await models
         .find(model)
         .query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c), c.get("client"));
@@ -45,7 +44,7 @@ export function createTokenRoutes({
       return c.json({ content: text });
     },
     async applyTemplate(c) {
-      const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
+      const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema);
       const served = models.find(model);
       const context = { chatFormat: served.chatFormat, readPictures: pictureReader(c, served) };
       const wanted = await promptOf({ messages: readMessages(messages), options }, tools ?? undefined, context);

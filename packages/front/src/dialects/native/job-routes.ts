@@ -32,10 +32,6 @@ export function createJobRoutes(
 ): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
 
-  async function bodyOf(c: AppContext): Promise<GenerateRequest> {
-    return await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
-  }
-
   async function specOf(c: AppContext, body: GenerateRequest, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
     const served = models.find(body.model);
@@ -89,7 +85,7 @@ export function createJobRoutes(
   return {
     async createJob(c) {
       const startedAt = options.clock.now();
-      const body = await bodyOf(c);
+      const body = await readBody(c, GenerateRequestSchema);
       const job = await generations.submit(c, await specOf(c, body, false));
       c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
       options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
@@ -97,7 +93,7 @@ export function createJobRoutes(
     },
     async inference(c) {
       const encoding = encodingOf(c);
-      const body = await bodyOf(c);
+      const body = await readBody(c, GenerateRequestSchema);
       // A client that chose the job's id can open its stream again, so the job gets the grace of a job with a separate stream.
       const direct = body.job_id === undefined;
       const spec = await specOf(c, body, direct);

@@ -5,17 +5,13 @@ import type { ToolServer } from "@waggle/mcp";
 import { readBody } from "../../body/body.ts";
 import type { McpTools } from "../../calls/calls.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import type { AppOptions } from "../../server/context.ts";
 
-export function createMcpRoutes(
-  tools: McpTools | undefined,
-  { limits }: Pick<AppOptions, "limits">,
-): Record<keyof typeof mcpRoutes, Handler> {
+export function createMcpRoutes(tools: McpTools | undefined): Record<keyof typeof mcpRoutes, Handler> {
   return {
     mcpServers: async (c) => c.json(answerOf((await tools?.read(c.get("client"))) ?? [])),
     connectMcpServers: async (c) => c.json(answerOf((await tools?.connect(c.get("client"))) ?? [])),
     async consent(c) {
-      const { call_id: call, allow } = await readBody(c, ConsentRequestSchema, limits.maxBodyBytes);
+      const { call_id: call, allow } = await readBody(c, ConsentRequestSchema);
       const job = c.req.param("id") ?? "";
       if (tools?.calls.consent({ client: c.get("client"), job, call }, allow) !== true) {
         const shown = `call "${call.slice(0, 128)}" of job "${job.slice(0, 128)}"`;

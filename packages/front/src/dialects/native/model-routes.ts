@@ -36,27 +36,27 @@ export function createModelRoutes(options: AppOptions): Record<keyof typeof mode
   return {
     modelStatuses: (c) => c.json(models.statuses()),
     async loadModel(c) {
-      const { model, keep_alive: keepAlive } = await readBody(c, LoadModelRequestSchema, limits.maxBodyBytes);
+      const { model, keep_alive: keepAlive } = await readBody(c, LoadModelRequestSchema);
       requireAdmin(c);
       return follow(c, control.load(model, keepAlive === undefined ? undefined : keepAliveMs(keepAlive)));
     },
     async unloadModel(c) {
-      const { model } = await readBody(c, UnloadModelRequestSchema, limits.maxBodyBytes);
+      const { model } = await readBody(c, UnloadModelRequestSchema);
       requireAdmin(c);
       return c.json(await control.unload(model));
     },
     async pinModel(c) {
-      const { model, pinned } = await readBody(c, PinModelRequestSchema, limits.maxBodyBytes);
+      const { model, pinned } = await readBody(c, PinModelRequestSchema);
       requireAdmin(c);
       return c.json(control.pin(model, pinned));
     },
     async swapModel(c) {
-      const body = await readBody(c, SwapModelRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, SwapModelRequestSchema);
       requireAdmin(c);
       return follow(c, await control.swap(body.model, body.reference, { unloadFirst: body.unload_first }));
     },
     async pullModel(c) {
-      const { reference, name, projector } = await readBody(c, PullModelRequestSchema, limits.maxBodyBytes);
+      const { reference, name, projector } = await readBody(c, PullModelRequestSchema);
       requireAdmin(c);
       return follow(c, control.pull(reference, name, projector).change);
     },

@@ -17,7 +17,7 @@ import { collectedJobOf } from "../../generation/base-job-spec.ts";
 const modelLength = Number.MAX_SAFE_INTEGER;
 
 export function createEmbedRoutes(
-  { control, limits, models }: AppOptions,
+  { control, models }: AppOptions,
   generations: Generations,
 ): Record<"ollamaEmbed" | "ollamaEmbeddings", Handler> {
   async function embed(
@@ -35,7 +35,7 @@ export function createEmbedRoutes(
 
   return {
     async ollamaEmbed(c) {
-      const body = await readBody(c, OllamaEmbedRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, OllamaEmbedRequestSchema);
       const { asked: model, served } = askedModel(body, models);
       const { input, dimensions, truncate, keep_alive: keepAlive } = body;
       const texts = typeof input === "string" ? (input === "" ? [] : [input]) : (input ?? []);
@@ -62,7 +62,7 @@ export function createEmbedRoutes(
       return respondWithVectors(c, pieces);
     },
     async ollamaEmbeddings(c) {
-      const body = await readBody(c, OllamaEmbeddingsRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, OllamaEmbeddingsRequestSchema);
       const { served } = askedModel(body, models);
       if (body.prompt == null || body.prompt === "") {
         await loaded(c, control, served, body.keep_alive);

@@ -6,7 +6,7 @@ import {
   WaggleError,
   ndjsonHeaders,
 } from "@waggle/protocol";
-import type { ModelEvent, OllamaModelFields, ollamaRoutes } from "@waggle/protocol";
+import type { ModelEvent, ollamaRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { connectionOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions, ModelPull } from "../../server/context.ts";
@@ -32,10 +32,6 @@ const layer = "model";
 export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {
   const { clock, control, limits, models } = options;
   const since = new Date().toISOString();
-
-  async function readName(c: AppContext): Promise<OllamaModelFields> {
-    return await readBody(c, OllamaModelRequestSchema, limits.maxBodyBytes);
-  }
 
   /** Whether the worker has the model, so that a pull needs no download. */
   function isHere(asked: string): boolean {
@@ -69,14 +65,14 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       return c.json({ models: running.map((model) => runningModel(model.info(), model.status().expires_at)) });
     },
     async ollamaShow(c) {
-      const { asked, served } = askedModel(await readName(c), models);
+      const { asked, served } = askedModel(await readBody(c, OllamaModelRequestSchema), models);
       const { abilities } = await served.chatFormat();
       const info = served.info();
       const basename = c.req.header("user-agent")?.startsWith(copilot) === true ? asked : info.model;
       return c.json(shownModel({ info, abilities, source: served.status().source, since, basename }));
     },
     async ollamaPull(c) {
-      const body = await readBody(c, OllamaPullRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, OllamaPullRequestSchema);
       const asked = askedName(body);
       if (isHere(asked)) {
         const done = { status: "success" };
@@ -89,22 +85,25 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       return c.json({ status: "success" });
     },
     async ollamaPush(c) {
-      askedModel(await readName(c), models);
+      askedModel(await readBody(c, OllamaModelRequestSchema), models);
       throw refusal("push a model", "this worker publishes no models");
     },
     async ollamaCreate(c) {
-      askedName(await readName(c));
+      askedName(await readBody(c, OllamaModelRequestSchema));
       throw refusal("create a model", "this worker serves files as they are");
     },
     async ollamaCopy(c) {
-      const { source, destination } = await readBody(c, OllamaCopyRequestSchema, limits.maxBodyBytes);
+      const { source, destination } = await readBody(c, OllamaCopyRequestSchema);
       const { served } = askedModel({ model: source }, models);
       requireAdmin(c);
       control.alias(served.name, destination);
       return c.body(null, 200);
     },
     async ollamaDelete(c) {
-      const { asked, served } = askedModel(await readName(c), { ...models, fallback: undefined });
+      const { asked, served } = askedModel(await readBody(c, OllamaModelRequestSchema), {
+        ...models,
+        fallback: undefined,
+      });
       requireAdmin(c);
       // For an alias, only the alias is removed, like a copy in Ollama.
       const alias = isNameOf(asked, served.name) ? undefined : served.aliases.find((one) => isNameOf(asked, one));

@@ -33,7 +33,7 @@ export function createOllamaDialect(options: AppOptions, generations: Generation
 }
 
 function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof ollamaRoutes, Handler> {
-  const { control, limits, models, schemas } = options;
+  const { control, models, schemas } = options;
 
   function contextOf(c: AppContext, body: AnswerRequest, { asked, served }: AskedModel): OllamaContext {
     return {
@@ -64,7 +64,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     ...createModelRoutes(options),
     ...createEmbedRoutes(options, generations),
     async ollamaChat(c) {
-      const body = await readBody(c, OllamaChatRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, OllamaChatRequestSchema);
       const model = askedModel(body, models);
       const form = chatForm(model.asked);
       if (body.messages == null || body.messages.length === 0) return await load(c, body, model.served, form);
@@ -72,7 +72,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       return await generations.respond(c, generationOf(body, spec, form));
     },
     async ollamaGenerate(c) {
-      const body = await readBody(c, OllamaGenerateRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, OllamaGenerateRequestSchema);
       const model = askedModel(body, models);
       const isEmpty = [body.prompt, body.suffix, body.images].every((field) => field == null || field.length === 0);
       if (isEmpty) return await load(c, body, model.served, generateForm(model.asked, undefined));

@@ -14,7 +14,7 @@ import { textCompletion } from "./text.ts";
 import type { Echo } from "./text.ts";
 
 export function completionsRoute(options: AppOptions, generations: Generations): Handler {
-  const { limits, models } = options;
+  const { models } = options;
 
   /** The text before each answer; undefined without `echo`. */
   async function echoedTexts(
@@ -35,7 +35,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
   }
 
   return async (c) => {
-    const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
+    const body = await readBody(c, CompletionRequestSchema);
     const served = models.find(body.model);
     const streamed = body.stream === true;
     const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });

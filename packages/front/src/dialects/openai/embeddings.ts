@@ -14,9 +14,9 @@ export interface Embedded {
   readonly tokens: number;
 }
 
-export function embeddingsRoute({ limits, models }: AppOptions, generations: Generations): Handler {
+export function embeddingsRoute({ models }: AppOptions, generations: Generations): Handler {
   return async (c) => {
-    const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
+    const body = await readBody(c, EmbeddingsRequestSchema);
     const served = models.find(body.model);
     const { job, end } = await generations.complete(c, {
       ...collectedJobOf(c, served, body.keep_alive),

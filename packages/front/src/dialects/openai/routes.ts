@@ -39,7 +39,7 @@ export function createOpenAiDialect(options: AppOptions, generations: Generation
 }
 
 function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof openAiRoutes, Handler> {
-  const { limits, models } = options;
+  const { models } = options;
   const createdMs = Date.now();
 
   return {
@@ -51,7 +51,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       return c.json(modelOf(model, createdMs));
     },
     async chatCompletions(c) {
-      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, ChatCompletionRequestSchema);
       const served = models.find(body.model);
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });
@@ -62,7 +62,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       return await generations.respond(c, { spec, streamed, answer });
     },
     async countChatInput(c) {
-      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const body = await readBody(c, ChatCompletionRequestSchema);
       const served = models.find(body.model);
       const promptTokens = await countTokens(c, await conversationOf(body, served), served);
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });

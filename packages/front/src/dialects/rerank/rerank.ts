@@ -16,7 +16,7 @@ interface Place {
 /** @param version of Cohere's API, for the answer's `meta` */
 export function rerankRoute(options: AppOptions, generations: Generations, version: "1" | "2"): Handler {
   return async (c) => {
-    const body = await readBody(c, RerankRequestSchema, options.limits.maxBodyBytes);
+    const body = await readBody(c, RerankRequestSchema);
     const served = options.models.find(body.model);
     const texts = textsOf(body);
     const bare = body.texts != null;
@@ -79,7 +79,7 @@ function bestOf(
 /** Scores one text with many, or pair by pair. */
 export function scoreRoute(options: AppOptions, generations: Generations): Handler {
   return async (c) => {
-    const body = await readBody(c, ScoreRequestSchema, options.limits.maxBodyBytes);
+    const body = await readBody(c, ScoreRequestSchema);
     const served = options.models.find(body.model);
     const [queries, documents] = [listOf(body.text_1), listOf(body.text_2)];
     if (queries.length > 1 && queries.length !== documents.length) {

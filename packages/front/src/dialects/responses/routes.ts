@@ -100,7 +100,7 @@ function createRoutes(
 
   return {
     async createResponse(c) {
-      const sent = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
+      const sent = await readBody(c, ResponseRequestSchema);
       const { before, own: given } = itemsOf(c, sent);
       const body = { ...sent, tools: withItemTools(sent.tools, [...before, ...given]) };
       const earlier = before.length;
@@ -147,7 +147,7 @@ function createRoutes(
       return await generations.respond(c, { spec: { ...spec, id }, streamed, answer }).catch(refused);
     },
     async countResponseInput(c) {
-      const sent = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
+      const sent = await readBody(c, ResponseCountRequestSchema);
       const { before, own } = itemsOf(c, sent);
       const items = [...before, ...own];
       const body = { ...sent, tools: withItemTools(sent.tools, items) };
