@@ -1,7 +1,7 @@
 // Starts a temporary worker as a process on a free port, waits until the worker is ready, and ends the worker when the caller ends.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import { onAbort, TimeoutError, withTimeout } from "@waggle/async";
+import { TimeoutError, unlessAborted, withTimeout } from "@waggle/async";
 import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
 
 export { workerEnvironment } from "./worker-environment.ts";
@@ -72,26 +72,19 @@ export async function spawnWorker(options: SpawnOptions): Promise<SpawnedWorker>
     await withTimeout(gone, leaveLimitMs, "").catch(() => child.kill("SIGKILL"));
     await gone;
   };
-  let unlisten = (): void => {};
   try {
-    const interrupted = new Promise<never>((_, reject) => {
-      if (signal !== undefined) unlisten = onAbort(signal, () => reject(signal.reason as Error));
-    });
     const failed = gone.then((code) => {
       throw new SpawnError(`it ended with ${code === null ? "a signal" : `exit code ${code}`}`, log.lastError(), code);
     });
-    const { url } = await withTimeout(Promise.race([lineOf(child, until), failed, interrupted]), limitMs, "").catch(
-      (error: unknown) => {
-        if (!(error instanceof TimeoutError)) throw error;
-        throw new SpawnError(`it was not ready within ${limitMs / 1_000} s`, undefined, null);
-      },
-    );
+    const line = unlessAborted(Promise.race([lineOf(child, until), failed]), signal);
+    const { url } = await withTimeout(line, limitMs, "").catch((error: unknown) => {
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new SpawnError(`it was not ready within ${limitMs / 1_000} s`, undefined, null);
+    });
     return { url, lastError: log.lastError, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
-  } finally {
-    unlisten();
   }
 }
 

@@ -1,6 +1,6 @@
 // Runs a chat in a terminal: reads a message, shows its answer, and repeats until the user leaves.
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
-import { linkSignals, onAbort } from "@waggle/async";
+import { linkSignals, unlessAborted } from "@waggle/async";
 import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
@@ -143,15 +143,4 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
 /** Whether the user can act on the error. If so, the chat shows the error and continues. */
 function isShown(error: unknown): boolean {
   return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
-}
-
-/** @throws the signal's reason as soon as it aborts */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let forget = (): void => {};
-  const aborted = new Promise<never>((_, reject) => (forget = onAbort(signal, () => reject(signal.reason as Error))));
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    forget();
-  }
 }

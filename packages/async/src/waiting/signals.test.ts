@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createStallTimer, deadlineSignal, linkSignals, onAbort } from "./signals.ts";
+import { createStallTimer, deadlineSignal, linkSignals, onAbort, unlessAborted } from "./signals.ts";
 import { TimeoutError } from "./clock.ts";
 
 function listeners(signal: AbortSignal): number {
@@ -34,6 +34,20 @@ describe("onAbort", () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off("warning", warned);
     expect(warned).not.toHaveBeenCalled();
+  });
+});
+
+describe("unlessAborted", () => {
+  it("settles like the work, and leaves no listener", async () => {
+    const { signal } = new AbortController();
+    expect(await unlessAborted(Promise.resolve(1), signal)).toBe(1);
+    expect(await unlessAborted(Promise.resolve(2), undefined)).toBe(2);
+    expect(listeners(signal)).toBe(0);
+  });
+
+  it("rejects with the signal's reason while the work is pending", async () => {
+    const reason = new Error("The client left");
+    await expect(unlessAborted(new Promise(() => {}), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });
 

@@ -1,6 +1,7 @@
 // Listens to abort signals, joins them and adds timeouts, without leaking listeners on long-lived signals.
 import { setMaxListeners } from "node:events";
 import { startTimer, TimeoutError } from "./clock.ts";
+import { deferred } from "./deferred.ts";
 
 /**
  * Calls `listener` once when the signal aborts, or at once if the signal has aborted. The returned function removes the listener. The number of
@@ -14,6 +15,14 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   setMaxListeners(0, signal);
   signal.addEventListener("abort", listener, { once: true });
   return () => signal.removeEventListener("abort", listener);
+}
+
+/** Settles like the work, or rejects with the signal's reason as soon as the signal aborts. The abort does not stop the work. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  const aborted = deferred<never>();
+  const unlisten = onAbort(signal, () => aborted.reject(signal.reason));
+  return await Promise.race([aborted.promise, work]).finally(unlisten);
 }
 
 /**

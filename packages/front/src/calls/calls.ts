@@ -1,6 +1,6 @@
 // Runs the tool calls of jobs, each at most once: a call is in the journal before it is sent. After a restart, a request with the same key continues
 // after the recorded messages, and the outcome of a call without a result is unknown. Decision 126.
-import { createHoldings, createShares, deferred, onAbort } from "@waggle/async";
+import { createHoldings, createShares, deferred, unlessAborted } from "@waggle/async";
 import { drawnId, streamKeys, toolOf } from "@waggle/jobs";
 import type { CallableTool, Calls, GenerateSpec, Job, JobCalls, JobRegistry } from "@waggle/jobs";
 import type { GenerateWork, Picture } from "@waggle/engine";
@@ -160,7 +160,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
     const { record, over } = session;
     const tool = toolOf(job.spec.calls, call) as CallableTool;
     const sent = running.get(nameOf(session.key, place));
-    const known = record.outcomeOf(place) ?? (sent && (await unlessOver(sent.outcome, over.signal)));
+    const known = record.outcomeOf(place) ?? (sent && (await unlessAborted(sent.outcome, over.signal)));
     if (known !== undefined) return known;
     const given = argumentsOf(call);
     if (given === undefined) return failedOutcome("failed", "The arguments are no JSON object. The call was not sent.");
@@ -183,7 +183,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
     on("running");
     const outcome = send(session, place, tool, given, job);
     running.set(nameOf(session.key, place), { key: session.key, outcome, calling: session.calling });
-    return await unlessOver(outcome, over.signal);
+    return await unlessAborted(outcome, over.signal);
   }
 
   async function send(
@@ -443,13 +443,6 @@ function taken(id: string): WaggleError {
 
 function conflict({ calls }: GenerateSpec): WaggleError {
   return new WaggleError("conflict", `Cannot accept the request: ${calls?.key} was used with a different request.`);
-}
-
-/** @throws the signal's reason when it aborts first */
-async function unlessOver<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  const left = deferred<never>();
-  const unlisten = onAbort(signal, () => left.reject(signal.reason as Error));
-  return await Promise.race([result, left.promise]).finally(unlisten);
 }
 
 function nameOf(...parts: readonly string[]): string {

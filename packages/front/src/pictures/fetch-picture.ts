@@ -4,7 +4,7 @@ import { lookup } from "node:dns/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import { createShares, deadlineSignal, linkSignals } from "@waggle/async";
+import { createShares, deadlineSignal, linkSignals, unlessAborted } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { isPublicAddress } from "./public-address.ts";
 
@@ -72,7 +72,8 @@ export function createPictureFetcher(options: FetcherOptions): FetchPicture {
   }
 
   async function open(url: URL, name: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const addresses = await abortable(addressesOf(url, name), signal);
+    // Node's name resolution takes no signal.
+    const addresses = await unlessAborted(addressesOf(url, name), signal);
     const known = addresses.map((address) => ({ address, family: isIP(address) }));
     const checked: LookupFunction = (_, { all }, found) => {
       if (all === true) found(null, known);
@@ -152,13 +153,4 @@ export function createPictureFetcher(options: FetcherOptions): FetchPicture {
 
 async function resolveHost(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
-}
-
-/** Node's name resolution takes no signal. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return await new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    work.then(resolve, reject);
-  });
 }

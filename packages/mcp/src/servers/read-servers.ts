@@ -2,6 +2,7 @@
 // `alwaysAllow` lists the tools that run without consent. Errors name file, server and field, and never a value: values may be secrets.
 import { readText } from "@waggle/async";
 import { z } from "zod";
+import { isObject } from "../connection/json.ts";
 
 const maxFileBytes = 1_048_576;
 const maxServers = 32;
@@ -115,8 +116,4 @@ function specOf(name: string, entry: unknown): ServerSpec | readonly string[] {
 
 function isWebAddress(url: string): boolean {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

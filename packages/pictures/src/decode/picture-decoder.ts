@@ -1,5 +1,5 @@
 // Decodes pictures on a thread that can be killed: owns the thread's limits, and the errors. Decision 109.
-import { createIsolate, deferred, IsolateError, onAbort, type Clock, type StartIsolateThread } from "@waggle/async";
+import { createIsolate, IsolateError, unlessAborted, type Clock, type StartIsolateThread } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { checkedPicture, pictureError } from "../header/picture-header.ts";
 import { pictureLimits } from "../limits.ts";
@@ -79,24 +79,13 @@ export function createPictureDecoder(options: PictureDecoderOptions = {}): Pictu
         .catch((error: unknown) => {
           throw decodeErrorOf(error, name);
         });
+      // An isolate drops a waiting task only when its turn comes.
       const result = await unlessAborted(decoding, signal);
       if (result.kind === "refused") throw pictureError(name, result.reason);
       return result.pixels;
     },
     dispose: async () => await isolate.close(),
   };
-}
-
-/** An isolate drops a waiting task only when its turn comes. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  const aborted = deferred<never>();
-  const unlisten = onAbort(signal, () => aborted.reject(signal.reason));
-  try {
-    return await Promise.race([aborted.promise, promise]);
-  } finally {
-    unlisten();
-  }
 }
 
 function decodeErrorOf(error: unknown, name: string): WaggleError {
