@@ -11,7 +11,7 @@ import { keepAliveFor } from "../stream/keep-alive.ts";
 import { pictureReader } from "../pictures/picture-reader.ts";
 
 /** Time limit of an answer that is not streamed: it must arrive before the client's timeout for headers, which is often 300 s. */
-export const collectTimeoutMs = 240_000;
+const collectTimeoutMs = 240_000;
 
 /** The data that a translation needs in addition to the body. */
 export interface RequestContext extends JobOwner, ConversationContext {
