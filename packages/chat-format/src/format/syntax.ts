@@ -129,6 +129,14 @@ export const blank = (text = ""): Syntax => ({ kind: "blank", text });
 export const sequence = (...items: readonly Syntax[]): Syntax => ({ kind: "sequence", items });
 export const choice = (...items: readonly Syntax[]): Syntax => ({ kind: "choice", items });
 export const optional = (item: Syntax): Syntax => ({ kind: "optional", item });
+/** A call as a JSON object with a name and arguments. */
+export const callObject: CallObject = { kind: "object", name: "name", arguments: "arguments" };
+/** Arguments between tags; by default without line breaks around values, and without a separator. */
+export const tags = (
+  syntax: Pick<TaggedArguments, "key" | "value"> & Partial<Omit<TaggedArguments, "kind">>,
+): Syntax => ({ kind: "arguments", syntax: { kind: "tags", lines: false, separator: "", ...syntax } });
+/** An item that may begin anywhere in an answer. */
+export const anywhere = (...items: readonly Syntax[]): AnswerItem => ({ at: "anywhere", syntax: sequence(...items) });
 /** An item for a marker without meaning, so that it does not become content. */
 export const markerItem = (text: string): AnswerItem => ({ at: "anywhere", syntax: literal(text) });
 

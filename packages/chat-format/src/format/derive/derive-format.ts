@@ -8,7 +8,7 @@ import type { ThoughtKey } from "../inputs/template-inputs.ts";
 import { templateVariables } from "../inputs/template-variables.ts";
 import { markersOf } from "../marks.ts";
 import { createReader } from "../reader.ts";
-import { type AnswerItem, type Syntax, literal, markerItem, sequence, words } from "../syntax.ts";
+import { type AnswerItem, type Syntax, anywhere, literal, markerItem, words } from "../syntax.ts";
 import { type Render, type Spoken, callArguments, needles, tools } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
 import { deriveCalls } from "./derive-calls.ts";
@@ -110,7 +110,7 @@ async function contentItems(probe: TemplateProbe, strip: (text: string) => strin
   const until = own === "" ? [] : [own];
   const body = { kind: "text", part: "content", until } as const;
   const end = own === "" ? [] : [literal(own)];
-  return [{ at: "anywhere", syntax: sequence(...words(open), body, ...end) }];
+  return [anywhere(...words(open), body, ...end)];
 }
 
 /** Parses the template's output with the format, and checks that this gives the message that was rendered. */

@@ -2,13 +2,13 @@
 import type { ChatFormat } from "../format.ts";
 import { usualInputs } from "../inputs/template-inputs.ts";
 import { markersOf } from "../marks.ts";
-import { type AnswerItem, type Syntax, blank, literal, sequence } from "../syntax.ts";
+import { type AnswerItem, type Syntax, blank, callObject, literal, sequence } from "../syntax.ts";
 import { thoughtItems, usualThoughts } from "./derive-thoughts.ts";
 
 export const genericCall: Syntax = sequence(
   literal("<tool_call>"),
   blank("\n"),
-  { kind: "object", name: "name", arguments: "arguments" },
+  callObject,
   blank("\n"),
   literal("</tool_call>"),
 );
@@ -16,7 +16,7 @@ export const genericCall: Syntax = sequence(
 export const genericCalls: readonly AnswerItem[] = [
   { at: "anywhere", syntax: genericCall },
   // Some models forget the tag around their only call.
-  { at: "start", syntax: { kind: "object", name: "name", arguments: "arguments" } },
+  { at: "start", syntax: callObject },
 ];
 
 export const genericAnswer: readonly AnswerItem[] = [...thoughtItems(usualThoughts), ...genericCalls];

@@ -1,7 +1,7 @@
 // Owns Apriel 1.6. Plain words open its thoughts: the prompt ends with `Here are my reasoning steps:`, and `[BEGIN FINAL RESPONSE]` ends the
 // thought. Source: the template.
 import { thoughtItems } from "../derive/derive-thoughts.ts";
-import { blank, literal, markerItem, optional, sequence } from "../syntax.ts";
+import { anywhere, blank, callObject, literal, markerItem, optional } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const begin = "Here are my reasoning steps:";
@@ -14,20 +14,17 @@ export const apriel: Family = {
   turnOpens: ["<|begin_assistant|>\n"],
   answer: [
     ...thoughtItems({ open: begin, close: end }),
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal("<tool_calls>"),
-        blank(),
-        literal("["),
-        blank(),
-        { kind: "repeat", item: { kind: "object", name: "name", arguments: "arguments" }, separator: ", " },
-        blank(),
-        literal("]"),
-        blank(),
-        optional(literal("</tool_calls>")),
-      ),
-    },
+    anywhere(
+      literal("<tool_calls>"),
+      blank(),
+      literal("["),
+      blank(),
+      { kind: "repeat", item: callObject, separator: ", " },
+      blank(),
+      literal("]"),
+      blank(),
+      optional(literal("</tool_calls>")),
+    ),
     ...["<|end|>", "<|begin_assistant|>"].map(markerItem),
   ],
 };

@@ -2,7 +2,7 @@
 // `<｜DSML｜invoke name="x"><｜DSML｜parameter name="a" string="true">v</｜DSML｜parameter></｜DSML｜invoke>`. Calls are in a section, which has
 // different names in V3.2 and V4. A thought may end with a call instead of its marker. Source: the templates' instructions to the model.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { type AnswerItem, blank, literal, optional, sequence } from "../syntax.ts";
+import { type AnswerItem, anywhere, blank, literal, optional, sequence, tags } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const marker = "｜DSML｜";
@@ -14,39 +14,31 @@ function answer(section: string): readonly AnswerItem[] {
     { kind: "name", until: ['"'] },
     literal('">'),
     blank("\n"),
-    {
-      kind: "arguments",
-      syntax: {
-        kind: "tags",
-        key: { open: `<${marker}parameter name="`, close: '"' },
-        type: {
-          open: ' string="',
-          close: '"',
-          words: {
-            ...{ string: "true", number: "false", integer: "false", boolean: "false" },
-            ...{ null: "false", object: "false", array: "false" },
-          },
+    tags({
+      key: { open: `<${marker}parameter name="`, close: '"' },
+      type: {
+        open: ' string="',
+        close: '"',
+        words: {
+          ...{ string: "true", number: "false", integer: "false", boolean: "false" },
+          ...{ null: "false", object: "false", array: "false" },
         },
-        value: { open: ">", close: `</${marker}parameter>` },
-        lines: false,
-        separator: "\n",
       },
-    },
+      value: { open: ">", close: `</${marker}parameter>` },
+      separator: "\n",
+    }),
     blank("\n"),
     literal(`</${marker}invoke>`),
   );
   return [
     ...thoughtItems(usualThoughts, [open]),
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal(open),
-        blank("\n"),
-        { kind: "repeat", item: call, separator: "\n" },
-        blank("\n"),
-        optional(literal(`</${marker}${section}>`)),
-      ),
-    },
+    anywhere(
+      literal(open),
+      blank("\n"),
+      { kind: "repeat", item: call, separator: "\n" },
+      blank("\n"),
+      optional(literal(`</${marker}${section}>`)),
+    ),
   ];
 }
 

@@ -1,6 +1,6 @@
 // Owns Firefunction v2: ` functools[{"name": …, "arguments": {…}}]`. Source: the instructions in the template. Probing does not
 // find these instructions, because they need variables that no client sends (`functions`, `datetime`).
-import { blank, literal, sequence } from "../syntax.ts";
+import { anywhere, blank, callObject, literal } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 export const firefunction: Family = {
@@ -8,15 +8,12 @@ export const firefunction: Family = {
   isFamily: (template) => template.includes("functools["),
   turnOpens: ["<|start_header_id|>assistant<|end_header_id|>\n\n"],
   answer: [
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal("functools["),
-        blank(),
-        { kind: "repeat", item: { kind: "object", name: "name", arguments: "arguments" }, separator: ", " },
-        blank(),
-        literal("]"),
-      ),
-    },
+    anywhere(
+      literal("functools["),
+      blank(),
+      { kind: "repeat", item: callObject, separator: ", " },
+      blank(),
+      literal("]"),
+    ),
   ],
 };

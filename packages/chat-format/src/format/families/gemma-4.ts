@@ -1,7 +1,7 @@
 // Owns Gemma 4: thoughts in a channel, `<|channel>thought\n…<channel|>`, and calls as `<|tool_call>call:weather{city:<|"|>Paris<|"|>}<tool_call|>`.
 // A channel may be opened twice or closed without an opening, and an empty channel may follow the content. Source: the template and Google's
 // description of its prompts.
-import { type ValueArguments, blank, literal, markerItem, optional, sequence } from "../syntax.ts";
+import { type ValueArguments, anywhere, blank, literal, markerItem, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 export const gemmaArguments: ValueArguments = {
@@ -26,30 +26,24 @@ export const gemma4: Family = {
   // The turn continues after a tool's result.
   turnOpens: ["<|turn>model\n", "<tool_response|>"],
   answer: [
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal("<|channel>"),
-        optional(
-          sequence(
-            literal("thought"),
-            blank("\n"),
-            { kind: "text", part: "reasoning", until: ["<channel|>"] },
-            optional(literal("<channel|>")),
-          ),
+    anywhere(
+      literal("<|channel>"),
+      optional(
+        sequence(
+          literal("thought"),
+          blank("\n"),
+          { kind: "text", part: "reasoning", until: ["<channel|>"] },
+          optional(literal("<channel|>")),
         ),
       ),
-    },
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal("<|tool_call>"),
-        literal("call:"),
-        { kind: "name", until: ["{"] },
-        { kind: "arguments", syntax: gemmaArguments },
-        optional(literal("<tool_call|>")),
-      ),
-    },
+    ),
+    anywhere(
+      literal("<|tool_call>"),
+      literal("call:"),
+      { kind: "name", until: ["{"] },
+      { kind: "arguments", syntax: gemmaArguments },
+      optional(literal("<tool_call|>")),
+    ),
     ...["<channel|>", "<turn|>", "<|tool_response>"].map(markerItem),
     { at: "start", syntax: sequence(literal("<|turn>"), literal("model")) },
   ],

@@ -2,7 +2,7 @@
 // tool's name is in the call's id. The model at times leaves out the section or the end markers, or calls a tool within a thought. Source:
 // Moonshot AI's description and the templates.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { type Syntax, literal, optional, sequence } from "../syntax.ts";
+import { type Syntax, anywhere, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const [sectionBegin, callBegin] = ["<|tool_calls_section_begin|>", "<|tool_call_begin|>"];
@@ -26,7 +26,7 @@ export const kimiK2: Family = {
   isFamily: (template) => template.includes(sectionBegin) && template.includes(callBegin),
   answer: [
     ...thoughtItems(usualThoughts, [sectionBegin, callBegin]),
-    { at: "anywhere", syntax: sequence(literal(sectionBegin), ...calls) },
-    { at: "anywhere", syntax: sequence(...calls) },
+    anywhere(literal(sectionBegin), ...calls),
+    anywhere(...calls),
   ],
 };

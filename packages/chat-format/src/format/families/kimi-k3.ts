@@ -1,6 +1,6 @@
 // Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`. Arguments are sections too, and name their types.
 // Source: the template.
-import { type AnswerItem, type Syntax, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
+import { type AnswerItem, anywhere, choice, literal, markerItem, optional, sequence, tags } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const open = (tag: string): string => `<|open|>${tag}<|sep|>`;
@@ -9,8 +9,8 @@ const close = (tag: string): string => `<|close|>${tag}<|sep|>`;
 const message = [close("message"), "<|end_of_msg|>"];
 
 function part(tag: string, kind: "reasoning" | "content", ends: readonly string[]): AnswerItem {
-  const text: Syntax = { kind: "text", part: kind, until: [close(tag), ...ends, open("tools"), ...message] };
-  return { at: "anywhere", syntax: sequence(literal(open(tag)), text, optional(literal(close(tag)))) };
+  const until = [close(tag), ...ends, open("tools"), ...message];
+  return anywhere(literal(open(tag)), { kind: "text", part: kind, until }, optional(literal(close(tag))));
 }
 
 const call = sequence(
@@ -26,25 +26,19 @@ const call = sequence(
       { kind: "arguments", syntax: { kind: "json" } },
       literal(close("json")),
     ),
-    {
-      kind: "arguments",
-      syntax: {
-        kind: "tags",
-        key: { open: '<|open|>argument key="', close: '"' },
-        type: {
-          open: ' type="',
-          close: '"',
-          words: {
-            ...{ string: "string", number: "number", integer: "number", boolean: "boolean" },
-            ...{ null: "null", object: "object", array: "array" },
-          },
+    tags({
+      key: { open: '<|open|>argument key="', close: '"' },
+      type: {
+        open: ' type="',
+        close: '"',
+        words: {
+          ...{ string: "string", number: "number", integer: "number", boolean: "boolean" },
+          ...{ null: "null", object: "object", array: "array" },
         },
-        value: { open: "<|sep|>", close: close("argument") },
-        escapes: "xml",
-        lines: false,
-        separator: "",
       },
-    },
+      value: { open: "<|sep|>", close: close("argument") },
+      escapes: "xml",
+    }),
   ),
   literal(close("call")),
 );
@@ -56,10 +50,7 @@ export const kimiK3: Family = {
   answer: [
     part("think", "reasoning", [open("response")]),
     part("response", "content", []),
-    {
-      at: "anywhere",
-      syntax: sequence(literal(open("tools")), { kind: "repeat", item: call }, optional(literal(close("tools")))),
-    },
+    anywhere(literal(open("tools")), { kind: "repeat", item: call }, optional(literal(close("tools")))),
     ...message.map(markerItem),
   ],
 };

@@ -2,7 +2,7 @@
 // if the system prompt asks for one. Source: Liquid AI's description, and the template of LFM2.5-8B, the only template that writes calls.
 // This template does not escape quotes within strings.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { type ValueArguments, blank, choice, literal, optional, sequence } from "../syntax.ts";
+import { type ValueArguments, anywhere, blank, callObject, choice, literal, optional, sequence } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 export const pythonArguments: ValueArguments = {
@@ -27,26 +27,23 @@ export const lfm2: Family = {
   isFamily: (template) => telling.some((text) => template.includes(text)),
   answer: [
     ...thoughtItems(usualThoughts),
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal("<|tool_call_start|>"),
-        blank(),
-        literal("["),
-        blank(),
-        choice(
-          {
-            kind: "repeat",
-            item: sequence({ kind: "name", until: ["("] }, { kind: "arguments", syntax: pythonArguments }),
-            separator: ", ",
-          },
-          { kind: "repeat", item: { kind: "object", name: "name", arguments: "arguments" }, separator: ", " },
-        ),
-        blank(),
-        optional(literal("]")),
-        blank(),
-        optional(literal("<|tool_call_end|>")),
+    anywhere(
+      literal("<|tool_call_start|>"),
+      blank(),
+      literal("["),
+      blank(),
+      choice(
+        {
+          kind: "repeat",
+          item: sequence({ kind: "name", until: ["("] }, { kind: "arguments", syntax: pythonArguments }),
+          separator: ", ",
+        },
+        { kind: "repeat", item: callObject, separator: ", " },
       ),
-    },
+      blank(),
+      optional(literal("]")),
+      blank(),
+      optional(literal("<|tool_call_end|>")),
+    ),
   ],
 };

@@ -1,7 +1,7 @@
 // Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`. A string with markup or line breaks is in CDATA. Source:
 // the template's instructions to the model.
 import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
-import { literal, markerItem, sequence } from "../syntax.ts";
+import { anywhere, literal, markerItem, tags } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const open = '<function name="';
@@ -11,26 +11,17 @@ export const minicpm5: Family = {
   isFamily: (template) => [open, '<param name="', "<![CDATA["].every((marker) => template.includes(marker)),
   answer: [
     ...thoughtItems(usualThoughts, [open]),
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal(open),
-        { kind: "name", until: ['"'] },
-        literal('">'),
-        {
-          kind: "arguments",
-          syntax: {
-            kind: "tags",
-            key: { open: '<param name="', close: '">' },
-            value: { open: "", close: "</param>" },
-            verbatim: { open: "<![CDATA[", close: "]]>", unless: ["<", "&", "\n"] },
-            lines: false,
-            separator: "",
-          },
-        },
-        literal("</function>"),
-      ),
-    },
+    anywhere(
+      literal(open),
+      { kind: "name", until: ['"'] },
+      literal('">'),
+      tags({
+        key: { open: '<param name="', close: '">' },
+        value: { open: "", close: "</param>" },
+        verbatim: { open: "<![CDATA[", close: "]]>", unless: ["<", "&", "\n"] },
+      }),
+      literal("</function>"),
+    ),
     markerItem("<|im_end|>"),
   ],
 };

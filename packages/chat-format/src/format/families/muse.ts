@@ -1,6 +1,6 @@
 // Owns Muse Glimmer: an answer is one or several messages. The recipient in a message's header shows the kind of the message: `<|start|>assistant
 // to=self<|message|>` begins a thought, `to=user` means content, and a tool's name means a call. Source: the template.
-import { type AnswerItem, type Syntax, blank, choice, literal, markerItem, optional, sequence } from "../syntax.ts";
+import { type AnswerItem, anywhere, blank, choice, literal, markerItem, optional, sequence, tags } from "../syntax.ts";
 import type { Family } from "./family.ts";
 
 const start = "<|start|>assistant";
@@ -8,8 +8,7 @@ const ends = ["<|eom|>", "<|eot|>"];
 const end = optional(choice(...ends.map(literal)));
 
 function message(to: string, part: "reasoning" | "content"): AnswerItem {
-  const text: Syntax = { kind: "text", part, until: ends };
-  return { at: "anywhere", syntax: sequence(literal(`${start}${to}<|message|>`), text, end) };
+  return anywhere(literal(`${start}${to}<|message|>`), { kind: "text", part, until: ends }, end);
 }
 
 const invoke = sequence(
@@ -17,16 +16,11 @@ const invoke = sequence(
   { kind: "name", until: ['"'] },
   literal('">'),
   blank("\n"),
-  {
-    kind: "arguments",
-    syntax: {
-      kind: "tags",
-      key: { open: '<atem:parameter name="', close: '">' },
-      value: { open: "", close: "</atem:parameter>" },
-      lines: false,
-      separator: "\n",
-    },
-  },
+  tags({
+    key: { open: '<atem:parameter name="', close: '">' },
+    value: { open: "", close: "</atem:parameter>" },
+    separator: "\n",
+  }),
   blank("\n"),
   literal("</atem:invoke>"),
 );
@@ -40,21 +34,18 @@ export const muse: Family = {
     message(" to=self", "reasoning"),
     message(" to=user", "content"),
     message("", "content"),
-    {
-      at: "anywhere",
-      syntax: sequence(
-        literal(`${start} to=`),
-        { kind: "name", until: ["<|message|>"] },
-        literal("<|message|>"),
-        blank(),
-        literal("<atem:function_calls>"),
-        blank("\n"),
-        { kind: "repeat", item: invoke, separator: "\n" },
-        blank("\n"),
-        optional(literal("</atem:function_calls>")),
-        end,
-      ),
-    },
+    anywhere(
+      literal(`${start} to=`),
+      { kind: "name", until: ["<|message|>"] },
+      literal("<|message|>"),
+      blank(),
+      literal("<atem:function_calls>"),
+      blank("\n"),
+      { kind: "repeat", item: invoke, separator: "\n" },
+      blank("\n"),
+      optional(literal("</atem:function_calls>")),
+      end,
+    ),
     ...[start, ...ends].map(markerItem),
   ],
 };
