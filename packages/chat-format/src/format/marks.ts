@@ -1,6 +1,6 @@
 // Owns the marks: if a marker is a single token of the vocabulary, a private character replaces the marker. With marks, the reader works on plain
 // text only. If a model writes a marker in ordinary tokens, the marker is ordinary text.
-import type { AnswerItem, Syntax } from "./syntax.ts";
+import { type AnswerItem, type Syntax, innerOf } from "./syntax.ts";
 import type { ChatFormat, Mark } from "./format.ts";
 
 const firstMark = 0xfdd1;
@@ -74,11 +74,6 @@ function stringsOf(syntax: Syntax): string[] {
   switch (syntax.kind) {
     case "literal":
       return [syntax.text];
-    case "sequence":
-    case "choice":
-      return syntax.items.flatMap(stringsOf);
-    case "optional":
-      return stringsOf(syntax.item);
     case "repeat":
       return [...stringsOf(syntax.item), ...(syntax.separator === undefined ? [] : [syntax.separator])];
     case "text":
@@ -87,10 +82,8 @@ function stringsOf(syntax: Syntax): string[] {
       return [...syntax.until];
     case "arguments":
       return textsOf(syntax.syntax);
-    case "blank":
-    case "object":
-    case "implied-name":
-      return [];
+    default:
+      return (innerOf(syntax) ?? []).flatMap(stringsOf);
   }
 }
 

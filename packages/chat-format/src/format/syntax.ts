@@ -207,16 +207,13 @@ export function hasCall(syntax: Syntax): boolean {
   return hasLeaf(syntax, ({ kind }) => ["object", "name", "implied-name", "arguments"].includes(kind));
 }
 
+/** The syntax within a sequence, a choice, an optional item or a repetition; undefined for a leaf of the tree. */
+export function innerOf(syntax: Syntax): readonly Syntax[] | undefined {
+  if ("items" in syntax) return syntax.items;
+  return "item" in syntax ? [syntax.item] : undefined;
+}
+
 /** Whether a leaf of the syntax tree passes the test. */
 export function hasLeaf(syntax: Syntax, test: (leaf: Syntax) => boolean): boolean {
-  switch (syntax.kind) {
-    case "sequence":
-    case "choice":
-      return syntax.items.some((item) => hasLeaf(item, test));
-    case "optional":
-    case "repeat":
-      return hasLeaf(syntax.item, test);
-    default:
-      return test(syntax);
-  }
+  return innerOf(syntax)?.some((item) => hasLeaf(item, test)) ?? test(syntax);
 }

@@ -85,6 +85,13 @@ export function optional(item: Expression): Expression {
   return repeat(item, 0, 1);
 }
 
+/** The expressions within the expression. */
+export function innerOf(expression: Expression): readonly Expression[] {
+  if ("items" in expression) return expression.items;
+  if ("options" in expression) return expression.options;
+  return "item" in expression ? [expression.item] : [];
+}
+
 function expressionKey(expression: Expression): string {
   switch (expression.kind) {
     case "literal":

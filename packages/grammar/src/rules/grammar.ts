@@ -1,7 +1,7 @@
 // Keeps the rules of one grammar, limits their size, and prints them as one text.
 import { checkRules } from "./check-rules.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
-import { isNever, reference, repeat, sequence, choice, type Expression } from "./expression.ts";
+import { innerOf, isNever, reference, repeat, sequence, choice, type Expression } from "./expression.ts";
 import type { GrammarLimits } from "./limits.ts";
 import { jsonNotation, type Notation } from "./notation.ts";
 import { isAtom, printRule } from "./print.ts";
@@ -179,20 +179,9 @@ function upTo(one: Expression, block: Expression, count: number): Expression {
 }
 
 function repetitionsOf(expression: Expression): number {
-  switch (expression.kind) {
-    case "sequence":
-      return expression.items.reduce((sum, item) => sum + repetitionsOf(item), 0);
-    case "choice":
-      return expression.options.reduce((sum, option) => sum + repetitionsOf(option), 0);
-    case "repeat": {
-      const count = expression.max === Infinity ? expression.min + 1 : expression.max;
-      return count + repetitionsOf(expression.item);
-    }
-    case "literal":
-    case "class":
-    case "reference":
-      return 0;
-  }
+  const { min, max } = expression.kind === "repeat" ? expression : { min: 0, max: 0 };
+  const own = max === Infinity ? min + 1 : max;
+  return innerOf(expression).reduce((sum, inner) => sum + repetitionsOf(inner), own);
 }
 
 function tooLarge(reason: string): UnsupportedSchemaError {

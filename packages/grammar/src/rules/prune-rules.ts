@@ -1,5 +1,5 @@
 // Removes rules that match no finite text, since a model could never finish them.
-import { choice, never, reference, repeat, sequence, type Expression } from "./expression.ts";
+import { choice, innerOf, never, reference, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar, Rules } from "./grammar.ts";
 
 /** This many rules count as one step of `GrammarLimits.steps`. */
@@ -80,17 +80,5 @@ function replaceReferences(expression: Expression, replace: (rule: string) => Ex
 }
 
 function referencesOf(expression: Expression): readonly string[] {
-  switch (expression.kind) {
-    case "reference":
-      return [expression.rule];
-    case "sequence":
-      return expression.items.flatMap(referencesOf);
-    case "choice":
-      return expression.options.flatMap(referencesOf);
-    case "repeat":
-      return referencesOf(expression.item);
-    case "literal":
-    case "class":
-      return [];
-  }
+  return expression.kind === "reference" ? [expression.rule] : innerOf(expression).flatMap(referencesOf);
 }

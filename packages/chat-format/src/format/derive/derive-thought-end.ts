@@ -1,6 +1,6 @@
 // Finds the text with which the server can end a thought and begin the content: the text that the template writes between the two.
 import type { ChatFormat } from "../format.ts";
-import { type AnswerItem, type Syntax, hasCall } from "../syntax.ts";
+import { type AnswerItem, type Syntax, hasCall, innerOf } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import type { TemplateProbe } from "./template-probe.ts";
 
@@ -42,24 +42,14 @@ function afterThought(syntax: Syntax): string | undefined {
     case "sequence": {
       for (const [index, item] of syntax.items.entries()) {
         const inner = afterThought(item);
-        if (inner !== undefined)
-          return (
-            inner +
-            syntax.items
-              .slice(index + 1)
-              .map(closing)
-              .join("")
-          );
+        if (inner !== undefined) return [inner, ...syntax.items.slice(index + 1).map(closing)].join("");
       }
       return undefined;
     }
-    case "choice":
-      return syntax.items.map(afterThought).find((text) => text !== undefined);
-    case "optional":
-    case "repeat":
-      return afterThought(syntax.item);
     default:
-      return undefined;
+      return innerOf(syntax)
+        ?.map(afterThought)
+        .find((text) => text !== undefined);
   }
 }
 
@@ -70,14 +60,9 @@ function closing(syntax: Syntax): string {
     case "literal":
     case "blank":
       return syntax.text;
-    case "sequence":
-      return syntax.items.map(closing).join("");
     case "choice":
       return syntax.items[0] === undefined ? "" : closing(syntax.items[0]);
-    case "optional":
-    case "repeat":
-      return closing(syntax.item);
     default:
-      return "";
+      return (innerOf(syntax) ?? []).map(closing).join("");
   }
 }

@@ -1,5 +1,5 @@
 // Answers questions about a syntax tree: whether it has thoughts, content, calls, lists of calls or names of tools.
-import { type Syntax, hasCall, hasLeaf } from "../syntax.ts";
+import { type Syntax, hasCall, hasLeaf, innerOf } from "../syntax.ts";
 
 /** A part of an answer. An item is printed separately for each of these parts. */
 export type Saying = "reasoning" | "content" | "call";
@@ -30,15 +30,10 @@ export function namesIn(syntax: Syntax): number {
       return 1;
     case "id":
       return syntax.name === undefined ? 0 : 1;
-    case "sequence":
-      return syntax.items.reduce((sum, item) => sum + namesIn(item), 0);
     case "choice":
       return Math.max(0, ...syntax.items.map(namesIn));
-    case "optional":
-    case "repeat":
-      return namesIn(syntax.item);
     default:
-      return 0;
+      return (innerOf(syntax) ?? []).reduce((sum, item) => sum + namesIn(item), 0);
   }
 }
 
@@ -49,15 +44,5 @@ export function declaresMembers(syntax: Syntax): boolean {
 
 /** Whether the syntax has a list of calls. */
 export function holdsList(syntax: Syntax): boolean {
-  switch (syntax.kind) {
-    case "repeat":
-      return hasCall(syntax.item);
-    case "sequence":
-    case "choice":
-      return syntax.items.some(holdsList);
-    case "optional":
-      return holdsList(syntax.item);
-    default:
-      return false;
-  }
+  return syntax.kind === "repeat" ? hasCall(syntax.item) : innerOf(syntax)?.some(holdsList) === true;
 }

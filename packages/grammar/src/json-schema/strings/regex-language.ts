@@ -90,18 +90,7 @@ function isPlain(syntax: RegexSyntax): boolean {
 }
 
 function mentions(syntax: RegexSyntax, kind: RegexSyntax["kind"]): boolean {
-  if (syntax.kind === kind) return true;
-  switch (syntax.kind) {
-    case "concat":
-      return syntax.items.some((item) => mentions(item, kind));
-    case "alternation":
-      return syntax.options.some((option) => mentions(option, kind));
-    case "repeat":
-    case "lookahead":
-      return mentions(syntax.item, kind);
-    case "set":
-    case "start":
-    case "end":
-      return false;
-  }
+  const listed = "items" in syntax ? syntax.items : "options" in syntax ? syntax.options : [];
+  const inner = "item" in syntax ? [syntax.item] : listed;
+  return syntax.kind === kind || inner.some((one) => mentions(one, kind));
 }
