@@ -5,7 +5,7 @@ import { TemplateError, failure } from "../template-error.ts";
 import { bind, type Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
 import { str } from "../values/text.ts";
-import { callable, isInteger, typeName, undefinedValue, type LoopState, type Value } from "../values/value.ts";
+import { callable, isInteger, loopState, typeName, type LoopState, type Value } from "../values/value.ts";
 import { pairsGiven } from "./container-methods.ts";
 import { strftime } from "./strftime.ts";
 import { textArgument } from "./text-methods.ts";
@@ -55,28 +55,18 @@ function cycler(items: readonly Value[]): LoopState {
   if (items.length === 0) throw failure("cycler() needs items");
   let place = 0;
   const current = (): Value => items[place] ?? null;
-  const methods: Readonly<Record<string, () => Value>> = {
-    next() {
-      const item = current();
-      place = (place + 1) % items.length;
-      return item;
-    },
-    reset() {
-      place = 0;
-      return null;
-    },
-  };
-  return {
-    kind: "loop",
-    attribute(name) {
-      const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-      if (method !== undefined) return callable(name, method);
-      return name === "current" ? current() : undefinedValue(`the attribute ${JSON.stringify(name)} of a cycler`);
-    },
-    call: () => {
-      throw failure("a cycler cannot be called");
-    },
-  };
+  const next = callable("next", () => {
+    const item = current();
+    place = (place + 1) % items.length;
+    return item;
+  });
+  const reset = callable("reset", () => {
+    place = 0;
+    return null;
+  });
+  return loopState("cycler", { current, next: () => next, reset: () => reset }, () => {
+    throw failure("a cycler cannot be called");
+  });
 }
 
 function joiner(separator: Value): Value {

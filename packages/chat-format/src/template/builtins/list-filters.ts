@@ -20,8 +20,9 @@ import { pairTuples, pairsOf } from "./container-methods.ts";
 
 type Getter = (item: Value) => Value;
 
-/** Returns a function that gets the value at a path in an item. A path is a number, or a text such as "function.name". */
-function getter(path: Value, { budget }: Runtime, otherwise?: Value): Getter {
+/** Returns a function that gets the value at a path in an item: a number, or a text such as "function.name". Without a path, it gets the item. */
+function getter(path: Value | undefined, { budget }: Runtime, otherwise?: Value): Getter {
+  if (path === undefined || path === null) return (item) => item;
   const parts =
     typeof path === "string" ? path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)) : [path];
   return (item) => {
@@ -32,7 +33,7 @@ function getter(path: Value, { budget }: Runtime, otherwise?: Value): Getter {
 
 /** Returns a function that gets the value by which an item is compared: texts in lower case, unless `caseSensitive` is true. */
 function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtime): Getter {
-  const get = path === undefined || path === null ? (item: Value) => item : getter(path, runtime);
+  const get = getter(path, runtime);
   return (item) => {
     const found = get(item);
     return typeof found === "string" && !isTrue(caseSensitive) ? found.toLowerCase() : found;
@@ -89,12 +90,12 @@ function chosen(wanted: boolean, byAttribute: boolean): Filter {
   return (value, args, runtime) => {
     const [path, ...rest] = args.positional;
     if (byAttribute && path === undefined) throw failure("the filter needs an attribute");
-    const get = byAttribute && path !== undefined ? getter(path, runtime) : undefined;
+    const get = getter(byAttribute ? path : undefined, runtime);
     const test = namedTest(byAttribute ? { positional: rest, named: args.named } : args, runtime);
     return lazily(function* () {
       for (const item of itemsIfTrue(value)) {
         runtime.budget.spend(1);
-        if (test(get === undefined ? item : get(item)) === wanted) yield item;
+        if (test(get(item)) === wanted) yield item;
       }
     });
   };
@@ -145,7 +146,7 @@ const unique: Filter = (value, args, runtime) => {
 
 const join: Filter = (value, args, runtime) => {
   const [separator = "", path] = bind("join", args, ["d", "attribute"]);
-  const get = path === undefined || path === null ? (item: Value) => item : getter(path, runtime);
+  const get = getter(path, runtime);
   const between = str(separator, runtime.budget);
   const grow = runtime.budget.growingText();
   const texts = listOf(value, runtime.budget).map((item) => {
@@ -237,7 +238,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sort,
   sum(value, args, runtime) {
     const [path, start = 0] = bind("sum", args, ["attribute", "start"]);
-    const get = path === undefined || path === null ? (item: Value) => item : getter(path, runtime);
+    const get = getter(path, runtime);
     return listOf(value, runtime.budget).reduce((sum, item) => calculate("+", sum, get(item), runtime.budget), start);
   },
   unique,

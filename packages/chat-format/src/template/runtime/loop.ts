@@ -4,7 +4,7 @@ import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
 import type { Arguments } from "../values/arguments.ts";
 import { areEqual } from "../values/operators.ts";
-import { callable, undefinedValue, valueOr, type LoopState, type Value } from "../values/value.ts";
+import { callable, loopState, valueOr, type LoopState, type Value } from "../values/value.ts";
 
 export interface Loop {
   readonly state: LoopState;
@@ -69,41 +69,24 @@ export function createLoop({ items, depth, recurse, budget }: LoopOptions): Loop
     return item;
   }
 
-  function attribute(name: string): Value {
-    switch (name) {
-      case "index":
-        return index + 1;
-      case "index0":
-        return index;
-      case "first":
-        return index === 0;
-      case "last":
-        return peek() === undefined;
-      case "length":
-        return index + 1 + remaining();
-      case "revindex":
-        return remaining() + 1;
-      case "revindex0":
-        return remaining();
-      case "previtem":
-        return valueOr(previous, "the item before the first");
-      case "nextitem":
-        return valueOr(peek(), "the item after the last");
-      case "depth":
-        return depth + 1;
-      case "depth0":
-        return depth;
-      case "changed":
-        return callable(name, changed);
-      case "cycle":
-        return callable(name, cycle);
-      default:
-        return undefinedValue(`the attribute ${JSON.stringify(name)} of a loop`);
-    }
-  }
+  const attributes: Readonly<Record<string, () => Value>> = {
+    index: () => index + 1,
+    index0: () => index,
+    first: () => index === 0,
+    last: () => peek() === undefined,
+    length: () => index + 1 + remaining(),
+    revindex: () => remaining() + 1,
+    revindex0: remaining,
+    previtem: () => valueOr(previous, "the item before the first"),
+    nextitem: () => valueOr(peek(), "the item after the last"),
+    depth: () => depth + 1,
+    depth0: () => depth,
+    changed: () => callable("changed", changed),
+    cycle: () => callable("cycle", cycle),
+  };
 
   return {
-    state: { kind: "loop", attribute, call: recurse },
+    state: loopState("loop", attributes, recurse),
     next() {
       const next = peek();
       if (passed + 1 < ahead.length) passed += 1;

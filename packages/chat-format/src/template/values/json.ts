@@ -16,15 +16,6 @@ export interface JsonStyle {
 
 // eslint-disable-next-line no-control-regex
 const special = /["\\\x00-\x1f]/g;
-const names: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  "\\": "\\\\",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\f": "\\f",
-  "\b": "\\b",
-};
 
 /** @throws TemplateError failed for values that JSON cannot express, such as an undefined value; limit */
 export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
@@ -97,7 +88,7 @@ function floatJson(value: number): string {
 }
 
 function quote(text: string, ascii: boolean): string {
-  const escaped = text.replace(special, (char) => names[char] ?? unicodeEscape(char));
+  const escaped = text.replace(special, (char) => JSON.stringify(char).slice(1, -1));
   // eslint-disable-next-line no-control-regex
   return `"${ascii ? escaped.replace(/[^\x00-\x7e]/g, unicodeEscape) : escaped}"`;
 }

@@ -29,24 +29,10 @@ export function compute(operator: Arithmetic, left: Num, right: Num, budget: Bud
   if (operator === "**") return power(left, right, budget);
   const [a, b] = [Number(left), Number(right)];
   if ((operator === "//" || operator === "%") && b === 0) throw failure("integer division or modulo by zero");
-  const quick = Number.isSafeInteger(a) && Number.isSafeInteger(b) ? integers(operator, a, b) : undefined;
-  if (quick !== undefined && Number.isSafeInteger(quick)) return quick === 0 ? 0 : quick;
+  // A quotient of doubles may be rounded up to the next integer.
+  const quick = operator !== "//" && Number.isSafeInteger(a) && Number.isSafeInteger(b) ? doubles(operator, a, b) : NaN;
+  if (Number.isSafeInteger(quick)) return quick === 0 ? 0 : quick;
   return bounded(bigIntegers(operator, BigInt(left), BigInt(right)), budget);
-}
-
-function integers(operator: Arithmetic, a: number, b: number): number | undefined {
-  switch (operator) {
-    case "+":
-      return a + b;
-    case "-":
-      return a - b;
-    case "*":
-      return a * b;
-    case "%":
-      return modulo(a, b);
-    default:
-      return undefined;
-  }
 }
 
 /** The remainder with the sign of the divisor, as in Python. */
@@ -85,21 +71,25 @@ function tooLarge(budget: Budget): Error {
 function floats(operator: Arithmetic, a: number, b: number): Float {
   if (b === 0 && (operator === "/" || operator === "//" || operator === "%")) throw failure("division by zero");
   if (operator === "**" && a === 0 && b < 0) throw failure("zero cannot be raised to a negative power");
+  return floatValue(doubles(operator, a, b));
+}
+
+function doubles(operator: Arithmetic, a: number, b: number): number {
   switch (operator) {
     case "+":
-      return floatValue(a + b);
+      return a + b;
     case "-":
-      return floatValue(a - b);
+      return a - b;
     case "*":
-      return floatValue(a * b);
+      return a * b;
     case "/":
-      return floatValue(a / b);
+      return a / b;
     case "//":
-      return floatValue(Math.floor(a / b));
+      return Math.floor(a / b);
     case "%":
-      return floatValue(modulo(a, b));
+      return modulo(a, b);
     case "**":
-      return floatValue(a ** b);
+      return a ** b;
   }
 }
 

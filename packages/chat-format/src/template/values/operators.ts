@@ -7,30 +7,41 @@ import { charactersCost, compareTexts, textLength } from "./characters.ts";
 import { dictItems, keyOf } from "./dict.ts";
 import { formatPercent } from "./percent-format.ts";
 import { compute, toDouble, type Num } from "./numbers.ts";
-import { isNumber, kindOf, tupleValue, typeName, type Range, type Tuple, type Undefined, type Value } from "./value.ts";
+import {
+  isFloat,
+  isNumber,
+  kindOf,
+  tupleValue,
+  typeName,
+  type Range,
+  type Tuple,
+  type Undefined,
+  type Value,
+} from "./value.ts";
 
 export function isTrue(value: Value): boolean {
   if (typeof value !== "object") return Boolean(value);
   if (value === null) return false;
-  if (Array.isArray(value)) return value.length > 0;
+  return isFloat(value) ? value.value !== 0 : sizeOf(value) !== 0;
+}
+
+/** Number of items; undefined for values without a length, such as numbers and generators. */
+function sizeOf(value: Exclude<Value, string>): number | undefined {
+  if (Array.isArray(value)) return value.length;
+  if (value === null || typeof value !== "object") return undefined;
   switch (value.kind) {
-    case "float":
-      return value.value !== 0;
     case "tuple":
-      return value.items.length > 0;
+      return value.items.length;
     case "dict":
-      return value.entries.size > 0;
+      return value.entries.size;
     case "view":
-      return value.dict.entries.size > 0;
+      return value.dict.entries.size;
     case "range":
-      return value.length > 0;
+      return value.length;
     case "undefined":
-      return false;
-    case "callable":
-    case "namespace":
-    case "loop":
-    case "sequence":
-      return true;
+      return 0;
+    default:
+      return undefined;
   }
 }
 
@@ -38,29 +49,15 @@ export function undefinedError(value: Undefined): Error {
   return failure(`${value.what} is undefined`);
 }
 
-/** @throws TemplateError failed for values without a length, such as numbers and generators */
+/** @throws TemplateError failed for values without a length */
 export function lengthOf(value: Value, budget: Budget): number {
   if (typeof value === "string") {
     budget.spend(charactersCost(value));
     return textLength(value);
   }
-  if (Array.isArray(value)) return value.length;
-  if (value !== null && typeof value === "object") {
-    switch (value.kind) {
-      case "tuple":
-        return value.items.length;
-      case "dict":
-        return value.entries.size;
-      case "view":
-        return value.dict.entries.size;
-      case "range":
-        return value.length;
-      case "undefined":
-        return 0;
-      default:
-    }
-  }
-  throw failure(`object of type '${typeName(value)}' has no len()`);
+  const size = sizeOf(value);
+  if (size === undefined) throw failure(`object of type '${typeName(value)}' has no len()`);
+  return size;
 }
 
 const kindsWithoutItems: readonly string[] = ["none", "bool", "int", "float", "callable", "namespace"];

@@ -107,6 +107,22 @@ export function callable(name: string, call: (args: Arguments) => Value): Callab
   return { kind: "callable", name, call };
 }
 
+/** @param what names the object in error messages */
+export function loopState(
+  what: string,
+  attributes: Readonly<Record<string, () => Value>>,
+  call: LoopState["call"],
+): LoopState {
+  return {
+    kind: "loop",
+    attribute(name) {
+      const read = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+      return read === undefined ? undefinedValue(`the attribute ${JSON.stringify(name)} of a ${what}`) : read();
+    },
+    call,
+  };
+}
+
 /** A value's kind. Plain values have the names of Python's types. */
 export function kindOf(
   value: Value,
