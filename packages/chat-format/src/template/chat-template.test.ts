@@ -23,7 +23,7 @@ const texts = { bosText: "<s>", eosText: "</s>" };
 const open: TemplateRenderer[] = [];
 
 /** A real thread needs a while to start on a busy machine. */
-const patient = { startTimeoutMs: 120_000 };
+const patient = { startMs: 120_000 };
 /** One renderer for all harmless templates, since a thread takes a while to start. */
 const shared = createTemplateRenderer({ now: () => date, limits: patient });
 
@@ -218,7 +218,7 @@ test("a thread that does not start or that ends causes an error, and another thr
   const deaths: ((error: Error) => void)[] = [];
   let threads = 0;
   const renderer = create({
-    limits: { startTimeoutMs: 20 },
+    limits: { startMs: 20 },
     startThread(events) {
       threads += 1;
       deaths.push(events.onGone);
@@ -239,7 +239,7 @@ describe("a rendering's time", () => {
   /** A renderer with a fake thread, which accepts sources, never finishes a rendering, and reports the given processor time. */
   function withThread(cpuMs: () => number | undefined) {
     return create({
-      limits: { renderTimeoutMs: 100, renderDeadlineMs: 1_000 },
+      limits: { renderTimeoutMs: 100, deadlineMs: 1_000 },
       startThread({ onReady, onResult }) {
         queueMicrotask(onReady);
         return {

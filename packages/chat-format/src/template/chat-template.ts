@@ -86,10 +86,7 @@ const plainMessages = [{ role: "user", content: "Hello" }];
 export function createTemplateRenderer(options: TemplateRendererOptions = {}): TemplateRenderer {
   const { now = () => new Date() } = options;
   const limits = { ...defaultRenderLimits, ...defaultThreadLimits, ...options.limits };
-  const runner = createTaskRunner({
-    limits,
-    ...(options.startThread === undefined ? {} : { startThread: options.startThread }),
-  });
+  const runner = createTaskRunner(limits, options.startThread);
   let opened = 0;
 
   async function add(source: string, texts: TokenTexts): Promise<OpenSource> {

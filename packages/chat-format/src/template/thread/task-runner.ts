@@ -1,32 +1,22 @@
 // Renders templates on a thread that can be killed. Owns the thread's limits, and the list of templates that the thread has parsed.
-import { createIsolate, IsolateError, performHere, type StartIsolateThread } from "@waggle/async";
+import { createIsolate, IsolateError, performHere, type IsolateLimits, type StartIsolateThread } from "@waggle/async";
 import { TemplateError, type TemplateErrorReason } from "../template-error.ts";
 import { createTaskPerformer, type RenderResult, type RenderTask } from "./render-task.ts";
 
-export interface ThreadLimits {
+export interface ThreadLimits extends Required<Omit<IsolateLimits, "waitingSize">> {
   /**
    * Time limit for one rendering: of the thread's processor time if the system reports it, otherwise by the clock. The limit covers work that does
    * not count as steps. Milliseconds.
    */
   readonly renderTimeoutMs: number;
-  /** Time limit for one rendering by the clock, for threads that get little processor time. Milliseconds. */
-  readonly renderDeadlineMs: number;
-  /** Time limit for the start of the thread. Milliseconds. */
-  readonly startTimeoutMs: number;
-  /** Maximum number of waiting renderings. */
-  readonly waiting: number;
-  /** Share of `waiting` for one client. */
-  readonly clientShare: number;
   /** Maximum number of opened sources. The thread keeps all of them. */
   readonly sources: number;
-  readonly heapMiB: number;
-  readonly stackMiB: number;
 }
 
 export const defaultThreadLimits: ThreadLimits = {
   renderTimeoutMs: 5_000,
-  renderDeadlineMs: 60_000,
-  startTimeoutMs: 10_000,
+  deadlineMs: 60_000,
+  startMs: 10_000,
   waiting: 256,
   clientShare: 0.5,
   sources: 256,
@@ -38,12 +28,6 @@ export type StartTemplateThread = StartIsolateThread<RenderTask, RenderResult>;
 
 /** Renders on the caller's thread, where no time limit stops a template: the caller must be on a thread that can be killed. */
 export const renderHere: StartTemplateThread = (events) => performHere(createTaskPerformer(), events);
-
-export interface TaskRunnerOptions {
-  readonly limits: ThreadLimits;
-  /** Default: a thread of this process. */
-  readonly startThread?: StartTemplateThread;
-}
 
 export interface TaskRunner {
   /**
@@ -57,12 +41,12 @@ export interface TaskRunner {
 }
 
 /** Makes a runner that starts its thread with the first task. */
-export function createTaskRunner({ limits, startThread }: TaskRunnerOptions): TaskRunner {
+export function createTaskRunner(limits: ThreadLimits, startThread: StartTemplateThread | undefined): TaskRunner {
   /** Templates that the running thread has parsed. */
   const known = new Set<number>();
   const isolate = createIsolate<{ task: RenderTask; source: string }, RenderResult, RenderTask>({
     thread: { name: "template-thread", caller: import.meta.url },
-    limits: { ...limits, startMs: limits.startTimeoutMs, deadlineMs: limits.renderDeadlineMs },
+    limits,
     messageOf: ({ task, source }) => (known.has(task.template) ? task : { ...task, source }),
     onStart: () => known.clear(),
     ...(startThread === undefined ? {} : { startThread }),
