@@ -1,9 +1,9 @@
 // Counts the work of a rendering, and stops the rendering at its limits. Counts steps, not time, so that the result is the same on every machine.
-import { charsPerStep, type RenderLimits } from "./limits.ts";
+// The steps also bound the memory. The heap limit of the renderer's thread cannot: V8 ends the whole process if one allocation is far above it.
+import { charsPerStep, maxCallDepth, type RenderLimits } from "./limits.ts";
 import { overLimit } from "./template-error.ts";
 
 export interface Budget {
-  readonly limits: RenderLimits;
   /** @throws TemplateError limit, like all functions of a budget */
   spend(steps: number): void;
   /** Checks the length of a text, and counts its steps. Called before the text is made, so that no memory is wasted. */
@@ -29,7 +29,6 @@ export function createBudget(limits: RenderLimits): Budget {
   }
 
   return {
-    limits,
     spend,
     text,
     growingText() {
@@ -44,7 +43,7 @@ export function createBudget(limits: RenderLimits): Budget {
       };
     },
     deeper(run) {
-      if (depth >= limits.callDepth) throw overLimit(`its macros call each other more than ${limits.callDepth} deep`);
+      if (depth >= maxCallDepth) throw overLimit(`its macros call each other more than ${maxCallDepth} deep`);
       depth += 1;
       try {
         return run();

@@ -40,7 +40,7 @@ export function compileTemplate(source: string): CompiledTemplate {
         const budget = createBudget(limits);
         const names = new Map<string, Value>(createGlobals(budget, now));
         for (const [name, value] of Object.entries(values)) {
-          if (value !== undefined) names.set(name, fromPlain(value, budget));
+          if (value !== undefined) names.set(name, fromPlain(value));
         }
         const out = createOutput(budget);
         run(body, innerScope(createScope(names)), out, { budget, filters, tests });

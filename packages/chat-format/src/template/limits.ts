@@ -1,4 +1,5 @@
 // Lists the limits for one template: for its source, and for each rendering.
+import { overLimit } from "./template-error.ts";
 
 /** Limits of a source, checked when it is parsed. */
 export const sourceLimits = {
@@ -13,24 +14,26 @@ export interface RenderLimits {
   readonly steps: number;
   /** Longest text: the result, or a text that the template makes. Characters. */
   readonly textChars: number;
-  /** Maximum number of nested calls of macros and recursive loops. */
-  readonly callDepth: number;
-  /** Deepest nesting of the values that a template gets, compares or prints. */
-  readonly valueDepth: number;
-  /** Maximum number of bits of an integer that a template computes. */
-  readonly integerBits: number;
 }
 
-export const defaultRenderLimits: RenderLimits = {
-  steps: 20_000_000,
-  textChars: 16 << 20,
-  callDepth: 100,
-  valueDepth: 500,
-  integerBits: 4096,
-};
+export const defaultRenderLimits: RenderLimits = { steps: 20_000_000, textChars: 16 << 20 };
+
+/** Maximum number of nested calls of macros and recursive loops. */
+export const maxCallDepth = 100;
+
+/** Maximum number of bits of an integer that a template computes. */
+export const maxIntegerBits = 4096;
 
 /** Maximum number of items of a range; the same limit as in Jinja's sandbox. */
 export const maxRangeItems = 100_000;
+
+/** Deepest nesting of the values that a template gets, compares or prints. */
+const maxValueDepth = 500;
+
+/** @param what begins the message @throws TemplateError limit */
+export function checkDepth(depth: number, what: string): void {
+  if (depth > maxValueDepth) throw overLimit(`${what} more than ${maxValueDepth} levels`);
+}
 
 /** Characters that can be copied or searched in one step. */
 export const charsPerStep = 16;

@@ -189,9 +189,9 @@ const htmlEntities: Readonly<Record<string, string>> = {
 const escapeHtml = ofText((text) => text.replace(/[&<>'"]/g, (char) => htmlEntities[char] ?? char));
 
 export const textFilters: Readonly<Record<string, Filter>> = {
-  abs(value, _args, { budget }) {
+  abs(value) {
     if (!isNumber(value)) throw failure(`a ${typeName(value)} has no absolute value`);
-    return compute("*", value, toDouble(value) < 0 ? -1 : 1, budget);
+    return compute("*", value, toDouble(value) < 0 ? -1 : 1);
   },
   capitalize: ofText(capitalize),
   center: ofText((text, args, { budget }) => {

@@ -44,7 +44,7 @@ export function evaluate(node: Expression, scope: Scope, runtime: Runtime): Valu
     case "not":
       return !isTrue(of(node.of));
     case "sign":
-      return signed(node.sign, of(node.of), runtime);
+      return signed(node.sign, of(node.of));
     case "and": {
       const left = of(node.left);
       return isTrue(left) ? of(node.right) : left;
@@ -75,10 +75,10 @@ export function evaluate(node: Expression, scope: Scope, runtime: Runtime): Valu
   }
 }
 
-function signed(sign: "-" | "+", value: Value, { budget }: Runtime): Value {
+function signed(sign: "-" | "+", value: Value): Value {
   if (isUndefined(value)) throw undefinedError(value);
   if (!isNumber(value)) throw failure(`a ${typeName(value)} has no sign`);
-  return compute("*", value, sign === "-" ? -1 : 1, budget);
+  return compute("*", value, sign === "-" ? -1 : 1);
 }
 
 /** @param block the text of a `filter` block, which replaces the expression of the innermost filter */

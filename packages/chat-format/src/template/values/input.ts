@@ -1,6 +1,6 @@
 // Converts a caller's values to values of a template.
-import type { Budget } from "../budget.ts";
-import { TemplateError, overLimit, unsupported } from "../template-error.ts";
+import { checkDepth } from "../limits.ts";
+import { TemplateError, unsupported } from "../template-error.ts";
 import { integer } from "./numbers.ts";
 import { floatValue, type Dict, type Key, type Value } from "./value.ts";
 
@@ -18,23 +18,21 @@ export function jsonText(text: string): JsonText {
  * Converts plain JSON data, which may contain JsonText. Numbers with a fraction become floats, all other numbers integers.
  * @throws TemplateError limit; unsupported for values that are not JSON data; failed for invalid JsonText
  */
-export function fromPlain(given: unknown, budget: Budget): Value {
-  function convert(value: unknown, depth: number): Value {
-    if (depth > budget.limits.valueDepth)
-      throw overLimit(`the values have more than ${budget.limits.valueDepth} levels`);
-    if (value === null || typeof value === "boolean" || typeof value === "string") return value;
-    if (typeof value === "number") return plainNumber(value);
-    if (value instanceof Map) return fromJson(String(value.get("json")), budget, depth);
-    if (Array.isArray(value)) return value.map((item) => convert(item ?? null, depth + 1));
-    if (typeof value !== "object") throw unsupported(`a template cannot take a ${typeof value} as a value`);
-    const entries = new Map<Key, readonly [Value, Value]>();
-    for (const [key, item] of Object.entries(value)) {
-      if (item !== undefined) entries.set(key, [key, convert(item, depth + 1)]);
-    }
-    return { kind: "dict", entries } satisfies Dict;
+export function fromPlain(value: unknown, depth = 0): Value {
+  checkDepth(depth, valuesHave);
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number") return plainNumber(value);
+  if (value instanceof Map) return fromJson(String(value.get("json")), depth);
+  if (Array.isArray(value)) return value.map((item) => fromPlain(item ?? null, depth + 1));
+  if (typeof value !== "object") throw unsupported(`a template cannot take a ${typeof value} as a value`);
+  const entries = new Map<Key, readonly [Value, Value]>();
+  for (const [key, item] of Object.entries(value)) {
+    if (item !== undefined) entries.set(key, [key, fromPlain(item, depth + 1)]);
   }
-  return convert(given, 0);
+  return { kind: "dict", entries } satisfies Dict;
 }
+
+const valuesHave = "the values have";
 
 function plainNumber(value: number): Value {
   if (!Number.isInteger(value)) return floatValue(value);
@@ -42,7 +40,7 @@ function plainNumber(value: number): Value {
 }
 
 /** Parses JSON as Python does: numbers with a fraction or an exponent become floats. */
-function fromJson(text: string, budget: Budget, startDepth: number): Value {
+function fromJson(text: string, startDepth: number): Value {
   assertJson(text);
   jsonToken.lastIndex = 0;
 
@@ -53,8 +51,7 @@ function fromJson(text: string, budget: Budget, startDepth: number): Value {
   }
 
   function read(found: RegExpExecArray, depth: number): Value {
-    if (depth > budget.limits.valueDepth)
-      throw overLimit(`the values have more than ${budget.limits.valueDepth} levels`);
+    checkDepth(depth, valuesHave);
     const [, quoted, whole, fraction, bracket, word] = found;
     if (quoted !== undefined) return JSON.parse(quoted) as string;
     if (whole !== undefined) return whole === "-0" ? 0 : integer(BigInt(whole));

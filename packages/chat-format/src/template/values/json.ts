@@ -1,6 +1,7 @@
 // Writes JSON as Python's json module does, which transformers uses for `tojson`: 1.0 stays a float, and large integers stay exact.
 import type { Budget } from "../budget.ts";
-import { failure, overLimit } from "../template-error.ts";
+import { checkDepth } from "../limits.ts";
+import { failure } from "../template-error.ts";
 import { floatText } from "./numbers.ts";
 import { compareValues } from "./operators.ts";
 import { isFloat, typeName, type Value } from "./value.ts";
@@ -36,8 +37,7 @@ export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
   }
 
   function write(inner: Value, depth: number): string {
-    if (depth > budget.limits.valueDepth)
-      throw overLimit(`it prints a value of more than ${budget.limits.valueDepth} levels`);
+    checkDepth(depth, "it prints a value of");
     budget.spend(1);
     if (inner === null) return "null";
     if (typeof inner === "string") return add(quote(inner, style.ascii));

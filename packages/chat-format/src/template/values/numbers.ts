@@ -1,5 +1,5 @@
 // Owns Python's numbers: integers of any size up to a limit, floats that stay floats, and the text of floats.
-import type { Budget } from "../budget.ts";
+import { maxIntegerBits } from "../limits.ts";
 import { failure, overLimit } from "../template-error.ts";
 import { floatValue, isFloat, type Float } from "./value.ts";
 import type { Arithmetic } from "../syntax/nodes.ts";
@@ -24,15 +24,15 @@ export function truncate(value: number): number | bigint {
 }
 
 /** @throws TemplateError failed for a division by zero; limit */
-export function compute(operator: Arithmetic, left: Num, right: Num, budget: Budget): Num {
+export function compute(operator: Arithmetic, left: Num, right: Num): Num {
   if (isFloat(left) || isFloat(right) || operator === "/") return floats(operator, toDouble(left), toDouble(right));
-  if (operator === "**") return power(left, right, budget);
+  if (operator === "**") return power(left, right);
   const [a, b] = [Number(left), Number(right)];
   if ((operator === "//" || operator === "%") && b === 0) throw failure("integer division or modulo by zero");
   // A quotient of doubles may be rounded up to the next integer.
   const quick = operator !== "//" && Number.isSafeInteger(a) && Number.isSafeInteger(b) ? doubles(operator, a, b) : NaN;
   if (Number.isSafeInteger(quick)) return quick === 0 ? 0 : quick;
-  return bounded(bigIntegers(operator, BigInt(left), BigInt(right)), budget);
+  return bounded(bigIntegers(operator, BigInt(left), BigInt(right)));
 }
 
 /** The remainder with the sign of the divisor, as in Python. */
@@ -49,23 +49,23 @@ function bigIntegers(operator: Arithmetic, a: bigint, b: bigint): bigint {
   return operator === "//" ? a / b - (isUneven ? 1n : 0n) : (a % b) + (isUneven ? b : 0n);
 }
 
-function power(left: number | bigint | boolean, right: number | bigint | boolean, budget: Budget): Num {
+function power(left: number | bigint | boolean, right: number | bigint | boolean): Num {
   const [base, exponent] = [BigInt(left), BigInt(right)];
   if (exponent < 0n) return floats("**", Number(base), Number(exponent));
   const bits = BigInt(base.toString(2).length) * exponent;
-  if (base * base > 1n && bits > BigInt(budget.limits.integerBits)) throw tooLarge(budget);
+  if (base * base > 1n && bits > BigInt(maxIntegerBits)) throw tooLarge();
   return integer(
     base * base > 1n ? base ** exponent : base ** (exponent % 2n === 0n && exponent > 0n ? 2n : exponent % 2n),
   );
 }
 
-function bounded(value: bigint, budget: Budget): number | bigint {
-  if (value.toString(16).length * 4 > budget.limits.integerBits) throw tooLarge(budget);
+function bounded(value: bigint): number | bigint {
+  if (value.toString(16).length * 4 > maxIntegerBits) throw tooLarge();
   return integer(value);
 }
 
-function tooLarge(budget: Budget): Error {
-  return overLimit(`it computes an integer of more than ${budget.limits.integerBits} bits`);
+function tooLarge(): Error {
+  return overLimit(`it computes an integer of more than ${maxIntegerBits} bits`);
 }
 
 function floats(operator: Arithmetic, a: number, b: number): Float {

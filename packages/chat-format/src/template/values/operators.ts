@@ -1,7 +1,7 @@
 // Implements Python's operators: truth, equality, order, membership, sums and products, length and iteration.
 import type { Budget } from "../budget.ts";
-import { charsPerStep } from "../limits.ts";
-import { failure, overLimit } from "../template-error.ts";
+import { charsPerStep, checkDepth } from "../limits.ts";
+import { failure } from "../template-error.ts";
 import type { Arithmetic, Comparison } from "../syntax/nodes.ts";
 import { charactersCost, compareTexts, textLength } from "./characters.ts";
 import { dictItems, keyOf } from "./dict.ts";
@@ -105,7 +105,7 @@ function* rangeItems({ start, step, length }: Range): Generator<Value, undefined
 }
 
 export function areEqual(left: Value, right: Value, budget: Budget, depth = 0): boolean {
-  if (depth > budget.limits.valueDepth) throw overLimit("it compares values that are too deep");
+  checkDepth(depth, "it compares values of");
   budget.spend(1);
   if (typeof left === "string" && typeof right === "string")
     budget.spend(Math.min(left.length, right.length) / charsPerStep);
@@ -144,7 +144,7 @@ function listsAreEqual(left: readonly Value[], right: readonly Value[], budget: 
  * @throws TemplateError failed for values that Python does not order
  */
 export function compareValues(left: Value, right: Value, budget: Budget, depth = 0): number {
-  if (depth > budget.limits.valueDepth) throw overLimit("it compares values that are too deep");
+  checkDepth(depth, "it compares values of");
   budget.spend(1);
   if (isNumber(left) && isNumber(right)) {
     if (typeof left === "bigint" && typeof right === "bigint") return left < right ? -1 : left > right ? 1 : 0;
@@ -218,7 +218,7 @@ export function calculate(operator: Arithmetic, left: Value, right: Value, budge
     }
     if (operator === "%") return formatPercent(left, right, budget);
   }
-  if (isNumber(left) && isNumber(right)) return compute(operator, left, right, budget);
+  if (isNumber(left) && isNumber(right)) return compute(operator, left, right);
   if (operator === "+") {
     const [a, b] = [listItems(left), listItems(right)];
     if (a !== undefined && b !== undefined && kindOf(left) === kindOf(right)) {

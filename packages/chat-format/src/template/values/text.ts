@@ -1,6 +1,6 @@
 // Converts values to text, like Python's str() and repr().
 import type { Budget } from "../budget.ts";
-import { overLimit } from "../template-error.ts";
+import { checkDepth } from "../limits.ts";
 import { dictItems } from "./dict.ts";
 import { floatText } from "./numbers.ts";
 import { typeName, type Value } from "./value.ts";
@@ -14,8 +14,7 @@ export function repr(value: Value, budget: Budget): string {
   const grow = budget.growingText();
 
   function text(inner: Value, depth: number): string {
-    if (depth > budget.limits.valueDepth)
-      throw overLimit(`it prints a value of more than ${budget.limits.valueDepth} levels`);
+    checkDepth(depth, "it prints a value of");
     budget.spend(1);
     const written = write(inner, depth);
     // The text of inner values is already counted: count only the characters around it.
