@@ -17,11 +17,7 @@ export const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.con
 /** Texts around a message's content. In these texts, the message's role replaces `{role}`. */
 type Marks = readonly [before: string, after: string];
 
-interface Turns {
-  readonly system: Marks;
-  /** Marks of user messages. A role without marks in this record gets the same marks. */
-  readonly user: Marks;
-  readonly assistant: Marks;
+interface MoreMarks {
   readonly tool?: Marks;
   /** Text before the first message. */
   readonly first?: string;
@@ -45,7 +41,9 @@ function message([before, after]: Marks, trims: boolean): string {
 
 const afterAnswer = "messages[loop.index0 - 1].role == 'assistant'";
 
-function templateOf({ system, user, assistant, tool, first = "", again = "", opening = "", trims }: Turns): string {
+/** @param user marks of user messages, and of messages of a role without other marks */
+function templateOf(system: Marks, user: Marks, assistant: Marks, more: MoreMarks = {}): string {
+  const { tool, first = "", again = "", opening = "", trims } = more;
   const all = trims === "all";
   const begin = `{% if loop.first %}${printed(first)}{% elif ${afterAnswer} %}${printed(again)}{% endif %}`;
   const own = tool === undefined ? "" : `{% elif m.role == 'tool' %}${message(tool, all)}`;
@@ -59,35 +57,29 @@ function templateOf({ system, user, assistant, tool, first = "", again = "", ope
 }
 
 /** A template with the same marks for every role. */
-function alike(marks: Marks, more: Pick<Turns, "first" | "opening" | "trims">): string {
-  return templateOf({ system: marks, user: marks, assistant: marks, ...more });
+function alike(marks: Marks, more: MoreMarks): string {
+  return templateOf(marks, marks, marks, more);
 }
 
-function llama2(system: Marks, more: Pick<Turns, "again" | "trims"> = {}): string {
-  return templateOf({
-    ...{ system, user: ["", " [/INST]"], assistant: ["", "</s>"], first: "[INST] ", again: "[INST] " },
-    ...more,
-  });
+function llama2(system: Marks, more: MoreMarks = {}): string {
+  return templateOf(system, ["", " [/INST]"], ["", "</s>"], { first: "[INST] ", again: "[INST] ", ...more });
 }
 
 const llama2System: Marks = ["<<SYS>>\n", "\n<</SYS>>\n\n"];
 
 /** Mistral's templates before version 7: the system message is the beginning of the user's message. */
 function oldMistral(open: string, close: string, answer: string, trims?: "assistant"): string {
-  const turns = { system: ["", "\n\n"], user: ["", close], assistant: [answer, "</s>"] } as const;
-  return templateOf({ ...turns, first: open, again: open, ...(trims === undefined ? {} : { trims }) });
+  const more = { first: open, again: open, ...(trims === undefined ? {} : { trims }) };
+  return templateOf(["", "\n\n"], ["", close], [answer, "</s>"], more);
 }
 
 function mistral7(blank: string): string {
-  return templateOf({
-    system: [`[SYSTEM_PROMPT]${blank}`, "[/SYSTEM_PROMPT]"],
-    user: [`[INST]${blank}`, "[/INST]"],
-    assistant: [blank, "</s>"],
-  });
+  const system = [`[SYSTEM_PROMPT]${blank}`, "[/SYSTEM_PROMPT]"] as const;
+  return templateOf(system, [`[INST]${blank}`, "[/INST]"], [blank, "</s>"]);
 }
 
 function vicuna(system: Marks): string {
-  return templateOf({ system, user: ["USER: ", "\n"], assistant: ["ASSISTANT: ", "</s>\n"], opening: "ASSISTANT:" });
+  return templateOf(system, ["USER: ", "\n"], ["ASSISTANT: ", "</s>\n"], { opening: "ASSISTANT:" });
 }
 
 /** Gemma has no system role: the system message begins the next message of the user. */
@@ -103,13 +95,11 @@ const gemma = [
 const endOfTurn = "<|END_OF_TURN_TOKEN|>";
 const endOfSentence = "<｜end▁of▁sentence｜>";
 
-const exaone = {
-  system: ["[|system|]", "[|endofturn|]\n"],
-  user: ["[|user|]", "\n"],
-  assistant: ["[|assistant|]", "[|endofturn|]\n"],
-  opening: "[|assistant|]",
-  trims: "all",
-} as const;
+function exaone(more: MoreMarks = {}): string {
+  const end = "[|endofturn|]\n";
+  const opening = "[|assistant|]";
+  return templateOf(["[|system|]", end], ["[|user|]", "\n"], [opening, end], { opening, trims: "all", ...more });
+}
 
 const byName: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -136,49 +126,34 @@ const byName: ReadonlyMap<string, string> = new Map(
     phi4: alike(["<|im_start|>{role}<|im_sep|>", "<|im_end|>"], { opening: "<|im_start|>assistant<|im_sep|>" }),
     falcon3: alike(["<|{role}|>\n", "\n"], { opening: "<|assistant|>\n" }),
     zephyr: alike(["<|{role}|>\n", "<|endoftext|>\n"], { opening: "<|assistant|>\n" }),
-    openchat: templateOf({
-      system: ["", "<|end_of_turn|>"],
-      user: ["GPT4 Correct User: ", "<|end_of_turn|>"],
-      assistant: ["GPT4 Correct Assistant: ", "<|end_of_turn|>"],
-      opening: "GPT4 Correct Assistant:",
-    }),
+    openchat: templateOf(
+      ["", "<|end_of_turn|>"],
+      ["GPT4 Correct User: ", "<|end_of_turn|>"],
+      ["GPT4 Correct Assistant: ", "<|end_of_turn|>"],
+      { opening: "GPT4 Correct Assistant:" },
+    ),
     vicuna: vicuna(["", "\n\n"]),
     "vicuna-orca": vicuna(["SYSTEM: ", "\n"]),
-    deepseek: templateOf({
-      system: ["", ""],
-      user: ["### Instruction:\n", "\n"],
-      assistant: ["### Response:\n", "\n<|EOT|>\n"],
+    deepseek: templateOf(["", ""], ["### Instruction:\n", "\n"], ["### Response:\n", "\n<|EOT|>\n"], {
       opening: "### Response:\n",
     }),
-    deepseek2: templateOf({
-      system: ["", "\n\n"],
-      user: ["User: ", "\n\n"],
-      assistant: ["Assistant: ", endOfSentence],
-      opening: "Assistant:",
-    }),
-    deepseek3: templateOf({
-      system: ["", "\n\n"],
-      user: ["<｜User｜>", ""],
-      assistant: ["<｜Assistant｜>", endOfSentence],
+    deepseek2: templateOf(["", "\n\n"], ["User: ", "\n\n"], ["Assistant: ", endOfSentence], { opening: "Assistant:" }),
+    deepseek3: templateOf(["", "\n\n"], ["<｜User｜>", ""], ["<｜Assistant｜>", endOfSentence], {
       opening: "<｜Assistant｜>",
     }),
-    "command-r": templateOf({
-      system: ["<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", endOfTurn],
-      user: ["<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", endOfTurn],
-      assistant: ["<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", endOfTurn],
-      opening: "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
-      trims: "all",
-    }),
+    "command-r": templateOf(
+      ["<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", endOfTurn],
+      ["<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", endOfTurn],
+      ["<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", endOfTurn],
+      { opening: "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", trims: "all" },
+    ),
     chatglm3: alike(["<|{role}|>\n ", ""], { first: "[gMASK]sop", opening: "<|assistant|>" }),
     chatglm4: alike(["<|{role}|>\n", ""], { first: "[gMASK]<sop>", opening: "<|assistant|>\n" }),
     glmedge: alike(["<|{role}|>\n", ""], { opening: "<|assistant|>" }),
-    minicpm: templateOf({ system: ["", ""], user: ["<用户>", "<AI>"], assistant: ["", ""], trims: "all" }),
-    exaone3: templateOf(exaone),
-    exaone4: templateOf({ ...exaone, tool: ["[|tool|]", "[|endofturn|]\n"] }),
-    "rwkv-world": templateOf({
-      system: ["System: ", "\n\n"],
-      user: ["User: ", "\n\n"],
-      assistant: ["Assistant: ", "\n\n"],
+    minicpm: templateOf(["", ""], ["<用户>", "<AI>"], ["", ""], { trims: "all" }),
+    exaone3: exaone(),
+    exaone4: exaone({ tool: ["[|tool|]", "[|endofturn|]\n"] }),
+    "rwkv-world": templateOf(["System: ", "\n\n"], ["User: ", "\n\n"], ["Assistant: ", "\n\n"], {
       opening: "Assistant:",
       trims: "all",
     }),
@@ -188,31 +163,20 @@ const byName: ReadonlyMap<string, string> = new Map(
     megrez: alike(["<|role_start|>{role}<|role_end|>", "<|turn_end|>"], {
       opening: "<|role_start|>assistant<|role_end|>",
     }),
-    bailing: templateOf({
-      system: ["<role>SYSTEM</role>", ""],
-      user: ["<role>HUMAN</role>", ""],
-      assistant: ["<role>ASSISTANT</role>", ""],
+    bailing: templateOf(["<role>SYSTEM</role>", ""], ["<role>HUMAN</role>", ""], ["<role>ASSISTANT</role>", ""], {
       opening: "<role>ASSISTANT</role>",
     }),
-    smolvlm: templateOf({
-      system: ["", "\n\n"],
-      user: ["User: ", "<end_of_utterance>\n"],
-      assistant: ["Assistant: ", "<end_of_utterance>\n"],
+    smolvlm: templateOf(["", "\n\n"], ["User: ", "<end_of_utterance>\n"], ["Assistant: ", "<end_of_utterance>\n"], {
       first: "<|im_start|>",
       opening: "Assistant:",
     }),
-    "hunyuan-moe": templateOf({
-      system: ["<|startoftext|>", "<|extra_4|>"],
-      user: ["<|startoftext|>", "<|extra_0|>"],
-      assistant: ["", "<|eos|>"],
-    }),
-    "kimi-k2": templateOf({
-      system: ["<|im_system|>system<|im_middle|>", "<|im_end|>"],
-      user: ["<|im_user|>user<|im_middle|>", "<|im_end|>"],
-      assistant: ["<|im_assistant|>assistant<|im_middle|>", "<|im_end|>"],
-      tool: ["<|im_system|>tool<|im_middle|>", "<|im_end|>"],
-      opening: "<|im_assistant|>assistant<|im_middle|>",
-    }),
+    "hunyuan-moe": templateOf(["<|startoftext|>", "<|extra_4|>"], ["<|startoftext|>", "<|extra_0|>"], ["", "<|eos|>"]),
+    "kimi-k2": templateOf(
+      ["<|im_system|>system<|im_middle|>", "<|im_end|>"],
+      ["<|im_user|>user<|im_middle|>", "<|im_end|>"],
+      ["<|im_assistant|>assistant<|im_middle|>", "<|im_end|>"],
+      { tool: ["<|im_system|>tool<|im_middle|>", "<|im_end|>"], opening: "<|im_assistant|>assistant<|im_middle|>" },
+    ),
   }),
 );
 
