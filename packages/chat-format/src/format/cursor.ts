@@ -129,6 +129,7 @@ export function createWatch(texts: readonly string[]): Watch {
   };
 }
 
-function escaped(text: string): string {
+/** The text as a regular expression that matches it. */
+export function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 }
