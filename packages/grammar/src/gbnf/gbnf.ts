@@ -1,13 +1,14 @@
 // Parses GBNF, llama.cpp's notation for grammars, into linked rules. A repetition keeps its count instead of being written out, so the
 // memory of a grammar is proportional to its text. Matching is in `grammar-matcher`.
-import { anyChar, charRanges, type CharRanges } from "./char-ranges.ts";
+import { allChars, charRanges } from "./char-ranges.ts";
+import type { CharSet } from "../rules/char-set.ts";
 
 /** An item of an alternative, with a link to the item after it. */
 export type Element = CharsElement | RuleElement | RepeatElement;
 
 export interface CharsElement {
   readonly kind: "chars";
-  readonly ranges: CharRanges;
+  readonly ranges: CharSet;
   readonly next: Element | undefined;
 }
 
@@ -74,7 +75,7 @@ export function parseGbnf(text: string): Grammar {
   const named = new Map<string, Rule>();
   const rules: Rule[] = [];
   /** Cache of the sets of single characters: most of a large grammar is literals, which repeat the same few characters. */
-  const single = new Map<number, CharRanges>();
+  const single = new Map<number, CharSet>();
   let at = 0;
   let nesting = 0;
 
@@ -170,7 +171,7 @@ export function parseGbnf(text: string): Grammar {
     if (char === "(") return [{ kind: "rule", rule: readGroup() }];
     if (char === ".") {
       at++;
-      return [{ kind: "chars", ranges: anyChar }];
+      return [{ kind: "chars", ranges: allChars }];
     }
     if (char === "<" || char === "!") {
       throw new GbnfError("names tokens (<[1]>, <name>, !<[1]>), which are not supported: write the text of the token");
@@ -202,7 +203,7 @@ export function parseGbnf(text: string): Grammar {
     return items.length === 0 ? [{ kind: "rule", rule: emptyRule() }] : items;
   }
 
-  function rangesOf(char: number): CharRanges {
+  function rangesOf(char: number): CharSet {
     let ranges = single.get(char);
     if (ranges === undefined) single.set(char, (ranges = demand([[char, char]], false)));
     return ranges;
@@ -214,7 +215,7 @@ export function parseGbnf(text: string): Grammar {
     return rule;
   }
 
-  function readClass(): CharRanges {
+  function readClass(): CharSet {
     at++;
     const negated = text[at] === "^";
     if (negated) at++;
@@ -233,7 +234,7 @@ export function parseGbnf(text: string): Grammar {
   }
 
   /** Rejects an empty set of characters, since it would allow no text. */
-  function demand(given: CharRanges, negated: boolean): CharRanges {
+  function demand(given: CharSet, negated: boolean): CharSet {
     const ranges = charRanges(given, negated);
     if (ranges.length > 0) return ranges;
     if (given.some(([first]) => first === 0)) throw new GbnfError("demands a NUL character, which no model writes");

@@ -1,6 +1,7 @@
 // Matches a text against a grammar, byte by byte as a model writes it. The matcher follows all readings of the text at once and merges equal
 // readings. It counts every step, so that a grammar with ever more readings runs out of steps instead of blocking the caller. Decision 045.
-import { hasChar, overlaps } from "./char-ranges.ts";
+import { hasChar } from "../rules/char-set.ts";
+import { overlaps } from "./char-ranges.ts";
 import type { CharsElement, Element, Grammar, RepeatElement } from "./gbnf.ts";
 
 /** The rest of one reading: the next item, then the items below this item on the stack. */

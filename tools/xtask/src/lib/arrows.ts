@@ -8,7 +8,7 @@ type Arrow = readonly [folder: string, allowed: readonly string[]];
 const arrows: readonly Arrow[] = [
   ["packages/protocol/src/sampling", []],
   ["packages/protocol/src/sse", []],
-  ["packages/grammar/src/gbnf", []],
+  ["packages/grammar/src/gbnf", ["rules"]],
   ["packages/grammar/src/rules", []],
   ["packages/models/src/header", []],
   ["packages/models/src/memory", ["@waggle/async", "header"]],
