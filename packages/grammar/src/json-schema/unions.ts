@@ -1,6 +1,6 @@
 // Splits anyOf and oneOf into alternatives, each combined with the other keywords of the schema.
 import type { CompileContext } from "./compile-context.ts";
-import { withOptions, type Condition, type Conjunction } from "./conjunction.ts";
+import { expandConditions, withOptions, type Condition, type Conjunction } from "./conjunction.ts";
 import { oppositeOf } from "./derived-schemas.ts";
 import { areDisjoint, writesNothingFor } from "./values/disjoint.ts";
 import { readFixedValues } from "./values/fixed-values.ts";
@@ -41,6 +41,19 @@ export function alternatives(
   function isApart(one: readonly Condition[], other: readonly Condition[]): boolean {
     return areDisjoint(document, grammar, one, other) || writesNothingFor(document, grammar, one, other);
   }
+}
+
+/** For each alternative, without unions: its schemas. An alternative without values is left out. @param steps counted for each schema */
+export function* alternativeParts(
+  context: CompileContext,
+  conditions: readonly Condition[],
+  steps = 1,
+): Generator<readonly SchemaPart[]> {
+  context.grammar.spend(steps);
+  const conjunction = expandConditions(context.document, conditions, context.grammar);
+  if (conjunction.impossible) return;
+  if (conjunction.unions.length === 0) yield conjunction.parts;
+  else for (const option of alternatives(context, conjunction)) yield* alternativeParts(context, option, steps);
 }
 
 /** Whether the parts obviously contradict each other, so that their unions need no further splitting. */

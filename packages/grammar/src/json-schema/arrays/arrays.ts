@@ -1,6 +1,5 @@
 // Writes arrays: the items at fixed positions, the items after the fixed positions, and the number of items.
 import type { CompileContext } from "../compile-context.ts";
-import type { Condition } from "../conjunction.ts";
 import {
   choice,
   isNever,
@@ -12,8 +11,9 @@ import {
   type Expression,
 } from "../../rules/expression.ts";
 import { comma } from "../values/json-text.ts";
-import { countsOf, has, listOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
 import { schemaAt } from "../objects/properties.ts";
+import { conditionsAt, itemConditions, prefixLength, restKeyword } from "./positions.ts";
 import { countedValues, uniqueList } from "./unique-items.ts";
 
 /** Reading this many schemas of a list counts as one step of `GrammarLimits.steps`. */
@@ -88,32 +88,6 @@ function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max:
     items.push(item);
   }
   return items;
-}
-
-function prefixLength(parts: readonly SchemaPart[], context: CompileContext): number {
-  return Math.max(0, ...parts.map((part) => prefixOf(context, part).length));
-}
-
-/** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for further items). */
-function prefixOf(context: CompileContext, part: SchemaPart): readonly unknown[] {
-  return listOf(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
-}
-
-function prefixKeyword(part: SchemaPart): "items" | "prefixItems" {
-  return Array.isArray(valueOf(part, "items")) ? "items" : "prefixItems";
-}
-
-function restKeyword(part: SchemaPart): "items" | "additionalItems" {
-  return prefixKeyword(part) === "items" ? "additionalItems" : "items";
-}
-
-function conditionsAt(context: CompileContext, part: SchemaPart, index: number): readonly Condition[] {
-  if (index < prefixOf(context, part).length) return [schemaAt(part, prefixKeyword(part), index)];
-  return itemConditions(part);
-}
-
-function itemConditions(part: SchemaPart): readonly Condition[] {
-  return has(part, restKeyword(part)) ? [schemaAt(part, restKeyword(part))] : [];
 }
 
 /** The items after the fixed positions; `never` if no value fits a fixed position, or if further items are neither declared nor required. */

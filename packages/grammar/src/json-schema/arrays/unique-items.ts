@@ -1,6 +1,6 @@
 // Writes arrays whose items must differ. The compiler needs a list of all possible values, since a grammar cannot compare an item with earlier items.
 import type { CompileContext } from "../compile-context.ts";
-import { expandConditions, type Condition } from "../conjunction.ts";
+import type { Condition } from "../conjunction.ts";
 import { fitsKeywords } from "../values/fits-schema.ts";
 import { choice, literal, never, optional, sequence, type Expression } from "../../rules/expression.ts";
 import { fixedValueFilter, readFixedValues } from "../values/fixed-values.ts";
@@ -9,7 +9,7 @@ import { memberList } from "../objects/member-list.ts";
 import { readNumberConstraints, wholeNumbersOf } from "../numbers/numbers.ts";
 import type { SchemaPart } from "../schema-part.ts";
 import { writtenTypes } from "../types.ts";
-import { alternatives } from "../unions.ts";
+import { alternativeParts } from "../unions.ts";
 
 /** Up to this number of values, the grammar allows every order of the items. With more values, it allows only the order of the schema. */
 const mostInAnyOrder = 7;
@@ -21,12 +21,7 @@ export function countedValues(
   context: CompileContext,
   conditions: readonly Condition[],
 ): readonly string[] | undefined {
-  const { grammar, document } = context;
-  grammar.spend(1);
-  const conjunction = expandConditions(document, conditions, grammar);
-  if (conjunction.impossible) return [];
-  if (conjunction.unions.length === 0) return valuesOfParts(context, conjunction.parts);
-  const options = alternatives(context, conjunction).map((option) => countedValues(context, option));
+  const options = Array.from(alternativeParts(context, conditions), (parts) => valuesOfParts(context, parts));
   return options.some((option) => option === undefined)
     ? undefined
     : [...new Set(options.flatMap((option) => option ?? []))];

@@ -16,7 +16,7 @@ import { rawString } from "../strings/raw-text.ts";
 import { countOf, countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints } from "../strings/strings.ts";
 import { namedTypes, writtenTypes } from "../types.ts";
-import { alternatives } from "../unions.ts";
+import { alternativeParts, alternatives } from "../unions.ts";
 
 /** A value that a schema describes, with its expressions. */
 export interface SchemaValue {
@@ -214,14 +214,7 @@ function isConstrained(parts: readonly SchemaPart[], type: JsonType): boolean {
 }
 
 function rawValue(context: CompileContext, conditions: readonly Condition[], until: string, hint: string): Expression {
-  const { grammar } = context;
-  grammar.spend(1);
-  const conjunction = expandConditions(context.document, conditions, grammar);
-  const { impossible, parts, unions } = conjunction;
-  if (impossible) return never;
-  if (unions.length > 0)
-    return choice(...alternatives(context, conjunction).map((option) => rawValue(context, option, until, hint)));
-  return rawParts(context, parts, until, hint);
+  return choice(...Array.from(alternativeParts(context, conditions), (parts) => rawParts(context, parts, until, hint)));
 }
 
 function rawParts({ grammar }: CompileContext, parts: readonly SchemaPart[], until: string, hint: string): Expression {

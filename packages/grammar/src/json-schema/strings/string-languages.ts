@@ -1,12 +1,12 @@
 // Computes the language of all strings that fulfil conditions; used for member names, which are always strings.
 import type { CompileContext } from "../compile-context.ts";
-import { expandConditions, type Condition } from "../conjunction.ts";
+import type { Condition } from "../conjunction.ts";
 import { fixedValueFilter, readFixedValues } from "../values/fixed-values.ts";
 import type { Language, Languages } from "../../rules/languages.ts";
 import type { SchemaPart } from "../schema-part.ts";
 import { constrainedLanguage, readStringConstraints, textLanguage } from "./strings.ts";
 import { namedTypes } from "../types.ts";
-import { alternatives } from "../unions.ts";
+import { alternativeParts } from "../unions.ts";
 
 /** @throws UnsupportedSchemaError for a pattern that cannot be compiled */
 export function stringsLanguage(
@@ -14,15 +14,10 @@ export function stringsLanguage(
   languages: Languages,
   conditions: readonly Condition[],
 ): Language {
-  context.grammar.spend(1);
-  const conjunction = expandConditions(context.document, conditions, context.grammar);
-  if (conjunction.impossible) return languages.none;
-  if (conjunction.unions.length > 0) {
-    return languages.union(
-      alternatives(context, conjunction).map((option) => stringsLanguage(context, languages, option)),
-    );
-  }
-  return partsLanguage(context, languages, conjunction.parts);
+  const options = Array.from(alternativeParts(context, conditions), (parts) =>
+    partsLanguage(context, languages, parts),
+  );
+  return languages.union(options);
 }
 
 function partsLanguage({ grammar }: CompileContext, languages: Languages, parts: readonly SchemaPart[]): Language {

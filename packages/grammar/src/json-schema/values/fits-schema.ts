@@ -1,24 +1,24 @@
 // Checks whether a fixed value (of enum or const) fulfils the other keywords of its schema.
 import type { CompileContext } from "../compile-context.ts";
-import { expandConditions, type Condition } from "../conjunction.ts";
+import type { Condition } from "../conjunction.ts";
+import { conditionsAt } from "../arrays/positions.ts";
 import { equalityKey, readFixedValues } from "./fixed-values.ts";
 import { numberFilter, readNumberConstraints } from "../numbers/numbers.ts";
 import { absentNames, propertyConditions, requiredNames, schemaAt } from "../objects/properties.ts";
-import { countOf, has, isRecord, listOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countOf, has, isRecord, valueOf, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
-import { alternatives } from "../unions.ts";
+import { alternativeParts } from "../unions.ts";
 
 /** Checking one value counts as this many steps of `GrammarLimits.steps`. */
 const stepsPerValue = 5;
 
 /** Checks strictly by the standard: values that no keyword restricts are allowed. @throws UnsupportedSchemaError for unsupported keywords */
 function fitsConditions(context: CompileContext, value: unknown, conditions: readonly Condition[]): boolean {
-  context.grammar.spend(stepsPerValue);
-  const conjunction = expandConditions(context.document, conditions, context.grammar);
-  if (conjunction.impossible) return false;
-  if (conjunction.unions.length === 0) return fitsParts(context, value, conjunction.parts);
-  return alternatives(context, conjunction).some((option) => fitsConditions(context, value, option));
+  for (const parts of alternativeParts(context, conditions, stepsPerValue)) {
+    if (fitsParts(context, value, parts)) return true;
+  }
+  return false;
 }
 
 function fitsParts(context: CompileContext, value: unknown, parts: readonly SchemaPart[]): boolean {
@@ -71,18 +71,8 @@ function fitsArray(context: CompileContext, value: readonly unknown[], parts: re
     if (valueOf(part, "uniqueItems") === true && new Set(value.map(equalityKey)).size < value.length) return false;
     if (has(part, "contains") && !value.some((item) => fitsConditions(context, item, [schemaAt(part, "contains")])))
       return false;
-    return value.every((item, index) =>
-      fitsConditions(context, item, itemConditions(part, index, limits.alternatives)),
-    );
+    return value.every((item, index) => fitsConditions(context, item, conditionsAt(context, part, index)));
   });
-}
-
-function itemConditions(part: SchemaPart, index: number, most: number): readonly Condition[] {
-  const isOld = Array.isArray(valueOf(part, "items"));
-  const prefix = isOld ? "items" : "prefixItems";
-  if (index < (listOf(part, prefix, most) ?? []).length) return [schemaAt(part, prefix, index)];
-  const rest = isOld ? "additionalItems" : "items";
-  return has(part, rest) ? [schemaAt(part, rest)] : [];
 }
 
 function isCount(
