@@ -31,12 +31,22 @@ const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 
 const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300];
 const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
+const rowsOf =
+  <K extends "counter" | "gauge">(kind: K) =>
+  <L extends string = never>(name: string, help: string, labels: readonly L[] = []): Row<K, NoInfer<L>, false> => ({
+    kind,
+    name: `waggle_${name}`,
+    help,
+    labels,
+    perModel: false,
+  });
+const counter = rowsOf("counter");
+const gauge = rowsOf("gauge");
+
 /** Rows of metrics per model: the label `model` comes before the row's other labels. */
 const ofModel = {
-  counter: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
-    withModel(counter(name, help, labels)),
-  gauge: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
-    withModel(gauge(name, help, labels)),
+  counter: <L extends string = never>(...row: Parameters<typeof counter<L>>) => withModel(counter(...row)),
+  gauge: <L extends string = never>(...row: Parameters<typeof gauge<L>>) => withModel(gauge(...row)),
   histogram: (name: string, help: string, buckets: readonly number[]) => withModel(histogram(name, help, buckets)),
 };
 
@@ -160,51 +170,48 @@ export const metricTable = {
     "Resident memory of the engine's process, model and KV cache included.",
   ),
 
-  vllmWaiting: vllmGauge("num_requests_waiting", "Jobs waiting for a slot, under the name that llm-d reads."),
-  vllmRunning: vllmGauge("num_requests_running", "Running jobs, under the name that llm-d reads."),
-  vllmKvUsage: vllmGauge(
+  vllmWaiting: vllm("gauge", "num_requests_waiting", "Jobs waiting for a slot, under the name that llm-d reads."),
+  vllmRunning: vllm("gauge", "num_requests_running", "Running jobs, under the name that llm-d reads."),
+  vllmKvUsage: vllm(
+    "gauge",
     "kv_cache_usage_perc",
     "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
   ),
-  vllmCacheConfig: vllmGauge(
+  vllmCacheConfig: vllm(
+    "gauge",
     "cache_config_info",
     "Always 1; its labels have the block size and the number of blocks of the KV cache.",
     ["block_size", "num_gpu_blocks"],
   ),
-  vllmDraftTokens: vllmCounter("spec_decode_num_draft_tokens_total", "Guessed tokens, under vLLM's name."),
-  vllmAcceptedTokens: vllmCounter("spec_decode_num_accepted_tokens_total", "Right guesses, under vLLM's name."),
+  vllmDraftTokens: vllm("counter", "spec_decode_num_draft_tokens_total", "Guessed tokens, under vLLM's name."),
+  vllmAcceptedTokens: vllm("counter", "spec_decode_num_accepted_tokens_total", "Right guesses, under vLLM's name."),
 
   llamaPromptTokens: llama("counter", "prompt_tokens_total", "Prompt tokens computed", computedTokens),
-  llamaCachedTokens: llama("counter", "prompt_tokens_cached_total", "Prompt tokens found in a KV cache", (sumOf) =>
-    sumOf("cachedPromptTokens"),
+  llamaCachedTokens: llama(
+    "counter",
+    "prompt_tokens_cached_total",
+    "Prompt tokens found in a KV cache",
+    "cachedPromptTokens",
   ),
-  llamaPromptSeconds: llama("counter", "prompt_seconds_total", "Time for prompts", (sumOf) => sumOf("promptSeconds")),
+  llamaPromptSeconds: llama("counter", "prompt_seconds_total", "Time for prompts", "promptSeconds"),
   llamaPromptRate: llama("gauge", "prompt_tokens_seconds", "Prompt tokens computed per second of a prompt", (sumOf) =>
     ratio(computedTokens(sumOf), sumOf("promptSeconds")),
   ),
-  llamaTokens: llama("counter", "tokens_predicted_total", "Tokens sampled", (sumOf) => sumOf("tokensGenerated")),
-  llamaSeconds: llama("counter", "tokens_predicted_seconds_total", "Time for answers", (sumOf) =>
-    sumOf("generationSeconds"),
-  ),
+  llamaTokens: llama("counter", "tokens_predicted_total", "Tokens sampled", "tokensGenerated"),
+  llamaSeconds: llama("counter", "tokens_predicted_seconds_total", "Time for answers", "generationSeconds"),
   llamaRate: llama("gauge", "predicted_tokens_seconds", "Tokens sampled per second of an answer", (sumOf) =>
     ratio(sumOf("tokensGenerated"), sumOf("generationSeconds")),
   ),
-  llamaRunning: llama("gauge", "requests_processing", "Running jobs", (sumOf) => sumOf("vllmRunning")),
-  llamaWaiting: llama("gauge", "requests_deferred", "Jobs waiting for a slot", (sumOf) => sumOf("vllmWaiting")),
-  llamaSteps: llama("counter", "n_decode_total", "Forward passes", (sumOf) => sumOf("steps")),
+  llamaRunning: llama("gauge", "requests_processing", "Running jobs", "vllmRunning"),
+  llamaWaiting: llama("gauge", "requests_deferred", "Jobs waiting for a slot", "vllmWaiting"),
+  llamaSteps: llama("counter", "n_decode_total", "Forward passes", "steps"),
   llamaWidth: llama("gauge", "n_busy_slots_per_decode", "Mean batch width", (sumOf) =>
     ratio(sumOf("batchWidth", "sum"), sumOf("batchWidth", "count")),
   ),
   llamaMostTokens: llama("counter", "n_tokens_max", "Most tokens of an ended job, prompt and answer"),
-  llamaDraftTokens: llama("counter", "spec_decode_num_draft_tokens_total", "Guessed tokens", (sumOf) =>
-    sumOf("guessedTokens"),
-  ),
-  llamaAcceptedTokens: llama("counter", "spec_decode_num_accepted_tokens_total", "Right guesses", (sumOf) =>
-    sumOf("rightGuesses"),
-  ),
-  llamaDrafts: llama("counter", "spec_decode_num_drafts_total", "Passes with guesses", (sumOf) =>
-    sumOf("guessedSteps"),
-  ),
+  llamaDraftTokens: llama("counter", "spec_decode_num_draft_tokens_total", "Guessed tokens", "guessedTokens"),
+  llamaAcceptedTokens: llama("counter", "spec_decode_num_accepted_tokens_total", "Right guesses", "rightGuesses"),
+  llamaDrafts: llama("counter", "spec_decode_num_drafts_total", "Passes with guesses", "guessedSteps"),
 
   batchWidth: ofModel.histogram(
     "batch_width",
@@ -256,52 +263,27 @@ interface Row<K extends MetricRow["kind"], L extends string, M extends boolean> 
   readonly perModel: M;
 }
 
-function counter<L extends string = never>(
+/** A metric that uses vLLM's name, because inference schedulers look for that name. */
+function vllm<K extends "counter" | "gauge", L extends string = never>(
+  kind: K,
   name: string,
   help: string,
   labels: readonly L[] = [],
-): Row<"counter", NoInfer<L>, false> {
-  return { kind: "counter", name: `waggle_${name}`, help, labels, perModel: false };
+): Row<K, NoInfer<L> | typeof vllmModelLabel, true> {
+  return { kind, name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
 }
 
-function gauge<L extends string = never>(
-  name: string,
-  help: string,
-  labels: readonly L[] = [],
-): Row<"gauge", NoInfer<L>, false> {
-  return { kind: "gauge", name: `waggle_${name}`, help, labels, perModel: false };
-}
-
-/** A gauge that uses vLLM's metric name, because inference schedulers look for that name. */
-function vllmGauge<L extends string = never>(
-  name: string,
-  help: string,
-  labels: readonly L[] = [],
-): Row<"gauge", NoInfer<L> | typeof vllmModelLabel, true> {
-  return { kind: "gauge", name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
-}
-
-/** A counter that uses vLLM's metric name. */
-function vllmCounter(name: string, help: string): Row<"counter", typeof vllmModelLabel, true> {
-  return { kind: "counter", name: `vllm:${name}`, help, labels: [vllmModelLabel], perModel: true };
-}
-
-/** A metric under llama-server's name, over all models, for its dashboards. */
+/** A metric under llama-server's name, over all models, for its dashboards. @param from another row's key, or a function of several rows */
 function llama<K extends "counter" | "gauge">(
   kind: K,
   name: string,
   help: string,
-  from?: DerivedValue,
+  from?: string | DerivedValue,
 ): Row<K, never, false> {
-  const derived = from === undefined ? {} : { from };
-  return {
-    kind,
-    name: `llamacpp:${name}`,
-    help: `${help}, under llama-server's name.`,
-    labels: [],
-    perModel: false,
-    ...derived,
-  };
+  const derive: DerivedValue | undefined = typeof from === "string" ? (sumOf) => sumOf(from) : from;
+  const derived = derive === undefined ? {} : { from: derive };
+  const words = `${help}, under llama-server's name.`;
+  return { kind, name: `llamacpp:${name}`, help: words, labels: [], perModel: false, ...derived };
 }
 
 function computedTokens(sumOf: Parameters<DerivedValue>[0]): number {
