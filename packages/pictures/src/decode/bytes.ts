@@ -1,13 +1,8 @@
 // Joins and makes parts of files.
 
+/** Copies a second time, since a Buffer may be a part of a larger ArrayBuffer, which the decoder would read. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 /** One byte for each character. */
