@@ -1,5 +1,5 @@
 // Owns the syntax of answers: a small tree of plain data. The reader interprets the tree, and the grammar is printed from it. Decision 067.
-import type { JsonType } from "./arguments/schema-types.ts";
+import type { JsonType } from "@waggle/grammar/json-schema";
 
 /** Syntax of a piece of an answer. Strings may contain marks (see marks.ts). */
 export type Syntax =

@@ -1,7 +1,7 @@
 // Finds the types that a tool's JSON Schema allows for a value. The types distinguish strings from other values in formats that write both as plain
 // text.
+import { isRecord, jsonTypes, typeOfValue, type JsonType } from "@waggle/grammar/json-schema";
 
-export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array";
 /** Undefined: any type. */
 export type JsonTypes = ReadonlySet<JsonType> | undefined;
 
@@ -16,14 +16,12 @@ export interface SchemaTypes {
 /** Limit for the nested schemas (`$ref`, `anyOf` and similar) that one call examines. A schema with more nested schemas allows any type. */
 export const maxSchemasLookedInto = 256;
 
-const all: readonly JsonType[] = ["string", "number", "integer", "boolean", "null", "object", "array"];
-
 /** @param root the schema that `$ref` refers into */
 export function createSchemaTypes(root: unknown): SchemaTypes {
   let left = 0;
 
   function typesOf(schema: unknown): JsonTypes {
-    if (!isObject(schema) || left <= 0) return undefined;
+    if (!isRecord(schema) || left <= 0) return undefined;
     left -= 1;
     const found = [ownTypes(schema)];
     if (typeof schema["$ref"] === "string") found.push(typesOf(resolve(root, schema["$ref"])));
@@ -38,7 +36,7 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
 
   /** The first result of `find` for the schema or for one of its parts. */
   function within(schema: unknown, find: (one: Readonly<Record<string, unknown>>) => unknown): unknown {
-    if (!isObject(schema) || left <= 0) return undefined;
+    if (!isRecord(schema) || left <= 0) return undefined;
     left -= 1;
     const own = find(schema);
     if (own !== undefined) return own;
@@ -61,7 +59,7 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
     member(schema, key) {
       left = maxSchemasLookedInto;
       const named = within(schema, ({ properties }) =>
-        isObject(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined,
+        isRecord(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined,
       );
       return named ?? within(schema, ({ additionalProperties }) => objectOrNothing(additionalProperties));
     },
@@ -90,21 +88,14 @@ function ownTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
   const values = "const" in schema ? [schema["const"]] : listOf(schema["enum"]);
   if (values.length > 0) return new Set(values.map(typeOfValue));
   const { type } = schema;
-  const named = all.filter((one) => one === type || listOf(type).includes(one));
+  const named = jsonTypes.filter((one) => one === type || listOf(type).includes(one));
   return named.length > 0 ? new Set(named) : undefined;
 }
 
 /** A schema without a type is meant for objects if it has members, and for lists if it has items. */
 function shapeTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
-  if (isObject(schema["properties"])) return new Set(["object"]);
-  return isObject(schema["items"]) ? new Set(["array"]) : undefined;
-}
-
-function typeOfValue(value: unknown): JsonType {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
-  return typeof value === "boolean" || typeof value === "object" ? (typeof value as JsonType) : "string";
+  if (isRecord(schema["properties"])) return new Set(["object"]);
+  return isRecord(schema["items"]) ? new Set(["array"]) : undefined;
 }
 
 /** Whether a value is of one of these types. */
@@ -114,8 +105,8 @@ export function isAllowed(value: unknown, types: JsonTypes): boolean {
 
 /** Names of the arguments that a tool's schema declares, in its order. */
 export function propertyNames(schema: unknown): readonly string[] {
-  const properties = isObject(schema) ? schema["properties"] : undefined;
-  return isObject(properties) ? Object.keys(properties) : [];
+  const properties = isRecord(schema) ? schema["properties"] : undefined;
+  return isRecord(properties) ? Object.keys(properties) : [];
 }
 
 /** `#`, `#/$defs/Place`: a JSON Pointer (RFC 6901) into the same schema. Other references are not followed. */
@@ -125,7 +116,7 @@ function resolve(root: unknown, reference: string): unknown {
   return steps.reduce<unknown>((node, step) => {
     const key = unescaped(step);
     if (Array.isArray(node)) return (node as unknown[])[Number(key)];
-    return isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+    return isRecord(node) && Object.hasOwn(node, key) ? node[key] : undefined;
   }, root);
 }
 
@@ -143,9 +134,5 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 function objectOrNothing(value: unknown): unknown {
-  return isObject(value) ? value : undefined;
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value : undefined;
 }

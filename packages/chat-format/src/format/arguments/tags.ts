@@ -2,7 +2,8 @@
 import { type Cursor, type Reading, isNext, takeBlanks, takeLiteral } from "../cursor.ts";
 import type { TaggedArguments } from "../syntax.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
-import { type JsonType, type JsonTypes, createSchemaTypes, intersection } from "./schema-types.ts";
+import { type JsonType } from "@waggle/grammar/json-schema";
+import { type JsonTypes, createSchemaTypes, intersection } from "./schema-types.ts";
 import { readTypedValue, takeUntil } from "./typed-value.ts";
 
 export function* readTags(cursor: Cursor, syntax: TaggedArguments, target: ArgumentsTarget): Reading {

@@ -3,7 +3,8 @@ import { type Cursor, type Reading, createWatch, takeBlanks } from "../cursor.ts
 import { spellInJson } from "../marks.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
 import { pythonWords, readLooseJson } from "./loose-json.ts";
-import { type JsonType, type JsonTypes, isAllowed } from "./schema-types.ts";
+import { type JsonType } from "@waggle/grammar/json-schema";
+import { type JsonTypes, isAllowed } from "./schema-types.ts";
 
 /** If a value may be a string or another type, it is held back until its type is certain. A value longer than this is a string. */
 export const maxUndecidedChars = 1_048_576;

@@ -1,5 +1,5 @@
 // Finds a call in a template's output, and its form: a JSON object, or a name followed by arguments.
-import { isObject } from "../arguments/schema-types.ts";
+import { isRecord } from "@waggle/grammar/json-schema";
 import { type ArgumentsSyntax, type Syntax, type TaggedArguments, blank, literal, sequence } from "../syntax.ts";
 import { needles } from "./conversations.ts";
 import { commonEnd } from "./cuts.ts";
@@ -45,7 +45,7 @@ function jsonWith(text: string, needle: string, from: number): FoundJson | undef
     for (let end = text.indexOf("}", at); end !== -1; end = text.indexOf("}", end + 1)) {
       try {
         const value: unknown = JSON.parse(text.slice(begin, end + 1));
-        if (isObject(value)) return { begin, end: end + 1, value };
+        if (isRecord(value)) return { begin, end: end + 1, value };
       } catch {
         // The object does not end at this brace.
       }
@@ -57,10 +57,10 @@ function jsonWith(text: string, needle: string, from: number): FoundJson | undef
 function objectSyntax(value: Readonly<Record<string, unknown>>, name: string): Syntax | undefined {
   const members = Object.entries(value);
   if (members.length === 1 && members[0]?.[0] === name) return nameAsKey;
-  const within = members.find(([, one]) => isObject(one) && Object.values(one).includes(name));
+  const within = members.find(([, one]) => isRecord(one) && Object.values(one).includes(name));
   const inner = within === undefined ? value : (within[1] as Readonly<Record<string, unknown>>);
   const nameKey = keyOf(inner, (one) => one === name);
-  const argumentsKey = keyOf(inner, (one) => isObject(one) && firstKey in one);
+  const argumentsKey = keyOf(inner, (one) => isRecord(one) && firstKey in one);
   // Some templates number the calls and ignore their ids.
   const id =
     keyOf(value, (one) => needles.ids.includes(one as (typeof needles.ids)[number])) ??

@@ -1,5 +1,5 @@
 // Writes calls in the syntax of a format.
-import { isObject } from "../arguments/schema-types.ts";
+import { isRecord } from "@waggle/grammar/json-schema";
 import { type AnswerItem, type ArgumentsSyntax, type Syntax, type ValueArguments, hasCall } from "../syntax.ts";
 
 export interface SpelledCall {
@@ -115,7 +115,7 @@ function jsonOf({ arguments: given }: SpelledCall): string {
 /** The arguments as names and values; undefined if they are not an object. */
 function membersOf({ arguments: given }: SpelledCall): readonly (readonly [string, unknown])[] | undefined {
   const value: unknown = typeof given === "string" ? parsedExactly(given) : given;
-  return isObject(value) ? Object.entries(value) : undefined;
+  return isRecord(value) ? Object.entries(value) : undefined;
 }
 
 /** While arguments are parsed, strings that begin with this character replace the numbers. No text contains this Unicode noncharacter. */

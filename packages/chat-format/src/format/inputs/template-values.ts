@@ -1,6 +1,6 @@
 // Makes the variables with which a chat template is rendered: the conversation in the shapes that this template takes. Every part of a message
 // is kept or causes an error, except for thoughts that the template does not show.
-import { isObject } from "../arguments/schema-types.ts";
+import { isRecord } from "@waggle/grammar/json-schema";
 import { idsOf } from "./call-ids.ts";
 import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall, textOf } from "./conversation.ts";
 import { insertionMark, saysBeforeCalls } from "./inserted-text.ts";
@@ -75,10 +75,10 @@ function filled({ function: { name, description, parameters }, ...tool }: ChatTo
 
 /** The schema of an object, with a description for each member. */
 function described(schema: unknown): unknown {
-  if (!isObject(schema) || !isObject(schema["properties"])) return schema;
+  if (!isRecord(schema) || !isRecord(schema["properties"])) return schema;
   const members = Object.entries(schema["properties"]).map(([name, member]) => [
     name,
-    isObject(member) ? { description: "", ...member } : member,
+    isRecord(member) ? { description: "", ...member } : member,
   ]);
   return { ...schema, properties: Object.fromEntries(members) as unknown };
 }
@@ -141,10 +141,10 @@ function contentOf(
 
 function argumentsFor({ function: { arguments: given } }: ChatToolCall, inputs: TemplateInputs): unknown {
   if (!inputs.objectArguments) return typeof given === "string" ? given : spacedJson(given);
-  if (isObject(given)) return given;
+  if (isRecord(given)) return given;
   const text = typeof given === "string" ? given : spacedJson(given);
   if (text.trim() === "") return {};
-  if (isObject(parsed(text))) return new Map([["json", text]]);
+  if (isRecord(parsed(text))) return new Map([["json", text]]);
   return inputs.textArguments ? text : { arguments: text };
 }
 
