@@ -3,8 +3,8 @@ import { answerStart } from "../answer.ts";
 import type { ChatFormat, ThinkingSwitch } from "../format.ts";
 import { type Render, user } from "./conversations.ts";
 
-/** The switch is the first variable that the template reads and that changes its prompt. */
-const candidates: readonly ThinkingSwitch[] = [
+/** Variables that switch thinking in templates. The switch is the first variable that the template reads and that changes its prompt. */
+export const thinkingSwitches: readonly ThinkingSwitch[] = [
   { name: "enable_thinking", on: true, off: false },
   { name: "thinking", on: true, off: false },
   { name: "thinking_mode", on: "enabled", off: "disabled" },
@@ -13,7 +13,7 @@ const candidates: readonly ThinkingSwitch[] = [
 ];
 
 export async function findSwitch(render: Render, format: ChatFormat): Promise<ThinkingSwitch | undefined> {
-  for (const candidate of candidates) {
+  for (const candidate of thinkingSwitches) {
     const { name, on, off } = candidate;
     if (!format.inputs.variables.includes(name)) continue;
     const [yes, no] = [await promptWith(render, { [name]: on }), await promptWith(render, { [name]: off })];

@@ -11,6 +11,7 @@ import {
 } from "./conversations.ts";
 import type { Attempt, Values } from "../inputs/probe.ts";
 import { commonEnd, commonStart } from "./cuts.ts";
+import { thinkingSwitches } from "./find-switch.ts";
 
 export interface TemplateProbe {
   /** Texts that open the assistant's turn: the text after a user's message, and the text after a tool's result if that text is different. */
@@ -24,14 +25,6 @@ export interface TemplateProbe {
   /** The template's output for an answer, up to the end of the turn; undefined if the template refuses. */
   answer(spoken: Spoken): Promise<string | undefined>;
 }
-
-/** Variables that switch thinking in templates, each with two values. */
-const switchValues: Readonly<Record<string, readonly [unknown, unknown]>> = {
-  enable_thinking: [true, false],
-  thinking: [true, false],
-  reasoning_effort: ["high", "none"],
-  thinking_mode: ["enabled", "disabled"],
-};
 
 /** @returns undefined if the template cannot render a user's message */
 export async function probeTemplate(render: Render): Promise<TemplateProbe | undefined> {
@@ -98,14 +91,14 @@ async function askPrompts(attempt: Attempt): Promise<{ prompts: string[]; switch
   const ask = (values: Values): Promise<string | undefined> =>
     attempt({ messages: [user], add_generation_prompt: true, ...values });
   const texts = [await ask({}), await ask({ tools })];
-  const switches: string[] = [];
-  for (const [name, [on, off]] of Object.entries(switchValues)) {
+  const switches = new Set<string>();
+  for (const { name, on, off } of thinkingSwitches) {
     const pair = [await ask({ [name]: on }), await ask({ [name]: off })];
     texts.push(...pair);
-    if (pair[0] !== pair[1]) switches.push(name);
+    if (pair[0] !== pair[1]) switches.add(name);
   }
   const ends = texts.flatMap((text) => (text === undefined ? [] : [afterLast(text, needles.user) ?? ""]));
-  return { prompts: [...new Set(ends)], switches };
+  return { prompts: [...new Set(ends)], switches: [...switches] };
 }
 
 /** Finds the first shapes with which the template shows a call's arguments. Arguments as JSON within a string do not count. */
