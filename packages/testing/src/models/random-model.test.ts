@@ -1,8 +1,9 @@
-// Tests a made-up model's file: its half floats, its vocabulary, the types of its weights, and its size as the header promises.
+// Tests a made-up model's file: its half floats, its vocabulary, the types and codes of its weights, and its size as the header promises.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { codeRow, codesOf } from "./codes.ts";
 import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
 import { aligned, blocks, matrix, vector } from "./gguf.ts";
@@ -115,17 +116,33 @@ const decoders: Readonly<Record<keyof typeof blocks, (block: Buffer) => number[]
     }),
 };
 
+/** The numbers of consecutive blocks of a type. */
+function decoded(type: keyof typeof blocks, bytes: Buffer): number[] {
+  const size = blocks[type].bytes;
+  return Array.from({ length: bytes.length / size }, (_, i) =>
+    decoders[type](bytes.subarray(i * size, (i + 1) * size)),
+  ).flat();
+}
+
+describe("codeRow", () => {
+  const [code = new Int8Array()] = codesOf(1, 512);
+
+  it("encodes a code in each type without a rounding error", () => {
+    for (const type of ["q8_0", "q6_K"] as const)
+      expect(decoded(type, codeRow(code, type, 1 / 32)), type).toEqual(Array.from(code, (sign) => sign / 32));
+    const single = codeRow(code, "f32", 0.5);
+    expect(Array.from(code, (_, i) => single.readFloatLE(4 * i))).toEqual(Array.from(code, (sign) => sign / 2));
+  });
+});
+
 describe("tensorPieces", () => {
   it.each(Object.keys(decoders) as (keyof typeof blocks)[])(
     "scales the weights of a matrix in %s so that activations keep their size",
     (type) => {
       const [columns, rows] = [512, 64];
       const bytes = Buffer.concat([...tensorPieces(matrix("m", columns, rows, type), createKeystream())]);
-      const size = blocks[type].bytes;
-      expect(bytes).toHaveLength((size * columns * rows) / blocks[type].weights);
-      const weights = Array.from({ length: bytes.length / size }, (_, i) =>
-        decoders[type](bytes.subarray(i * size, (i + 1) * size)),
-      ).flat();
+      const weights = decoded(type, bytes);
+      expect(weights).toHaveLength(columns * rows);
       const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
       const deviation = Math.sqrt(weights.reduce((sum, weight) => sum + (weight - mean) ** 2, 0) / weights.length);
       expect(deviation * Math.sqrt(columns)).toBeGreaterThan(0.97);
