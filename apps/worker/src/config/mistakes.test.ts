@@ -1,4 +1,4 @@
-// Tests that all mistakes in a worker's settings are reported at once.
+// Tests that mistakes in a worker's models and files are reported with those in its settings.
 import { expect, test } from "vitest";
 import { parseConfig } from "../config.ts";
 import { describeWorker } from "./machine.ts";
@@ -12,22 +12,6 @@ function problemsOf(
   if (result.kind === "run") throw new Error("was accepted");
   return result.problems ?? [];
 }
-
-test("mistakes in flags, settings file and token file are reported at once, each with its line", () => {
-  const files = new Map([
-    ["/w.yaml", "slotz: 3\nslots: 0\nmodels:\n  a:\n    model: x\n    threads: 0\napi-token-file: /tokens\n"],
-    ["/tokens", "alice:short\nbob:bobs-secret\nbob:another-secret\n"],
-  ]);
-  const problems = problemsOf(["--config", "/w.yaml", "--port", "x"], {}, (path) => files.get(path) ?? "");
-  expect(problems).toEqual([
-    'Cannot use --config /w.yaml: line 1: unknown setting "slotz".',
-    expect.stringContaining('line 6: models.a cannot have threads "0"'),
-    expect.stringMatching(/^Cannot use --slots "0" \(from \/w.yaml, line 2\): /),
-    expect.stringMatching(/^Cannot use --port "x": /),
-    expect.stringContaining("--api-token-file /tokens: line 1: a token has 8 to 512 characters"),
-    expect.stringContaining("--api-token-file /tokens: line 3: its name or token is a duplicate"),
-  ]);
-});
 
 test("a doubled name is reported together with unknown names and values that cannot be used", () => {
   const file = "port: abc\nslotz: 3\nslots: 1\nslots: 0\nmodels:\n  a: x\n  a:\n    threads: 0\n";

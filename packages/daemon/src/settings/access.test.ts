@@ -12,6 +12,8 @@ describe("without a token", () => {
 
   it.each([
     [{ ...nothing, host: "0.0.0.0" }, "Cannot use --host 0.0.0.0 without a token"],
+    [{ ...nothing, host: "localhost.example.org" }, "Cannot use --host localhost.example.org without a token"],
+    [{ ...nothing, host: "127.example.org" }, "Cannot use --host 127.example.org without a token"],
     [{ ...nothing, host: "192.168.0.7", localMode: true }, "Cannot use --local-mode with --host 192.168.0.7"],
     [{ ...nothing, allowedHosts: ["box.local"] }, "Cannot use --allowed-host without a token"],
     [{ ...nothing, localMode: false }, "Cannot start without local mode and without a token"],
