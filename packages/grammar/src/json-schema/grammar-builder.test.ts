@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matchGbnf } from "../testing/match-gbnf.ts";
-import { readGbnf } from "../testing/read-gbnf.ts";
+import { matchGbnf, readGbnf } from "../testing/match-gbnf.ts";
 import { charsOf, complementSet } from "../rules/char-set.ts";
 import { charClass, literal, repeat, sequence, type Expression } from "../rules/expression.ts";
 import { createGrammarBuilder, type GrammarBuilder } from "./grammar-builder.ts";

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileSchema } from "../testing/compiled-schema.ts";
-import { matchGbnf } from "../testing/match-gbnf.ts";
-import { readGbnf } from "../testing/read-gbnf.ts";
+import { matchGbnf, readGbnf } from "../testing/match-gbnf.ts";
 import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
 import { typedSchemas, withDefinitions } from "../testing/typed-schemas.ts";
 import { jsonSchemaToGbnf } from "./json-grammar.ts";

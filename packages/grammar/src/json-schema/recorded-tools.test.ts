@@ -2,7 +2,7 @@ import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { describe, expect, it } from "vitest";
-import { readGbnf } from "../testing/read-gbnf.ts";
+import { readGbnf } from "../testing/match-gbnf.ts";
 import { recordedTools, type RecordedTool } from "../testing/recorded-tools/index.ts";
 import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
 import { UnsupportedSchemaError } from "../rules/errors.ts";

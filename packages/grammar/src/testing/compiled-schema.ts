@@ -3,8 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect } from "vitest";
 import { jsonSchemaToGbnf } from "../json-schema/json-grammar.ts";
-import { matchGbnf } from "./match-gbnf.ts";
-import { readGbnf } from "./read-gbnf.ts";
+import { matchGbnf, readGbnf } from "./match-gbnf.ts";
 import { createSampler, seededRandom } from "./sample-gbnf.ts";
 
 export interface CompiledSchema {

@@ -1,6 +1,6 @@
 // Checks whether a grammar accepts a JSON value in any order of its members and any usual spelling of its numbers.
-import { createGbnfMatcher, MatcherLimitError, type GbnfMatcher, type Ways } from "./match-gbnf.ts";
-import { readGbnf } from "./read-gbnf.ts";
+import { AmbiguityError } from "../gbnf/index.ts";
+import { createGbnfMatcher, readGbnf, type GbnfMatcher, type Ways } from "./match-gbnf.ts";
 
 /** `undecided`: the search reached a limit. */
 export type Verdict = "accepted" | "rejected" | "undecided";
@@ -32,7 +32,7 @@ function attempt(search: () => boolean): Verdict {
   try {
     return search() ? "accepted" : "rejected";
   } catch (error) {
-    if (error instanceof TooManyOrders || error instanceof MatcherLimitError) return "undecided";
+    if (error instanceof TooManyOrders || error instanceof AmbiguityError) return "undecided";
     throw error;
   }
 }
@@ -41,6 +41,13 @@ function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) =
   let orders = 0;
   /** Cached results of `write`, by value and by position in the grammar. */
   const found = new Map<unknown, Map<Ways, readonly Ways[]>>();
+  const ids = new Map<Ways, number>();
+
+  function idOf(ways: Ways): number {
+    const id = ids.get(ways) ?? ids.size;
+    ids.set(ways, id);
+    return id;
+  }
 
   function after(ways: Ways, text: string): readonly Ways[] {
     const next = matcher.advance(ways, text);
@@ -76,7 +83,7 @@ function createSearch(matcher: GbnfMatcher, likely: boolean): (value: unknown) =
     const seen = new Set<string>();
 
     function go(place: Ways, left: readonly number[]): void {
-      const key = `${place.id}:${left.join(",")}`;
+      const key = `${idOf(place)}:${left.join(",")}`;
       if (seen.has(key)) return;
       seen.add(key);
       orders += 1;

@@ -1,5 +1,5 @@
 // Generates random texts of a grammar, for tests. Once a text is long, it ends in the shortest possible way.
-import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
+import type { CharsElement, Element, Grammar, Rule } from "../gbnf/index.ts";
 
 /** Returns a number in [0, 1). */
 export type Random = () => number;
@@ -18,47 +18,37 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-export function createSampler(grammar: Gbnf): (random: Random) => string {
-  const shortest = shortestWays(grammar);
-
-  function lengthOf(item: GbnfItem): number {
-    return itemLength(item, shortest);
-  }
+export function createSampler({ root, rules }: Grammar): (random: Random) => string {
+  const shortest = shortestTexts(rules);
 
   return (random) => {
     const text: string[] = [];
+    const isLong = (depth: number): boolean => text.length > longWalk || depth > longWalk;
 
-    function walk(item: GbnfItem, depth: number): void {
-      const isLong = text.length > longWalk || depth > longWalk;
-      switch (item.kind) {
-        case "char":
-          text.push(pickChar(item.ranges, random));
-          return;
-        case "rule":
-          walk(grammar.get(item.name) ?? { kind: "row", items: [] }, depth + 1);
-          return;
-        case "row":
-          for (const part of item.items) walk(part, depth);
-          return;
-        case "either": {
-          const least = Math.min(...item.options.map(lengthOf));
-          const open = item.options.filter((option) => !isLong || lengthOf(option) === least);
-          walk(open[Math.floor(random() * open.length)] ?? { kind: "row", items: [] }, depth);
-          return;
-        }
-        case "times": {
-          const count = isLong ? item.min : pickCount(item.min, item.max, random);
-          for (let i = 0; i < count; i += 1) walk(item.item, depth);
-        }
-      }
+    function walkRule(rule: Rule, depth: number): void {
+      const least = isLong(depth) ? shortest.get(rule) : undefined;
+      const open = rule.options.filter((option) => least === undefined || lengthOf(option, shortest) === least);
+      const option = open.length === 1 ? open[0] : open[Math.floor(random() * open.length)];
+      for (let element = option; element !== undefined; element = element.next) walk(element, depth);
     }
 
-    walk({ kind: "rule", name: "root" }, 0);
+    function walk(element: Element, depth: number): void {
+      if (element.kind === "chars") {
+        text.push(pickChar(element.ranges, random));
+        return;
+      }
+      const { min, max } = element.kind === "rule" ? { min: 1, max: 1 } : element;
+      const count = max === 1 && min === 1 ? 1 : isLong(depth) ? min : pickCount(min, max, random);
+      // Groups have no name, and do not count as depth.
+      for (let i = 0; i < count; i += 1) walkRule(element.rule, depth + (element.rule.name === "" ? 0 : 1));
+    }
+
+    walkRule(root, 0);
     return text.join("");
   };
 }
 
-function pickChar(ranges: readonly (readonly [number, number])[], random: Random): string {
+function pickChar(ranges: CharsElement["ranges"], random: Random): string {
   const ascii = ranges.filter(([first]) => first < 0x7f);
   const from = ascii.length > 0 && random() < 0.7 ? ascii.map(([a, b]) => [a, Math.min(b, 0x7e)] as const) : ranges;
   const [first, last] = from[Math.floor(random() * from.length)] ?? [0, 0];
@@ -76,33 +66,28 @@ function pickCount(min: number, max: number, random: Random): number {
   return Math.min(max, min + Math.floor(random() ** 2 * 8));
 }
 
-function shortestWays(grammar: Gbnf): ReadonlyMap<string, number> {
-  const shortest = new Map<string, number>();
+/** The length of each rule's shortest text. @throws Error for a rule without a finite text */
+function shortestTexts(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
+  const shortest = new Map<Rule, number>();
   for (let changed = true; changed;) {
     changed = false;
-    for (const [name, item] of grammar) {
-      const length = itemLength(item, shortest);
-      if (length < (shortest.get(name) ?? Infinity)) {
-        shortest.set(name, length);
-        changed = true;
-      }
+    for (const rule of rules) {
+      const length = Math.min(...rule.options.map((option) => lengthOf(option, shortest)));
+      if (length >= (shortest.get(rule) ?? Infinity)) continue;
+      shortest.set(rule, length);
+      changed = true;
     }
   }
-  for (const name of grammar.keys()) if (!shortest.has(name)) throw new Error(`Rule ${name} has no finite text`);
+  for (const rule of rules) if (!shortest.has(rule)) throw new Error(`Rule ${rule.name} has no finite text`);
   return shortest;
 }
 
-function itemLength(item: GbnfItem, shortest: ReadonlyMap<string, number>): number {
-  switch (item.kind) {
-    case "char":
-      return 1;
-    case "rule":
-      return shortest.get(item.name) ?? Infinity;
-    case "row":
-      return item.items.reduce((sum, part) => sum + itemLength(part, shortest), 0);
-    case "either":
-      return Math.min(...item.options.map((option) => itemLength(option, shortest)));
-    case "times":
-      return item.min === 0 ? 0 : item.min * itemLength(item.item, shortest);
+function lengthOf(option: Element | undefined, shortest: ReadonlyMap<Rule, number>): number {
+  let length = 0;
+  for (let element = option; element !== undefined; element = element.next) {
+    if (element.kind === "chars") length += 1;
+    else if (element.kind === "rule") length += shortest.get(element.rule) ?? Infinity;
+    else if (element.min > 0) length += element.min * (shortest.get(element.rule) ?? Infinity);
   }
+  return length;
 }
