@@ -10,9 +10,9 @@ import { createRandom, openProxy, poll, repositoryPath, type CuttableProxy } fro
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { seed } from "../support/long.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-client-"));
-const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? 48);
 const cutsWanted = 200;
 const mostBytesBeforeCut = 3_000;
 const sideBySide = 8;

@@ -1,12 +1,12 @@
 // Runs hundreds of random schedules against dispatcher, queue, registry, sessions, readers, tool calls and engine together, on a fake clock. A
 // failure names its seed and prints the history. To repeat a schedule, or to run more:
-//   WAGGLE_SIM_SEED=17 WAGGLE_SIM_RUNS=1 vitest run apps/worker/src/contracts/jobs/simulation.test.ts -t "with calls"
+//   WAGGLE_SIMULATION_SEED=17 WAGGLE_SIMULATIONS=1 vitest run apps/worker/src/contracts/jobs/simulation.test.ts -t "with calls"
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
 import { simulate } from "../../testing/simulation/simulate.ts";
 
-const firstSeed = Number(process.env["WAGGLE_SIM_SEED"] ?? 1);
-const runsOf = (usual: number): number => Number(process.env["WAGGLE_SIM_RUNS"] ?? usual);
+const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
+const runsOf = (usual: number): number => Number(process.env["WAGGLE_SIMULATIONS"] ?? usual);
 /** With at least this many runs, every kind of event must have happened. */
 const runsThatSeeAll = 500;
 
@@ -84,7 +84,7 @@ describe.each([
       const totals: Record<string, number> = {};
       for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
         const { counts } = await run(seed).catch((error: unknown) => {
-          const again = `WAGGLE_SIM_SEED=${seed} WAGGLE_SIM_RUNS=1`;
+          const again = `WAGGLE_SIMULATION_SEED=${seed} WAGGLE_SIMULATIONS=1`;
           throw new Error(`Schedule ${seed} ${kind} failed; repeat it with ${again}.\n${(error as Error).message}`);
         });
         for (const [what, number] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + number;
