@@ -32,7 +32,7 @@ const shelves: readonly Shelf[] = [
   // What takes minutes by its nature: everything that a hostile client or a cheating worker can do.
   { folders: ["attacks"], ...oneFile },
   // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time.
-  { folders: ["browser"], ...allCores, globalSetup: ["tests/browser/support/build-pages.ts"] },
+  { folders: ["browser"], ...allCores, globalSetup: ["tests/support/build-pages.ts"] },
 ];
 
 export default defineConfig({
@@ -52,6 +52,7 @@ export default defineConfig({
           // To import everything anew for each file took a third of the time.
           isolate: false,
           setupFiles: ["vitest.setup.ts"],
+          globalSetup: ["tests/support/build-missing-pages.ts"],
           include: ["{apps,packages,tools}/*/src/**/*.test.ts", "bench/**/*.test.ts"],
           ...allCores,
           ...limits,

@@ -6,7 +6,7 @@ import { createProcessGroups, startGateway, startNats, startWorker } from "@wagg
 import type { Page } from "playwright-core";
 import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
 import { launchBrowser, visit } from "./support/browser.ts";
-import { setup as buildPages } from "./support/build-pages.ts";
+import { setup as buildPages } from "../support/build-pages.ts";
 import { chatPage } from "./support/chat-page.ts";
 
 const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));

@@ -1,0 +1,9 @@
+// Builds the pages before the first test of the browser, so that none uses a stale page.
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+export const pagesFolder = fileURLToPath(new URL("../../apps/pages/", import.meta.url));
+
+export async function setup(): Promise<void> {
+  await execa("vite", ["build"], { cwd: pagesFolder, preferLocal: true, localDir: pagesFolder });
+}
