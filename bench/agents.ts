@@ -34,7 +34,7 @@ export function addAgents(command: Command): void {
   command
     .requiredOption(
       "--request <file...>",
-      "requests as JSON with path and body; xtask clients:check --record makes them",
+      "requests as JSON with path and body; xtask check clients --record makes them",
     )
     .option("--model <gguf>", "the worker's model (default: the embedded one)")
     .option("--program <file>", "program of the worker, such as that of a build (default: this checkout's source)")

@@ -14,32 +14,34 @@ export const commandTable: CommandTable = {
       load: async () => (await import("./commands/dev.ts")).addDev,
     },
     check: {
-      what: "check types, lint, import arrows, format, unused code, house rules, generated documents",
+      what: "check types, lint, import arrows, format, unused code, house rules, generated documents; or a part",
       load: async () => (await import("./commands/check.ts")).addCheck,
+      parts: {
+        docs: {
+          what: "run the commands in README.md (in a new clone) and in the quickstarts (in empty folders)",
+          load: async () => (await import("./commands/check-docs.ts")).addCheckDocs,
+        },
+        clients: {
+          what: "run agents and tools from npm offline, against a worker with a scripted model",
+          load: async () => (await import("./commands/check-clients.ts")).addCheckClients,
+        },
+        mcp: {
+          what: "run the official scenarios for MCP clients, from npm, against our client; needs the network",
+          load: async () => (await import("./commands/check-mcp.ts")).addCheckMcp,
+        },
+        package: {
+          what: "pack, install offline on an empty machine, get an answer, uninstall, look for leftovers",
+          load: async () => (await import("./commands/pack.ts")).addCheckPackage,
+        },
+      },
     },
     docs: {
       what: "write docs/wire.txt and the generated tables of docs/",
       load: async () => (await import("./commands/docs.ts")).addDocs,
     },
-    "docs:check": {
-      what: "run the commands in README.md (in a new clone) and in the quickstarts (in empty folders)",
-      load: async () => (await import("./commands/docs-check.ts")).addDocsCheck,
-    },
-    "clients:check": {
-      what: "run agents and tools from npm offline, against a worker with a scripted model",
-      load: async () => (await import("./commands/clients-check.ts")).addClientsCheck,
-    },
-    "mcp:check": {
-      what: "run the official scenarios for MCP clients, from npm, against our client; needs the network",
-      load: async () => (await import("./commands/mcp-check.ts")).addMcpCheck,
-    },
     pack: {
       what: "make a tarball for npm install -g; needs a build",
       load: async () => (await import("./commands/pack.ts")).addPack,
-    },
-    "pack:check": {
-      what: "pack, install offline on an empty machine, get an answer, uninstall, look for leftovers",
-      load: async () => (await import("./commands/pack.ts")).addPackCheck,
     },
     "engine:build": {
       what: "compile our addons, or all of llama.cpp with --full; offline",

@@ -43,7 +43,9 @@ it("writes models of the flags' sizes and answers, and explains how to find --at
     expect(rowsOf(silent).flatMap((row, place) => (row.equals(spoken[place] as Buffer) ? [] : [place]))).toEqual([
       8, 9, 19,
     ]);
-    await expect(script("--say", "x", "--at", "1", "--at", "2")).rejects.toThrow("Cannot use 1 times --say with 2 times --at");
+    await expect(script("--say", "x", "--at", "1", "--at", "2")).rejects.toThrow(
+      "Cannot use 1 times --say with 2 times --at",
+    );
     const sizes = ["--vision-layers", "5", "--vision-width", "128", "--vision-size", "56"];
     await run("synth", "--vision", "llava", "--context", "777", ...sizes, "--out", random);
     expect(printed).toMatch(/\/v\.gguf {2}1\.\d MiB, shape of LLaVA 1\.5\n.*\/mmproj-v\.gguf {2}\d\.\d MiB/);

@@ -1,4 +1,4 @@
-// Owns the commands pack and pack:check: their options, what they print and their exit codes.
+// Owns the commands `pack` and `check package`: their options, what they print and their exit codes.
 import { relative, resolve } from "node:path";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { guarded, repositoryPath, showProgress } from "@waggle/testing/harness";
@@ -34,8 +34,8 @@ export function addPack(command: Command): void {
     .action(packOnly);
 }
 
-export function addPackCheck(command: Command): void {
-  command.option("--tarball <file>", "tarball to check (default: pack a new one)").action(packCheck);
+export function addCheckPackage(command: Command): void {
+  command.option("--tarball <file>", "tarball to check (default: pack a new one)").action(checkPacked);
 }
 
 async function packOnly(flags: PackFlags): Promise<void> {
@@ -104,9 +104,9 @@ async function buildOwnAddons(signal: AbortSignal): Promise<void> {
   }
 }
 
-async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
+async function checkPacked(flags: { readonly tarball?: string }): Promise<void> {
   await guarded(
-    "pack:check",
+    "check package",
     async (groups, { signal }) => {
       const packed = flags.tarball ?? (await pack({ out: repositoryPath(defaultOut), engine: "bundled" }, signal)).path;
       const onStep = (name: string, result: string): void => {

@@ -9,6 +9,8 @@ export interface CommandRow {
   readonly what: string;
   /** Imports the command's module. Called only when this command runs, so that no command loads the modules of the others. */
   readonly load: () => Promise<AddOptions>;
+  /** Commands below this one. Without the name of a part the command runs itself. */
+  readonly parts?: Readonly<Record<string, CommandRow>>;
 }
 
 /** Gives the command its options and its action. */
@@ -31,23 +33,33 @@ export async function runCommandLine(table: CommandTable): Promise<void> {
     .description(table.what)
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  for (const [name, { what }] of Object.entries(table.commands)) program.command(name).description(what);
-  const typed = process.argv[2] ?? "";
+  addCommands(program, table.commands);
+  const [typed, next] = process.argv.slice(2);
   const command = program.commands.find((one) => one.name() === typed);
+  const part = command?.commands.find((one) => one.name() === next);
   try {
-    if (command !== undefined) await addOptions(command, table);
-    await program.parseAsync(typed === "" ? [...process.argv, "--help"] : process.argv);
+    if ((command?.commands.length ?? 0) > 0 && part === undefined && /^\w/.test(next ?? ""))
+      throw new OptionError(`Unknown command '${typed} ${next}'`);
+    const row = table.commands[command?.name() ?? ""];
+    if (command !== undefined) await addOptions(command, row, table.name);
+    if (part !== undefined) await addOptions(part, row?.parts?.[part.name()], `${table.name} ${typed}`);
+    await program.parseAsync(typed === undefined ? [...process.argv, "--help"] : process.argv);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) process.exit(0);
-    fail(error, table.name, command);
+    fail(error, table.name, part ?? command);
   }
 }
 
-async function addOptions(command: Command, { name, commands }: CommandTable): Promise<void> {
+function addCommands(parent: Command, rows: Readonly<Record<string, CommandRow>>): void {
+  for (const [name, { what, parts = {} }] of Object.entries(rows))
+    addCommands(parent.command(name).description(what), parts);
+}
+
+async function addOptions(command: Command, row: CommandRow | undefined, name: string): Promise<void> {
   // A terminal shows a message, because loading from source takes seconds on a slow machine.
   const watched = process.stderr.isTTY;
   if (watched) process.stderr.write(`  … Loading ${name} ${command.name()}`);
-  const add = await commands[command.name()]?.load();
+  const add = await row?.load();
   if (watched) process.stderr.write("\r\u001B[2K");
   add?.(command);
 }
@@ -55,8 +67,11 @@ async function addOptions(command: Command, { name, commands }: CommandTable): P
 function fail(error: unknown, name: string, command: Command | undefined): void {
   const usage = error instanceof CommanderError || error instanceof OptionError;
   const message = error instanceof CommanderError ? usageProblem(error, command) : sentence(messageOf(error));
-  const help =
-    command === undefined ? `${name} --help lists the commands` : `${name} ${command.name()} --help says more`;
+  const help = command === undefined ? `${name} --help lists the commands` : `${pathOf(command)} --help says more`;
   process.stderr.write(complaint(name, usage ? `${message} (${help}.)` : message));
   process.exitCode = usage ? usageCode : failedCode;
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

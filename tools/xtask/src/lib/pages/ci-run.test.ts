@@ -105,7 +105,7 @@ describe(".ci/run", needs("git"), () => {
     writeFileSync(script, read(".ci/run").replace('item "build"', 'deadline_s=0\nitem "build"'));
     const { all, exitCode, calls } = await runStages();
     expect(calls.at(-1)).toBe(`npx --yes ${packageManager} test`);
-    for (const stage of ["build", "test:browser", "pack:check", "worker:test", "test:attacks"]) {
+    for (const stage of ["build", "test:browser", "check package", "worker:test", "test:attacks"]) {
       expect(all).toMatch(new RegExp(`^FAILED ${stage}`, "m"));
     }
     expect(exitCode).toBe(1);

@@ -1,4 +1,4 @@
-// Lists the pages that docs:check follows.
+// Lists the pages that `check docs` follows.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";

@@ -1,4 +1,4 @@
-// Owns the command clients:check: its options, what it prints, where it runs, and its exit code.
+// Owns the command `check clients`: its options, what it prints, where it runs, and its exit code.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -23,7 +23,7 @@ interface Flags {
 
 const template = "Qwen-Qwen3-0.6B";
 
-export function addClientsCheck(command: Program): void {
+export function addCheckClients(command: Program): void {
   command
     .option("--only <client...>", `test only these clients: ${clients.map(({ name }) => name).join(", ")}`)
     .option("--latest", "install the newest versions (default: versions known to work)")
@@ -33,13 +33,13 @@ export function addClientsCheck(command: Program): void {
       "--record <folder>",
       "write each client's first request for an answer into this folder, as `bench agents` reads it",
     )
-    .action(clientsCheck);
+    .action(checkClients);
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function clientsCheck(flags: Flags): Promise<void> {
-  return guarded("clients:check", async (groups, ending) => {
+function checkClients(flags: Flags): Promise<void> {
+  return guarded("check clients", async (groups, ending) => {
     const chosen = namedOf("Cannot check client", clients, flags.only);
     const folder = resolve(flags.installed ?? flags.into ?? mkdtempSync(join(tmpdir(), "waggle-clients-")));
     try {
@@ -68,7 +68,7 @@ async function checkOffline(
 ): Promise<number> {
   const itself = [process.execPath, ...process.execArgv, process.argv[1] as string];
   const recording = record === undefined ? [] : ["--record", record];
-  const flags = ["clients:check", "--installed", folder, ...recording, "--only", ...chosen.map(({ name }) => name)];
+  const flags = ["check", "clients", "--installed", folder, ...recording, "--only", ...chosen.map(({ name }) => name)];
   // A signal ends the inner command and all processes that the command has started.
   const { exitCode } = await execa(file, [...args, ...itself, ...flags], {
     ...{ reject: false, stdio: ["ignore", "inherit", "inherit"], cancelSignal: signal },

@@ -1,4 +1,4 @@
-// Owns the command docs:check: selects the pages, prepares a new reader's machine, runs the pages, and sets the exit code.
+// Owns the command `check docs`: selects the pages, prepares a new reader's machine, runs the pages, and sets the exit code.
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { guarded, namedOf, repositoryPath } from "@waggle/testing/harness";
@@ -17,7 +17,7 @@ interface Flags {
 
 const packagesFolder = ".waggle/packages";
 
-export function addDocsCheck(command: Program): void {
+export function addCheckDocs(command: Program): void {
   command
     .option(
       "--only <page...>",
@@ -26,12 +26,12 @@ export function addDocsCheck(command: Program): void {
         .join(", ")}`,
     )
     .option("--tarball <file>", `package to install if readme is not checked (default: newest in ${packagesFolder})`)
-    .action(docsCheck);
+    .action(checkDocs);
 }
 
-function docsCheck(flags: Flags): Promise<void> {
+function checkDocs(flags: Flags): Promise<void> {
   return guarded(
-    "docs:check",
+    "check docs",
     async (_groups, { signal }) => {
       const chosen = namedOf("Cannot check page", listPages(), flags.only);
       const leaders: number[] = [];

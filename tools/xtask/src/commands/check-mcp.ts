@@ -1,4 +1,4 @@
-// Owns the command mcp:check: its options, what it prints, and its exit code.
+// Owns the command `check mcp`: its options, what it prints, and its exit code.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -6,16 +6,16 @@ import { guarded } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { installScenarios, runScenario, scenarios } from "../lib/mcp/scenarios.ts";
 
-export function addMcpCheck(command: Program): void {
+export function addCheckMcp(command: Program): void {
   command
     .option("--into <folder>", "install the scenarios into this folder and keep it (default: a temporary folder)")
-    .action(mcpCheck);
+    .action(checkMcp);
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function mcpCheck({ into }: { readonly into?: string }): Promise<void> {
-  return guarded("mcp:check", async (_, { signal }) => {
+function checkMcp({ into }: { readonly into?: string }): Promise<void> {
+  return guarded("check mcp", async (_, { signal }) => {
     const folder = resolve(into ?? mkdtempSync(join(tmpdir(), "waggle-mcp-check-")));
     try {
       await installScenarios(folder, signal);
