@@ -1,5 +1,5 @@
 // Owns how settings become values: flag before variable before file before default, each validated by its row. Each program owns the rules
-// between its settings.
+// between its settings. Libraries for settings do not name the line of a file, hide secrets or write our tables of settings, so this is our code.
 import type { FileValue } from "./file-values.ts";
 import { variableOf } from "./option-row.ts";
 import type { OptionRow, OptionRows } from "./option-row.ts";

@@ -1,5 +1,6 @@
 // Sends spans to a collector. Adding a span takes no time and never throws: spans that cannot be sent wait within limits, then are
-// dropped and counted. No request and no stream waits for the exporter.
+// dropped and counted. No request and no stream waits for the exporter. The official packages are 28 MB on disk, and do much that we do not need:
+// contexts that follow asynchronous calls, and instrumented libraries.
 import { createBackoff } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { encodeBatch, encodeSpan } from "./span.ts";

@@ -1,4 +1,5 @@
 // Owns the list of formats by their first bytes: those that we read, and those that we only name in errors.
+// Libraries that read the size of a picture do not limit its metadata. We do, before anything is decoded.
 import { readGifHeader } from "./gif-header.ts";
 import { readJpegHeader, startOfImage } from "./jpeg-file.ts";
 import { pngSignature, readPngHeader } from "./png-file.ts";

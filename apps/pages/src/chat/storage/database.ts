@@ -1,5 +1,5 @@
 // Owns conversations in IndexedDB: a record for each head, each turn and each picture, so that a streaming answer rewrites only one record. Each
-// write is a transaction that merges with the writes of other tabs.
+// write is a transaction that merges with the writes of other tabs. Only this merging is our code; the database itself is used through idb.
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
 import { sameDraft, type Draft } from "../composer/drafts.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";

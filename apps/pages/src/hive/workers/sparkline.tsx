@@ -1,4 +1,5 @@
 // Owns a small chart without axes: the last values of one figure, oldest first.
+// A polyline instead of uPlot: uPlot draws axes, a legend and a canvas for each chart, and a fleet's page has two charts for each worker.
 import type { VNode } from "preact";
 import { formatFigure } from "../../parts/format.ts";
 
