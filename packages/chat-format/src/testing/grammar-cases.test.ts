@@ -1,6 +1,7 @@
 import { matchGbnf, readGbnf } from "@waggle/grammar/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { answerStart } from "../format/answer.ts";
+import type { ChatFormat } from "../format/format.ts";
 import { answerGrammar, promptMark } from "../format/grammar/answer-grammar.ts";
 import { markText } from "../format/marks.ts";
 import { type AnswerCase, type LlamaCase, llamaCases } from "./llama-cases.ts";
@@ -24,18 +25,27 @@ beforeAll(async () => {
   ({ formats, trips } = await templateFormats());
 });
 
+const grammars = new Map<string, ReturnType<typeof readGbnf>>();
+
+/** To compile a grammar takes longer than to match an answer, and many answers have the same one. */
+function grammarOf(each: AnswerCase & Partial<LlamaCase>, format: ChatFormat, way: Way): ReturnType<typeof readGbnf> {
+  const request = {
+    tools: each.toolChoice === "none" ? [] : each.tools,
+    choice: each.toolChoice === "required" ? ("required" as const) : ("auto" as const),
+    parallel: each.parallel ?? true,
+    ...(each.schema === undefined ? {} : { schema: each.schema }),
+  };
+  const key = JSON.stringify([each.template, way, request]);
+  const grammar = grammars.get(key) ?? readGbnf(answerGrammar({ format, ...request }));
+  grammars.set(key, grammar);
+  return grammar;
+}
+
 /** The rest of the answer that the grammar does not accept; undefined if the grammar accepts the whole answer, with or without an end of the turn. */
 function refused(each: AnswerCase & Partial<LlamaCase>, way: Way): string | undefined {
   const format = formats.get(each.template)?.[way];
   if (format === undefined) throw new Error(`Cannot write ${each.name}: unknown template`);
-  const gbnf = answerGrammar({
-    format,
-    tools: each.toolChoice === "none" ? [] : each.tools,
-    choice: each.toolChoice === "required" ? "required" : "auto",
-    parallel: each.parallel ?? true,
-    ...(each.schema === undefined ? {} : { schema: each.schema }),
-  });
-  const grammar = readGbnf(gbnf);
+  const grammar = grammarOf(each, format, way);
   const { said } = answerStart(format, each.promptTail);
   const marked = (text: string): string => markText(text, format.marks);
   const begin = matchGbnf(grammar, marked(said)).matched === marked(said).length ? "" : promptMark;
