@@ -1,9 +1,9 @@
 // Tests that the permissions in packaging/nats/fleet.conf suffice for each role of a fleet: streams, sessions across gateways, handovers, takeovers.
-import { join } from "node:path";
 import {
   createProcessGroups,
   openStream,
   poll,
+  repositoryPath,
   startDaemon,
   startGateway,
   startNats,
@@ -16,7 +16,7 @@ import { afterAll, describe, expect, test } from "vitest";
 const groups = createProcessGroups("permissions");
 afterAll(() => groups.killAll());
 
-const configFile = join(import.meta.dirname, "..", "packaging", "nats", "fleet.conf");
+const configFile = repositoryPath("packaging/nats/fleet.conf");
 const passwords = { worker: "one", gateway: "two", hive: "three" };
 
 /** Sends a conversation with a picture, and has one counted. */

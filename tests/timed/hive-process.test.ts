@@ -229,7 +229,7 @@ describe("the hive's process", () => {
   });
 
   it("has a bin that prints version and help", async () => {
-    const bin = new URL("../bin/waggle-hive.js", import.meta.url).pathname;
+    const bin = repositoryPath("apps/mock-hive/bin/waggle-hive.js");
     for (const [flag, expected] of [
       ["--version", /^waggle-hive \d+\.\d+\.\d+\n$/],
       ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    success[^]*\n  69   [^]*\n$/],
