@@ -11,7 +11,8 @@ import { createInlineTools } from "./inline-tools.ts";
 import type { InlineTools } from "./inline-tools.ts";
 import { call, say } from "./inline-turns.ts";
 import type { InlineWorker, InlineWorkerOptions } from "./inline-worker.ts";
-import { dataUrl, red, seeingWorker, text } from "./picture-client.ts";
+import { dataUrl, red, text } from "./made-up-pictures.ts";
+import { useInlineWorker } from "./use-worker.ts";
 
 export const callPhases = [
   "queued",
@@ -73,21 +74,17 @@ export interface CallPhases {
 
 /** Call at the top of a test file. */
 export function useCallPhases(): CallPhases {
-  let worker: InlineWorker;
+  const { worker, start: startWorker, call: send } = useInlineWorker({ fake: { vision: true } });
   let tools: InlineTools;
   let clock: FakeClock;
   let gate: ReturnType<typeof createSwitch>;
   let go: ReturnType<typeof deferred<void>>;
   let quota: Quota;
   let others = 0;
-  afterEach(async () => {
-    await worker.close();
-    tools.remove();
-  });
+  afterEach(() => tools.remove());
 
   async function request(who: Client, method: string, path: string, body?: RequestInit["body"]): Promise<Response> {
-    const init = { method, headers: { authorization: `Bearer ${who}` }, duplex: "half" as const };
-    return await worker.app.request(path, body === undefined ? init : { ...init, body });
+    return await send(method, path, body, { authorization: `Bearer ${who}` });
   }
 
   async function start({ result = say(answer), options }: Asking): Promise<void> {
@@ -106,7 +103,7 @@ export function useCallPhases(): CallPhases {
         { name: "bob", token: "bob" },
         { name: "root", token: "root", admin: true, monitor: true, tools: "all" },
       ]);
-    worker = seeingWorker({
+    startWorker({
       ...{ slots: 1, clock, gate },
       mcp: { ...tools.mcp, limits: { ...tools.mcp.limits, timeoutMs: callsTimeoutMs } },
       access: { localMode: false, tokens: table },
@@ -126,7 +123,7 @@ export function useCallPhases(): CallPhases {
   const isAt = (job: Job | undefined, step: number): boolean =>
     job?.state.step.index === step && job.log.nextToken > job.state.step.firstToken;
 
-  async function send(calls: string, { path = "/v1/jobs", body = {} }: Asking): Promise<Response> {
+  async function ask(calls: string, { path = "/v1/jobs", body = {} }: Asking): Promise<Response> {
     const content = [{ type: "image_url", image_url: { url: dataUrl(red) } }, text(say(calls))];
     const whole = { messages: [{ role: "user", content }], temperature: 0, mcp_tools: "all", job_id: "j" };
     const sent = { ...whole, session_id: "talk", on_disconnect: "continue", ...body };
@@ -134,9 +131,7 @@ export function useCallPhases(): CallPhases {
   }
 
   const phases: CallPhases = {
-    get worker() {
-      return worker;
-    },
+    worker,
     get tools() {
       return tools;
     },
@@ -154,7 +149,7 @@ export function useCallPhases(): CallPhases {
       if (phase === "running again") gate.shutWhen(() => isAt(jobOf(), 1));
       if (phase === "running again" || phase === "waiting for its minute") go.resolve();
       const { calls = call(phase === "waiting for consent" ? "s__asked" : "s__free", "x") } = asking;
-      const response = await send(calls, asking);
+      const response = await ask(calls, asking);
       expect(response.status, phase).toBeLessThan(300);
       if (phase === "queued again") {
         await expect.poll(() => tools.calls).toHaveLength(1);

@@ -2,6 +2,7 @@
 import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
+import { expect } from "vitest";
 
 export interface StreamReader {
   /** Resolves with all events so far once an event fits; rejects when the stream ends before that. */
@@ -56,4 +57,12 @@ export const isStarted = (event: StreamEvent): boolean => event.type === "starte
 
 export function textOf(events: readonly StreamEvent[]): string {
   return events.map((event) => (event.type === "token" ? event.text : "")).join("");
+}
+
+/** The data of all frames. Checks that `end` is the last one, if it is given, and leaves it out. */
+export async function framesOf<Frame>(response: Response, end?: "[DONE]"): Promise<Frame[]> {
+  const texts: string[] = [];
+  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) texts.push(data);
+  if (end !== undefined) expect(texts.pop()).toBe(end);
+  return texts.map((text) => JSON.parse(text) as Frame);
 }

@@ -4,33 +4,29 @@ import { afterEach } from "vitest";
 import { readEvents } from "./events.ts";
 import { createInlineTools } from "./inline-tools.ts";
 import type { AnswerCall, InlineTools } from "./inline-tools.ts";
-import { createInlineWorker } from "./inline-worker.ts";
-import type { InlineWorker } from "./inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "./inline-worker.ts";
+import { useInlineWorker } from "./use-worker.ts";
 
 export interface InlineTurns {
   readonly worker: InlineWorker;
   readonly tools: InlineTools;
   start(answer?: AnswerCall): Promise<void>;
   /** Starts a worker with these tools. */
-  use(tools: InlineTools, options?: Parameters<typeof createInlineWorker>[0]): void;
-  request(method: string, path: string, body?: unknown): Promise<Response>;
+  use(tools: InlineTools, options?: InlineWorkerOptions): InlineWorker;
+  request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** The events of a native request. */
   ask(body: object): Promise<readonly StreamEvent[]>;
 }
 
 /** Call at the top of a test file. Each test has to start its worker. */
 export function useInlineTurns(): InlineTurns {
-  let worker: InlineWorker;
   let tools: InlineTools;
-  afterEach(async () => {
-    await worker.close();
-    tools.remove();
-  });
+  afterEach(() => tools.remove());
+  const { worker, start, call: request, post } = useInlineWorker();
 
   const turns: InlineTurns = {
-    get worker() {
-      return worker;
-    },
+    ...{ worker, request, post },
     get tools() {
       return tools;
     },
@@ -39,11 +35,7 @@ export function useInlineTurns(): InlineTurns {
     },
     use(next, options = {}) {
       tools = next;
-      worker = createInlineWorker({ mcp: next.mcp, ...options });
-    },
-    async request(method, path, body) {
-      const init = { method, headers: { host: "127.0.0.1:7711" } };
-      return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+      return start({ mcp: next.mcp, ...options });
     },
     ask: async (body) => (await readEvents(await turns.request("POST", "/v1/inference", body)).rest()).events,
   };

@@ -1,10 +1,9 @@
 // Owns a client of the Responses API for tests with an inline worker, and the checks that strict clients make.
 import { parseSse } from "@waggle/protocol/sse";
 import { expect } from "vitest";
-import type { InlineWorker } from "./inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "./last-work.ts";
+import { jsonOf } from "./use-worker.ts";
+import type { Json, UsedInlineWorker } from "./use-worker.ts";
 
-export type Json = Record<string, unknown>;
 export interface Item extends Json {
   readonly id: string;
   readonly type: string;
@@ -30,35 +29,25 @@ export interface Prompt {
   readonly answerGrammar?: string;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 export interface ResponsesClient {
-  call(method: string, path: string, body?: unknown, headers?: Json): Promise<Response>;
-  post(body: unknown, headers?: Json): Promise<Response>;
-  whole(body: unknown, headers?: Json): Promise<Answer>;
+  post(body: unknown, headers?: Headers): Promise<Response>;
+  whole(body: unknown, headers?: Headers): Promise<Answer>;
   streamed(body: Json): Promise<readonly Event[]>;
   /** The conversation in the last job that the engine got. */
   lastPrompt(): Prompt;
 }
 
 /** Requests to the worker of the running test. */
-export function responsesClient(workerOf: () => InlineWorker): ResponsesClient {
-  async function call(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
-    const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
-    return await workerOf().app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-  }
-
-  const post = (body: unknown, headers: Json = {}) => call("POST", "/v1/responses", body, headers);
-
-  async function whole(body: unknown, headers: Json = {}): Promise<Answer> {
-    const response = await post(body, headers);
-    expect(response.status, await response.clone().text()).toBe(200);
-    return (await response.json()) as Answer;
-  }
-
-  const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
-
-  const lastPrompt = () => ({ ...lastWorkOf(workerOf()), ...lastConversationOf(workerOf()) }) as unknown as Prompt;
-
-  return { call, post, whole, streamed, lastPrompt };
+export function responsesClient({ post, lastWork, lastConversation }: UsedInlineWorker): ResponsesClient {
+  const send = (body: unknown, headers?: Headers) => post("/v1/responses", body, headers);
+  return {
+    post: send,
+    whole: async (body, headers) => (await jsonOf(await send(body, headers))) as unknown as Answer,
+    streamed: async (body) => await eventsOf(await send({ ...body, stream: true })),
+    lastPrompt: () => ({ ...lastWork(), ...lastConversation() }) as unknown as Prompt,
+  };
 }
 
 export async function refusal(response: Response | Promise<Response>): Promise<Json & { status: number }> {

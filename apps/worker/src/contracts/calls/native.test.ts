@@ -1,4 +1,5 @@
 // Tests turns on the native routes: the events of calls and results, consent, bounds, and what a request that is sent again finds.
+import { once } from "node:events";
 import type { EndEvent, StreamEvent } from "@waggle/protocol";
 import { deferred } from "@waggle/async";
 import type { CallOutcome } from "@waggle/mcp";
@@ -146,10 +147,11 @@ it("resumes a stream after a token, and joins a request that is sent again", asy
 
 it("continues after a restart: a call with a result is not repeated, and one without is unknown", async () => {
   const reached = deferred<void>();
-  await start((_, { text }) => {
+  await start(async (_, { text }, signal) => {
     if (text !== "second") return { kind: "done", text: say(call("s__free", "second")) };
     reached.resolve();
-    return new Promise(() => {});
+    await once(signal, "abort");
+    return { kind: "unknown", text: "Aborted." };
   });
   const body = asking(call("s__free", "first"), { job_id: "j" });
   await request("POST", "/v1/jobs", body);
@@ -176,7 +178,7 @@ it("continues after a restart: a call with a result is not repeated, and one wit
 });
 
 it("needs a token in network mode, for the list of servers and for consent", async () => {
-  turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
+  turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["localhost"] } });
   for (const method of ["GET", "POST"]) expect((await request(method, "/v1/mcp/servers")).status).toBe(401);
   expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
 });

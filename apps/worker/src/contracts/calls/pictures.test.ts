@@ -4,21 +4,13 @@ import type { CallOutcome } from "@waggle/mcp";
 import { describe, expect, it } from "vitest";
 import { createInlineTools } from "../../testing/inline-tools.ts";
 import type { InlineTools } from "../../testing/inline-tools.ts";
+import type { InlineWorker } from "../../testing/inline-worker.ts";
 import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 import { lastConversationOf, lastWorkOf, worksOf } from "../../testing/last-work.ts";
-import {
-  base64,
-  dataUrl,
-  green,
-  hashOf,
-  pictureClient,
-  red,
-  responsesPart,
-  text,
-} from "../../testing/picture-client.ts";
+import { base64, dataUrl, green, hashOf, red, responsesPart, text } from "../../testing/made-up-pictures.ts";
 
 const turns = useInlineTurns();
-const { post } = pictureClient(() => turns.worker);
+const { post } = turns;
 
 const answer = "It is red.";
 const asked = say(call("s__free", "x"));
@@ -48,8 +40,8 @@ const ways: Readonly<Record<string, () => Promise<Response>>> = {
   "a response, streamed": async () => await respond({ store: false, stream: true }),
 };
 
-function use(tools: InlineTools, vision = true): void {
-  turns.use(tools, { fake: { vision } });
+function use(tools: InlineTools, vision = true): InlineWorker {
+  return turns.use(tools, { fake: { vision } });
 }
 
 /** A tool whose calls wait for `go`. */
@@ -89,10 +81,9 @@ describe.each(Object.entries(ways))("%s", (_, ask) => {
   it("has the picture after a restart too", async () => {
     const before = held();
     const tools = await createInlineTools(before.run);
-    use(tools);
+    const first = use(tools);
     const lost = ask();
     await before.reached.promise;
-    const first = turns.worker;
     // The process dies here. The next process has only the journal.
     const tool = held();
     use(await tools.restart(tool.run));

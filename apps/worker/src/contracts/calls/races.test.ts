@@ -16,10 +16,7 @@ const asking = (text: string, more: object = {}): object => ({
   ...more,
 });
 
-async function post(body: object, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", headers: { host: "127.0.0.1:7711", ...headers }, body: JSON.stringify(body) };
-  return await turns.worker.app.request("/v1/jobs", init);
-}
+const post = (body: object, headers?: Record<string, string>) => turns.post("/v1/jobs", body, headers);
 
 const stateOf = async (id: string): Promise<unknown> => await (await request("GET", `/v1/jobs/${id}`)).json();
 const asks = { call: { state: "waits_for_consent" } };

@@ -5,16 +5,16 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createInlineTools } from "../../testing/inline-tools.ts";
 import type { InlineTools } from "../../testing/inline-tools.ts";
 import { call as callOf, say } from "../../testing/inline-turns.ts";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
 import { eventsOf, last, responsesClient } from "../../testing/responses-client.ts";
 import type { Event } from "../../testing/responses-client.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
+const used = useInlineWorker();
+const { start, get } = used;
 let tools: InlineTools;
 let waiting: ReturnType<typeof deferred<void>>;
-const client = responsesClient(() => worker);
-const { post, whole, streamed, lastPrompt } = client;
+const { post, whole, streamed, lastPrompt } = responsesClient(used);
+
 beforeEach(async () => {
   waiting = deferred();
   tools = await createInlineTools(async (_, { text }) => {
@@ -22,12 +22,9 @@ beforeEach(async () => {
     if (text === "wait") await waiting.promise;
     return { kind: "done", text: text === "wait" ? say("Waited.") : String(text) };
   });
-  worker = createInlineWorker({ mcp: tools.mcp });
+  start({ mcp: tools.mcp });
 });
-afterEach(async () => {
-  await worker.close();
-  tools.remove();
-});
+afterEach(() => tools.remove());
 
 const call = (text: string): string => callOf("s__free", text);
 const mcp = { type: "mcp", server_label: "s", allowed_tools: ["free"], require_approval: "never" };
@@ -110,13 +107,13 @@ it("offers only tools that need no consent by default", async () => {
 it("streams a stored response again, also after a given event and while a call runs", async () => {
   const ended = await streamed({ input: say(call(say("Found."))), tools: [mcp], temperature: 0 });
   const path = `/v1/responses/${last(ended).response?.id}?stream=true`;
-  const again = await eventsOf(await client.call("GET", path));
+  const again = await eventsOf(await get(path));
   expect(again).toEqual(ended);
-  const tail = await eventsOf(await client.call("GET", `${path}&starting_after=9`));
+  const tail = await eventsOf(await get(`${path}&starting_after=9`));
   expect(tail).toEqual(ended.slice(10));
   const final = last(ended).sequence_number;
-  expect(await eventsOf(await client.call("GET", `${path}&starting_after=${final}`))).toEqual([]);
-  expect((await client.call("GET", `${path}&starting_after=${final + 1}`)).status).toBe(400);
+  expect(await eventsOf(await get(`${path}&starting_after=${final}`))).toEqual([]);
+  expect((await get(`${path}&starting_after=${final + 1}`)).status).toBe(400);
 
   const first = await post({ input: say(call("wait")), tools: [mcp], temperature: 0, stream: true });
   const [head, own] = (first.body as ReadableStream<Uint8Array>).tee();
@@ -124,7 +121,7 @@ it("streams a stored response again, also after a given event and while a call r
   const { value } = await frames.next();
   const { response } = JSON.parse((value as { data: string }).data) as Event;
   await expect.poll(() => tools.calls).toContainEqual({ tool: "free", given: { text: "wait" } });
-  const during = await client.call("GET", `/v1/responses/${response?.id}?stream=true`);
+  const during = await get(`/v1/responses/${response?.id}?stream=true`);
   waiting.resolve();
   const whole = await eventsOf(new Response(own));
   expect(await eventsOf(during)).toEqual(whole);
@@ -142,9 +139,9 @@ it.each([
   const ended = await streamed({ input: say(text), tools: given, temperature: 0, ...more });
   const path = `/v1/responses/${last(ended).response?.id}?stream=true`;
   for (let n = 0; n < ended.length; n += 1)
-    expect(await eventsOf(await client.call("GET", `${path}&starting_after=${n}`))).toEqual(ended.slice(n + 1));
-  expect((await client.call("GET", `${path}&starting_after=${ended.length}`)).status).toBe(400);
-  const stored = await (await client.call("GET", path.replace("?stream=true", ""))).json();
+    expect(await eventsOf(await get(`${path}&starting_after=${n}`))).toEqual(ended.slice(n + 1));
+  expect((await get(`${path}&starting_after=${ended.length}`)).status).toBe(400);
+  const stored = await (await get(path.replace("?stream=true", ""))).json();
   expect(stored).toEqual(last(ended).response);
 });
 

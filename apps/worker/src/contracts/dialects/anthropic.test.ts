@@ -7,25 +7,13 @@ import type { AnthropicEvent } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "../../testing/last-work.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, call, lastWork, lastConversation } = useInlineWorker();
 
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-type Json = Record<string, unknown>;
-
-async function send(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
-  const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
-  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-}
-const post = (body: unknown, headers: Json = {}) => send("POST", "/v1/messages", body, headers);
+const post = (body: unknown, headers: Record<string, string> = {}) => call("POST", "/v1/messages", body, headers);
 const ask = async (body: unknown): Promise<Json> => (await (await post(body)).json()) as Json;
 const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
 const asking = (content: unknown, more: Json = {}): Json => ({
@@ -91,8 +79,6 @@ function messageOf(events: readonly AnthropicEvent[]): Json {
   return { ...message, content: content.map(whole) };
 }
 
-const lastWork = () => lastWorkOf(worker);
-const lastConversation = () => lastConversationOf(worker);
 const lastPrompt = () => lastConversation().messages;
 
 /** Advances the clock until the promise resolves. */
@@ -119,8 +105,8 @@ test("a request may have 1,024 tools", async () => {
 
 const tools = [{ name: "weather", description: "Of a city.", input_schema: schema }];
 
-const call = '<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
-const calling = `<think>Hm.</think>Look:${call}${call}`;
+const oneCall = '<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+const calling = `<think>Hm.</think>Look:${oneCall}${oneCall}`;
 
 describe("a message", () => {
   test("is the same whole and streamed: its blocks, stop reason and token counts", async () => {
@@ -246,14 +232,14 @@ describe("faults of other servers, avoided here", () => {
 
   test("8: an unknown path gets this dialect's error, and count_tokens returns the token count of the message", async () => {
     start();
-    const unknown = await send("POST", "/v1/messages/batches", {});
+    const unknown = await call("POST", "/v1/messages/batches", {});
     expect(unknown.status).toBe(404);
     expect(AnthropicErrorSchema.parse(await unknown.json()).error.type).toBe("not_found_error");
 
     const body = asking("How far? [eog:1]", { tools, system: "You are a bee.", thinking: { type: "adaptive" } });
     const { max_tokens: _, ...counted } = body;
     const count = async (more: Json): Promise<unknown> => {
-      const response = await send("POST", "/v1/messages/count_tokens", { ...counted, ...more });
+      const response = await call("POST", "/v1/messages/count_tokens", { ...counted, ...more });
       expect(response.headers.get("request-id")).toMatch(/./);
       return ((await response.json()) as Json)["input_tokens"];
     };
@@ -262,7 +248,7 @@ describe("faults of other servers, avoided here", () => {
       const usage = (await ask({ ...body, ...more }))["usage"] as Record<string, number>;
       expect(await count(more)).toBe(Number(usage["input_tokens"]) + Number(usage["cache_read_input_tokens"]));
     }
-    expect((await send("HEAD", "/")).status).toBe(200);
+    expect((await call("HEAD", "/")).status).toBe(200);
   });
 
   test.each([
@@ -278,7 +264,7 @@ describe("faults of other servers, avoided here", () => {
       const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
       start({ slots: 1, clock, gate, fake: { chatFormat } });
       const body = asking(say(answer), { stream: true });
-      const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
+      const counted = (await (await call("POST", "/v1/messages/count_tokens", body)).json()) as Json;
       const running = ask(asking("Hi [eog:1]"));
       await gate.held();
       const events = eventsOf(await post(body));
@@ -354,9 +340,9 @@ describe("the engine gets", () => {
       await ask({ ...asking(""), messages });
       return lastConversation().template?.continueFinalMessage === true;
     };
-    const call = { type: "tool_use", id: "c", name: "weather", input: {} };
+    const use = { type: "tool_use", id: "c", name: "weather", input: {} };
     expect(await continues("I say")).toBe(true);
-    for (const none of [" ", [], [{ type: "text", text: "I look" }, call]]) expect(await continues(none)).toBe(false);
+    for (const none of [" ", [], [{ type: "text", text: "I look" }, use]]) expect(await continues(none)).toBe(false);
   });
 });
 
@@ -413,9 +399,9 @@ describe("errors", () => {
       400,
       expect.stringMatching(/^prompt is too long: 10\d tokens > 63 maximum$/),
     ]);
-    const counted = await send("POST", "/v1/messages/count_tokens", asking("x".repeat(100)));
+    const counted = await call("POST", "/v1/messages/count_tokens", asking("x".repeat(100)));
     expect(await counted.json()).toEqual({ input_tokens: Number(/\d+/.exec(error.message)?.[0]) });
-    const hopeless = await send("POST", "/v1/messages/count_tokens", asking("x".repeat(10_000)));
+    const hopeless = await call("POST", "/v1/messages/count_tokens", asking("x".repeat(10_000)));
     expect(AnthropicErrorSchema.parse(await hopeless.json()).error.message).toMatch(/^prompt is too long: /);
   });
 
@@ -442,7 +428,7 @@ describe("errors", () => {
 
   const session = { "x-session-id": "s" };
   test.each<[string, string, () => Promise<Response>]>([
-    ["deleted", "client", () => send("DELETE", "/v1/sessions/s")],
+    ["deleted", "client", () => call("DELETE", "/v1/sessions/s")],
     ["taken by a newer message", "superseded", () => post(asking("Next [eog:1]"), session)],
   ])("are an event when the session is %s", async (_, by, end) => {
     const gate = createStepGate();
@@ -494,7 +480,7 @@ test("requests of one Claude Code session are all answered: they do not supersed
       { type: "function", name: "f", input_schema: {} },
     ],
   });
-  const answers = await Promise.all([1, 2].map(() => send("POST", "/v1/messages?beta=true", body, headers)));
+  const answers = await Promise.all([1, 2].map(() => call("POST", "/v1/messages?beta=true", body, headers)));
   for (const answer of answers) expect(typesOf(await rest(eventsOf(answer))).at(-1)).toBe("message_stop");
   const { name, description, input_schema: parameters } = tools[0] as Json;
   expect(lastConversation().tools).toEqual([

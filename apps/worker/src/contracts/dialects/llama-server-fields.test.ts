@@ -2,35 +2,13 @@
 import { createStepGate } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
-import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import { lastWorkOf } from "../../testing/last-work.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { framesOf } from "../../testing/events.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-type Json = Record<string, unknown>;
-
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-async function post(path: string, body: Json): Promise<Response> {
-  return await worker.app.request(path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { host: "localhost" },
-  });
-}
-
-async function answerOf(path: string, body: Json): Promise<Json> {
-  const response = await post(path, body);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Json;
-}
+const { worker, start, post, answerOf, read, lastWork } = useInlineWorker();
 
 const complete = async (more: Json): Promise<Json> =>
   await answerOf("/completion", { prompt: "a", n_predict: 1, ...more });
@@ -39,15 +17,6 @@ const settingsOf = async (more: Json): Promise<Json> => (await complete(more))["
 async function several(more: Json): Promise<Json[]> {
   return (await complete(more)) as unknown as Json[];
 }
-
-async function framesOf(response: Response): Promise<Json[]> {
-  const frames: Json[] = [];
-  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>))
-    frames.push(JSON.parse(data) as Json);
-  return frames;
-}
-
-const lastWork = () => lastWorkOf(worker);
 
 async function refusalOf(path: string, body: Json): Promise<string> {
   const response = await post(path, body);
@@ -174,7 +143,7 @@ describe("a streamed piece", () => {
     const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true };
     const response = await post("/completion", body);
     await passes(gate, 3, () => clock.advance(100));
-    const frames = (await framesOf(response)).slice(0, 3);
+    const frames = (await framesOf<Json>(response)).slice(0, 3);
     expect(frames.map(({ tokens_evaluated: tokens }) => tokens)).toEqual([3, 3, 3]);
     expect(frames.map(({ timings }) => timings)).toMatchObject([
       { prompt_n: 3, prompt_ms: 100, predicted_n: 1, predicted_ms: 0, predicted_per_second: 0 },
@@ -188,8 +157,7 @@ test("a slot that computes its prompt has a next token and no decoded tokens", a
   const gate = createStepGate();
   start({ slots: 1, gate, fake: { batchSize: 16 } });
   const answer = complete({ prompt: "x".repeat(40), n_predict: 2 });
-  const slot = async (): Promise<unknown> =>
-    await (await worker.app.request("/slots", { headers: { host: "localhost" } })).json();
+  const slot = () => read("/slots");
   await gate.held();
   gate.step();
   await gate.held();

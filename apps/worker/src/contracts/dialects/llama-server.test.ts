@@ -1,44 +1,13 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, PropsSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/protocol/sse";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
+import { framesOf } from "../../testing/events.ts";
+import { jsonOf, useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-type Json = Record<string, unknown>;
-
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  return (worker = createInlineWorker(options));
-}
-
-const local = { host: "127.0.0.1:7711" };
-
-async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { ...local, ...headers } };
-  return await worker.app.request(path, init);
-}
-
-async function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
-  return await worker.app.request(path, { headers: { ...local, ...headers } });
-}
-
-async function jsonOf(response: Response): Promise<Json> {
-  expect(response.status).toBe(200);
-  return (await response.json()) as Json;
-}
-
-async function framesOf(response: Response): Promise<Json[]> {
-  expect(response.headers.get("content-type")).toBe("text/event-stream");
-  const frames: Json[] = [];
-  if (response.body === null) return frames;
-  for await (const { data } of parseSse(response.body)) frames.push(JSON.parse(data) as Json);
-  return frames;
-}
+const { worker, start, post, get } = useInlineWorker();
 
 async function errorOf(response: Response) {
   return LlamaServerErrorSchema.parse(await response.json()).error;
@@ -85,7 +54,9 @@ describe("POST /completion", () => {
   test("streams pieces, then a last frame with all other fields, and no [DONE]", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true, ...greedy };
-    const frames = await framesOf(await post("/completion", body));
+    const response = await post("/completion", body);
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const frames = await framesOf<Json>(response);
     const last = frames.pop();
     expect(frames.map(({ content }) => content).join("")).toBe(wordsOf("a bee", 3));
     expect(frames.map(({ stop, tokens_predicted }) => [stop, tokens_predicted])).toEqual([
@@ -102,13 +73,13 @@ describe("POST /completion", () => {
   test("return_progress reports the progress of the prompt", async () => {
     start({ slots: 1 });
     const body = { prompt: "the hive ".repeat(200), n_predict: 1, stream: true, return_progress: true, ...greedy };
-    const frames = await framesOf(await post("/completion", body));
+    const frames = await framesOf<Json>(await post("/completion", body));
     const told = frames.flatMap(({ prompt_progress: progress }) => (progress === undefined ? [] : [progress as Json]));
     const [first, last] = [told[0], told.at(-1)];
     expect(first).toMatchObject({ cache: 0, processed: 0 });
     expect(last?.["processed"]).toBe(last?.["total"]);
     expect(frames.at(-1)).toMatchObject({ stop: true, tokens_evaluated: last?.["total"] });
-    const quiet = await framesOf(await post("/completion", { ...body, return_progress: false }));
+    const quiet = await framesOf<Json>(await post("/completion", { ...body, return_progress: false }));
     expect(quiet.some((frame) => "prompt_progress" in frame)).toBe(false);
   });
 
@@ -116,7 +87,7 @@ describe("POST /completion", () => {
     start({ slots: 1 });
     const wanted = { stream: true, return_progress: true, timings_per_token: true };
     const body = { prompt: "the hive ".repeat(200), n_predict: 1, ...wanted, ...greedy };
-    const frames = await framesOf(await post("/completion", body));
+    const frames = await framesOf<Json>(await post("/completion", body));
     const reports = frames.flatMap(({ prompt_progress: progress, timings }) =>
       progress === undefined ? [] : [{ ...(progress as Json), ...(timings as Json) }],
     );
@@ -181,7 +152,7 @@ describe("POST /completion", () => {
       [1, 2],
     ]);
     expect(answers.map(({ generation_settings: settings }) => (settings as Json)["seed"])).toEqual([5, 6]);
-    const frames = await framesOf(await post("/completion", { ...body, stream: true }));
+    const frames = await framesOf<Json>(await post("/completion", { ...body, stream: true }));
     expect(frames.filter(({ stop }) => stop === true).map(({ index }) => index)).toEqual([0, 1]);
   });
 
@@ -205,7 +176,7 @@ describe("POST /completion", () => {
     expect(listed.map(({ id }) => id)).toEqual(answer["tokens"]);
     expect(listed[0]?.top_logprobs).toHaveLength(3);
     expect(listed[0]?.top_logprobs[0]).toMatchObject({ id: listed[0]?.id, logprob: -0.01 });
-    const frames = await framesOf(await post("/completion", { ...body, stream: true }));
+    const frames = await framesOf<Json>(await post("/completion", { ...body, stream: true }));
     expect(frames[0]?.["completion_probabilities"]).toEqual(listed.slice(0, 1));
   });
 
@@ -402,7 +373,7 @@ describe("requests of other clients", () => {
       ...{ prompt: "a bee", stream: true, n_predict: 3, stop: ["<|end|>"] },
       ...{ frequency_penalty: undefined, top_p: 0.9, temperature: 0, model: "x", keep_alive: 1_800 },
     };
-    const frames = await framesOf(await post("/completion", body, { "content-type": "application/json" }));
+    const frames = await framesOf<Json>(await post("/completion", body, { "content-type": "application/json" }));
     expect(frames.map(({ content }) => content).join("")).toBe(wordsOf("a bee", 3));
   });
 

@@ -2,38 +2,15 @@
 import { EventEmitter } from "node:events";
 import { expectedFakeVector } from "@waggle/engine";
 import { OllamaErrorSchema } from "@waggle/protocol";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "../../testing/last-work.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, post, answerOf, lastWork, lastConversation } = useInlineWorker();
 
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-type Json = Record<string, unknown>;
 const brief = { stream: false, options: { num_predict: 1 } };
 
-async function post(path: string, body: Json, env?: object): Promise<Response> {
-  const init = {
-    method: "POST",
-    body: JSON.stringify({ model: "waggle-fake", ...body }),
-    headers: { host: "localhost" },
-  };
-  return await worker.app.request(path, init, env);
-}
-
-async function answerTo(path: string, body: Json): Promise<Json> {
-  const response = await post(path, body);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Json;
-}
-
-const lastWork = () => lastWorkOf(worker);
-const lastConversation = () => lastConversationOf(worker);
+const answerTo = async (path: string, body: Json) => await answerOf(path, { model: "waggle-fake", ...body });
 
 test("chat accepts its own answers as history, and tool results without an id", async () => {
   start();
@@ -104,7 +81,7 @@ describe("format", () => {
 test.each(["/api/chat", "/api/generate"])("%s refuses top_logprobs without logprobs", async (path) => {
   start();
   const body = { ...brief, prompt: "a", messages: [{ role: "user", content: "a" }] };
-  const refused = await post(path, { ...body, top_logprobs: 2 });
+  const refused = await post(path, { model: "waggle-fake", ...body, top_logprobs: 2 });
   expect(refused.status).toBe(400);
   expect(OllamaErrorSchema.parse(await refused.json()).error).toContain('"top_logprobs"');
   expect(await answerTo(path, { ...body, top_logprobs: 0 })).not.toHaveProperty("logprobs");
@@ -118,7 +95,7 @@ test("the older route cuts a text that is too long to embed", async () => {
 
 test.each([[true], [undefined], [null]])("a pull with stream %s streams its progress in lines", async (stream) => {
   start();
-  const response = await post("/api/pull", { stream });
+  const response = await post("/api/pull", { model: "waggle-fake", stream });
   expect(response.headers.get("content-type")).toBe("application/x-ndjson");
   expect(await response.text()).toBe('{"status":"success"}\n');
 });
@@ -128,7 +105,8 @@ test("a refused upload ends its connection, so that the file is not read", async
   let ended = false;
   const socket = { destroySoon: () => void (ended = true) };
   const outgoing = Object.assign(new EventEmitter(), { destroyed: false, socket });
-  expect((await post("/api/blobs/sha256:00", {}, { outgoing })).status).toBe(501);
+  const init = { method: "POST", body: "{}", headers: { host: "localhost" } };
+  expect((await worker.app.request("/api/blobs/sha256:00", init, { outgoing })).status).toBe(501);
   expect(ended).toBe(false);
   outgoing.emit("finish");
   expect(ended).toBe(true);

@@ -1,34 +1,13 @@
 // Tests requests recorded from clients of Ollama that cannot run in a test (Zed, Home Assistant, Continue, Open WebUI, VS Code's Copilot),
 // and the fields that these clients require in answers. Each schema is as strict as the client's source.
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-beforeEach(() => {
-  worker = createInlineWorker();
-});
-afterEach(() => worker.close());
+const { start, post, answerOf, read } = useInlineWorker();
+beforeEach(() => void start());
 
 const model = "waggle-fake:latest";
-
-async function get(path: string): Promise<unknown> {
-  const response = await worker.app.request(path, { headers: { host: "localhost:11434", accept: "application/json" } });
-  expect(response.status).toBe(200);
-  return await response.json();
-}
-
-async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost:11434", ...headers } };
-  return await worker.app.request(path, init);
-}
-
-async function answer(path: string, body: unknown): Promise<unknown> {
-  const response = await post(path, body);
-  expect(response.status).toBe(200);
-  return await response.json();
-}
 
 /** Parses each line by itself, as these clients do: an empty line is an error. */
 async function lines(path: string, body: unknown): Promise<unknown[]> {
@@ -76,9 +55,9 @@ describe("Zed", () => {
   };
 
   test("lists models and gets the abilities of each", async () => {
-    expect(Tags.parse(await get("/api/tags")).models).toHaveLength(1);
+    expect(Tags.parse(await read("/api/tags")).models).toHaveLength(1);
     const Show = z.object({ capabilities: z.array(z.string()) });
-    expect(Show.parse(await answer("/api/show", { model })).capabilities).toContain("tools");
+    expect(Show.parse(await answerOf("/api/show", { model })).capabilities).toContain("tools");
   });
 
   test("chats, calls a tool, and sends the tool's result", async () => {
@@ -107,7 +86,7 @@ describe("Zed", () => {
     ];
     const prompt = `<fim_prefix>def f(${say("a, b<MID>c")}<fim_suffix>):<fim_middle>`;
     const options = { num_predict: 64, temperature: 0.2, stop };
-    const body = await answer("/api/generate", { model, prompt, raw: true, stream: false, options });
+    const body = await answerOf("/api/generate", { model, prompt, raw: true, stream: false, options });
     expect(z.object({ response: z.string() }).parse(body).response).toBe("a, b");
   });
 });
@@ -154,7 +133,7 @@ describe("Continue", () => {
   test("gets the model's context length and whether it can fill in", async () => {
     const shown = z
       .object({ parameters: z.string(), template: z.string() })
-      .parse(await answer("/api/show", { name: model }));
+      .parse(await answerOf("/api/show", { name: model }));
     const found = shown.parameters
       .split("\n")
       .map((line) => /^(\S+)\s+((?:".*")|\S+)$/.exec(line) ?? expect.fail(line));
@@ -182,26 +161,26 @@ describe("Continue", () => {
 
   test("embeds chunks of a code base", async () => {
     const input = Array.from({ length: 64 }, (_, i) => `chunk ${i}`);
-    const body = await answer("/api/embed", { model, input });
+    const body = await answerOf("/api/embed", { model, input });
     expect(z.object({ embeddings: z.array(z.array(z.number())) }).parse(body).embeddings).toHaveLength(64);
   });
 });
 
 describe("Open WebUI", () => {
   test("verifies the connection by a version of numbers", async () => {
-    const { version } = z.object({ version: z.string() }).parse(await get("/api/version"));
+    const { version } = z.object({ version: z.string() }).parse(await read("/api/version"));
     const numbers = version.replace(/^v|-.*/g, "").split(".");
     for (const number of numbers) expect(number).toMatch(/^\d+$/);
   });
 
   test("lists models, and when each model is unloaded", async () => {
     const listed = z.object({ models: z.array(z.object({ model: z.string(), name: z.string() })) });
-    const [first] = listed.parse(await get("/api/tags")).models;
+    const [first] = listed.parse(await read("/api/tags")).models;
     // Python's datetime.fromisoformat before 3.11 requires an offset and at most microseconds.
     const running = z.object({
       models: z.array(z.object({ name: z.string(), expires_at: z.iso.datetime({ offset: true, precision: 0 }) })),
     });
-    const [loaded] = running.parse(await get("/api/ps")).models;
+    const [loaded] = running.parse(await read("/api/ps")).models;
     expect(loaded?.name).toBe(first?.name);
     expect(loaded?.expires_at).not.toContain("Z");
   });
@@ -235,11 +214,11 @@ describe("Open WebUI", () => {
 
 describe("VS Code's Copilot", () => {
   test("adds the model: version, tags, show, and a chat in OpenAI's dialect", async () => {
-    const { version } = z.object({ version: z.string() }).parse(await get("/api/version"));
+    const { version } = z.object({ version: z.string() }).parse(await read("/api/version"));
     expect(version.localeCompare("0.6.4", "en", { numeric: true })).toBeGreaterThan(0);
     const [listed] = z
       .object({ models: z.array(z.object({ model: z.string() })) })
-      .parse(await get("/api/tags")).models;
+      .parse(await read("/api/tags")).models;
     const shown = await post("/api/show", { model: listed?.model }, { "user-agent": "GitHubCopilotChat/0.42.0" });
     const { capabilities, model_info: info } = z
       .object({ capabilities: z.array(z.string()), model_info: z.record(z.string(), z.unknown()) })
@@ -248,6 +227,8 @@ describe("VS Code's Copilot", () => {
     expect(info[`${String(info["general.architecture"])}.context_length`]).toBe(4_096);
     expect(info["general.basename"]).toBe(listed?.model);
     const body = { model: listed?.model, messages: [{ role: "user", content: say("Fine.") }] };
-    expect(await answer("/v1/chat/completions", body)).toMatchObject({ choices: [{ message: { content: "Fine." } }] });
+    expect(await answerOf("/v1/chat/completions", body)).toMatchObject({
+      choices: [{ message: { content: "Fine." } }],
+    });
   });
 });

@@ -14,33 +14,14 @@ import {
 import { fieldAttacks } from "@waggle/testing/hostile";
 import type { HostileRequest } from "@waggle/testing/hostile";
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "../../testing/last-work.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, call, get, read, lastWork, lastConversation } = useInlineWorker();
 
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-type Json = Record<string, unknown>;
-
-async function ask(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Response> {
-  const text = body === undefined ? {} : { body: JSON.stringify(body) };
-  return await worker.app.request(path, { method, ...text, headers: { host: "localhost:11434", ...headers } });
-}
-
-const get = async (path: string) => await ask("GET", path);
 const post = async (path: string, body: Json, headers = {}) =>
-  await ask("POST", path, { model: "waggle-fake", ...body }, headers);
+  await call("POST", path, { model: "waggle-fake", ...body }, headers);
 
 async function errorOf(response: Response): Promise<[number, string]> {
   const body: unknown = await response.json();
@@ -81,9 +62,6 @@ const text = (content: string): string =>
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const tools = [{ type: "function", function: { name: "weather", description: "The weather.", parameters } }];
 const callOf = (city: string): string => `<tool_call>{"name": "weather", "arguments": {"city": "${city}"}}</tool_call>`;
-
-const lastWork = () => lastWorkOf(worker);
-const lastConversation = () => lastConversationOf(worker);
 
 describe("chat", () => {
   test("streams unless stream is false; only the last line has counts and durations", async () => {
@@ -377,7 +355,7 @@ describe("a request without a prompt", () => {
     start({ loadLater: true });
     const answer = post("/api/generate", { prompt: "" });
     expect((await errorOf(await post("/api/show", {})))[0]).toBe(503);
-    expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
+    expect(await read("/api/ps")).toEqual({ models: [] });
     worker.load();
     expect(await (await answer).json()).toMatchObject({ done: true, done_reason: "load" });
   });
@@ -389,7 +367,7 @@ describe("a request without a prompt", () => {
   ])("%s %j unloads the model, and the next prompt loads it again", async (path, body) => {
     start();
     expect(await (await post(path, body)).json()).toMatchObject({ done: true, done_reason: "unload" });
-    expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
+    expect(await read("/api/ps")).toEqual({ models: [] });
     const answer = await post("/api/generate", { prompt: "once", stream: false });
     expect(await answer.json()).toMatchObject({ done: true });
     expect(worker.host.loads.count).toBe(2);
@@ -434,10 +412,10 @@ describe("embeddings", () => {
 describe("the model", () => {
   test("is listed with a tag, with all fields that clients read", async () => {
     start();
-    const { models } = OllamaTagsSchema.parse(await (await get("/api/tags")).json());
+    const { models } = OllamaTagsSchema.parse(await read("/api/tags"));
     expect(models).toMatchObject([{ name: "waggle-fake:latest", model: "waggle-fake:latest" }]);
     expect(models[0]?.digest).toMatch(/^[0-9a-f]{64}$/);
-    const running = OllamaRunningSchema.parse(await (await get("/api/ps")).json());
+    const running = OllamaRunningSchema.parse(await read("/api/ps"));
     expect(running.models).toMatchObject([
       { name: "waggle-fake:latest", digest: models[0]?.digest, context_length: 4_096 },
     ]);
@@ -450,7 +428,7 @@ describe("the model", () => {
     start();
     for (const key of ["model", "name"]) {
       for (const name of ["waggle-fake", "waggle-fake:latest", "Waggle-Fake"]) {
-        const body: unknown = await (await ask("POST", "/api/show", { [key]: name })).json();
+        const body: unknown = await (await call("POST", "/api/show", { [key]: name })).json();
         checkLine(body as Json);
         const shown = OllamaShowSchema.parse(body);
         expect(shown.capabilities).toEqual(["completion", "tools", "insert"]);
@@ -475,20 +453,20 @@ describe("the model", () => {
 
   test("has a version that clients can compare", async () => {
     start();
-    const { version } = (await (await get("/api/version")).json()) as { version: string };
+    const { version } = (await read("/api/version")) as { version: string };
     expect(version).toMatch(/^\d+\.\d+\.\d+$/);
     const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
     expect(major * 1e6 + minor * 1e3 + patch).toBeGreaterThanOrEqual(17_006);
-    const head = await ask("HEAD", "/api/version");
+    const head = await call("HEAD", "/api/version");
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
   test("can be pulled, because it is present; an absent model cannot be pulled offline", async () => {
     start();
     expect(await linesOf(await post("/api/pull", {}))).toEqual([{ status: "success" }]);
-    const whole = await ask("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
+    const whole = await call("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
     expect(await whole.json()).toEqual({ status: "success" });
-    const refused = await errorOf(await ask("POST", "/api/pull", { name: "llama3.2" }));
+    const refused = await errorOf(await call("POST", "/api/pull", { name: "llama3.2" }));
     expect(refused).toEqual([503, expect.stringMatching(/^Cannot download ollama:llama3.2: the worker is offline/)]);
   });
 
@@ -501,14 +479,14 @@ describe("the model", () => {
     ["POST", "/api/blobs/sha256:00", {}, 501],
   ])("is unchanged after %s %s %j", async (method, path, body, status) => {
     start();
-    expect((await errorOf(await ask(method, path, body)))[0]).toBe(status);
+    expect((await errorOf(await call(method, path, body)))[0]).toBe(status);
   });
 
   test("has an additional name after a copy", async () => {
     start();
-    expect((await ask("POST", "/api/copy", { source: "waggle-fake", destination: "y" })).status).toBe(200);
-    expect((await ask("POST", "/api/show", { model: "y" })).status).toBe(200);
-    expect((await ask("POST", "/api/copy", { source: "y", destination: "waggle-fake" })).status).toBe(409);
+    expect((await call("POST", "/api/copy", { source: "waggle-fake", destination: "y" })).status).toBe(200);
+    expect((await call("POST", "/api/show", { model: "y" })).status).toBe(200);
+    expect((await call("POST", "/api/copy", { source: "y", destination: "waggle-fake" })).status).toBe(409);
   });
 
   test.each(["/api/chat", "/api/generate", "/api/show", "/api/embed", "/api/embeddings"])(
@@ -520,7 +498,7 @@ describe("the model", () => {
         404,
         "model 'llama3.2' not found",
       ]);
-      expect((await errorOf(await ask("POST", path, more)))[1]).toContain('"model"');
+      expect((await errorOf(await call("POST", path, more)))[1]).toContain('"model"');
     },
   );
 });
@@ -529,14 +507,14 @@ describe("an unknown route or model", () => {
   test("gets a 404 in Ollama's shape", async () => {
     start();
     expect(await errorOf(await get("/api/me"))).toEqual([404, "Cannot GET /api/me: no such route."]);
-    expect((await ask("HEAD", "/api/blobs/sha256:00")).status).not.toBe(200);
+    expect((await call("HEAD", "/api/blobs/sha256:00")).status).not.toBe(200);
   });
 
   test.each(Object.values(ollamaRoutes).map(({ method, path }) => [method.toUpperCase(), path] as const))(
     "gets a 405 with the allowed method, if the route is %s %s",
     async (method, path) => {
       start();
-      const response = await ask(method === "GET" ? "POST" : "PUT", path, {});
+      const response = await call(method === "GET" ? "POST" : "PUT", path, {});
       expect(response.headers.get("allow")).toContain(method);
       expect((await errorOf(response))[0]).toBe(405);
     },
@@ -560,12 +538,7 @@ test("any value of a field gets an answer, and never an internal error", async (
       /^\{(?=(.))/,
       (_, next: string) => `{"model":"waggle-fake"${next === "}" ? "" : ","}`,
     );
-    const init = {
-      method,
-      headers: { host: "localhost", ...headers },
-      ...(named === undefined ? {} : { body: named }),
-    };
-    const response = await worker.app.request(path, init);
+    const response = await call(method, path, named, headers);
     const answer = await response.text();
     expect(response.status).not.toBe(500);
     if (response.status >= 400) OllamaErrorSchema.parse(JSON.parse(answer));

@@ -1,20 +1,12 @@
 // Tests the fields that OpenAI's clients send with messages and sampling: each is honoured, ignored because it does not affect the answer,
 // or refused by name.
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/protocol/sse";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "../../testing/last-work.ts";
+import { describe, expect, test } from "vitest";
+import { framesOf } from "../../testing/events.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(): void {
-  worker = createInlineWorker();
-}
-
-type Json = Record<string, unknown>;
+const { start, post, answerOf, lastWork, lastConversation } = useInlineWorker();
 
 interface Choice {
   readonly message: Json;
@@ -23,10 +15,7 @@ interface Choice {
   readonly logprobs?: { readonly content: readonly unknown[] } | null;
 }
 
-async function post(body: Json, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
-  return await worker.app.request("/v1/chat/completions", init);
-}
+const chatPath = "/v1/chat/completions";
 
 /** The fake answers with the text in the last message. */
 const asking = (say: string, more: Json = {}): Json => ({
@@ -36,23 +25,14 @@ const asking = (say: string, more: Json = {}): Json => ({
 });
 
 async function choiceOf(body: Json, headers?: Record<string, string>): Promise<Choice> {
-  const response = await post(body, headers);
-  expect(response.status, await response.clone().text()).toBe(200);
-  const { choices } = (await response.json()) as { choices: Choice[] };
+  const { choices } = (await answerOf(chatPath, body, headers)) as unknown as { choices: Choice[] };
   return choices[0] as Choice;
 }
 
 async function streamed(body: Json, headers?: Record<string, string>): Promise<Choice[]> {
-  const choices: Choice[] = [];
-  const response = await post({ ...body, stream: true }, headers);
-  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
-    if (data !== "[DONE]") choices.push(...(JSON.parse(data) as { choices: Choice[] }).choices);
-  }
-  return choices;
+  const response = await post(chatPath, { ...body, stream: true }, headers);
+  return (await framesOf<{ choices: Choice[] }>(response, "[DONE]")).flatMap(({ choices }) => choices);
 }
-
-const lastWork = () => lastWorkOf(worker);
-const lastConversation = () => lastConversationOf(worker);
 
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const weather = { name: "weather", parameters };
@@ -350,8 +330,8 @@ describe("an unsupported or invalid field is refused by name, with the reason", 
   });
 });
 
-async function refusal(body: Json): Promise<{ message: string; param: string | null }> {
-  const response = await post(body);
+async function refusal(body: Json, path = chatPath): Promise<{ message: string; param: string | null }> {
+  const response = await post(path, body);
   expect(response.status).toBe(400);
   return OpenAiErrorSchema.parse(await response.json()).error;
 }
@@ -375,17 +355,12 @@ describe("vLLM's guided decoding", () => {
     ["structured_outputs", { structured_outputs: { choice: ["yes", "no"] } }],
   ])("refuses an unsupported field by name: %s", async (field, more) => {
     start();
-    const response = await post(asking("a", more));
-    expect(response.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await response.json()).error.param).toBe(field);
+    expect((await refusal(asking("a", more))).param).toBe(field);
   });
 
   test("refuses guided_json in text completions", async () => {
     start();
-    const init = { method: "POST", headers: { host: "localhost" } };
-    const body = JSON.stringify({ prompt: "a", guided_json: parameters });
-    const response = await worker.app.request("/v1/completions", { ...init, body });
-    expect(response.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await response.json()).error.param).toBe("guided_json");
+    const body = { prompt: "a", guided_json: parameters };
+    expect((await refusal(body, "/v1/completions")).param).toBe("guided_json");
   });
 });

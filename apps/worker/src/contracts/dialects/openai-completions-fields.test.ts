@@ -1,20 +1,12 @@
 // Tests fields of OpenAI's text completions other than the texts: positions, progress, bounds and defaults.
 import { createStepGate } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/protocol/sse";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import { lastWorkOf } from "../../testing/last-work.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { framesOf } from "../../testing/events.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-type Json = Record<string, unknown>;
+const { worker, start, post, answerOf, lastWork } = useInlineWorker();
 
 interface Answer {
   readonly choices: readonly {
@@ -26,25 +18,11 @@ interface Answer {
   readonly prompt_progress?: Json;
 }
 
-async function post(body: Json, path = "/v1/completions"): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
-  return await worker.app.request(path, init);
-}
+const completions = "/v1/completions";
+const complete = async (body: Json) => (await answerOf(completions, body)) as unknown as Answer;
 
-async function complete(body: Json): Promise<Answer> {
-  const response = await post(body);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Answer;
-}
-
-async function stream(body: Json): Promise<Answer[]> {
-  const chunks: Answer[] = [];
-  const response = await post({ ...body, stream: true });
-  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
-    if (data !== "[DONE]") chunks.push(JSON.parse(data) as Answer);
-  }
-  return chunks;
-}
+const stream = async (body: Json) =>
+  await framesOf<Answer>(await post(completions, { ...body, stream: true }), "[DONE]");
 
 /** The text offsets of the first choice, then of the second, and so on. */
 const offsetsOf = (answers: readonly Answer[]): number[] =>
@@ -52,8 +30,6 @@ const offsetsOf = (answers: readonly Answer[]): number[] =>
     .flatMap(({ choices }) => choices)
     .toSorted((a, b) => a.index - b.index)
     .flatMap(({ logprobs }) => logprobs?.text_offset ?? []);
-
-const lastWork = () => lastWorkOf(worker);
 
 test("guesses can be turned off", async () => {
   start();
@@ -116,8 +92,8 @@ describe("several prompts", () => {
     const body = { echo: true, max_tokens: 0, logprobs: 20 };
     // Each prompt has about 63,000 logprobs, including alternatives.
     const prompts = ["a", "b"].map((letter) => letter.repeat(3_000));
-    expect((await post({ ...body, prompt: prompts[0] })).status).toBe(200);
-    const refused = await post({ ...body, prompt: prompts });
+    expect((await post(completions, { ...body, prompt: prompts[0] })).status).toBe(200);
+    const refused = await post(completions, { ...body, prompt: prompts });
     expect(refused.status).toBe(400);
     const { message, param } = OpenAiErrorSchema.parse(await refused.json()).error;
     expect([message, param]).toEqual([expect.stringContaining("more than 100000"), "logprobs"]);
@@ -146,9 +122,9 @@ describe("the job that the engine gets", () => {
     async (path) => {
       start();
       const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
-      await post(body, path);
+      await post(path, body);
       expect(lastWork().sampling).toMatchObject({ temperature: 1, top_p: 1 });
-      await post({ ...body, temperature: 0, top_p: 0.5 }, path);
+      await post(path, { ...body, temperature: 0, top_p: 0.5 });
       expect(lastWork().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
     },
   );

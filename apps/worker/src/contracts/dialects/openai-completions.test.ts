@@ -2,21 +2,15 @@ import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { framesOf } from "../../testing/events.ts";
+import { jsonOf, useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
 /** The worker's default time limit of a collected answer. */
 const collectTimeoutMs = 240_000;
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-type Json = Record<string, unknown>;
+const { worker, start, call, answerOf } = useInlineWorker();
 
 interface Logprobs {
   readonly tokens: readonly string[];
@@ -37,28 +31,13 @@ interface Completion {
   readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
 }
 
-function post(body: Json, init: RequestInit = {}): Promise<Response> {
-  const headers = { host: "localhost", ...(init.headers as Record<string, string> | undefined) };
-  const request = { method: "POST", body: JSON.stringify({ temperature: 0, ...body }), ...init, headers };
-  return Promise.resolve(worker.app.request("/v1/completions", request));
+function post(body: Json, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  return call("POST", "/v1/completions", { temperature: 0, ...body }, headers, signal);
 }
 
-async function complete(body: Json): Promise<Completion> {
-  const response = await post(body);
-  expect(response.status, await response.clone().text()).toBe(200);
-  return (await response.json()) as Completion;
-}
+const complete = async (body: Json) => (await jsonOf(await post(body))) as unknown as Completion;
 
-/** Chunks until [DONE]. */
-async function stream(body: Json): Promise<Completion[]> {
-  const chunks: Completion[] = [];
-  const response = await post({ ...body, stream: true });
-  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
-    if (data === "[DONE]") return chunks;
-    chunks.push(JSON.parse(data) as Completion);
-  }
-  throw new Error(`The stream has no end: ${JSON.stringify(chunks.at(-1))}`);
-}
+const stream = async (body: Json) => await framesOf<Completion>(await post({ ...body, stream: true }), "[DONE]");
 
 function textsOf(chunks: readonly Completion[]): string[] {
   const texts: string[] = [];
@@ -121,7 +100,7 @@ describe("several prompts", () => {
 
   test("run one after the other in a session", async () => {
     start({ slots: 4 });
-    const response = await post({ prompt: prompts }, { headers: { "x-session-id": "s" } });
+    const response = await post({ prompt: prompts }, { "x-session-id": "s" });
     const { choices } = (await response.json()) as Completion;
     expect(choices.map(({ text }) => text)).toEqual(prompts.map((prompt) => answerTo(prompt)));
     expect(worker.logLines.filter(({ msg }) => msg === "stream_superseded")).toEqual([]);
@@ -155,9 +134,9 @@ describe("several prompts", () => {
   test("end together when their session is deleted", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
-    const answer = post({ prompt: ["endless", "endless too"] }, { headers: { "x-session-id": "s" } });
+    const answer = post({ prompt: ["endless", "endless too"] }, { "x-session-id": "s" });
     await gate.held();
-    const deleted = worker.app.request("/v1/sessions/s", { method: "DELETE", headers: { host: "localhost" } });
+    const deleted = call("DELETE", "/v1/sessions/s");
     gate.open();
     expect((await answer).status).toBe(499);
     expect((await deleted).status).toBe(200);
@@ -188,7 +167,7 @@ describe("several prompts", () => {
     const gate = createStepGate();
     start({ slots: 2, gate });
     const abort = new AbortController();
-    const answer = post({ prompt: ["endless", "also", "a third"], stream: streamed }, { signal: abort.signal });
+    const answer = post({ prompt: ["endless", "also", "a third"], stream: streamed }, {}, abort.signal);
     await gate.held();
     abort.abort();
     if (streamed) await (await answer).body?.cancel();
@@ -279,7 +258,7 @@ describe("echo", () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const headers = { "idempotency-key": "k", "content-type": "application/json" };
     const body = { prompt: "Hello", echo: true, max_tokens: 1, logprobs: 1 };
-    const [first, again] = [await post(body, { headers }), await post(body, { headers })];
+    const [first, again] = [await post(body, headers), await post(body, headers)];
     const [{ choices }, { choices: same }] = [
       (await first.json()) as Completion,
       (await again.json()) as Completion,
@@ -287,8 +266,8 @@ describe("echo", () => {
     expect(same).toEqual(choices);
     expect(again.headers.get("idempotent-replayed")).toBeNull();
     const plain = { prompt: ["Hello [eog:2]", "Other [eog:2]"] };
-    const joined = [await post(plain, { headers: { "idempotency-key": "j" } })];
-    joined.push(await post(plain, { headers: { "idempotency-key": "j" } }));
+    const joined = [await post(plain, { "idempotency-key": "j" })];
+    joined.push(await post(plain, { "idempotency-key": "j" }));
     expect(joined[1]?.headers.get("idempotent-replayed")).toBe("true");
     const [whole, replayed] = await Promise.all(joined.map(async (each) => (await each.json()) as Completion));
     expect(replayed?.choices).toEqual(whole?.choices);
@@ -298,13 +277,8 @@ describe("echo", () => {
   async function greedyTokens(text: string, count: number): Promise<{ tokens: number[]; logprobs: unknown[] }> {
     const body = { prompt: idsOf(text), max_tokens: count, logprobs: 0 };
     const [choice] = (await complete(body)).choices;
-    const tokenized = await worker.app.request("/tokenize", {
-      method: "POST",
-      headers: { host: "localhost" },
-      body: JSON.stringify({ content: choice?.text }),
-    });
-    const { tokens } = (await tokenized.json()) as { tokens: number[] };
-    return { tokens, logprobs: [...(choice?.logprobs?.token_logprobs ?? [])] };
+    const { tokens } = await answerOf("/tokenize", { content: choice?.text });
+    return { tokens: tokens as number[], logprobs: [...(choice?.logprobs?.token_logprobs ?? [])] };
   }
 });
 

@@ -1,41 +1,31 @@
 // Contracts of the embeddings route: texts, tokens, many inputs, shorter vectors.
 import { expectedFakeVector, fakeVectorWidth } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { afterEach, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { start, post, answerOf } = useInlineWorker();
 
 interface Embeddings {
   readonly data: readonly { readonly index: number; readonly embedding: readonly number[] }[];
   readonly usage: { readonly prompt_tokens: number };
 }
 
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
-
-async function post(body: unknown): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
-  return await worker.app.request("/v1/embeddings", init);
-}
-
+const embed = async (body: unknown) => (await answerOf("/v1/embeddings", body)) as unknown as Embeddings;
 const vectorsOf = async (body: unknown): Promise<readonly (readonly number[])[]> =>
-  ((await (await post(body)).json()) as Embeddings).data.map(({ embedding }) => embedding);
+  (await embed(body)).data.map(({ embedding }) => embedding);
 
 test("2,048 texts get a vector each, in order", async () => {
   start({ fake: { kind: "embed" } });
   const input = Array.from({ length: 2_048 }, (_, i) => `text ${i}`);
-  const response = (await (await post({ input, user: "me" })).json()) as Embeddings;
+  const response = await embed({ input, user: "me" });
   expect(response.data.map(({ index }) => index)).toEqual(input.map((_, i) => i));
   expect(response.data.map(({ embedding }) => embedding)).toEqual(input.map(expectedFakeVector));
 });
 
 test("base64 has little-endian 32-bit floats", async () => {
   start();
-  const { data } = (await (await post({ input: "a bee", encoding_format: "base64" })).json()) as Embeddings;
+  const { data } = await embed({ input: "a bee", encoding_format: "base64" });
   const bytes = Buffer.from(String(data[0]?.embedding), "base64");
   const floats = Array.from({ length: fakeVectorWidth }, (_, i) => bytes.readFloatLE(4 * i));
   expect(floats).toEqual(expectedFakeVector("a bee").map(Math.fround));
@@ -74,7 +64,7 @@ test.each<[what: string, body: object, message: RegExp]>([
   ],
 ])("refuses %s with the reason", async (_, body, message) => {
   start();
-  const response = await post(body);
+  const response = await post("/v1/embeddings", body);
   expect(response.status).toBe(400);
   expect(OpenAiErrorSchema.parse(await response.json()).error.message).toMatch(message);
 });

@@ -2,28 +2,11 @@ import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, it } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  worker = createInlineWorker(options);
-  return worker;
-}
-
-type Json = Record<string, unknown>;
-
-function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
-  return Promise.resolve(worker.app.request(path, init));
-}
-
-function get(path: string): Promise<Response> {
-  return Promise.resolve(worker.app.request(path, { headers: { host: "localhost" } }));
-}
+const { worker, start, post, get } = useInlineWorker();
 
 const chat = (content: string, more: Json = {}) => ({ messages: [{ role: "user", content }], temperature: 0, ...more });
 
@@ -291,13 +274,7 @@ describe("chat completions", () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const abort = new AbortController();
-    const init = {
-      method: "POST",
-      body: JSON.stringify(chat("endless")),
-      headers: { host: "localhost" },
-      signal: abort.signal,
-    };
-    const answer = worker.app.request("/v1/chat/completions", init);
+    const answer = post("/v1/chat/completions", chat("endless"), {}, abort.signal);
     await gate.held();
     abort.abort();
     gate.open();

@@ -2,22 +2,10 @@
 import { deferred } from "@waggle/async";
 import { expectedFakeLogit } from "@waggle/engine";
 import { OpenAiErrorSchema, RankingSchema, ScoresSchema } from "@waggle/protocol";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  worker = createInlineWorker({ fake: { kind: "rerank", ...options.fake }, ...options });
-  return worker;
-}
-
-async function post(path: string, body: unknown): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
-  return await worker.app.request(path, init);
-}
+const { worker, start, post, read } = useInlineWorker({ fake: { kind: "rerank" } });
 
 async function refusal(path: string, body: unknown): Promise<string> {
   const response = await post(path, body);
@@ -235,7 +223,7 @@ describe("a model of another kind", () => {
 
   test.each(["embed", "rerank", "generate"] as const)("reports its task in the worker's info: %s", async (kind) => {
     start({ fake: { kind } });
-    const info = (await (await worker.app.request("/v1/info", { headers: { host: "localhost" } })).json()) as object;
+    const info = await read("/v1/info");
     expect(info).toMatchObject({ kind });
     expect("chat" in info).toBe(kind === "generate");
     expect("embedding_size" in info).toBe(kind !== "rerank");

@@ -2,8 +2,6 @@
 import { createStepGate } from "@waggle/engine";
 import { requestLimits } from "@waggle/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
 import {
   calling,
@@ -15,20 +13,15 @@ import {
   say,
   weather,
 } from "../../testing/responses-client.ts";
-import type { Answer, Json } from "../../testing/responses-client.ts";
+import type { Answer } from "../../testing/responses-client.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(async () => {
-  vi.useRealTimers();
-  await worker.close();
-});
+const used = useInlineWorker();
+const { worker, start, call } = used;
+afterEach(() => void vi.useRealTimers());
 
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  worker = createInlineWorker(options);
-  return worker;
-}
-
-const { call, post, whole, streamed, lastPrompt } = responsesClient(() => worker);
+const { post, whole, streamed, lastPrompt } = responsesClient(used);
 
 describe("a stored response", () => {
   test("and its input come before the input of the next response (fault 9)", async () => {
@@ -134,8 +127,6 @@ describe("a stored response", () => {
     expect(lastPrompt().messages).toHaveLength(1 + 2 + 2 + 1);
     ({ id } = (await (await next()).json()) as Answer);
     expect(await refusal(next())).toMatchObject({ message: expect.stringContaining("2000 characters") as string });
-
-    await worker.close();
     start({ contextSize: 65_536 });
     const input = Array.from({ length: requestLimits.messages }, () => ({ role: "user", content: "[eog:0]" }));
     const many = await whole({ input });

@@ -1,9 +1,7 @@
 // Tests the Responses API on the fake backend: the order and the ids of events, and that every stream has exactly one end.
 import { createStepGate } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
 import {
   calling,
   checked,
@@ -16,17 +14,14 @@ import {
   textOf,
   weather,
 } from "../../testing/responses-client.ts";
-import type { Answer, Event, Item, Json } from "../../testing/responses-client.ts";
+import type { Answer, Event, Item } from "../../testing/responses-client.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const used = useInlineWorker();
+const { worker, start, call } = used;
 
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  worker = createInlineWorker(options);
-  return worker;
-}
-
-const { call, post, whole, streamed, lastPrompt } = responsesClient(() => worker);
+const { post, whole, streamed, lastPrompt } = responsesClient(used);
 
 describe("a stream", () => {
   test("has its events in order, one set of ids, and the same items as the whole answer (fault 5)", async () => {
@@ -186,7 +181,6 @@ describe("the end of a stream (fault 4)", () => {
     expect(await refusal(post({ input }))).toMatchObject({ status: 400, code: "context_length_exceeded" });
     const failed = { status: "failed", error: { code: "context_length_exceeded" } };
     expect(checked(await eventsOf(await post({ input, stream: true })))).toMatchObject(failed);
-    await worker.close();
     start({ contextSize: 32, loadLater: true });
     const reading = eventsOf(await post({ input, stream: true }));
     worker.load();

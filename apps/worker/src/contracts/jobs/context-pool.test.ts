@@ -1,17 +1,11 @@
 // Tests what a worker reports of the context pool that its slots share, while it is full.
 import { createStepGate } from "@waggle/engine";
 import { SlotsSchema, WorkerInfoSchema } from "@waggle/protocol";
-import { afterEach, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { expect, it } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const pool = 640;
-let worker: InlineWorker;
-afterEach(async () => await worker.close());
-
-async function get(path: string): Promise<Response> {
-  return await worker.app.request(path, { headers: { host: "localhost" } });
-}
+const { worker, start, get, answerOf, read } = useInlineWorker();
 
 async function metric(name: string): Promise<number> {
   const line = (await (await get("/metrics")).text()).split("\n").find((one) => one.startsWith(`${name}{`));
@@ -19,19 +13,15 @@ async function metric(name: string): Promise<number> {
 }
 
 async function answer(): Promise<string> {
-  const response = await worker.app.request("/v1/completions", {
-    method: "POST",
-    headers: { host: "localhost", "content-type": "application/json" },
-    body: JSON.stringify({ model: "any", prompt: "tell me more [eog:380]", max_tokens: 400, seed: 7 }),
-  });
-  const { choices } = (await response.json()) as { choices: readonly { text: string }[] };
+  const body = { model: "any", prompt: "tell me more [eog:380]", max_tokens: 400, seed: 7 };
+  const { choices } = (await answerOf("/v1/completions", body)) as { choices: readonly { text: string }[] };
   return choices[0]?.text ?? "";
 }
 
 it("a full pool parks a job, which is reported and then ends like any other", async () => {
   const gate = createStepGate();
-  worker = createInlineWorker({ slots: 2, contextSize: 512, gate, fake: { contextPool: pool } });
-  const info = WorkerInfoSchema.parse(await (await get("/v1/info")).json());
+  start({ slots: 2, contextSize: 512, gate, fake: { contextPool: pool } });
+  const info = WorkerInfoSchema.parse(await read("/v1/info"));
   expect(info).toMatchObject({ context_size: 512, context_pool: pool });
 
   const answers = Promise.all([answer(), answer()]);
@@ -40,7 +30,7 @@ it("a full pool parks a job, which is reported and then ends like any other", as
     gate.step();
   }
   await gate.held();
-  const { slots } = SlotsSchema.parse(await (await get("/v1/slots")).json());
+  const { slots } = SlotsSchema.parse(await read("/v1/slots"));
   expect(slots.map(({ state }) => state).toSorted()).toEqual(["decoding", "parked"]);
   expect(await metric("waggle_jobs_parked_total")).toBe(1);
   expect(await metric("waggle_context_cells")).toBe(pool);

@@ -8,14 +8,13 @@ import { listen } from "@waggle/front";
 import type { ListeningServer } from "@waggle/front";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
 import type { InlineLink } from "../../testing/inline-engine.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
+const { worker, start, post } = useInlineWorker();
 let server: ListeningServer | undefined;
 afterEach(async () => {
-  await worker.close();
   await server?.close();
   server = undefined;
 });
@@ -58,7 +57,7 @@ async function serve(
   options: InlineWorkerOptions,
   readerStallTimeoutMs = 30_000,
 ): Promise<(requests: string) => Promise<Socket>> {
-  worker = createInlineWorker(options);
+  start(options);
   const limits = { maxConnections: 100, requestTimeoutMs: 30_000, readerStallTimeoutMs };
   server = await listen(worker.app, "127.0.0.1", 0, limits);
   const port = Number(new URL(server.url).port);
@@ -86,10 +85,9 @@ const kinds = [
 describe("a client that leaves while its job is being accepted", () => {
   it.each(kinds)("causes the end of its job: %s", async (_, path, body) => {
     const link = holdingLink(1);
-    worker = createInlineWorker({ slots: 1, link, clock: createFakeClock() });
+    start({ slots: 1, link, clock: createFakeClock() });
     const abort = new AbortController();
-    const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" }, signal: abort.signal };
-    const answer = worker.app.request(path, init);
+    const answer = post(path, body, {}, abort.signal);
     await link.arrived;
     abort.abort();
     link.release();
@@ -117,19 +115,11 @@ describe("a client that leaves while its job is being accepted", () => {
 describe("a client that has left before its job is accepted", () => {
   it.each(kinds)("does not end the running job of its session with %s", async (_, path, body) => {
     const gate = createStepGate();
-    worker = createInlineWorker({ slots: 1, gate });
-    const post = (to: string, what: object, init: RequestInit = {}): Response | Promise<Response> => {
-      const headers = { host: "localhost", "x-session-id": "s" };
-      return worker.app.request(to, {
-        method: "POST",
-        body: JSON.stringify({ ...what, session_id: "s" }),
-        headers,
-        ...init,
-      });
-    };
-    await post("/v1/jobs", { prompt: "runs [eog:2]", job_id: "running" });
+    start({ slots: 1, gate });
+    const session = { "x-session-id": "s" };
+    await post("/v1/jobs", { prompt: "runs [eog:2]", job_id: "running", session_id: "s" }, session);
     await gate.held();
-    const { status } = await post(path, body, { signal: AbortSignal.abort() });
+    const { status } = await post(path, { ...body, session_id: "s" }, session, AbortSignal.abort());
     expect(status).toBe(499);
     const running = worker.registry.get("local", "running");
     gate.open();

@@ -1,10 +1,9 @@
 // Contracts of every dialect, streamed and collected: when the engine dies after any of its messages, the answer equals an undisturbed one.
-import { afterEach, expect, test } from "vitest";
-import { createInlineWorker, type InlineWorker } from "../../testing/inline-worker.ts";
+import { expect, test } from "vitest";
 import { createRandom, type Random } from "../../testing/simulation/random.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, post } = useInlineWorker();
 
 /** Number of runs for each dialect. A failure names its seed. */
 const runs = 8;
@@ -71,7 +70,7 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
   let messages = 0;
   /** Whether a token came from the last engine, and from the present one: a job ends when two engines in a row die without a token. */
   let [hadOutput, hasOutput] = [true, false];
-  worker = createInlineWorker({
+  start({
     fake: { batchSize: 48 },
     link: {
       command: (_, deliver) => queueMicrotask(deliver),
@@ -92,8 +91,7 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
       },
     },
   });
-  const init = { method: "POST", headers: { host: "localhost", "x-api-key": "k" }, body: JSON.stringify(body) };
-  const response = await worker.app.request(path, init);
+  const response = await post(path, body, { "x-api-key": "k" });
   const text = await response.text();
   expect(response.status, text).toBe(200);
   await worker.close();

@@ -1,39 +1,30 @@
 // Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText, type GenerateWork, type StepGate } from "@waggle/engine";
-import { generateSpecOf } from "@waggle/front";
 import type { Backend, FakeBackend } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
-import { GenerateRequestSchema } from "@waggle/protocol";
 import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { createInlineWorker, type InlineWorker, type InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, test } from "vitest";
+import { specOf } from "../../testing/spec-of.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start: startWorker, post, readAll } = useInlineWorker();
 
 function start(options: InlineWorkerOptions = {}): StepGate {
   const gate = createStepGate();
-  worker = createInlineWorker({ slots: 2, ...options, gate });
+  startWorker({ slots: 2, ...options, gate });
   return gate;
 }
 
 function submit(request: GenerateRequestInput): Promise<Job> {
-  const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...request });
-  const scope = { client: "a", trace: request.job_id ?? "t", model: "waggle-fake", direct: false };
-  return worker.dispatcher.submit(generateSpecOf(parsed, scope));
+  return worker.dispatcher.submit(specOf({ on_disconnect: "continue", ...request }));
 }
 
 /** The job with two choices, which needs no reader. */
 function choosing(spec: JobSpec<GenerateWork>, more: Partial<GenerateWork>): JobSpec {
   return { ...spec, when: { ...spec.when, onDisconnect: "continue" }, work: { ...spec.work, choices: 2, ...more } };
-}
-
-async function readAll(job: Job): Promise<StreamEvent[]> {
-  const events: StreamEvent[] = [];
-  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
-  return events;
 }
 
 const tokensIn = (events: readonly StreamEvent[]): TokenEvent[] => events.filter((event) => event.type === "token");
@@ -113,13 +104,7 @@ describe("a stream whose engine dies", () => {
     const gate = start({ clock });
     const job = await submit(request);
     await step(gate, 1);
-    const spec = generateSpecOf(GenerateRequestSchema.parse(request), {
-      client: "a",
-      trace: "t",
-      model: "waggle-fake",
-      direct: false,
-    });
-    const wide = await worker.dispatcher.submit(choosing(spec, {}));
+    const wide = await worker.dispatcher.submit(choosing(specOf(request), {}));
     // From now on no other job overtakes this job.
     clock.advance(10_000);
     const behind = await submit({ prompt: "B" });
@@ -145,8 +130,7 @@ describe("a stream whose engine dies", () => {
 
   test("does not repeat a choice that has ended", async () => {
     const gate = start({ slots: 2 });
-    const parsed = GenerateRequestSchema.parse({ ...request, temperature: 1, seed: 3 });
-    const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+    const spec = specOf({ ...request, temperature: 1, seed: 3 });
     const job = await worker.dispatcher.submit(choosing(spec, { stop: [" "] }));
     const reading = readAll(job);
     const finished = () => job.state.sequences.filter(({ stoppedBy }) => stoppedBy !== undefined).length;
@@ -195,17 +179,13 @@ describe("a stream whose engine dies", () => {
 
 describe("an embedding job whose engines die", () => {
   const input = Array.from({ length: 12 }, (_, i) => `text ${i}`);
-  const init = {
-    method: "POST",
-    headers: { host: "localhost" },
-    body: JSON.stringify({ model: "waggle-fake", input }),
-  };
+  const ask = () => post("/v1/embeddings", { model: "waggle-fake", input });
 
   /** Each engine but the last dies after this many texts. */
   async function embed(engines: readonly number[]): Promise<unknown> {
     let left = engines[0] ?? Infinity;
     let deaths = 0;
-    worker = createInlineWorker({
+    startWorker({
       fake: { kind: "embed" },
       link: {
         command: (_, deliver) => queueMicrotask(deliver),
@@ -221,7 +201,7 @@ describe("an embedding job whose engines die", () => {
         },
       },
     });
-    const response = await worker.app.request("/v1/embeddings", init);
+    const response = await ask();
     const answer: unknown = await response.json();
     expect(worker.host.deaths).toBe(engines.length);
     await worker.close();
@@ -250,8 +230,8 @@ describe("an embedding job whose engines die", () => {
       computing.resolve();
       await gate.promise;
     };
-    worker = createInlineWorker({ fake: { kind: "embed", embedGate } });
-    const response = worker.app.request("/v1/embeddings", init);
+    startWorker({ fake: { kind: "embed", embedGate } });
+    const response = ask();
     await computing.promise;
     const [job] = worker.registry.liveJobs();
     worker.kill();
@@ -283,7 +263,7 @@ describe("a job that kills its engines", () => {
           input.kind === "text" && input.text === poisonousText ? die() : await generator.tokenize(input, ...rest),
       },
     });
-    worker = createInlineWorker({ slots: 4, fake: { die }, wrap });
+    startWorker({ slots: 4, fake: { die }, wrap });
   }
 
   test.each([
@@ -424,9 +404,8 @@ const dialects: readonly (readonly [path: string, body: object])[] = [
 describe.each(dialects)("a stream of %s whose engine dies", (path, body) => {
   async function answer(kills: boolean): Promise<string[]> {
     const gate = start();
-    const wanted = JSON.stringify({ model: "waggle-fake", temperature: 0, seed: 1, ...body });
-    const init = { method: "POST", headers: { host: "localhost", "x-api-key": "k" }, body: wanted };
-    const response = await worker.app.request(path, init);
+    const wanted = { model: "waggle-fake", temperature: 0, seed: 1, ...body };
+    const response = await post(path, wanted, { "x-api-key": "k" });
     const reading = response.text();
     await step(gate, 8);
     if (kills) replaceEngine();

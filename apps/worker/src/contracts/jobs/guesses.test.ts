@@ -2,25 +2,14 @@
 import type { StepStats } from "@waggle/engine";
 import { EndEventSchema, WorkerInfoSchema } from "@waggle/protocol";
 import type { StepCosts, WorkerInfo } from "@waggle/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
-import { lastWorkOf } from "../../testing/last-work.ts";
+import { beforeEach, expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-beforeEach(() => {
-  worker = createInlineWorker({ slots: 1 });
-});
-afterEach(() => worker.close());
-
-async function call(path: string, init: RequestInit = {}): Promise<string> {
-  const response = await worker.app.request(path, { ...init, headers: { host: "localhost" } });
-  expect(response.status).toBe(200);
-  return await response.text();
-}
+const { worker, start, post, get, read, lastWork } = useInlineWorker();
+beforeEach(() => void start({ slots: 1 }));
 
 async function info(): Promise<WorkerInfo> {
-  return WorkerInfoSchema.parse(JSON.parse(await call("/v1/info")));
+  return WorkerInfoSchema.parse(await read("/v1/info"));
 }
 
 const costs = (ms: number): StepCosts => ({
@@ -56,13 +45,12 @@ test("the info has what attention was measured to cost at load", async () => {
 });
 
 test("a native request can turn guesses off", async () => {
-  await call("/v1/inference", { method: "POST", body: JSON.stringify({ prompt: "a", max_tokens: 1, guesses: false }) });
-  expect(lastWorkOf(worker).guesses).toBe(false);
+  await post("/v1/inference", { prompt: "a", max_tokens: 1, guesses: false });
+  expect(lastWork().guesses).toBe(false);
 });
 
 test("the end of a stream without guesses tells of none", async () => {
-  const body = JSON.stringify({ prompt: "a", max_tokens: 1 });
-  const text = await call("/v1/inference", { method: "POST", body });
+  const text = await (await post("/v1/inference", { prompt: "a", max_tokens: 1 })).text();
   const data = /^data: (\{"type":"end".*)$/m.exec(text)?.[1] ?? "";
   const end = EndEventSchema.parse(JSON.parse(data));
   expect(Object.keys({ ...end.timings, ...end.receipt })).not.toEqual(expect.arrayContaining(["draft_n"]));
@@ -76,7 +64,7 @@ test("metrics count guessed tokens and right guesses, under our names and vLLM's
   };
   worker.emit({ type: "step", events: [], stats });
   worker.emit({ type: "step", events: [], stats });
-  const metrics = await call("/metrics");
+  const metrics = await (await get("/metrics")).text();
   const values = [...metrics.matchAll(/^(?:waggle|vllm):?_?(\w*(?:guess|draft|accepted_tokens)\w*)\{.*\} (\d+)$/gm)];
   expect(Object.fromEntries(values.map(([, name, value]) => [name, Number(value)]))).toEqual({
     guessed_steps_total: 2,

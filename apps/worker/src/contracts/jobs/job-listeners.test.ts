@@ -1,13 +1,11 @@
 // Tests the events that a job's listener gets and sends to another machine.
 import { createStepGate } from "@waggle/engine";
-import { generateSpecOf } from "@waggle/front";
 import type { JobListener, JobSpec } from "@waggle/jobs";
-import { GenerateRequestSchema } from "@waggle/protocol";
-import { afterEach, expect, test } from "vitest";
-import { createInlineWorker, type InlineWorker } from "../../testing/inline-worker.ts";
+import { expect, test } from "vitest";
+import { specOf } from "../../testing/spec-of.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start } = useInlineWorker();
 
 function createRecorder(): { heard: string[]; listener: JobListener } {
   const heard: string[] = [];
@@ -20,14 +18,12 @@ function createRecorder(): { heard: string[]; listener: JobListener } {
 }
 
 function submit(prompt: string, listener: JobListener) {
-  const request = GenerateRequestSchema.parse({ prompt, temperature: 0 });
-  const spec = generateSpecOf(request, { client: "a", trace: "t", model: "waggle-fake", direct: false });
-  return worker.dispatcher.submit(spec, { listener });
+  return worker.dispatcher.submit(specOf({ prompt }), { listener });
 }
 
 test("a listener gets the engine's events, each death of an engine, and exactly one end, which is last", async () => {
   const gate = createStepGate();
-  worker = createInlineWorker({ gate, slots: 1 });
+  start({ gate, slots: 1 });
   const { heard, listener } = createRecorder();
   const job = await submit("A [eog:2]", listener);
   await gate.held();
@@ -40,7 +36,7 @@ test("a listener gets the engine's events, each death of an engine, and exactly 
 });
 
 test("the listener of a job that is cancelled while it waits gets only its end", async () => {
-  worker = createInlineWorker({ loadLater: true });
+  start({ loadLater: true });
   const { heard, listener } = createRecorder();
   const job = await submit("A", listener);
   worker.dispatcher.cancel(job, "client");
@@ -48,7 +44,7 @@ test("the listener of a job that is cancelled while it waits gets only its end",
 });
 
 test("a job with a listener is not kept after its end", async () => {
-  worker = createInlineWorker();
+  start();
   const { listener } = createRecorder();
   const job = await submit("A [eog:2]", listener);
   await job.ended.promise;
@@ -57,7 +53,7 @@ test("a job with a listener is not kept after its end", async () => {
 });
 
 test("an embedding job with a listener continues after the texts that another worker computed", async () => {
-  worker = createInlineWorker({ fake: { kind: "embed" } });
+  start({ fake: { kind: "embed" } });
   const computed: number[] = [];
   const listener: JobListener = {
     event: (event) => void (event.type === "embedding" && computed.push(event.index)),

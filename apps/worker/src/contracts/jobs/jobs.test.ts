@@ -1,35 +1,22 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
-import { GenerateRequestSchema, WaggleError } from "@waggle/protocol";
+import { WaggleError } from "@waggle/protocol";
 import type { ErrorEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";
-import { afterEach, describe, expect, it } from "vitest";
-import { generateSpecOf } from "@waggle/front";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { describe, expect, it } from "vitest";
 import { stateNameOf } from "@waggle/jobs";
 import type { Job, Outcome, Reader } from "@waggle/jobs";
+import { specOf } from "../../testing/spec-of.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-function start(options: InlineWorkerOptions = {}): InlineWorker {
-  worker = createInlineWorker(options);
-  return worker;
-}
+const { worker, start, post, readAll } = useInlineWorker();
 
 function submit(request: GenerateRequestInput, client = "a", direct = false): Promise<Job> {
-  const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
-  return worker.dispatcher.submit(generateSpecOf(parsed, { client, trace: "t", model: "waggle-fake", direct }));
+  return worker.dispatcher.submit(specOf(request, { client, direct }));
 }
 
 function open(job: Job, after = -1): Reader {
   return worker.dispatcher.openReader(job, after, () => {});
-}
-
-async function readAll(job: Job, after = -1): Promise<StreamEvent[]> {
-  const events: StreamEvent[] = [];
-  for await (const batch of open(job, after)) events.push(...batch);
-  return events;
 }
 
 async function readUntil(reader: Reader, type: StreamEvent["type"]): Promise<StreamEvent[]> {
@@ -249,15 +236,14 @@ describe("sessions", () => {
 
   it("belong to the request whose head came last, though its body came first", async () => {
     startGated({ slots: 1 });
-    const post = async (body: string | ReadableStream<Uint8Array>): Promise<string> => {
-      const init = { method: "POST", headers: { host: "localhost" }, body, duplex: "half" as const };
-      const response = await worker.app.request("/v1/jobs", init);
+    const accept = async (body: string | ReadableStream<Uint8Array>): Promise<string> => {
+      const response = await post("/v1/jobs", body);
       return ((await response.json()) as { job_id: string }).job_id;
     };
     const text = JSON.stringify({ prompt: "A", session_id: "s" });
     const slow = new TransformStream<Uint8Array, Uint8Array>();
-    const first = post(slow.readable);
-    const second = await post(text);
+    const first = accept(slow.readable);
+    const second = await accept(text);
     const writer = slow.writable.getWriter();
     await Promise.all([writer.write(new TextEncoder().encode(text)), writer.close()]);
     const [older, newer] = [await first, second].map((id) => worker.registry.get("local", id));
@@ -319,12 +305,7 @@ describe("admission", () => {
     const clock = createFakeClock();
     start({ slots: 4, clock, gate: createStepGate() });
     for (const prompt of ["a", "b"]) await submit({ prompt });
-    const spec = generateSpecOf(GenerateRequestSchema.parse({ prompt: "all" }), {
-      client: "a",
-      trace: "t",
-      model: "waggle-fake",
-      direct: false,
-    });
+    const spec = specOf({ prompt: "all" });
     const all = await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices: 4 } });
     clock.advance(9_999);
     const passes = await submit({ prompt: "c" });

@@ -7,8 +7,8 @@ import type { EndedJob, LogLine } from "@waggle/protocol";
 import { createDayLog, type DayLog } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createInlineWorker, type InlineWorker } from "../../testing/inline-worker.ts";
 import { alice, bob } from "../../testing/two-clients.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const root = { authorization: "Bearer root-token-3" };
 const tokens = createTokenTable([
@@ -18,30 +18,26 @@ const tokens = createTokenTable([
 ]);
 let folder: string;
 let day: DayLog;
-let worker: InlineWorker;
+const { worker, start: startWorker, call } = useInlineWorker();
 const clock = createFakeClock();
 
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-history-"))));
-afterEach(async () => {
-  await worker.close();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => rmSync(folder, { recursive: true }));
 
 function start(): void {
   day = createDayLog({ folder: join(folder, "h"), place: "w", maxBytes: 6_400_000, clock, onBroken: () => {} });
-  worker = createInlineWorker({ clock, day, slots: 4, access: { localMode: false, tokens: () => tokens } });
+  startWorker({ clock, day, slots: 4, access: { localMode: false, tokens: () => tokens } });
 }
 
 async function post(path: string, body: object, headers: Record<string, string> = alice): Promise<number> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
-  const response = await worker.app.request(path, init);
+  const response = await call("POST", path, body, headers);
   await response.text().catch(() => {});
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
   return response.status;
 }
 
 async function get<T>(path: string, headers: Record<string, string> = root): Promise<T> {
-  const response = await worker.app.request(path, { headers: { host: "localhost", ...headers } });
+  const response = await call("GET", path, undefined, headers);
   return (response.ok ? await response.json() : response.status) as T;
 }
 
@@ -51,7 +47,6 @@ it("tells after a restart which client's job ended when and why, and only an adm
   await post("/v1/inference", { job_id: "failing", prompt: "x [throw]", deadline_ms: 60_000 }, bob);
   clock.advance(10_000);
   await day.flush();
-  await worker.close();
   start();
   const { lines } = await get<{ lines: LogLine[] }>("/v1/logs?client=alice&since=2026-01-01T00:00:00Z");
   expect(lines.map(({ message, fields }) => [message, fields["client"], fields["job"]])).toContainEqual([

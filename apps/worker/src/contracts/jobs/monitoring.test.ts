@@ -6,9 +6,8 @@ import { JobListSchema, JobStatusSchema, HistorySchema, LogLinesSchema, endedJob
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
 import { alice, bob } from "../../testing/two-clients.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const root = { authorization: "Bearer root-token-3" };
 const watcher = { authorization: "Bearer watch-token-4" };
@@ -20,37 +19,25 @@ const tokens = createTokenTable([
 ]);
 const clock = createFakeClock();
 const gate = { now: createStepGate() };
-let worker: InlineWorker;
-afterEach(async () => {
-  gate.now.open();
-  await worker.close();
-});
+const { worker, start: startWorker, call, post, get } = useInlineWorker();
+afterEach(() => gate.now.open());
 
 /** @param localMode by default network mode with four tokens */
 function start(localMode = false): void {
   gate.now = createStepGate();
-  worker = createInlineWorker({ clock, slots: 1, gate: gate.now, access: { localMode, tokens: () => tokens } });
-}
-
-async function call(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
-  return await worker.app.request(path, { method, headers: { host: "localhost", ...headers } });
+  startWorker({ clock, slots: 1, gate: gate.now, access: { localMode, tokens: () => tokens } });
 }
 
 async function submit(body: object, headers: Record<string, string>): Promise<void> {
-  const init = {
-    method: "POST",
-    body: JSON.stringify({ prompt: "hello [eog:5]", ...body }),
-    headers: { host: "localhost", ...headers },
-  };
-  expect((await worker.app.request("/v1/jobs", init)).status).toBe(202);
+  expect((await post("/v1/jobs", { prompt: "hello [eog:5]", ...body }, headers)).status).toBe(202);
 }
 
 async function jobs(headers: Record<string, string>): Promise<JobList> {
-  return JobListSchema.parse(await (await call("GET", "/v1/jobs", headers)).json());
+  return JobListSchema.parse(await (await get("/v1/jobs", headers)).json());
 }
 
 async function log(query: string, headers: Record<string, string> = {}): Promise<readonly LogLine[]> {
-  return LogLinesSchema.parse(await (await call("GET", `/v1/logs${query}`, headers)).json()).lines;
+  return LogLinesSchema.parse(await (await get(`/v1/logs${query}`, headers)).json()).lines;
 }
 
 it("lists all running and waiting jobs to operators, and to other clients their jobs only", async () => {
@@ -74,7 +61,7 @@ it("lists all running and waiting jobs to operators, and to other clients their 
   }
   expect((await jobs(alice)).jobs.map(({ job_id }) => job_id)).toEqual(["a1", "a2"]);
   expect((await jobs(bob)).jobs.map(({ job_id }) => job_id)).toEqual(["b1"]);
-  const metrics = await (await call("GET", "/metrics", root)).text();
+  const metrics = await (await get("/metrics", root)).text();
   expect(metrics).toContain('waggle_queue_oldest_seconds{model="waggle-fake"} 1.5');
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
@@ -109,11 +96,11 @@ it("lists the last ended jobs with the parts of their time, to the same clients 
   gate.now.step();
   await gate.now.held();
   clock.advance(500);
-  await call("DELETE", "/v1/jobs/b1", bob);
+  await call("DELETE", "/v1/jobs/b1", undefined, bob);
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
   const ended = async (headers: Record<string, string>) =>
-    JobListSchema.parse(await (await call("GET", "/v1/jobs?ended", headers)).json()).ended;
+    JobListSchema.parse(await (await get("/v1/jobs?ended", headers)).json()).ended;
   const all = await ended(watcher);
   expect(all?.map(({ job_id, client, state, reason }) => [job_id, client, state, reason])).toEqual([
     ["a1", "alice", "finished", "stop"],
@@ -133,8 +120,7 @@ it("lists the last ended jobs with the parts of their time, to the same clients 
 
 it("keeps a history of itself, which any client may read", async () => {
   start();
-  const history = async (query = "") =>
-    HistorySchema.parse(await (await call("GET", `/v1/history${query}`, alice)).json());
+  const history = async (query = "") => HistorySchema.parse(await (await get(`/v1/history${query}`, alice)).json());
   expect(await history()).toEqual({ points: [] });
   await submit({ job_id: "a1", prompt: "one two three [eog:40]" }, alice);
   await gate.now.held();
@@ -165,13 +151,7 @@ it("keeps a history of itself, which any client may read", async () => {
   for (const job_id of ["b2", "b3"]) await submit({ job_id }, bob);
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
-  const long = JSON.stringify({ prompt: "word ".repeat(5_000) });
-  const refused = await worker.app.request("/v1/jobs", {
-    method: "POST",
-    body: long,
-    headers: { host: "localhost", ...bob },
-  });
-  expect(refused.status).toBe(400);
+  expect((await post("/v1/jobs", { prompt: "word ".repeat(5_000) }, bob)).status).toBe(400);
   clock.advance(10_000);
   const [second, ...others] = (await history(`?after=${first[0]?.at}`)).points;
   expect(others).toEqual([]);
@@ -179,7 +159,7 @@ it("keeps a history of itself, which any client may read", async () => {
   expect(second?.errors).toEqual({ invalid_argument: 1 });
   clock.advance(10_000);
   expect((await history()).points.at(-1)).toMatchObject({ running: 0, waiting: 0, errors: {} });
-  expect((await call("GET", "/v1/history?after=ten", alice)).status).toBe(400);
+  expect((await get("/v1/history?after=ten", alice)).status).toBe(400);
 });
 
 it("keeps a bounded list of ended jobs, from which a client pushes out its own", async () => {
@@ -198,9 +178,9 @@ it("lets a client have half of the reads of the day on disk, and any read of mem
   const read = async (): Promise<never[]> => await disk.promise.then(() => []);
   const day = { add: () => {}, flush: async () => {}, flushNow: () => {}, read };
   const access = { localMode: false, tokens: () => tokens };
-  worker = createInlineWorker({ clock, access, day, clientQueueShare: 0.5 });
+  startWorker({ clock, access, day, clientQueueShare: 0.5 });
   const ask = async (query: string, headers: Record<string, string>) =>
-    (await call("GET", `/v1/jobs?ended&${query}`, headers)).status;
+    (await get(`/v1/jobs?ended&${query}`, headers)).status;
   const [past, other] = [Array.from({ length: 5 }, async () => await ask("job=j", bob)), ask("job=j", alice)];
   expect(await past.at(-1)).toBe(429);
   disk.resolve(undefined);
@@ -213,13 +193,13 @@ it("lets only an admin end another client's job, and reports it to the job's cli
   await submit({ job_id: "same" }, alice);
   await submit({ job_id: "same" }, bob);
   gate.now.open();
-  expect((await call("DELETE", "/v1/jobs/j", bob)).status).toBe(404);
-  expect((await call("DELETE", "/v1/jobs/j?client=alice", bob)).status).toBe(403);
-  expect((await call("DELETE", "/v1/jobs/j?client=alice", watcher)).status).toBe(403);
-  const ended = JobStatusSchema.parse(await (await call("DELETE", "/v1/jobs/j", root)).json());
+  expect((await call("DELETE", "/v1/jobs/j", undefined, bob)).status).toBe(404);
+  expect((await call("DELETE", "/v1/jobs/j?client=alice", undefined, bob)).status).toBe(403);
+  expect((await call("DELETE", "/v1/jobs/j?client=alice", undefined, watcher)).status).toBe(403);
+  const ended = JobStatusSchema.parse(await (await call("DELETE", "/v1/jobs/j", undefined, root)).json());
   expect(ended).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
-  expect(await (await call("GET", "/v1/jobs/j", alice)).json()).toMatchObject({ cancelled_by: "operator" });
-  const again = await call("DELETE", "/v1/jobs/j?client=alice", root);
+  expect(await (await get("/v1/jobs/j", alice)).json()).toMatchObject({ cancelled_by: "operator" });
+  const again = await call("DELETE", "/v1/jobs/j?client=alice", undefined, root);
   expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
 });
 
@@ -228,19 +208,18 @@ it("asks an admin for the client when several clients have a job with the id", a
   await submit({ job_id: "same" }, alice);
   await gate.now.held();
   await submit({ job_id: "same" }, bob);
-  const refused = await call("DELETE", "/v1/jobs/same", root);
+  const refused = await call("DELETE", "/v1/jobs/same", undefined, root);
   expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("?client=")]);
-  await call("DELETE", "/v1/jobs/same?client=bob", root);
+  await call("DELETE", "/v1/jobs/same?client=bob", undefined, root);
   expect((await jobs(root)).jobs.map(({ client }) => client)).toEqual(["alice"]);
 });
 
 it("shows the log's last lines to an admin and in local mode, without prompts and answers", async () => {
   start();
-  for (const headers of [alice, watcher]) expect((await call("GET", "/v1/logs", headers)).status).toBe(403);
-  expect((await call("GET", "/v1/logs")).status).toBe(401);
+  for (const headers of [alice, watcher]) expect((await get("/v1/logs", headers)).status).toBe(403);
+  expect((await get("/v1/logs")).status).toBe(401);
   const lines = await log("", root);
   expect(lines.map(({ message }) => message)).toContain("worker_state");
-  await worker.close();
 
   start(true);
   await submit({ job_id: "j", prompt: "a secret thing [eog:3]" }, {});
@@ -252,25 +231,21 @@ it("shows the log's last lines to an admin and in local mode, without prompts an
   expect((await log("?lines=1")).map(({ seq }) => seq)).toEqual([all.at(-1)?.seq]);
   expect(await log(`?after=${all.at(-1)?.seq}`)).toEqual([]);
   for (const query of ["?lines=0", "?lines=5001", "?lines=x", "?after=-2"])
-    expect((await call("GET", `/v1/logs${query}`)).status).toBe(400);
+    expect((await get(`/v1/logs${query}`)).status).toBe(400);
 });
 
 it("lets an admin drain the worker: new jobs are refused, running ones end", async () => {
   start();
-  for (const headers of [alice, watcher]) expect((await call("POST", "/v1/drain", headers)).status).toBe(403);
+  for (const headers of [alice, watcher])
+    expect((await call("POST", "/v1/drain", undefined, headers)).status).toBe(403);
   await submit({ job_id: "a" }, alice);
-  const answer = await call("POST", "/v1/drain", root);
+  const answer = await call("POST", "/v1/drain", undefined, root);
   expect(answer.status).toBe(202);
   expect(await answer.json()).toMatchObject({ ready: false, state: "draining" });
-  expect((await call("POST", "/v1/drain", root)).status).toBe(202);
+  expect((await call("POST", "/v1/drain", undefined, root)).status).toBe(202);
   expect((await jobs(root)).jobs.map(({ job_id }) => job_id)).toEqual(["a"]);
-  const refused = await worker.app.request("/v1/jobs", {
-    method: "POST",
-    headers: { host: "localhost", "content-type": "application/json", ...alice },
-    body: JSON.stringify({ prompt: "x" }),
-  });
-  expect(refused.status).toBe(503);
+  expect((await post("/v1/jobs", { prompt: "x" }, alice)).status).toBe(503);
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
-  expect(JobStatusSchema.parse(await (await call("GET", "/v1/jobs/a", alice)).json()).state).toBe("finished");
+  expect(JobStatusSchema.parse(await (await get("/v1/jobs/a", alice)).json()).state).toBe("finished");
 });

@@ -2,20 +2,18 @@
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { Backend, EngineCommand, FakeBackend, PromptInput } from "@waggle/engine";
-import { generateSpecOf } from "@waggle/front";
 import type { Job } from "@waggle/jobs";
-import { GenerateRequestSchema, SamplingSchema, WaggleError } from "@waggle/protocol";
+import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateRequestInput, Sampling, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { answerToUndelivered } from "../../engine/undeliverable.ts";
 import { createFleetPort } from "../../fleet/fleet-port.ts";
 import { promptLink, type InlineLink } from "../../testing/inline-engine.ts";
-import { createInlineWorker, type InlineWorker } from "../../testing/inline-worker.ts";
-import { lastWorkOf } from "../../testing/last-work.ts";
+import { specOf } from "../../testing/spec-of.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, lastWork, readAll } = useInlineWorker();
 
 const request = { prompt: "Tell me about bees", max_tokens: 12 } as const;
 const whole = expectedText(request.prompt, 12);
@@ -29,16 +27,9 @@ async function submit(
   choices = 1,
   how: { ticket?: number; hasLeft?: () => boolean } = {},
 ): Promise<Job> {
-  const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...given });
-  const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+  const spec = specOf({ on_disconnect: "continue", ...given });
   const who = { ...spec.who, ticket: how.ticket };
   return await worker.dispatcher.submit({ ...spec, who, work: { ...spec.work, choices } }, how);
-}
-
-async function readAll(job: Job): Promise<StreamEvent[]> {
-  const events: StreamEvent[] = [];
-  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
-  return events;
 }
 
 function textOf(events: readonly StreamEvent[], choice = 0): string {
@@ -98,7 +89,7 @@ describe("an engine that dies", () => {
     ["after `start`, before the job begins", losing("start"), ["prepare", "start", "prepare", "start"]],
   ])("%s, does not change the stream", async (_when, link, commands) => {
     dead = false;
-    worker = createInlineWorker({ link });
+    start({ link });
     expectWhole(await readAll(await submit()));
     expect(dead).toBe(true);
     expect(typesOf(worker.commands)).toEqual(commands);
@@ -106,7 +97,7 @@ describe("an engine that dies", () => {
 
   test("after `start`, does not change the streams of several choices", async () => {
     dead = false;
-    worker = createInlineWorker({ slots: 2, link: losing("start") });
+    start({ slots: 2, link: losing("start") });
     expectTwo(await readAll(await submit({ ...request, ...drawn }, 2)), request.prompt, 12);
     expect(typesOf(worker.commands)).toEqual(["prepare", "start", "prepare", "start"]);
   });
@@ -118,7 +109,7 @@ describe("an engine that dies", () => {
     "while a prepared job waits in the queue, and is followed by an engine with %s, does not change the stream",
     async (_, change) => {
       const gate = createStepGate();
-      worker = createInlineWorker({ slots: 1, gate });
+      start({ slots: 1, gate });
       const running = await submit({ prompt: "First", max_tokens: 3 });
       const waiting = await submit();
       expect(worker.preparedJobs).toBe(1);
@@ -135,13 +126,13 @@ describe("an engine that dies", () => {
 
 describe("prepared work that the engine did not keep", () => {
   test("is prepared again once, for all choices, and no client notices", async () => {
-    worker = createInlineWorker({ slots: 2, preparedBytes: 0 });
+    start({ slots: 2, preparedBytes: 0 });
     expectTwo(await readAll(await submit({ ...request, ...drawn }, 2)), request.prompt, 12);
     expect(typesOf(worker.commands)).toEqual(["prepare", "start", "prepare"]);
   });
 
   test("is not prepared again if the job is cancelled meanwhile", async () => {
-    worker = createInlineWorker({ slots: 1, preparedBytes: 0 });
+    start({ slots: 1, preparedBytes: 0 });
     const job = await submit();
     worker.dispatcher.cancel(job, "client");
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "end", cancelled_by: "client" });
@@ -150,7 +141,7 @@ describe("prepared work that the engine did not keep", () => {
   });
 
   test("is not prepared again for a job that was aborted meanwhile, and the engine keeps nothing of the job", async () => {
-    worker = createInlineWorker({
+    start({
       preparedBytes: 0,
       link: {
         ...promptLink,
@@ -168,7 +159,7 @@ describe("prepared work that the engine did not keep", () => {
 
   test("ends its job with the error if it cannot be sent again, and frees the slot", async () => {
     let prepares = 0;
-    worker = createInlineWorker({
+    start({
       slots: 1,
       preparedBytes: 0,
       link: {
@@ -209,7 +200,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
       };
       return { ...fake, generator: { ...generator, tokenize } };
     };
-    worker = createInlineWorker({ slots, contextSize: 64, clock, gate, wrap });
+    start({ slots, contextSize: 64, clock, gate, wrap });
     return gate;
   }
 
@@ -341,7 +332,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
 
 test("a refused job leaves nothing prepared", async () => {
   const gate = createStepGate();
-  worker = createInlineWorker({ slots: 1, queueCapacity: 1, gate });
+  start({ slots: 1, queueCapacity: 1, gate });
   // Both last jobs pass the first check of the queue, and only one of them finds room after its preflight.
   const results = await Promise.allSettled([submit(), submit(), submit()]);
   expect(results.map(({ status }) => status)).toContain("rejected");
@@ -351,9 +342,9 @@ test("a refused job leaves nothing prepared", async () => {
 });
 
 test("2,000 questions of gateways leave nothing prepared at a worker", async () => {
-  worker = createInlineWorker({ contextSize: 256 });
+  start({ contextSize: 256 });
   await readAll(await submit());
-  const job = { jobId: "gateway", work: lastWorkOf(worker), cacheScope: "a", priority: 0 };
+  const job = { jobId: "gateway", work: lastWork(), cacheScope: "a", priority: 0 };
   const entry = { current: worker.host };
   const port = createFleetPort({
     id: "w",

@@ -1,28 +1,24 @@
 // Contracts about the facts in a stream: the expected time of its first token, the progress of its prompt, cached tokens, and its receipt.
 import { createHash } from "node:crypto";
 import { createStepGate } from "@waggle/engine";
-import { generateSpecOf } from "@waggle/front";
 import { hasEnded } from "@waggle/jobs";
-import type { GenerateWork } from "@waggle/engine";
-import type { Job, JobSpec } from "@waggle/jobs";
-import { GenerateRequestSchema } from "@waggle/protocol";
+import type { Job } from "@waggle/jobs";
 import type { EndEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { specOf } from "../../testing/spec-of.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 /** Duration of every pass. */
 const passMs = 500;
-let worker: InlineWorker;
+const { worker, start, post, readAll } = useInlineWorker();
 let clock: ReturnType<typeof createFakeClock>;
 let gate: ReturnType<typeof createStepGate>;
 beforeEach(() => {
   clock = createFakeClock();
   gate = createStepGate();
-  worker = createInlineWorker({ slots: 1, clock, gate });
+  start({ slots: 1, clock, gate });
 });
-afterEach(() => worker.close());
 
 /** About this time. All prompts share the model's start token, which is computed only once, so times differ by one token. */
 const about = (ms: number): unknown => expect.closeTo(ms, -2);
@@ -30,18 +26,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 /** A unique prompt of 100 tokens, with the model's start token. */
 const prompt = (name: string): string => `${name}${"x".repeat(98 - "[eog:1]".length)}[eog:1]`;
 
-function specOf(request: GenerateRequestInput): JobSpec<GenerateWork> {
-  const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
-  return generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
-}
-
 const submit = (request: GenerateRequestInput): Promise<Job> => worker.dispatcher.submit(specOf(request));
-
-async function readAll(job: Job): Promise<StreamEvent[]> {
-  const events: StreamEvent[] = [];
-  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
-  return events;
-}
 
 /** Releases passes one by one to the job's end. */
 async function run(job: Job): Promise<StreamEvent[]> {
@@ -119,12 +104,7 @@ describe("a deadline that the queue cannot meet", () => {
   test("is a 504 over HTTP", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
-    const body = JSON.stringify({ prompt: prompt("5"), deadline_ms: 100 });
-    const response = await worker.app.request("/v1/inference", {
-      method: "POST",
-      body,
-      headers: { host: "localhost" },
-    });
+    const response = await post("/v1/inference", { prompt: prompt("5"), deadline_ms: 100 });
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({
       error: { code: "deadline_exceeded", details: { estimate_ms: about(1_500) } },
@@ -218,8 +198,7 @@ describe("the receipt", () => {
   });
 
   test("has a hash for each of several choices", async () => {
-    await worker.close();
-    worker = createInlineWorker({ slots: 2 });
+    start({ slots: 2 });
     const spec = specOf({ prompt: "x [eog:4]", temperature: 1 });
     const events = await readAll(await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices: 2 } }));
     const textOf = (choice: number): string =>

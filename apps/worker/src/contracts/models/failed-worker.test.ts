@@ -2,15 +2,15 @@
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { createSeveralModels } from "../../testing/several-models.ts";
+import { useWorker } from "../../testing/use-worker.ts";
 import { failedExitMs } from "../../worker.ts";
+
+const { start, post } = useWorker(createSeveralModels);
 
 test.each([[["ant"]], [["ant", "bee"]]])("a worker whose models %s have stayed failed ends", async (names) => {
   const clock = createFakeClock();
-  const worker = createSeveralModels({ models: names, clock });
-  const load = async (model: string): Promise<string> => {
-    const init = { method: "POST", body: JSON.stringify({ model }), headers: { host: "localhost" } };
-    return await (await worker.app.request("/v1/models/load", init)).text();
-  };
+  const worker = start({ models: names, clock });
+  const load = async (model: string): Promise<string> => await (await post("/v1/models/load", { model })).text();
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   let exit: string | undefined;
   void worker.failed.then((why) => (exit = why));
@@ -32,5 +32,4 @@ test.each([[["ant"]], [["ant", "bee"]]])("a worker whose models %s have stayed f
   clock.advance(failedExitMs);
   await turn();
   expect(exit).toBe(`${last} died. No model has worked for 60 s, so the worker exits.`);
-  await worker.close();
 });

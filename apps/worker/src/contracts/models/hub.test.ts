@@ -2,21 +2,17 @@
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { ErrorBodySchema } from "@waggle/protocol";
 import type { ErrorBody } from "@waggle/protocol";
-import { afterEach, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { expect, test } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
+const { worker, start, call } = useInlineWorker();
 
 const aliceToken = "alice-secret-of-some-length";
 const adminToken = "admin-secret-of-some-length";
 
-async function refusal(path: string, options: InlineWorkerOptions = {}, token?: string): Promise<ErrorBody["error"]> {
-  worker = createInlineWorker(options);
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const response = await worker.app.request(path, { method: "POST", headers: { host: "localhost", ...authorization } });
-  return ErrorBodySchema.parse(await response.json()).error;
+async function refusal(path: string, token?: string): Promise<ErrorBody["error"]> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return ErrorBodySchema.parse(await (await call("POST", path, undefined, headers)).json()).error;
 }
 
 test.each(["/v1/hub/models?query=bees", "/v1/hub/files?repo=hf:bees/story"])(
@@ -26,10 +22,9 @@ test.each(["/v1/hub/models?query=bees", "/v1/hub/files?repo=hf:bees/story"])(
       { name: "alice", token: aliceToken },
       { name: "root", token: adminToken, admin: true },
     ]);
-    const access = { localMode: false, tokens: () => tokens };
-    expect(await refusal(path, { access }, aliceToken)).toMatchObject({ code: "forbidden" });
-    await worker.close();
-    expect(await refusal(path, { access }, adminToken)).toMatchObject({ code: "unavailable", message: /offline/ });
+    start({ access: { localMode: false, tokens: () => tokens } });
+    expect(await refusal(path, aliceToken)).toMatchObject({ code: "forbidden" });
+    expect(await refusal(path, adminToken)).toMatchObject({ code: "unavailable", message: /offline/ });
   },
 );
 
@@ -40,10 +35,12 @@ test.each([
   ["/v1/hub/files?repo=bees/story", 'Cannot accept field "repo": hf:user/repo is wanted.'],
   ["/v1/hub/files?repo=hf:bees/../story", 'Cannot accept field "repo": hf:user/repo is wanted.'],
 ])("refuses %s", async (path, message) => {
+  start();
   expect(await refusal(path)).toMatchObject({ code: "invalid_argument", message });
 });
 
 test("neither the error nor the log has the words of a search", async () => {
+  start();
   const error = await refusal("/v1/hub/models?query=my-private-words");
   expect(error.message).toBe("Cannot search for models: the worker is offline.");
   expect(JSON.stringify(worker.logLines)).not.toContain("my-private-words");

@@ -1,19 +1,10 @@
 // Contract of the list of models: one body has the fields that each client requires.
 import { ModelListSchema, ModelSchema, OpenAiErrorSchema } from "@waggle/protocol";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-async function get(path: string): Promise<unknown> {
-  worker = createInlineWorker({ contextSize: 4_096 });
-  const response = await worker.app.request(path, { headers: { host: "localhost" } });
-  expect(response.status).toBe(200);
-  return await response.json();
-}
+const { start, get, read } = useInlineWorker();
 
 /** The fields that Codex 0.169 and older require: without one of them Codex drops the list. */
 const CodexCatalogSchema = z.object({
@@ -45,7 +36,8 @@ const CodexCatalogSchema = z.object({
 });
 
 test("the list has the catalog that Codex requires (fault 7)", async () => {
-  const body = await get("/v1/models?client_version=0.169.0");
+  start();
+  const body = await read("/v1/models?client_version=0.169.0");
   expect(CodexCatalogSchema.parse(body).models[0]).toMatchObject({
     slug: "waggle-fake",
     truncation_policy: { mode: "tokens", limit: 1_024 },
@@ -53,7 +45,8 @@ test("the list has the catalog that Codex requires (fault 7)", async () => {
 });
 
 test("clients of OpenAI, Anthropic and llama-server find their fields in the same list", async () => {
-  const list = ModelListSchema.parse(await get("/v1/models"));
+  start();
+  const list = ModelListSchema.parse(await read("/v1/models"));
   expect(list).toMatchObject({ object: "list", first_id: "waggle-fake", last_id: "waggle-fake", has_more: false });
   expect(list.data[0]).toMatchObject({ id: "waggle-fake", type: "model", display_name: "waggle-fake" });
   expect(Date.parse(list.data[0]?.created_at ?? "") / 1000).toBeCloseTo(list.data[0]?.created ?? 0, -1);
@@ -62,23 +55,22 @@ test("clients of OpenAI, Anthropic and llama-server find their fields in the sam
 });
 
 test("a single model equals its entry in the list", async () => {
-  expect(ModelSchema.parse(await get("/v1/models/waggle-fake")).id).toBe("waggle-fake");
+  start();
+  expect(ModelSchema.parse(await read("/v1/models/waggle-fake")).id).toBe("waggle-fake");
 });
 
 test.each(["/v1/models", "/models"])(
   "%s finds a name with slashes, encoded or not, and no unknown name",
   async (path) => {
     const modelRef = "hf:user/repo:Q4_K_M";
-    worker = createInlineWorker({ modelRef });
-    const ask = async (name: string): Promise<Response> =>
-      await worker.app.request(`${path}/${name}`, { headers: { host: "localhost" } });
+    start({ modelRef });
     for (const name of [modelRef, encodeURIComponent(modelRef)]) {
-      expect(ModelSchema.parse(await (await ask(name)).json()).id).toBe(modelRef);
+      expect(ModelSchema.parse(await read(`${path}/${name}`)).id).toBe(modelRef);
     }
-    const unknown = await ask("hf:user/other");
+    const unknown = await get(`${path}/hf:user/other`);
     expect(unknown.status).toBe(404);
     expect(OpenAiErrorSchema.parse(await unknown.json()).error.message).toContain('"hf:user/other"');
-    const metrics = await (await worker.app.request("/metrics", { headers: { host: "localhost" } })).text();
+    const metrics = await (await get("/metrics")).text();
     expect(metrics).toContain(`{route="${path}/:id",status="404"} 1`);
   },
 );

@@ -9,12 +9,13 @@ import { OllamaShowSchema } from "@waggle/protocol";
 import type { ModelStatuses } from "@waggle/protocol";
 import { poll } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../../testing/events.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
 import { worksOf } from "../../testing/last-work.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
-import type { SeveralModels, SeveralModelsOptions } from "../../testing/several-models.ts";
+import type { SeveralModelsOptions } from "../../testing/several-models.ts";
+import { useWorker } from "../../testing/use-worker.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "not-loaded-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,22 +36,14 @@ beforeAll(() => {
 });
 
 const formats: Record<string, ReturnType<typeof describeFile>> = {};
-let worker: SeveralModels;
-afterEach(() => worker.close());
-
-function start(options: Partial<SeveralModelsOptions> = {}): void {
-  worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
-}
+const { worker, start, post, get, answerOf, read } = useWorker((options: Partial<SeveralModelsOptions> = {}) =>
+  createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options }),
+);
 
 /** Starts a worker whose engine for `model` has the chat format of the model's file. The test decides when the engine loads. */
 async function startAs(model: string): Promise<void> {
   const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
   start({ loadLater: [model], fakes: { [model]: { chatFormat } } });
-}
-
-async function post(path: string, body: unknown): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
-  return await worker.app.request(path, init);
 }
 
 const messages = [{ role: "user", content: "hello [eog:5]" }];
@@ -124,15 +117,10 @@ async function hashOf(model: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function statuses(): Promise<ModelStatuses> {
-  const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
-  return (await response.json()) as ModelStatuses;
-}
+const statuses = async () => (await read("/v1/models/status")) as unknown as ModelStatuses;
 
 async function shown(model: string): Promise<readonly string[] | undefined> {
-  const response = await post("/api/show", { model });
-  expect(response.status).toBe(200);
-  return OllamaShowSchema.parse(await response.json()).capabilities;
+  return OllamaShowSchema.parse(await answerOf("/api/show", { model })).capabilities;
 }
 
 describe("the abilities of the model", () => {
@@ -166,8 +154,7 @@ describe("the abilities of the model", () => {
       ["misled", undefined, expect.stringContaining("mmproj-misled-f16.gguf: its embeddings have")],
       ["plain", undefined, undefined],
     ]);
-    const info = await worker.app.request("/v1/info", { headers: { host: "localhost" } });
-    expect(await info.json()).toMatchObject({ vision });
+    expect(await read("/v1/info")).toMatchObject({ vision });
   });
 
   test("are read once from the file, and again when the file has changed", async () => {
@@ -249,9 +236,8 @@ describe("a request that the model's file cannot answer", () => {
 
   test.each(["/props?model=qwen", "/lora-adapters?model=qwen"])("%s begins to load it", async (path) => {
     start({ loadLater: ["qwen"] });
-    const get = async (): Promise<Response> => await worker.app.request(path, { headers: { host: "localhost" } });
-    expect((await get()).status).toBe(503);
+    expect((await get(path)).status).toBe(503);
     (await worker.engine("qwen")).load();
-    expect((await get()).status).toBe(200);
+    expect((await get(path)).status).toBe(200);
   });
 });

@@ -1,25 +1,20 @@
 // Tests the route of the recommended models: its content, and who gets it.
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { RecommendedModelsSchema } from "@waggle/protocol";
-import { afterEach, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { expect, it } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const tokens = createTokenTable([
   { name: "alice", token: "alice-token-1" },
   { name: "root", token: "root-token-3", admin: true },
 ]);
-let worker: InlineWorker;
-afterEach(async () => await worker.close());
+const { start, get, read } = useInlineWorker();
 
-async function ask(token?: string): Promise<Response> {
-  const headers = { host: "localhost", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-  return await worker.app.request("/v1/hub/recommended", { headers });
-}
+const path = "/v1/hub/recommended";
 
 it("lists the recommended models with their memory on this machine, and says that none was downloaded", async () => {
-  worker = createInlineWorker();
-  const { models, note } = RecommendedModelsSchema.parse(await (await ask()).json());
+  start();
+  const { models, note } = RecommendedModelsSchema.parse(await read(path));
   expect(new Set(models.flatMap(({ purposes }) => purposes)).size).toBe(4);
   for (const { bytes, fit, downloaded } of models) {
     expect(downloaded).toBe("never");
@@ -29,8 +24,8 @@ it("lists the recommended models with their memory on this machine, and says tha
 });
 
 it("needs the right to download models", async () => {
-  worker = createInlineWorker({ access: { localMode: false, tokens: () => tokens } });
-  expect((await ask()).status).toBe(401);
-  expect((await ask("alice-token-1")).status).toBe(403);
-  expect((await ask("root-token-3")).status).toBe(200);
+  start({ access: { localMode: false, tokens: () => tokens } });
+  expect((await get(path)).status).toBe(401);
+  expect((await get(path, { authorization: "Bearer alice-token-1" })).status).toBe(403);
+  expect((await get(path, { authorization: "Bearer root-token-3" })).status).toBe(200);
 });

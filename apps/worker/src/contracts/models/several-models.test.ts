@@ -14,24 +14,17 @@ import { embeddedModelPath } from "../../models/embedded-model.ts";
 import { readEvents, textOf } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
-import type { SeveralModels, SeveralModelsOptions } from "../../testing/several-models.ts";
+import type { SeveralModelsOptions } from "../../testing/several-models.ts";
+import { useWorker } from "../../testing/use-worker.ts";
 
-let worker: SeveralModels;
+const { worker, start, call, post, get, read } = useWorker((options: Partial<SeveralModelsOptions> = {}) =>
+  createSeveralModels({ models: ["ant", "bee"], ...options }),
+);
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "several-models-"));
 });
-afterEach(() => worker.close());
 afterEach(() => rmSync(folder, { recursive: true }));
-
-function start(options: Partial<SeveralModelsOptions> = {}): void {
-  worker = createSeveralModels({ models: ["ant", "bee"], ...options });
-}
-
-async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
-  return await worker.app.request(path, init);
-}
 
 async function stream(model: string, more: Record<string, unknown> = {}): Promise<StreamReader> {
   const response = await post("/v1/inference", { model, prompt: `to ${model} [eog:9]`, temperature: 0, ...more });
@@ -49,8 +42,7 @@ async function change(path: string, body: unknown): Promise<ModelEvent | undefin
 }
 
 async function status(name: string): Promise<ModelStatus | undefined> {
-  const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
-  return ((await response.json()) as ModelStatuses).models.find((model) => model.name === name);
+  return ((await read("/v1/models/status")) as unknown as ModelStatuses).models.find((model) => model.name === name);
 }
 
 const endOf = (events: readonly StreamEvent[]): StreamEvent | undefined => events.at(-1);
@@ -111,7 +103,6 @@ describe("a name", () => {
   test("is required, unless a default model serves missing and unknown names", async () => {
     start();
     expect((await post("/v1/inference", { prompt: "hello" })).status).toBe(400);
-    await worker.close();
     start({ defaultModel: "bee" });
     for (const named of [{}, { model: "wasp" }]) {
       const { events } = await readEvents(await post("/v1/inference", { prompt: "hello [eog:5]", ...named })).rest();
@@ -362,9 +353,8 @@ describe("a swap", () => {
       ["POST", "/v1/models/swap"],
       ["DELETE", "/v1/models/ant"],
     ] as const) {
-      const body = JSON.stringify({ model: "ant", reference: "bee" });
-      const init = { method, headers: { host: "localhost" }, ...(method === "POST" ? { body } : {}) };
-      expect((await worker.app.request(path, init)).status, `${method} meanwhile`).toBe(409);
+      const body = method === "POST" ? { model: "ant", reference: "bee" } : undefined;
+      expect((await call(method, path, body)).status, `${method} meanwhile`).toBe(409);
     }
     bee.giveUp("Cannot load model: broken.");
     expect(await (await swapped).text()).toContain("broken");
@@ -393,9 +383,8 @@ test("a file is deleted only if Waggle has downloaded it, however the settings n
   await worker.describeModels();
   expect(await status("hf_a_ant_ant.Q8_0")).toMatchObject({ source: "download", deletable: true });
   expect(await status("mine")).toMatchObject({ source: "file", deletable: false });
-  const init = { method: "DELETE", headers: { host: "localhost" } };
-  expect((await worker.app.request("/v1/models/hf_a_ant_ant.Q8_0", init)).status).toBe(200);
-  const refused = await worker.app.request("/v1/models/mine", init);
+  expect((await call("DELETE", "/v1/models/hf_a_ant_ant.Q8_0")).status).toBe(200);
+  const refused = await call("DELETE", "/v1/models/mine");
   expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining("has not downloaded its file")]);
   await expectAnswer(await stream("mine"), "mine.gguf", "to mine [eog:9]");
   expect(readdirSync(folder)).toEqual(["mine.gguf"]);
@@ -425,7 +414,7 @@ test("a file that also serves another model is not deleted", async () => {
     worker.models.add({ name, ...rest });
     await change("/v1/models/load", { model: name });
   }
-  const response = await worker.app.request("/v1/models/cat", { method: "DELETE", headers: { host: "localhost" } });
+  const response = await call("DELETE", "/v1/models/cat");
   expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("same file")]);
   await expectAnswer(await stream("cat"), "ant.gguf", "to cat [eog:9]");
 });
@@ -434,9 +423,7 @@ test.each(["/v1/models/copy", "/api/delete"])("deleting a copy deletes only its 
   start();
   const before = worker.models.entries().length;
   expect((await post("/api/copy", { source: "ant", destination: "copy" })).status).toBe(200);
-  const init = { method: "DELETE", headers: { host: "localhost" } };
-  const body = JSON.stringify({ model: "COPY:latest" });
-  const response = await worker.app.request(path, path.startsWith("/api") ? { ...init, body } : init);
+  const response = await call("DELETE", path, path.startsWith("/api") ? { model: "COPY:latest" } : undefined);
   expect([response.status, worker.models.entries().length]).toEqual([200, before]);
   expect((await status("ant"))?.aliases).toEqual([]);
 });
@@ -488,12 +475,7 @@ describe("in network mode", () => {
   ])("%s %s needs the admin right", async (method, path, body) => {
     start({ access: { localMode: false, tokens: () => tokens } });
     const ask = async (headers: Record<string, string>): Promise<number> => {
-      const init = {
-        method,
-        headers: { host: "localhost", ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      };
-      const response = await worker.app.request(path, init);
+      const response = await call(method, path, body, headers);
       await response.text();
       return response.status;
     };
@@ -551,8 +533,7 @@ describe("in network mode", () => {
     const reference = join(folder, "deep/wasp.gguf");
     worker.models.add({ name: "wasp", aliases: [], reference, source: "download", pinned: false });
     const refused = await post("/v1/inference", { model: "wasp", prompt: "hello" }, guest);
-    const listed = async (path: string): Promise<string> =>
-      await (await worker.app.request(path, { headers: { host: "localhost", ...guest } })).text();
+    const listed = async (path: string): Promise<string> => await (await get(path, guest)).text();
     const said = [await refused.text(), await listed("/v1/models/status"), await listed("/v1/models")];
     expect([refused.status, said[0]]).toEqual([503, expect.stringContaining("wasp.gguf: no such file")]);
     expect(said[1]).toContain("wasp.gguf: no such file");
@@ -565,14 +546,13 @@ describe("in network mode", () => {
 
   test("every client sees the models", async () => {
     start({ access: { localMode: false, tokens: () => tokens } });
-    const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost", ...guest } });
-    expect(response.status).toBe(200);
+    expect((await get("/v1/models/status", guest)).status).toBe(200);
   });
 });
 
 test("a worker whose only model was in a crash loop is failed for probes until the model is loaded again", async () => {
   start({ models: ["ant"] });
-  const health = async () => await (await worker.app.request("/health", { headers: { host: "localhost" } })).json();
+  const health = async () => await (await get("/health")).json();
   expect(await health()).toMatchObject({ state: "ready", ready: true });
   const engine = await worker.engine("ant");
   engine.kill();
@@ -592,6 +572,5 @@ test("a worker stays ready if the model that is left after a deletion had failed
   worker.models.remove(worker.models.find("bee"));
   const { hosts } = worker.models;
   await worker.models.retire(hosts().find(({ name }) => name === "bee") ?? expect.fail("no host"), "removed");
-  const health = await worker.app.request("/health", { headers: { host: "localhost" } });
-  expect(await health.json()).toMatchObject({ state: "ready", live: true });
+  expect(await read("/health")).toMatchObject({ state: "ready", live: true });
 });

@@ -1,12 +1,11 @@
 // Compares errors with what clients search for in them, so that clients shorten a conversation, wait, or report a wrong key or model.
 // Each matcher states what the source of that client reads; the words and fields are facts, the expressions are ours.
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
-import { afterEach, expect, test } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { expect, test } from "vitest";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(async () => await worker.close());
+const { worker, start: startWorker, call, post, get } = useInlineWorker();
 
 /** An error as a client sees it. */
 interface Seen {
@@ -44,7 +43,7 @@ const alice = { authorization: "Bearer alice-token-1" };
 
 async function ask(name: RouteName, headers = alice): Promise<Seen> {
   const [path, body] = routes[name];
-  return await seenIn(await worker.app.request(path, { method: "POST", body: JSON.stringify(body), headers }));
+  return await seenIn(await post(path, body, headers));
 }
 
 async function seenIn(response: Response): Promise<Seen> {
@@ -148,12 +147,7 @@ function start(name: RouteName, options: InlineWorkerOptions = {}): void {
     { name: "bob", token: "bob-token-22", quota: { ...noQuota, requestsPerMinute: 0 } },
   ]);
   const fake = { kind: name.startsWith("rerank") ? "rerank" : "generate" } as const;
-  worker = createInlineWorker({
-    contextSize: 64,
-    fake,
-    access: { localMode: false, tokens: () => tokens },
-    ...options,
-  });
+  startWorker({ contextSize: 64, fake, access: { localMode: false, tokens: () => tokens }, ...options });
 }
 
 test.each(overflowRows)("%s recognizes a text that is too long on the route %s", async (_, name, matcher) => {
@@ -196,7 +190,7 @@ const others = {
   },
   "a draining worker": async (name: RouteName) => {
     start(name);
-    await worker.app.request("/v1/drain", { method: "POST", headers: alice });
+    await call("POST", "/v1/drain", undefined, alice);
     return await ask(name);
   },
 } as const;
@@ -251,10 +245,6 @@ test.each(Object.entries(others))("%s is not taken for a text that is too long",
 
 test("an unknown model has OpenAI's code, and the words that clients search for", async () => {
   start("chat");
-  const {
-    status: found,
-    code,
-    message,
-  } = await seenIn(await worker.app.request("/v1/models/wasp", { headers: alice }));
+  const { status: found, code, message } = await seenIn(await get("/v1/models/wasp", alice));
   expect([found, code, message]).toEqual([404, "model_not_found", expect.stringMatching(/model.*does not exist/)]);
 });

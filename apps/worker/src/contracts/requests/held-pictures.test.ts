@@ -1,9 +1,7 @@
 // Tests how long a worker holds pictures, and how many: those of stored responses, of jobs and of requests.
 import { createStepGate } from "@waggle/engine";
 import { madeUpPng } from "@waggle/testing";
-import { afterEach, describe, expect, it } from "vitest";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
-import { lastWorkOf } from "../../testing/last-work.ts";
+import { describe, expect, it } from "vitest";
 import {
   anthropicBlock,
   dataUrl,
@@ -11,23 +9,15 @@ import {
   hashOf,
   messageOf,
   openAiPart,
-  pictureClient,
   red,
   responsesPart,
-  seeingWorker,
   text,
-} from "../../testing/picture-client.ts";
-import type { Json } from "../../testing/picture-client.ts";
+} from "../../testing/made-up-pictures.ts";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-const { post, answerOf, get } = pictureClient(() => worker);
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = seeingWorker(options);
-}
+const { worker, start, call, post, answerOf, read, lastWork } = useInlineWorker({ fake: { vision: true } });
 
 describe("stored responses", () => {
   const ask = (input: unknown, more: Json = {}) => answerOf("/v1/responses", { input, temperature: 0, ...more });
@@ -40,29 +30,26 @@ describe("stored responses", () => {
     const first = await ask(picture(red, "One [eog:2]"));
     const second = await ask(picture(green, "Two [eog:2]"), { previous_response_id: first["id"] });
     await ask("Three [eog:1]", { previous_response_id: second["id"] });
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
     await ask(picture(green, "Again [eog:1]"), { previous_response_id: first["id"] });
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
     await ask(picture(green, "Alone [eog:1]"));
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([green]);
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([green]);
   });
 
   it("keep the pictures of items that a later response references", async () => {
     start();
     const first = await ask([{ ...picture(red, "One [eog:1]")[0], id: "look" }]);
     const second = await ask([{ type: "item_reference", id: "look" }, ...picture(green, "Two [eog:1]")]);
-    await worker.app.request(`/v1/responses/${first["id"] as string}`, {
-      method: "DELETE",
-      headers: { host: "localhost" },
-    });
+    await call("DELETE", `/v1/responses/${first["id"] as string}`);
     await ask("Three [eog:1]", { previous_response_id: second["id"] });
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([red, green]);
   });
 
   it("list a picture by its hash", async () => {
     start();
     const { id } = await ask(picture(red, "One [eog:1]"));
-    const { data } = await get(`/v1/responses/${id as string}/input_items`);
+    const { data } = await read(`/v1/responses/${id as string}/input_items`);
     const shown = { type: "input_image", image_url: `sha256:${hashOf(red)}` };
     expect(data).toMatchObject([{ content: [shown, { text: "One [eog:1]" }] }]);
   });

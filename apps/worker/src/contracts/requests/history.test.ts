@@ -1,14 +1,11 @@
 // Tests on a whole worker with the fake backend that a history is read leniently: what the model cannot read becomes a note, and its text is kept.
 // Only what the user attaches in the last turn is refused.
-import { afterEach, describe, expect, test } from "vitest";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf } from "../../testing/last-work.ts";
-import { base64, dataUrl, green, pictureClient, red, seeingWorker } from "../../testing/picture-client.ts";
-import type { Json } from "../../testing/picture-client.ts";
+import { describe, expect, test } from "vitest";
+import { base64, dataUrl, green, red } from "../../testing/made-up-pictures.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-const { post, answerOf } = pictureClient(() => worker);
+const { start, post, answerOf, lastWork, lastConversation } = useInlineWorker({ fake: { vision: true } });
 
 async function accepted(path: string, body: Json): Promise<void> {
   const response = await post(path, body);
@@ -121,283 +118,244 @@ const odd: Odd[] = [
   item("tool_search_output", { tools: [{ type: "shell" }, 7] }, '"tool_call_id":"c"'),
 ];
 
-test.each<[string, Place, Json[], string]>([
-  ["a PDF in a result", "messages", [use, result([pdf])], noted],
-  [
-    "a PDF next to a result",
-    "messages",
-    [use, user({ type: "tool_result", tool_use_id: "c", content: "R" }, pdf)],
-    noted,
-  ],
-  ["a PDF in an earlier turn", "messages", [user(text("Q"), pdf), yes], `Q\n${noted}`],
-  [
-    "a text document in a result",
-    "messages",
-    [use, result([{ type: "document", source: { type: "text", data: "Bees dance." } }])],
-    "Bees dance.",
-  ],
-  [
-    "a document of blocks",
-    "messages",
-    [user({ type: "document", source: { type: "content", content: [text("Bees")] } }), yes],
-    "Bees",
-  ],
-  ["JSON in a result", "messages", [use, result([{ type: "json", json: { a: 1 } }])], '{"a":1}'],
-  [
-    "a search result in a result",
-    "messages",
-    [use, result([{ type: "search_result", title: "T", source: "u", content: [text("Bees")] }])],
-    "T\nu\nBees",
-  ],
-  ["a document's context", "messages", [user({ ...pdf, context: "Of bees." }), yes], `Of bees.\n${noted}`],
-  [
-    "a document's URL",
-    "messages",
-    [user({ type: "document", source: { type: "url", url: "https://u" } }), yes],
-    "at https://u, left",
-  ],
-  ["a picture in a result", "messages", [use, result([block(base64(red))])], note],
-  [
-    "a picture in a failed result",
-    "messages",
-    [use, user({ type: "tool_result", tool_use_id: "c", is_error: true, content: [text("No"), block(base64(red))] })],
-    `Error:\n\nNo\n${note}`,
-  ],
-  ["a picture in an earlier turn", "messages", [user(block(base64(red))), yes], note],
-  ["a file id", "messages", [user({ type: "image", source: { type: "file", file_id: "f" } }), yes], note],
-  [
-    "a search by Anthropic",
-    "messages",
+/** What a history has in each dialect, and a part of the conversation that the model then gets. */
+const histories: Readonly<Record<Place, readonly [what: string, before: Json[], expected: string][]>> = {
+  messages: [
+    ["a PDF in a result", [use, result([pdf])], noted],
+    ["a PDF next to a result", [use, user({ type: "tool_result", tool_use_id: "c", content: "R" }, pdf)], noted],
+    ["a PDF in an earlier turn", [user(text("Q"), pdf), yes], `Q\n${noted}`],
     [
-      said(
-        { type: "server_tool_use", id: "s", name: "web_search", input: { query: "q" } },
-        {
-          type: "web_search_tool_result",
+      "a text document in a result",
+      [use, result([{ type: "document", source: { type: "text", data: "Bees dance." } }])],
+      "Bees dance.",
+    ],
+    [
+      "a document of blocks",
+      [user({ type: "document", source: { type: "content", content: [text("Bees")] } }), yes],
+      "Bees",
+    ],
+    ["JSON in a result", [use, result([{ type: "json", json: { a: 1 } }])], '{"a":1}'],
+    [
+      "a search result in a result",
+      [use, result([{ type: "search_result", title: "T", source: "u", content: [text("Bees")] }])],
+      "T\nu\nBees",
+    ],
+    ["a document's context", [user({ ...pdf, context: "Of bees." }), yes], `Of bees.\n${noted}`],
+    [
+      "a document's URL",
+      [user({ type: "document", source: { type: "url", url: "https://u" } }), yes],
+      "at https://u, left",
+    ],
+    ["a picture in a result", [use, result([block(base64(red))])], note],
+    [
+      "a picture in a failed result",
+      [use, user({ type: "tool_result", tool_use_id: "c", is_error: true, content: [text("No"), block(base64(red))] })],
+      `Error:\n\nNo\n${note}`,
+    ],
+    ["a picture in an earlier turn", [user(block(base64(red))), yes], note],
+    ["a file id", [user({ type: "image", source: { type: "file", file_id: "f" } }), yes], note],
+    [
+      "a search by Anthropic",
+      [
+        said(
+          { type: "server_tool_use", id: "s", name: "web_search", input: { query: "q" } },
+          {
+            type: "web_search_tool_result",
+            tool_use_id: "s",
+            content: [{ type: "web_search_result", title: "Bees", url: "u", encrypted_content: "x".repeat(300) }],
+          },
+          text("So."),
+        ),
+      ],
+      '[web_search_result {"title":"Bees","url":"u"}]',
+    ],
+    [
+      "code that Anthropic ran",
+      [
+        said({
+          type: "code_execution_tool_result",
           tool_use_id: "s",
-          content: [{ type: "web_search_result", title: "Bees", url: "u", encrypted_content: "x".repeat(300) }],
+          content: { type: "code_execution_result", stdout: "42", return_code: 0, content: [] },
+        }),
+      ],
+      '{"stdout":"42","return_code":0}',
+    ],
+    ["a failed summary by Anthropic", [said({ type: "compaction", content: null }, text("A"))], '"A"'],
+    ["a file that was refused, and that the client keeps", [yes, user(pdf)], noted],
+    ["a document of one word", [user(textDocument("CONFIDENTIAL")), yes], '"CONFIDENTIAL"'],
+    ["a document that begins with a line", [user(textDocument(`${line}\nBees`)), yes], `"${line}\\nBees"`],
+    ["an unknown block", [user({ type: "hologram", words: "Bees" }), yes], '[hologram {"words":"Bees"}]'],
+    [
+      "a redacted thought",
+      [said({ type: "redacted_thinking", data: "x" }, text("A"))],
+      "[redacted_thinking, left out]",
+    ],
+    ["a summary by Anthropic", [said({ type: "compaction", content: "All was well." })], "All was well."],
+    ["arguments that are no object", [said({ type: "tool_use", id: "c", name: "f", input: "x" }), result("R")], '"x"'],
+    ["a block without its text", [user({ type: "text" }, text("Q")), yes], "Q"],
+    ["null as content", [{ role: "user", content: null }, yes], "Yes."],
+    ["a result without content", [use, user({ type: "tool_result", tool_use_id: "c" })], '"c"'],
+    ["a result without a call", [result("R")], "R"],
+    ["a call without a result", [use], '"c"'],
+  ],
+  chat: [
+    ["a picture in a result", [call, tool([text("R"), image])], `R\n${note}`],
+    ["a picture after a result", [call, tool("R"), user(image)], note],
+    ["a picture in an earlier turn", [user(text("Q"), image), yes], `Q\n${note}`],
+    ["a picture of the assistant", [said(text("A"), image)], `A\n${note}`],
+    ["a picture of the system", [{ role: "system", content: [text("S"), image] }], `S\n${note}`],
+    [
+      "sound",
+      [user({ type: "input_audio", input_audio: { data: "x".repeat(300), format: "wav" } }), yes],
+      '[input_audio {"input_audio":{"format":"wav"}}]',
+    ],
+    ["a refusal after an answer", [{ ...yes, refusal: "No." }], "Yes.\n\nNo."],
+    ["calls in both forms", [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")], '"name":"g"'],
+    ["calls in both forms", [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")], '"name":"f"'],
+    ["the assistant's sound", [{ role: "assistant", audio: { id: "a" } }], "[audio, left out]"],
+    ["the transcript of its sound", [{ role: "assistant", audio: { id: "a", transcript: "Bees" } }], "Bees"],
+    [
+      "a file with text",
+      [user({ type: "file", file: { filename: "a.csv", file_data: "data:text/csv;base64,QmVlcw==" } }), yes],
+      "a.csv\nBees",
+    ],
+    [
+      "a thought and an output",
+      [said({ type: "thinking", thinking: "Hm" }, { type: "output_text", text: "A" })],
+      '"reasoning_content":"Hm"',
+    ],
+    [
+      "a custom call",
+      [calling({ id: "c", type: "custom", custom: { name: "f", input: "x" } }), tool("R")],
+      '{"input":"x"}',
+    ],
+    ["arguments that are no JSON", [calling({ id: "c", function: { name: "f", arguments: "{a" } }), tool("R")], '"{a"'],
+    [
+      "arguments as an object",
+      [calling({ id: "c", function: { name: "f", arguments: { a: 1 } } }), tool("R")],
+      '{"a":1}',
+    ],
+    [
+      "a call and a result without ids",
+      [calling({ function: { name: "f", arguments: "" } }), { role: "tool", content: "R" }],
+      '"R"',
+    ],
+    [
+      "ids that are long, and numbers",
+      [calling({ id: 7, function: { name: "f", arguments: "{}" } }), { ...tool("R"), tool_call_id: "x".repeat(999) }],
+      '"id":"7"',
+    ],
+    ["a result without a call", [tool("R")], '"R"'],
+    ["results before their calls", [tool("R"), call, user(text("Q")), tool("S")], '"S"'],
+    ["null and nothing as content", [{ role: "user", content: null }, { role: "user" }, tool(null), yes], "Yes."],
+    ["no parts, and parts that are null or a text", [user(), user(null, "Bees"), yes], "Bees"],
+    ["a result of a function in parts", [{ role: "function", name: "f", content: [text("R"), image] }], `R\n${note}`],
+  ],
+  native: [
+    ["a picture in an earlier turn", [user(image), yes], note],
+    ["a picture in a result", [call, tool([image])], note],
+  ],
+  responses: [
+    ["a picture in a result", [called, output([{ type: "input_image", image_url: dataUrl(red) }])], note],
+    [
+      "a file in a result",
+      [called, output([{ type: "input_file", filename: "a", file_data: "data:application/pdf;base64,JVBERi0x" }])],
+      noted,
+    ],
+    ["a picture in an earlier turn", [user({ type: "input_image", image_url: dataUrl(red) }), yes], note],
+    ["a picture of the assistant", [said({ type: "input_image", file_id: "x" })], note],
+    [
+      "a screenshot",
+      [
+        { type: "computer_call", call_id: "c", action: { type: "screenshot" } },
+        {
+          type: "computer_call_output",
+          call_id: "c",
+          output: { type: "computer_screenshot", image_url: dataUrl(red) },
         },
-        text("So."),
-      ),
+      ],
+      note,
     ],
-    '[web_search_result {"title":"Bees","url":"u"}]',
-  ],
-  [
-    "code that Anthropic ran",
-    "messages",
+    ["a picture that OpenAI made", [{ type: "image_generation_call", id: "i", result: base64(red) }], note],
     [
-      said({
-        type: "code_execution_tool_result",
-        tool_use_id: "s",
-        content: { type: "code_execution_result", stdout: "42", return_code: 0, content: [] },
-      }),
+      "the logs of code",
+      [{ type: "code_interpreter_call", id: "i", code: "1+1", outputs: [{ type: "logs", logs: "2" }] }],
+      '{"code":"1+1"}',
     ],
-    '{"stdout":"42","return_code":0}',
-  ],
-  ["a failed summary by Anthropic", "messages", [said({ type: "compaction", content: null }, text("A"))], '"A"'],
-  ["a file that was refused, and that the client keeps", "messages", [yes, user(pdf)], noted],
-  ["a document of one word", "messages", [user(textDocument("CONFIDENTIAL")), yes], '"CONFIDENTIAL"'],
-  ["a document that begins with a line", "messages", [user(textDocument(`${line}\nBees`)), yes], `"${line}\\nBees"`],
-  ["an unknown block", "messages", [user({ type: "hologram", words: "Bees" }), yes], '[hologram {"words":"Bees"}]'],
-  [
-    "a redacted thought",
-    "messages",
-    [said({ type: "redacted_thinking", data: "x" }, text("A"))],
-    "[redacted_thinking, left out]",
-  ],
-  ["a summary by Anthropic", "messages", [said({ type: "compaction", content: "All was well." })], "All was well."],
-  [
-    "arguments that are no object",
-    "messages",
-    [said({ type: "tool_use", id: "c", name: "f", input: "x" }), result("R")],
-    '"x"',
-  ],
-  ["a block without its text", "messages", [user({ type: "text" }, text("Q")), yes], "Q"],
-  ["null as content", "messages", [{ role: "user", content: null }, yes], "Yes."],
-  ["a result without content", "messages", [use, user({ type: "tool_result", tool_use_id: "c" })], '"c"'],
-  ["a result without a call", "messages", [result("R")], "R"],
-  ["a call without a result", "messages", [use], '"c"'],
-
-  ["a picture in a result", "chat", [call, tool([text("R"), image])], `R\n${note}`],
-  ["a picture after a result", "chat", [call, tool("R"), user(image)], note],
-  ["a picture in an earlier turn", "chat", [user(text("Q"), image), yes], `Q\n${note}`],
-  ["a picture of the assistant", "chat", [said(text("A"), image)], `A\n${note}`],
-  ["a picture of the system", "chat", [{ role: "system", content: [text("S"), image] }], `S\n${note}`],
-  [
-    "sound",
-    "chat",
-    [user({ type: "input_audio", input_audio: { data: "x".repeat(300), format: "wav" } }), yes],
-    '[input_audio {"input_audio":{"format":"wav"}}]',
-  ],
-  ["a refusal after an answer", "chat", [{ ...yes, refusal: "No." }], "Yes.\n\nNo."],
-  [
-    "calls in both forms",
-    "chat",
-    [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")],
-    '"name":"g"',
-  ],
-  [
-    "calls in both forms",
-    "chat",
-    [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")],
-    '"name":"f"',
-  ],
-  ["the assistant's sound", "chat", [{ role: "assistant", audio: { id: "a" } }], "[audio, left out]"],
-  ["the transcript of its sound", "chat", [{ role: "assistant", audio: { id: "a", transcript: "Bees" } }], "Bees"],
-  [
-    "a file with text",
-    "chat",
-    [user({ type: "file", file: { filename: "a.csv", file_data: "data:text/csv;base64,QmVlcw==" } }), yes],
-    "a.csv\nBees",
-  ],
-  [
-    "a thought and an output",
-    "chat",
-    [said({ type: "thinking", thinking: "Hm" }, { type: "output_text", text: "A" })],
-    '"reasoning_content":"Hm"',
-  ],
-  [
-    "a custom call",
-    "chat",
-    [calling({ id: "c", type: "custom", custom: { name: "f", input: "x" } }), tool("R")],
-    '{"input":"x"}',
-  ],
-  [
-    "arguments that are no JSON",
-    "chat",
-    [calling({ id: "c", function: { name: "f", arguments: "{a" } }), tool("R")],
-    '"{a"',
-  ],
-  [
-    "arguments as an object",
-    "chat",
-    [calling({ id: "c", function: { name: "f", arguments: { a: 1 } } }), tool("R")],
-    '{"a":1}',
-  ],
-  [
-    "a call and a result without ids",
-    "chat",
-    [calling({ function: { name: "f", arguments: "" } }), { role: "tool", content: "R" }],
-    '"R"',
-  ],
-  [
-    "ids that are long, and numbers",
-    "chat",
-    [calling({ id: 7, function: { name: "f", arguments: "{}" } }), { ...tool("R"), tool_call_id: "x".repeat(999) }],
-    '"id":"7"',
-  ],
-  ["a result without a call", "chat", [tool("R")], '"R"'],
-  ["results before their calls", "chat", [tool("R"), call, user(text("Q")), tool("S")], '"S"'],
-  ["null and nothing as content", "chat", [{ role: "user", content: null }, { role: "user" }, tool(null), yes], "Yes."],
-  ["no parts, and parts that are null or a text", "chat", [user(), user(null, "Bees"), yes], "Bees"],
-  [
-    "a result of a function in parts",
-    "chat",
-    [{ role: "function", name: "f", content: [text("R"), image] }],
-    `R\n${note}`,
-  ],
-
-  ["a picture in an earlier turn", "native", [user(image), yes], note],
-  ["a picture in a result", "native", [call, tool([image])], note],
-
-  ["a picture in a result", "responses", [called, output([{ type: "input_image", image_url: dataUrl(red) }])], note],
-  [
-    "a file in a result",
-    "responses",
-    [called, output([{ type: "input_file", filename: "a", file_data: "data:application/pdf;base64,JVBERi0x" }])],
-    noted,
-  ],
-  ["a picture in an earlier turn", "responses", [user({ type: "input_image", image_url: dataUrl(red) }), yes], note],
-  ["a picture of the assistant", "responses", [said({ type: "input_image", file_id: "x" })], note],
-  [
-    "a screenshot",
-    "responses",
     [
-      { type: "computer_call", call_id: "c", action: { type: "screenshot" } },
-      { type: "computer_call_output", call_id: "c", output: { type: "computer_screenshot", image_url: dataUrl(red) } },
+      "a shell's output",
+      [
+        { type: "shell_call", call_id: "c", action: { commands: ["ls"] } },
+        { type: "shell_call_output", call_id: "c", output: [{ stdout: "a.txt", stderr: "" }] },
+      ],
+      '[{"stdout":"a.txt"}]',
     ],
-    note,
-  ],
-  ["a picture that OpenAI made", "responses", [{ type: "image_generation_call", id: "i", result: base64(red) }], note],
-  [
-    "the logs of code",
-    "responses",
-    [{ type: "code_interpreter_call", id: "i", code: "1+1", outputs: [{ type: "logs", logs: "2" }] }],
-    '{"code":"1+1"}',
-  ],
-  [
-    "a shell's output",
-    "responses",
     [
-      { type: "shell_call", call_id: "c", action: { commands: ["ls"] } },
-      { type: "shell_call_output", call_id: "c", output: [{ stdout: "a.txt", stderr: "" }] },
+      "a shell's output without blanks, and its timeout",
+      [
+        {
+          type: "shell_call_output",
+          call_id: "c",
+          output: [{ stdout: "0a".repeat(200), outcome: { type: "timeout" } }],
+        },
+      ],
+      `[{"stdout":"${"0a".repeat(200)}","outcome":{"type":"timeout"}}]`,
     ],
-    '[{"stdout":"a.txt"}]',
+    [
+      "a call with a type and an id",
+      [{ type: "apply_patch_call", call_id: "c", operation: { type: "delete_file", user_id: "u" } }],
+      '{"operation":{"type":"delete_file","user_id":"u"}}',
+    ],
+    ["a drawing's prompt", [{ type: "image_generation_call", id: "i", revised_prompt: "Bees" }], '"Bees"'],
+    [
+      "a picture among logs",
+      [{ type: "code_interpreter_call", id: "i", outputs: [{ type: "image", url: dataUrl(red) }] }],
+      '[{"url":"[data, left out]"}]',
+    ],
+    [
+      "tools that could not be listed",
+      [{ type: "mcp_list_tools", id: "i", server_label: "s", error: "E" }],
+      "tools: E",
+    ],
+    [
+      "a failed call with output",
+      [{ type: "mcp_call", id: "i", server_label: "s", name: "t", arguments: "{}", output: "Bees", error: "E" }],
+      "E\n\nBees",
+    ],
+    [
+      "an encrypted thought",
+      [{ type: "reasoning", summary: [], encrypted_content: "gAAA" }],
+      "[encrypted reasoning, left out]",
+    ],
+    [
+      "a consent",
+      [{ type: "mcp_approval_response", approval_request_id: "i", approve: true }, yes],
+      "[The user allows the call]",
+    ],
   ],
-  [
-    "a shell's output without blanks, and its timeout",
-    "responses",
-    [{ type: "shell_call_output", call_id: "c", output: [{ stdout: "0a".repeat(200), outcome: { type: "timeout" } }] }],
-    `[{"stdout":"${"0a".repeat(200)}","outcome":{"type":"timeout"}}]`,
+  ollama: [
+    ["a picture in an earlier turn", [{ role: "user", content: "Q", images: [base64(red)] }, yes], `Q`],
+    [
+      "a picture of a tool and of the assistant",
+      [
+        { role: "tool", content: "R", images: [base64(red)] },
+        { ...yes, images: [base64(red)] },
+      ],
+      `${note}\nR`,
+    ],
+    ["arguments as a text", [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: "x" } }] }], '"x"'],
   ],
-  [
-    "a call with a type and an id",
-    "responses",
-    [{ type: "apply_patch_call", call_id: "c", operation: { type: "delete_file", user_id: "u" } }],
-    '{"operation":{"type":"delete_file","user_id":"u"}}',
-  ],
-  ["a drawing's prompt", "responses", [{ type: "image_generation_call", id: "i", revised_prompt: "Bees" }], '"Bees"'],
-  [
-    "a picture among logs",
-    "responses",
-    [{ type: "code_interpreter_call", id: "i", outputs: [{ type: "image", url: dataUrl(red) }] }],
-    '[{"url":"[data, left out]"}]',
-  ],
-  [
-    "tools that could not be listed",
-    "responses",
-    [{ type: "mcp_list_tools", id: "i", server_label: "s", error: "E" }],
-    "tools: E",
-  ],
-  [
-    "a failed call with output",
-    "responses",
-    [{ type: "mcp_call", id: "i", server_label: "s", name: "t", arguments: "{}", output: "Bees", error: "E" }],
-    "E\n\nBees",
-  ],
-  [
-    "an encrypted thought",
-    "responses",
-    [{ type: "reasoning", summary: [], encrypted_content: "gAAA" }],
-    "[encrypted reasoning, left out]",
-  ],
-  [
-    "a consent",
-    "responses",
-    [{ type: "mcp_approval_response", approval_request_id: "i", approve: true }, yes],
-    "[The user allows the call]",
-  ],
+};
 
-  ["a picture in an earlier turn", "ollama", [{ role: "user", content: "Q", images: [base64(red)] }, yes], `Q`],
-  [
-    "a picture of a tool and of the assistant",
-    "ollama",
-    [
-      { role: "tool", content: "R", images: [base64(red)] },
-      { ...yes, images: [base64(red)] },
-    ],
-    `${note}\nR`,
-  ],
-  [
-    "arguments as a text",
-    "ollama",
-    [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: "x" } }] }],
-    '"x"',
-  ],
+test.each<[string, Place, Json[], string]>([
+  ...Object.entries(histories).flatMap(([place, rows]) =>
+    rows.map(([what, ...row]): [string, ...Odd] => [what, place as Place, ...row]),
+  ),
   ...odd.map((row): [string, ...Odd] => [JSON.stringify(row[1]), ...row]),
 ])("%s (%s)", async (_, place, before, expected) => {
-  worker = seeingWorker({ fake: { vision: false } });
+  start({ fake: { vision: false } });
   await accepted(...bodyOf(place, before));
-  const prompt = JSON.stringify(lastConversationOf(worker).messages);
+  const prompt = JSON.stringify(lastConversation().messages);
   const escaped = JSON.stringify(expected).slice(1, -1);
   expect([prompt.includes(expected) || prompt.includes(escaped), prompt]).toEqual([true, prompt]);
 });
@@ -412,19 +370,19 @@ describe("a picture that a model with a projector cannot read is left out of a h
     ["an unknown hash", `sha256:${"0".repeat(64)}`],
     ["one too many", base64(green)],
   ])("%s", async (_, data) => {
-    worker = seeingWorker({ pictures: { maxPictures: 1, maxPictureBytes: 4_000 } });
+    start({ pictures: { maxPictures: 1, maxPictureBytes: 4_000 } });
     const before = [user(block(data)), said(text("Yes.")), user(block(base64(red)), text("[eog:1]"))];
     await answerOf("/v1/messages", { messages: before, max_tokens: 2 });
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red]);
-    expect(lastConversationOf(worker).messages[0]?.content).toBe(note);
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([red]);
+    expect(lastConversation().messages[0]?.content).toBe(note);
   });
 });
 
 test("the engine may leave out a picture of the history, not one of the last turn", async () => {
-  worker = seeingWorker();
+  start();
   const messages = [user(block(base64(red))), yes, user(block(base64(green)), text("[eog:1]"))];
   await answerOf("/v1/messages", { messages, max_tokens: 2 });
-  const [first, , last] = lastConversationOf(worker).messages;
+  const [first, , last] = lastConversation().messages;
   expect([first?.content, last?.content]).toMatchObject([
     [{ picture: 0, note }],
     [{ type: "image", picture: 1 }, text("[eog:1]")],
@@ -444,9 +402,9 @@ test.each<[string, Json[], Uint8Array[] | undefined]>([
     undefined,
   ],
 ])("attached in the last turn, and accepted: %s", async (_, messages, pictures) => {
-  worker = seeingWorker();
+  start();
   await accepted("/v1/messages", { max_tokens: 2, messages });
-  expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual(pictures);
+  expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual(pictures);
 });
 
 test.each<[string, Json, RegExp]>([
@@ -494,7 +452,7 @@ test.each<[string, Json, RegExp]>([
 ])(
   "what the user attaches in the last turn, or has no role, is refused by name: %s %j",
   async (path, body, message) => {
-    worker = seeingWorker({ fake: { vision: false } });
+    start({ fake: { vision: false } });
     const response = await post(path, body);
     expect([response.status, await response.text()]).toEqual([
       400,
@@ -529,10 +487,10 @@ describe("tools in an input item count as the request's tools", () => {
     ],
     ["required", [{ type: "additional_tools", tools: [f] }], { tool_choice: "required" }, ["f"]],
   ])("%s", async (_, items, more, names) => {
-    worker = seeingWorker();
+    start();
     await answerOf("/v1/responses", { input: [...items, asked], max_output_tokens: 16, ...more });
-    expect(lastConversationOf(worker).tools?.map((one) => one.function.name)).toEqual(names);
-    expect(lastWorkOf(worker).answerGrammar).toContain(names[0]);
+    expect(lastConversation().tools?.map((one) => one.function.name)).toEqual(names);
+    expect(lastWork().answerGrammar).toContain(names[0]);
     const count = async (body: Json) => (await answerOf("/v1/responses/input_tokens", body))["input_tokens"] as number;
     expect(await count({ input: [...items, asked], ...more })).toBeGreaterThan(await count({ input: [asked] }));
   });
@@ -548,7 +506,7 @@ describe("without tools", () => {
     ["responses", { tools: [], tool_choice: "auto" }],
     ["messages", { tools: [], tool_choice: { type: "auto" } }],
   ])("the choice auto is accepted: %s %j", async (place, more) => {
-    worker = seeingWorker();
+    start();
     const [path, body] = bodyOf(place, []);
     await accepted(path, { ...body, ...more });
   });
@@ -560,7 +518,7 @@ describe("without tools", () => {
     ["responses", { tools: [], tool_choice: { type: "function", name: "f" } }],
     ["messages", { tools: [], tool_choice: { type: "any" } }],
   ])("a required call is refused: %s %j", async (place, more) => {
-    worker = seeingWorker();
+    start();
     const [path, body] = bodyOf(place, []);
     const response = await post(path, { ...body, ...more });
     expect([response.status, await response.text()]).toEqual([400, expect.stringMatching(/tool_choice|function_call/)]);

@@ -1,21 +1,10 @@
 // Tests the parts of an answer. The engine finds them in the model's text; the native and OpenAI's dialect send each part exactly once.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readEvents } from "../../testing/events.ts";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-async function post(path: string, body: unknown): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "127.0.0.1:7711" } };
-  return await worker.app.request(path, init);
-}
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = createInlineWorker(options);
-}
+const { worker, start, post } = useInlineWorker();
 
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const tools = [{ type: "function", function: { name: "weather", parameters } }];

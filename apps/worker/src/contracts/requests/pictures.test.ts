@@ -1,11 +1,9 @@
 // Tests requests with pictures in every dialect, on a whole worker with the fake backend, whose answers depend on the bytes of the pictures.
 import { createStepGate } from "@waggle/engine";
 import type { GenerateWork } from "@waggle/engine";
-import { parseSse } from "@waggle/protocol/sse";
 import { madeUpPng } from "@waggle/testing";
-import { afterEach, describe, expect, it, test } from "vitest";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
-import { lastConversationOf, lastWorkOf, worksOf } from "../../testing/last-work.ts";
+import { describe, expect, it, test } from "vitest";
+import { worksOf } from "../../testing/last-work.ts";
 import {
   anthropicBlock,
   base64,
@@ -16,22 +14,15 @@ import {
   hashOf,
   messageOf,
   openAiPart,
-  pictureClient,
   red,
   responsesPart,
-  seeingWorker,
   text,
-} from "../../testing/picture-client.ts";
-import type { Json } from "../../testing/picture-client.ts";
+} from "../../testing/made-up-pictures.ts";
+import { framesOf } from "../../testing/events.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+import type { Json } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-const { post, answerOf, get } = pictureClient(() => worker);
-
-function start(options: InlineWorkerOptions = {}): void {
-  worker = seeingWorker(options);
-}
+const { worker, start, post, answerOf, read, lastWork, lastConversation } = useInlineWorker({ fake: { vision: true } });
 
 /** A request with pictures before a question, in one dialect. */
 interface Dialect {
@@ -153,7 +144,6 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
     for (const pictures of [[red], [red, blue], [red, blue, red]]) {
       counts.push(promptTokens(await answerOf(path, ask("[eog:1]", pictures))) as number);
       // Anthropic's count leaves out what is cached.
-      await worker.close();
       start();
     }
     const [one = 0, two = 0, three = 0] = counts;
@@ -164,11 +154,11 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
   it("sends each different picture to the engine once, as bytes", async () => {
     start();
     await answerOf(path, ask("[eog:1]", [red, green, red]));
-    expect(lastWorkOf(worker).pictures).toEqual([
+    expect(lastWork().pictures).toEqual([
       { sha256: hashOf(red), bytes: red },
       { sha256: hashOf(green), bytes: green },
     ]);
-    const { prompt } = lastWorkOf(worker);
+    const { prompt } = lastWork();
     const parts = prompt.kind === "pieces" ? prompt.pieces : prompt.kind === "messages" ? prompt.messages : [];
     const named = JSON.stringify(parts).match(/"picture":\d/g);
     expect(named).toEqual(['"picture":0', '"picture":1', '"picture":0']);
@@ -211,7 +201,7 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
     start({ gate });
     const answer = post(path, ask("[eog:2]", [red]));
     await gate.held();
-    expect(JSON.stringify(await get("/v1/jobs"))).not.toContain(base64(red).slice(40, 80));
+    expect(JSON.stringify(await read("/v1/jobs"))).not.toContain(base64(red).slice(40, 80));
     gate.open();
     await (await answer).text();
     expect(JSON.stringify(worker.logLines)).not.toContain(base64(red).slice(40, 80));
@@ -232,8 +222,8 @@ describe("a picture in a tool's result", () => {
       { role: "user", content: "Well? [eog:1]" },
     ];
     await answerOf("/v1/chat/completions", { messages, tools });
-    expect(lastConversationOf(worker).messages[2]).toEqual({ role: "tool", tool_call_id: "call_1", content: seen });
-    expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red]);
+    expect(lastConversation().messages[2]).toEqual({ role: "tool", tool_call_id: "call_1", content: seen });
+    expect(lastWork().pictures?.map(({ bytes }) => bytes)).toEqual([red]);
   });
 
   test("is read from a function_call_output of Responses, as Codex sends it", async () => {
@@ -249,7 +239,7 @@ describe("a picture in a tool's result", () => {
       { role: "developer", content: "Be brief. [eog:1]" },
     ];
     await answerOf("/v1/responses", { input });
-    const [, , result] = lastConversationOf(worker).messages;
+    const [, , result] = lastConversation().messages;
     const told = text("<system>\nBe brief. [eog:1]\n</system>");
     expect(result).toEqual({ role: "tool", tool_call_id: "call_1", content: [...seen, told] });
   });
@@ -264,7 +254,7 @@ describe("a picture in a tool's result", () => {
       { role: "system", content: "Be brief." },
     ];
     await answerOf("/v1/messages", { max_tokens: 10, messages });
-    expect(lastConversationOf(worker).messages.slice(2)).toEqual([
+    expect(lastConversation().messages.slice(2)).toEqual([
       { role: "tool", tool_call_id: "call_1", content: seen },
       {
         role: "tool",
@@ -289,7 +279,7 @@ describe("a picture in a tool's result", () => {
       { role: "tool", tool_name: "look", content: "Seen: [eog:1]", images: [base64(red)] },
     ];
     await answerOf("/api/chat", { model: "waggle-fake", stream: false, messages });
-    expect(lastConversationOf(worker).messages[2]?.content).toEqual([
+    expect(lastConversation().messages[2]?.content).toEqual([
       { type: "image", picture: 0, note: "[image, left out]" },
       text("Seen: [eog:1]"),
     ]);
@@ -306,12 +296,7 @@ describe("the native dialect", () => {
     ...more,
   });
 
-  async function endOf(response: Response): Promise<Json> {
-    let last: Json = {};
-    if (response.body === null) throw new Error("There is no stream");
-    for await (const { data } of parseSse(response.body)) if (data !== "[DONE]") last = JSON.parse(data) as Json;
-    return last;
-  }
+  const endOf = async (response: Response) => (await framesOf<Json>(response, "[DONE]")).at(-1) ?? {};
 
   it("answers with usage, and with the pictures' hashes in the receipt", async () => {
     start();
@@ -332,7 +317,7 @@ describe("the native dialect", () => {
     const job = worker.registry.get("local", id as string);
     await job?.ended.promise;
     expect(job?.spec.work).toMatchObject({ kind: "generate", pictures: undefined });
-    expect(await get(`/v1/jobs/${id as string}`)).toMatchObject({ state: "finished" });
+    expect(await read(`/v1/jobs/${id as string}`)).toMatchObject({ state: "finished" });
   });
 
   it("refuses other parts and unknown fields", async () => {
@@ -377,7 +362,6 @@ describe("routes that count or show a prompt", () => {
     start();
     const messages = [{ role: "user", content: [text("a"), openAiPart(red), text("b")] }];
     expect((await answerOf("/apply-template", { messages }))["prompt"]).toContain("a[picture]b");
-    await worker.close();
     start({ fake: { vision: false } });
     expect((await post("/apply-template", { messages })).status).toBe(400);
   });
@@ -386,7 +370,7 @@ describe("routes that count or show a prompt", () => {
 describe("a picture in another form", () => {
   const sent = async (path: string, body: unknown): Promise<readonly Uint8Array[] | undefined> => {
     await answerOf(path, body);
-    return lastWorkOf(worker).pictures?.map(({ bytes }) => bytes);
+    return lastWork().pictures?.map(({ bytes }) => bytes);
   };
   const openAi = (part: unknown, role = "user") => ({
     messages: [
@@ -429,7 +413,7 @@ describe("a picture in another form", () => {
     const asked = { model: "waggle-fake", stream: false };
     const { context } = await answerOf("/api/generate", { ...asked, prompt: "One [eog:1]", images: [base64(red)] });
     expect(await sent("/api/generate", { ...asked, prompt: "Two [eog:1]", context })).toBeUndefined();
-    const [one, , two] = lastConversationOf(worker).messages;
+    const [one, , two] = lastConversation().messages;
     expect([one?.content, two?.content]).toEqual(["One [eog:1]", "Two [eog:1]"]);
   });
 });
@@ -470,25 +454,25 @@ describe("llama-server's prompts", () => {
   it("keep a marker as text without the field multimodal_data", async () => {
     start();
     expect((await post("/completion", { prompt: { prompt_string: "<__media__>" }, n_predict: 1 })).status).toBe(200);
-    expect(lastWorkOf(worker).prompt).toEqual({ kind: "pieces", pieces: ["<__media__>"] });
+    expect(lastWork().prompt).toEqual({ kind: "pieces", pieces: ["<__media__>"] });
   });
 
   it("are read on /completions too", async () => {
     start();
     const prompt = { prompt_string: "<__media__>x", multimodal_data: [base64(red)] };
     expect((await post("/completions", { prompt, n_predict: 1 })).status).toBe(200);
-    expect(lastWorkOf(worker).pictures).toHaveLength(1);
+    expect(lastWork().pictures).toHaveLength(1);
   });
 });
 
 test("a model's ability to read pictures is shown to the clients of all dialects", async () => {
   for (const vision of [true, false]) {
     start({ fake: { vision } });
-    expect("vision" in (await get("/v1/info"))).toBe(vision);
-    const props = await get("/props");
+    expect("vision" in (await read("/v1/info"))).toBe(vision);
+    const props = await read("/props");
     expect(props["modalities"]).toEqual({ vision, video: false, audio: false });
     expect(props["media_marker"]).toBe("<__media__>");
-    const models = await get("/v1/models");
+    const models = await read("/v1/models");
     const inputs = vision ? ["text", "image"] : ["text"];
     expect(models["data"]).toMatchObject([{ architecture: { input_modalities: inputs, output_modalities: ["text"] } }]);
     expect(models["models"]).toMatchObject([
@@ -496,6 +480,5 @@ test("a model's ability to read pictures is shown to the clients of all dialects
     ]);
     const shown = await answerOf("/api/show", { model: "waggle-fake" });
     expect((shown["capabilities"] as string[]).includes("vision")).toBe(vision);
-    if (vision) await worker.close();
   }
 });

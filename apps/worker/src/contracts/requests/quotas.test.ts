@@ -6,17 +6,16 @@ import { UsageReportSchema, allWorkerRoutes, rerankRoutes } from "@waggle/protoc
 import type { ClientUsage } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { bodyFields } from "@waggle/testing/hostile";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { readEvents } from "../../testing/events.ts";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { alice, bob } from "../../testing/two-clients.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const root = { authorization: "Bearer root-token-3" };
 const clock = createFakeClock();
-let worker: InlineWorker;
+const { worker, start: startWorker, call, post, get } = useInlineWorker({ clock });
 let table: ReturnType<typeof createTokenTable>;
-afterEach(async () => await worker.close());
 
 function tokensWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> {
   return createTokenTable([
@@ -29,19 +28,7 @@ function tokensWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> 
 /** @param quota of the client alice */
 function start(quota: Partial<Quota>, options: InlineWorkerOptions = {}): void {
   table = tokensWith(quota);
-  worker = createInlineWorker({
-    clock,
-    ...options,
-    access: { ...options.access, localMode: false, tokens: () => table },
-  });
-}
-
-async function post(path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
-  return await worker.app.request(path, { method: "POST", body: JSON.stringify(body), headers });
-}
-
-async function get(path: string, headers: Record<string, string>): Promise<Response> {
-  return await worker.app.request(path, { headers });
+  startWorker({ ...options, access: { ...options.access, localMode: false, tokens: () => table } });
 }
 
 async function usage(headers: Record<string, string>): Promise<readonly ClientUsage[]> {
@@ -94,9 +81,7 @@ test("every route that begins a job limits requests per minute, and reports when
       expect((await post(path, body, alice)).status).toBe(429);
       clock.advance(2_000);
     }
-    await worker.close();
   }
-  start({});
 });
 
 test("used tokens count towards the limit per minute, then per day", async () => {
@@ -132,7 +117,7 @@ test("a cancelled answer's tokens count", async () => {
   const stream = readEvents(await post("/v1/inference", { prompt: "a b c d e f", job_id: "j" }, alice));
   gate.step(4);
   await stream.until((event) => event.type === "token" && event.index === 2);
-  await worker.app.request("/v1/jobs/j", { method: "DELETE", headers: alice });
+  await call("DELETE", "/v1/jobs/j", undefined, alice);
   gate.open();
   const { events } = await stream.rest();
   const end = events.at(-1);
@@ -234,24 +219,21 @@ test("a client sees its own usage; a client with the monitor right sees the usag
 test("open metrics need no token and then show no clients; a token is still checked", async () => {
   start({}, { access: { openMetrics: true } });
   await (await post(chatPath, chat("a [eog:1]"), alice)).text();
-  const open = await get("/metrics", {});
+  const open = await get("/metrics");
   expect(open.status).toBe(200);
   const series = await open.text();
   expect(series).toContain('waggle_jobs_accepted_total{model="waggle-fake"} 1\n');
   expect(series).not.toContain("waggle_client_");
   expect(await (await get("/metrics", root)).text()).toContain("waggle_client_");
   expect((await get("/metrics", { authorization: "Bearer wrong" })).status).toBe(401);
-  expect((await get("/v1/info", {})).status).toBe(401);
+  expect((await get("/v1/info")).status).toBe(401);
 });
 
 test("in local mode there is a single client, which sees its usage", async () => {
-  worker = createInlineWorker({ clock });
-  const host = { host: "localhost" };
-  const stream = readEvents(await post("/v1/inference", { prompt: "a [eog:3]" }, host));
+  startWorker();
+  const stream = readEvents(await post("/v1/inference", { prompt: "a [eog:3]" }));
   await stream.rest();
-  const [local, ...others] = await usage(host);
+  const [local, ...others] = await usage({});
   expect([local?.client, local?.admin, local?.completion_tokens, others]).toEqual(["local", true, 4, []]);
-  expect(await (await get("/metrics", host)).text()).toContain(
-    '{client="local",model="waggle-fake",kind="completion"}',
-  );
+  expect(await (await get("/metrics")).text()).toContain('{client="local",model="waggle-fake",kind="completion"}');
 });

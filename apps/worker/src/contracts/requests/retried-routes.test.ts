@@ -3,7 +3,10 @@ import { allWorkerRoutes, errorsOf, modelRoutes, rerankRoutes } from "@waggle/pr
 import type { Route } from "@waggle/protocol";
 import { bodyFields } from "@waggle/testing/hostile";
 import { expect, test } from "vitest";
-import { createInlineWorker, testLimits } from "../../testing/inline-worker.ts";
+import { testLimits } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
+
+const { start, call } = useInlineWorker();
 
 const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => path));
 /** Without these fields a request has no work, and begins no job. */
@@ -24,16 +27,13 @@ test.each(routes.map((route): [string, Route] => [`${route.method.toUpperCase()}
   async (_, route) => {
     const { method, path, headers = {} } = route;
     const kind = ranking.has(path) ? "rerank" : "generate";
-    const worker = createInlineWorker({ limits: { ...testLimits, retryGraceMs: 10_000 }, fake: { kind } });
+    start({ limits: { ...testLimits, retryGraceMs: 10_000 }, fake: { kind } });
     const [whole] = route.request === undefined ? [] : bodyFields(route.request);
     const body = JSON.stringify({
       ...(JSON.parse(whole?.sound ?? "{}") as object),
       ...{ model: "waggle-fake", ...work[path] },
     });
-    const send = async (text: string): Promise<Response> => {
-      const sent = { host: "localhost", "idempotency-key": "k1" };
-      return await worker.app.request(path, { method: method.toUpperCase(), body: text, headers: sent });
-    };
+    const send = (text: string) => call(method.toUpperCase(), path, text, { "idempotency-key": "k1" });
 
     await (await send(body)).text();
     const other = await send(`${body} `);
@@ -41,7 +41,6 @@ test.each(routes.map((route): [string, Route] => [`${route.method.toUpperCase()}
     const takesKey = other.status === 409;
     const conflicts = takesKey || changing.has(path);
     expect(["idempotency-key" in headers, errorsOf(route).includes("conflict")]).toEqual([takesKey, conflicts]);
-    await worker.close();
   },
 );
 

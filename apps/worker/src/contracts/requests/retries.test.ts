@@ -4,23 +4,23 @@ import type { StepGate } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createInlineWorker, testLimits } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { testLimits } from "../../testing/inline-worker.ts";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const graceMs = 10_000;
 
 let gate: StepGate;
 let clock: FakeClock;
-let worker: InlineWorker;
+const { worker, start, call, get } = useInlineWorker();
 beforeEach(() => serve());
-afterEach(async () => await worker.close());
 
 function serve(options: InlineWorkerOptions = {}): void {
   gate = createStepGate();
   clock = createFakeClock();
-  worker = createInlineWorker({
+  start({
     gate,
     clock,
     ...options,
@@ -37,9 +37,8 @@ interface Request {
   readonly signal?: AbortSignal;
 }
 
-async function post({ headers = {}, body = chat, path = "/v1/chat/completions", signal }: Request): Promise<Response> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
-  return await worker.app.request(path, signal === undefined ? init : { ...init, signal });
+async function post({ headers, body = chat, path = "/v1/chat/completions", signal }: Request): Promise<Response> {
+  return await call("POST", path, body, headers, signal);
 }
 
 /** The text of the answer; undefined unless the answer is complete. */
@@ -70,8 +69,7 @@ describe("a retry", () => {
     expect(said).not.toBe("");
     expect(again).toBe(said);
     expect([joined(one), joined(two), prefills()]).toEqual([false, true, 1]);
-    const metrics = await worker.app.request("/metrics", { headers: { host: "localhost" } });
-    expect(await metrics.text()).toMatch(/^\w+jobs_joined_total 1$/m);
+    expect(await (await get("/metrics")).text()).toMatch(/^\w+jobs_joined_total 1$/m);
   });
 
   test.each([
@@ -148,7 +146,6 @@ describe("a retry", () => {
     }
 
     test("has lost the beginning of its answer", async () => {
-      await worker.close();
       serve({ limits: { replayBufferBytes: 300 } });
       const job = await begin();
       gate.open();
@@ -177,7 +174,6 @@ describe("a retry", () => {
   });
 
   test("with the same key may be a different request if the first try was refused", async () => {
-    await worker.close();
     serve({ slots: 1, queueCapacity: 1 });
     const headers = { "idempotency-key": "k1" };
     const before = [await post({}), await post({})];
@@ -214,7 +210,6 @@ describe("two requests are two jobs", () => {
   });
 
   test("if two clients send them", async () => {
-    await worker.close();
     serve({ access: forTwoClients });
     // Neither job has an id when the other request arrives.
     const both = await Promise.all([alice, bob].map((who) => post({ headers: { ...who, "idempotency-key": "k1" } })));
@@ -226,7 +221,6 @@ describe("two requests are two jobs", () => {
   });
 
   test("if the grace period of retries is 0", async () => {
-    await worker.close();
     serve({ limits: { ...testLimits, retryGraceMs: 0 } });
     const headers = { "idempotency-key": "k1" };
     await post({ headers });

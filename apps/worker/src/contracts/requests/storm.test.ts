@@ -1,19 +1,10 @@
 // Shows that a storm of requests leaves time for streams: each turn of the event loop begins a few requests, and reads one large body.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import { afterEach, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { expect, it } from "vitest";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
-let worker: InlineWorker;
-afterEach(() => worker.close());
-
-const headers = { host: "localhost" };
-
-function post(path: string, body: string, signal?: AbortSignal): Promise<Response> {
-  const init = { method: "POST", body, headers, ...(signal === undefined ? {} : { signal }) };
-  return Promise.resolve(worker.app.request(path, init));
-}
+const { worker, start, call, post, get } = useInlineWorker();
 
 /** Number of requests answered in each turn of the event loop. */
 async function answeredByTurn(answers: readonly Promise<Response>[]): Promise<number[]> {
@@ -28,7 +19,7 @@ async function answeredByTurn(answers: readonly Promise<Response>[]): Promise<nu
 }
 
 it("begins eight requests in a turn", async () => {
-  worker = createInlineWorker();
+  start();
   // The first eight begin before the first measurement.
   const [, ...counts] = await answeredByTurn(Array.from({ length: 60 }, () => post("/v1/jobs", "{}")));
   expect(Math.max(...counts)).toBe(8);
@@ -37,11 +28,10 @@ it("begins eight requests in a turn", async () => {
 
 it("lets clients take turns", async () => {
   const tokens = createTokenTable(["greedy", "other"].map((name) => ({ name, token: name })));
-  worker = createInlineWorker({ access: { localMode: false, tokens: () => tokens } });
+  start({ access: { localMode: false, tokens: () => tokens } });
   let answered = 0;
   const request = async (client: string): Promise<void> => {
-    const init = { method: "POST", body: "{}", headers: { ...headers, authorization: `Bearer ${client}` } };
-    expect((await worker.app.request("/v1/jobs", init)).status).toBe(400);
+    expect((await post("/v1/jobs", "{}", { authorization: `Bearer ${client}` })).status).toBe(400);
     answered += 1;
   };
   const storm = Array.from({ length: 60 }, async () => await request("greedy"));
@@ -51,7 +41,7 @@ it("lets clients take turns", async () => {
 });
 
 it("reads large bodies one at a time, and small bodies at the same time", async () => {
-  worker = createInlineWorker();
+  start();
   const large = JSON.stringify({ content: 5, ignored: "x".repeat(400_000) });
   const [largeOnes, small] = [[large, large, large].map((body) => post("/tokenize", body)), post("/tokenize", "{}")];
   const counts = answeredByTurn(largeOnes);
@@ -60,22 +50,22 @@ it("reads large bodies one at a time, and small bodies at the same time", async 
 });
 
 it("answers reads and cancels during the storm", async () => {
-  worker = createInlineWorker();
+  start();
   const storm = Array.from({ length: 60 }, () => post("/v1/jobs", "{}"));
   const counts = answeredByTurn(storm);
   let stormOver = false;
   void counts.then(() => (stormOver = true));
-  expect((await worker.app.request("/v1/jobs/unknown", { headers })).status).toBe(404);
-  expect((await worker.app.request("/v1/jobs/unknown", { method: "DELETE", headers })).status).toBe(404);
+  expect((await get("/v1/jobs/unknown")).status).toBe(404);
+  expect((await call("DELETE", "/v1/jobs/unknown")).status).toBe(404);
   expect(stormOver).toBe(false);
   await counts;
 });
 
 it("does no work for clients that have left before their turn", async () => {
-  worker = createInlineWorker();
+  start();
   const abort = new AbortController();
   const first = Array.from({ length: 8 }, () => post("/v1/jobs", "{}"));
-  const rest = Array.from({ length: 8 }, () => post("/v1/jobs", '{"prompt":"endless"}', abort.signal));
+  const rest = Array.from({ length: 8 }, () => post("/v1/jobs", '{"prompt":"endless"}', {}, abort.signal));
   abort.abort();
   expect((await Promise.all([...first, ...rest])).map(({ status }) => status)).toEqual([
     ...first.map(() => 400),

@@ -5,9 +5,7 @@ import type { ToolServer } from "@waggle/mcp";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createInlineTools } from "../../testing/inline-tools.ts";
 import type { InlineTools } from "../../testing/inline-tools.ts";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker } from "../../testing/inline-worker.ts";
-import { lastConversationOf } from "../../testing/last-work.ts";
+import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const tokens = createTokenTable([
   { name: "root", token: "root", admin: true },
@@ -15,7 +13,7 @@ const tokens = createTokenTable([
   { name: "bob", token: "bob", tools: "all" },
 ]);
 
-let worker: InlineWorker;
+const { worker, start: startWorker, call, lastConversation } = useInlineWorker();
 let inline: InlineTools;
 /** Servers that were connected. */
 let connected: string[];
@@ -41,12 +39,11 @@ async function start(access: Partial<HttpAccess>): Promise<void> {
   };
   const read = async (): Promise<readonly ToolServer[]> => await Promise.resolve(servers);
   const mcp = { ...inline.mcp, servers: { ...inline.mcp.servers, names: ["s", "t"], list, read } };
-  worker = createInlineWorker({ mcp, access });
+  startWorker({ mcp, access });
 }
 
 async function ask(client: string, method: string, path: string, body?: object): Promise<Response> {
-  const headers = { host: "localhost", authorization: `Bearer ${client}` };
-  return await worker.app.request(path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  return await call(method, path, body, { authorization: `Bearer ${client}` });
 }
 
 const native = async (client: string, tools: unknown): Promise<Response> =>
@@ -68,7 +65,7 @@ async function errorOf(response: Response): Promise<unknown[]> {
 /** The servers whose tools the model's prompt offers. */
 async function offered(response: Response): Promise<unknown> {
   expect([response.status, await response.text()]).toEqual([200, expect.anything()]);
-  return lastConversationOf(worker).tools?.map((tool) => tool.function.name.split("__")[0]);
+  return lastConversation().tools?.map((tool) => tool.function.name.split("__")[0]);
 }
 
 const deniedTo = (client: string, server: string): unknown[] => [

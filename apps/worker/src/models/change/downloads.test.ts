@@ -10,15 +10,16 @@ import { DownloadsSchema } from "@waggle/protocol";
 import type { Download } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
-import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
+import { createSeveralModels } from "../../testing/several-models.ts";
+import { useWorker } from "../../testing/use-worker.ts";
 
 const content = readFileSync(embeddedModelPath());
 let folder: string;
 let hub: ModelServer;
-let worker: SeveralModels;
 /** Resolves when the hub may send the rest of the file. */
 let rest: Deferred<void>;
 let reference: string;
+const { worker, start, call } = useWorker(() => createSeveralModels({ models: ["ant"], modelsFolder: folder }));
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "downloads-"));
@@ -29,7 +30,7 @@ beforeEach(async () => {
     beforePiece: async (at) => await (at < 600_000 ? undefined : rest.promise),
   });
   reference = `${hub.url}/story.gguf`;
-  worker = createSeveralModels({ models: ["ant"], modelsFolder: folder });
+  start();
 });
 afterEach(async () => {
   rest.resolve();
@@ -39,9 +40,7 @@ afterEach(async () => {
 });
 
 async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
-  const headers = { host: "localhost", accept: "application/x-ndjson" };
-  const more = { ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) };
-  return await worker.app.request(path, { method, headers, ...more });
+  return await call(method, path, body, { accept: "application/x-ndjson" }, signal);
 }
 
 const ofReference = (path: string): string => `${path}/${encodeURIComponent(reference)}`;
@@ -83,7 +82,7 @@ test("is stopped by a request, listed with its bytes, continued by a pull, and n
   expect(stopped?.done_bytes).toBeGreaterThan(0);
 
   await worker.close();
-  worker = createSeveralModels({ models: ["ant"], modelsFolder: folder });
+  start();
   expect(await downloads()).toEqual([stopped]);
   rest.resolve();
   const before = hub.requests.length;

@@ -7,14 +7,15 @@ import { join } from "node:path";
 import type { ModelEvent } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
-import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
+import { createSeveralModels } from "../../testing/several-models.ts";
+import { useWorker } from "../../testing/use-worker.ts";
 
 const content = readFileSync(embeddedModelPath());
 let folder: string;
 let hub: Server;
 let url: string;
 let asked: string[];
-let worker: SeveralModels;
+const { worker, start, post } = useWorker(createSeveralModels);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "operations-"));
@@ -25,7 +26,7 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
-  worker = createSeveralModels({ models: ["ant", "bee"], aliases: { bee: ["bumble"] }, modelsFolder: folder });
+  start({ models: ["ant", "bee"], aliases: { bee: ["bumble"] }, modelsFolder: folder });
 });
 afterEach(async () => {
   await worker.close();
@@ -35,8 +36,7 @@ afterEach(async () => {
 });
 
 async function pull(body: { readonly reference: string; readonly name?: string }): Promise<ModelEvent | undefined> {
-  const init = { method: "POST", headers: { host: "localhost", accept: "application/x-ndjson" } };
-  const response = await worker.app.request("/v1/models/pull", { ...init, body: JSON.stringify(body) });
+  const response = await post("/v1/models/pull", body, { accept: "application/x-ndjson" });
   const lines = (await response.text()).trim().split("\n");
   return lines
     .map((line) => JSON.parse(line) as ModelEvent)
