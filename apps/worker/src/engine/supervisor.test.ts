@@ -44,6 +44,7 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
 
 type Fork = (pid: number) => FakeEngine;
 
+/** A supervisor that has started its first engine. */
 function setUp(
   fork: Fork = createFakeEngine,
   {
@@ -98,9 +99,9 @@ function setUp(
     },
   };
   const current = (): FakeEngine => engines.at(-1) ?? expect.fail("no engine");
+  supervisor.start(owner);
   return {
     ...{ clock, engines, calls, messages, measurements, lines, supervisor, current },
-    start: () => supervisor.start(owner),
     run: (jobs: number) => void (running = jobs),
     prepare: (requests: boolean) => void (preparing = requests),
     send: (event: EngineEvent) => void current().emit("message", event),
@@ -123,7 +124,6 @@ describe("the next engine", () => {
   ] as const)("%s", (_, measured, before, after) => {
     const start = { type: "load", settings: { flashAttention: before } } as EngineStart;
     const worker = setUp(createFakeEngine, { start });
-    worker.start();
     worker.send({ type: "ready", info: infoWith(measured), loadMs: 1 });
     worker.die();
     worker.clock.advance(0);
@@ -139,7 +139,6 @@ it.each([
 ] as const)("a projector at whose first picture the engine crashes %s", (_, kinds, leftOut) => {
   const projector = { path: "/m/mmproj.gguf", maxPixels: 1, isRequired: false };
   const worker = setUp(createFakeEngine, { start: { type: "load", projector } as unknown as EngineStart });
-  worker.start();
   worker.ready();
   for (const kind of kinds)
     worker.send({ type: "opening", file: kind === undefined ? undefined : { kind, path: projector.path } });
@@ -165,7 +164,6 @@ describe("an engine that crashes while it opens a file", () => {
   ] as const;
   it.each(cases)("%s", (_, start, kind, gaveUp) => {
     const worker = setUp(createFakeEngine, { start: { type: "load", ...start } as unknown as EngineStart });
-    worker.start();
     worker.send({ type: "opening", file: { kind, path: kind === "adapter" ? "/m/bee.gguf" : projector.path } });
     worker.die();
     worker.clock.advance(0);
@@ -191,7 +189,6 @@ describe("the log of a death", () => {
     ["it crashed", (worker: SetUp) => worker.die(), undefined],
   ])("says who did it: %s", (_, end, by) => {
     const worker = setUp();
-    worker.start();
     end(worker);
     expect(JSON.parse(worker.lines.find((line) => line.includes("engine_died")) ?? "{}").killed_by).toBe(by);
   });
@@ -207,7 +204,6 @@ it("an engine's events reach its owner: of the load, of jobs, measurements, and 
   const worker = setUp();
   const step: EngineEvent = { type: "step", events: [] };
   const answer: EngineEvent = { type: "unprepared", jobId: "a" };
-  worker.start();
   worker.send({ type: "loading", progress: 0.5 });
   worker.ready();
   for (const event of [step, answer, report]) worker.send(event);
@@ -222,7 +218,6 @@ describe("an engine process that cannot be started", () => {
   it("is logged, counted and started again later if `fork` throws", async () => {
     let failures = 2;
     const worker = setUp((pid) => (pid === 2 && failures-- > 0 ? noMemory() : createFakeEngine(pid)));
-    worker.start();
     worker.ready();
     worker.die();
     worker.clock.advance(0);
@@ -239,7 +234,6 @@ describe("an engine process that cannot be started", () => {
 
   it("is started again later after an error event, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
-    worker.start();
     worker.ready();
     worker.die();
     worker.clock.advance(0);
@@ -258,7 +252,6 @@ describe("an engine process that cannot be started", () => {
       triesMs.push(worker.clock.now() - diedAtMs);
       return noMemory();
     });
-    worker.start();
     worker.ready();
     const diedAtMs = worker.clock.now();
     worker.die();
@@ -275,7 +268,6 @@ describe("an engine process that cannot be started", () => {
 describe("a crash loop", () => {
   it("is detected however long a load takes", () => {
     const worker = setUp();
-    worker.start();
     for (let death = 1; death <= crashLoopDeaths; death += 1) {
       worker.clock.advance(16_000);
       worker.ready();
@@ -289,7 +281,6 @@ describe("a crash loop", () => {
 
   it("does not count engines that die while they prepare requests, but those that die afterwards", () => {
     const worker = setUp();
-    worker.start();
     for (const [preparing, deaths] of [
       [true, 20],
       [false, crashLoopDeaths],
@@ -307,7 +298,6 @@ describe("a crash loop", () => {
 
   it("is detected when each engine dies while it loads", () => {
     const worker = setUp();
-    worker.start();
     worker.ready();
     worker.die();
     for (let death = 2; death <= crashLoopDeaths; death += 1) {
@@ -319,7 +309,6 @@ describe("a crash loop", () => {
 
   it("is not detected when a job has progressed in each engine; the next engine starts at once", () => {
     const worker = setUp();
-    worker.start();
     const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
     for (let death = 1; death <= 20; death += 1) {
       worker.ready();
@@ -341,7 +330,6 @@ describe("a crash loop", () => {
 
   it("ends when an engine has served for a minute", () => {
     const worker = setUp();
-    worker.start();
     for (let death = 1; death <= 20; death += 1) {
       worker.ready();
       const seconds = death % 4 === 0 ? 60 : 1;
@@ -378,7 +366,6 @@ describe("a command that cannot be serialized", () => {
     ],
   ])("fails as if the engine had refused it: %s", async (_, command, answer) => {
     const worker = setUp();
-    worker.start();
     worker.ready();
     worker.messages.length = 0;
     worker.supervisor.send(command as unknown as EngineCommand);
@@ -393,7 +380,6 @@ describe("a command that cannot be serialized", () => {
 describe("an engine that hangs", () => {
   it("is killed after a silence and replaced if it was idle", () => {
     const worker = setUp();
-    worker.start();
     worker.ready();
     for (let second = 0; second < 100; second += 1) {
       worker.clock.advance(1_000);
@@ -411,7 +397,6 @@ describe("an engine that hangs", () => {
 
   it("is killed if it has jobs and makes no steps, even if it sends other messages", () => {
     const worker = setUp();
-    worker.start();
     worker.ready();
     worker.run(1);
     worker.supervisor.send({ type: "start", choices: [] } as unknown as EngineCommand);
@@ -430,7 +415,6 @@ it.each([
   "an engine that dies during its first load is restarted only if its file was loaded before: %s",
   (loadedBefore, calls) => {
     const worker = setUp(createFakeEngine, { loadedBefore });
-    worker.start();
     worker.die();
     worker.clock.advance(0);
     expect(worker.calls.map((what) => what.replace(/(gave up):.*/, "$1"))).toEqual(calls);
@@ -439,7 +423,6 @@ it.each([
 
 it("a stopped supervisor leaves no timer", async () => {
   const worker = setUp();
-  worker.start();
   worker.ready();
   const stopped = worker.supervisor.stop();
   expect(worker.current().sent.at(-1)).toEqual({ type: "shutdown" });
@@ -451,7 +434,6 @@ it("a stopped supervisor leaves no timer", async () => {
 
 it("each of two stops at the same time ends when the engine has exited", async () => {
   const worker = setUp();
-  worker.start();
   worker.ready();
   const ended: string[] = [];
   const stops = ["removal", "shutdown"].map((by) => worker.supervisor.stop().then(() => ended.push(by)));

@@ -43,7 +43,8 @@ let actors: Map<ModelHost, Actor>;
 let unloads: string[];
 let logLines: Record<string, unknown>[];
 
-function createTestPool(models: number, bytes?: number): void {
+/** A pool of at most this many models, and three models of 100 MiB. */
+function createTestPool(models: number, bytes?: number): Record<"a" | "b" | "c", Actor> {
   clock = createFakeClock();
   unloads = [];
   logLines = [];
@@ -56,6 +57,7 @@ function createTestPool(models: number, bytes?: number): void {
     log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
     onUnload: (host, reason) => unloads.push(`${host.name} ${reason}`),
   });
+  return { a: actor("a"), b: actor("b"), c: actor("c") };
 }
 
 afterEach(() => {
@@ -126,6 +128,13 @@ function ask(one: Actor): void {
   one.jobs.push(pool.use(one.host));
 }
 
+/** Begins a job of the model, and lets the model load. */
+async function run(one: Actor): Promise<void> {
+  ask(one);
+  one.loaded();
+  await settle();
+}
+
 async function loadNow(...actors: readonly Actor[]): Promise<void> {
   for (const one of actors) {
     ask(one);
@@ -137,8 +146,7 @@ async function loadNow(...actors: readonly Actor[]): Promise<void> {
 }
 
 test("a model that fits loads at once; the next model waits until the least recently used model has left", async () => {
-  createTestPool(2);
-  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  const { a, b, c } = createTestPool(2);
   await loadNow(a, b);
   clock.advance(10);
   pool.loadNow(a.host);
@@ -155,17 +163,15 @@ test("a model that fits loads at once; the next model waits until the least rece
 
 test("models load in the order of their requests, even if a later model would fit already", async () => {
   createTestPool(4, 300 * mib);
-  const [a, big, small] = [actor("a", 200), actor("big", 200), actor("small", 50)] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const [first, big, small] = [actor("first", 200), actor("big", 200), actor("small", 50)] as const;
+  await run(first);
   ask(big);
   ask(small);
   await settle();
-  expect([a.state(), big.state(), small.state()]).toEqual(["ready", "waiting", "waiting"]);
-  a.idle();
-  expect(a.state()).toBe("unloading");
-  await a.left();
+  expect([first.state(), big.state(), small.state()]).toEqual(["ready", "waiting", "waiting"]);
+  first.idle();
+  expect(first.state()).toBe("unloading");
+  await first.left();
   expect([big.state(), small.state()]).toEqual(["loading", "loading"]);
 });
 
@@ -186,11 +192,8 @@ test("a model whose file must be found is queued when the file is found", async 
 });
 
 test("a busy model is unloaded for another model only after its minimum time", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a, b } = createTestPool(1);
+  await run(a);
   ask(b);
   clock.advance(4_999);
   expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
@@ -207,8 +210,8 @@ test("a busy model is unloaded for another model only after its minimum time", a
 });
 
 test("a pinned model stays, and a model that does not fit next to it fails with the reason", async () => {
-  createTestPool(2, 250 * mib);
-  const [a, b] = [actor("a"), actor("b", 200)] as const;
+  const { a, b } = createTestPool(2, 250 * mib);
+  b.plan = () => ({ memory: memoryOf(200) });
   a.pinned = true;
   a.keepAliveMs = 10;
   await loadNow(a);
@@ -226,8 +229,7 @@ test.each<[name: string, usual: number, job: number | undefined, staysMs: number
   ["for ever, as its last job asked", 60_000, Infinity, Infinity],
   ["not at all, as its last job asked", Infinity, 0, 0],
 ])("a model stays without jobs %s", async (_, usual, job, staysMs) => {
-  createTestPool(2);
-  const a = actor("a");
+  const { a } = createTestPool(2);
   a.keepAliveMs = usual;
   ask(a);
   a.loaded();
@@ -248,8 +250,7 @@ test.each<[name: string, usual: number, job: number | undefined, staysMs: number
 });
 
 test("each request and each running job extends the time of a model", async () => {
-  createTestPool(2);
-  const a = actor("a");
+  const { a } = createTestPool(2);
   a.keepAliveMs = 1_000;
   await loadNow(a);
   clock.advance(900);
@@ -265,8 +266,7 @@ test("each request and each running job extends the time of a model", async () =
 });
 
 test("a job that is being accepted keeps the model loaded, and a refused job does not", async () => {
-  createTestPool(2);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(2);
   a.keepAliveMs = 0;
   ask(a);
   a.loaded();
@@ -285,11 +285,8 @@ test("a job that is being accepted keeps the model loaded, and a refused job doe
 });
 
 test("a model whose only job was refused leaves the queue", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a, b } = createTestPool(1);
+  await run(a);
   const refused = pool.use(b.host);
   expect(b.state()).toBe("waiting");
   refused.end();
@@ -298,8 +295,7 @@ test("a model whose only job was refused leaves the queue", async () => {
 });
 
 test("a keep-alive in one job's request does not apply to the next job", async () => {
-  createTestPool(2);
-  const a = actor("a");
+  const { a } = createTestPool(2);
   a.keepAliveMs = 1_000;
   ask(a);
   a.loaded();
@@ -310,11 +306,8 @@ test("a keep-alive in one job's request does not apply to the next job", async (
 });
 
 test("a waiting model leaves the queue when its jobs are cancelled", async () => {
-  createTestPool(1);
-  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a, b, c } = createTestPool(1);
+  await run(a);
   ask(b);
   ask(c);
   b.idle();
@@ -325,11 +318,8 @@ test("a waiting model leaves the queue when its jobs are cancelled", async () =>
 });
 
 test("a lease that ends twice ends once", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a, b } = createTestPool(1);
+  await run(a);
   const [once, other] = [pool.use(b.host), pool.use(b.host)];
   once.end();
   once.end();
@@ -339,11 +329,8 @@ test("a lease that ends twice ends once", async () => {
 });
 
 test("a model that was requested by name keeps waiting when its jobs are cancelled", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a, b } = createTestPool(1);
+  await run(a);
   pool.loadNow(b.host);
   ask(b);
   b.idle();
@@ -354,8 +341,7 @@ test("a model that was requested by name keeps waiting when its jobs are cancell
 });
 
 test("a model whose jobs end before its file is found does not load", async () => {
-  createTestPool(1);
-  const a = actor("a");
+  const { a } = createTestPool(1);
   const found = deferred<LoadPlan>();
   a.plan = () => found.promise;
   ask(a);
@@ -366,8 +352,7 @@ test("a model whose jobs end before its file is found does not load", async () =
 });
 
 test("a failed load is tried again after half a minute, and at once for a request by name", async () => {
-  createTestPool(1);
-  const a = actor("a");
+  const { a } = createTestPool(1);
   let tries = 0;
   a.plan = () => {
     tries += 1;
@@ -393,8 +378,7 @@ test("a failed load is tried again after half a minute, and at once for a reques
 });
 
 test("a failed load is not tried again for a query either, until half a minute is over", async () => {
-  createTestPool(1);
-  const a = actor("a");
+  const { a } = createTestPool(1);
   ask(a);
   a.host.fail("broken");
   a.idle();
@@ -408,8 +392,7 @@ test("a failed load is not tried again for a query either, until half a minute i
 });
 
 test("after a model has failed, the next model in the queue loads", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(1);
   ask(a);
   ask(b);
   a.host.fail("broken");
@@ -418,11 +401,8 @@ test("after a model has failed, the next model in the queue loads", async () => 
 });
 
 test("a model that is unloaded with waiting jobs loads again, after the work between the two loads", async () => {
-  createTestPool(1);
-  const a = actor("a");
-  ask(a);
-  a.loaded();
-  await settle();
+  const { a } = createTestPool(1);
+  await run(a);
   let sizeMib = 100;
   a.plan = () => ({ memory: memoryOf(sizeMib) });
   const over = pool.unload(a.host, "replaced", () => (sizeMib = 7));
@@ -443,8 +423,7 @@ test("a model that is unloaded with waiting jobs loads again, after the work bet
 });
 
 test("a model that gets a job or a request while it is unloaded loads again", async () => {
-  createTestPool(2);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(2);
   await loadNow(a, b);
   const lease = pool.use(a.host);
   const both = [pool.unload(a.host, "asked"), pool.unload(b.host, "asked")];
@@ -457,8 +436,7 @@ test("a model that gets a job or a request while it is unloaded loads again", as
 });
 
 test("work between two loads is done before the second load, whatever the reason for unloading", async () => {
-  createTestPool(1);
-  const a = actor("a");
+  const { a } = createTestPool(1);
   await loadNow(a);
   ask(a);
   let file = "old";
@@ -475,8 +453,7 @@ test("work between two loads is done before the second load, whatever the reason
 });
 
 test("a file that is replaced while it is prepared does not load", async () => {
-  createTestPool(1);
-  const a = actor("a");
+  const { a } = createTestPool(1);
   const old = deferred<LoadPlan>();
   a.plan = () => old.promise;
   ask(a);
@@ -489,8 +466,7 @@ test("a file that is replaced while it is prepared does not load", async () => {
 });
 
 test("the pool reports the used memory, and whether more would fit", async () => {
-  createTestPool(3, 300 * mib);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(3, 300 * mib);
   await loadNow(a, b);
   expect(pool.usedBytes).toBe(200 * mib);
   const why = "it takes 201 MiB, and models that stay hold 100 MiB of a budget of 300 MiB";
@@ -503,8 +479,7 @@ test("the pool reports the used memory, and whether more would fit", async () =>
 });
 
 test("a removed model does not load again, and other models get its memory", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(1);
   await loadNow(a);
   const over = pool.remove(a.host, "removed");
   ask(b);
@@ -517,8 +492,7 @@ test("a removed model does not load again, and other models get its memory", asy
 });
 
 test("a model leaves for another one while its job runs tool calls, and is not removed before the job's end", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(1);
   const lease = pool.use(a.host);
   a.loaded();
   await settle();
@@ -533,8 +507,7 @@ test("a model leaves for another one while its job runs tool calls, and is not r
 });
 
 test("a model stays while its job runs tool calls and no other model needs the memory", async () => {
-  createTestPool(2);
-  const a = actor("a");
+  const { a } = createTestPool(2);
   const first = pool.use(a.host);
   a.loaded();
   await settle();
@@ -546,12 +519,9 @@ test("a model stays while its job runs tool calls and no other model needs the m
 });
 
 test("a model is removed when its last job has ended, and is not pinned until then", async () => {
-  createTestPool(1);
-  const [a, b] = [actor("a"), actor("b")] as const;
+  const { a, b } = createTestPool(1);
   a.pinned = true;
-  ask(a);
-  a.loaded();
-  await settle();
+  await run(a);
   const over = pool.remove(a.host, "replaced");
   await settle();
   expect(a.state()).toBe("ready");
@@ -566,8 +536,7 @@ test("a model is removed when its last job has ended, and is not pinned until th
 });
 
 test("a closed pool loads no model and leaves no timer", async () => {
-  createTestPool(2);
-  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  const { a, b, c } = createTestPool(2);
   a.keepAliveMs = 1_000;
   await loadNow(a);
   ask(b);
@@ -585,8 +554,7 @@ test("a closed pool loads no model and leaves no timer", async () => {
 });
 
 test("a failed unload is logged, and the pool serves the other models", async () => {
-  createTestPool(2);
-  const [a, b] = [actor("a"), actor("b")];
+  const { a, b } = createTestPool(2);
   a.keepAliveMs = 1_000;
   a.host.unload = () => Promise.reject(new Error("the folder is gone"));
   pool.loadNow(a.host);
