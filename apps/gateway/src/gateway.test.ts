@@ -37,9 +37,7 @@ it("streams a worker's output, with the worker's file in the receipt", async () 
     work: { choices: 1, sampling: { seed: 7 } },
   });
   expect(job.spec.who).not.toHaveProperty("sessionId");
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
-  attempt.tokens("one ", "two");
+  const attempt = fleet.take(job, "w1").start("one ", "two");
   attempt.finish();
   const events = await readStream(await answer);
   expect(events.filter(({ type }) => type === "token").map(({ index, text }) => [index, text])).toEqual([
@@ -59,9 +57,7 @@ it("traces a request and the phases of its job", async () => {
   });
   const traced = createInlineGateway(fleet, { id: "g2", startedTraces });
   const answer = traced.post("/v1/inference", { prompt: "hi" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
-  attempt.tokens("one");
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start("one");
   attempt.finish();
   await readStream(await answer);
   expect(spans.toSorted()).toEqual(["POST /v1/inference", "decode", "prefill", "queue"]);
@@ -73,9 +69,7 @@ it("makes a separate job for each choice, with a different seed", async () => {
   const jobs = [await publishedJob(fleet, 0), await publishedJob(fleet, 1)];
   expect(jobs.map(({ spec }) => spec.work.kind === "generate" && spec.work.sampling.seed)).toEqual([7, 8]);
   for (const [at, job] of jobs.entries()) {
-    const attempt = fleet.take(job, "w1");
-    attempt.start();
-    attempt.tokens(`text ${at}`);
+    const attempt = fleet.take(job, "w1").start(`text ${at}`);
     attempt.finish();
   }
   const { choices } = (await (await answer).json()) as { choices: { text: string }[] };
@@ -174,9 +168,7 @@ it("ends a cancelled job at once if no worker has taken it", async () => {
 it("ends a cancelled job with the token counts of its worker", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
-  attempt.tokens("one");
+  const attempt = fleet.take(job, "w1").start("one");
   const cancelling = gateway.delete("/v1/jobs/j");
   await until(() => expect(fleet.cancelled).toEqual([job.id]));
   attempt.release();
@@ -208,12 +200,10 @@ it("deletes a job's records once its stream can no longer be read at this gatewa
 it("computes vectors on a worker", async () => {
   const answer = gateway.post("/v1/embeddings", { input: ["a", "b"] });
   const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
+  const attempt = fleet.take(job, "w1").start();
   attempt.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
   // Another worker starts over; the client gets each vector once.
-  const second = fleet.take(job, "w2");
-  second.start();
+  const second = fleet.take(job, "w2").start();
   second.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
   second.emit({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
   second.finish();

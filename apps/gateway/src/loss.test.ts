@@ -29,16 +29,13 @@ function tokensOf(id: string): (readonly [number, string])[] {
 it("continues a stream at another worker, and sends no event twice", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
-  const lost = fleet.take(job, "w1");
-  lost.start();
-  lost.tokens("a", "b");
+  const lost = fleet.take(job, "w1").start("a", "b");
   const next = fleet.take(job, "w2");
   // Records of the earlier worker after the takeover do not count.
   lost.tokens("stale");
   next.start();
   next.goOnAfter(1);
-  next.tokens("b", "c");
-  next.finish();
+  next.finish("b", "c");
   expect(tokensOf("j")).toEqual([
     [0, "a"],
     [1, "b"],
@@ -53,9 +50,7 @@ it("sends no event for a worker that was lost before its first output", async ()
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   fleet.take(job, "w1").start();
-  const next = fleet.take(job, "w2");
-  next.start();
-  next.tokens("a");
+  const next = fleet.take(job, "w2").start("a");
   next.finish();
   const log = gateway.registry.get("local", "j")?.log;
   expect(log?.waiting?.event).not.toMatchObject({ status: "resuming" });
@@ -65,8 +60,7 @@ it("sends no event for a worker that was lost before its first output", async ()
 it("ends a job with missing records, and frees its slot", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
+  const attempt = fleet.take(job, "w1").start();
   attempt.goOnAfter(3);
   attempt.tokens("late");
   expect(gateway.registry.get("local", "j")?.log.terminal).toMatchObject({ type: "error", code: "internal" });
@@ -85,9 +79,7 @@ it("accepts no job while no worker serves the model, with the model's name in th
 it("after a minute without workers, ends waiting jobs and the jobs of the lost worker", async () => {
   for (const id of ["runs", "b", "c", "d", "waits"])
     await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
-  attempt.tokens("one");
+  fleet.take(await publishedJob(fleet), "w1").start("one");
   fleet.leave("w1");
   fleet.leave("w2");
   gateway.clock.advance(59_000);
@@ -102,8 +94,7 @@ it("after a minute without workers, ends waiting jobs and the jobs of the lost w
 
 it("lets a leaving worker finish its jobs, however long they take", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start();
   fleet.leave("w1");
   fleet.leave("w2");
   for (let minute = 0; minute < 5; minute += 1) {
@@ -116,8 +107,7 @@ it("lets a leaving worker finish its jobs, however long they take", async () => 
 
 it("ends the job of a lost worker if no other worker continues the job for two minutes", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
+  fleet.take(await publishedJob(fleet), "w1").start();
   fleet.silence("w1");
   gateway.clock.advance(119_000);
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "prefill" });
@@ -129,15 +119,12 @@ it("ends the job of a lost worker if no other worker continues the job for two m
 
 it("queues new jobs while NATS is away, and continues running jobs when NATS returns in time", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
-  attempt.tokens("a");
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start("a");
   fleet.connect(false);
   expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "late" })).status).toBe(202);
   gateway.clock.advance(29_000);
   fleet.connect(true);
-  attempt.tokens("b");
-  attempt.finish();
+  attempt.finish("b");
   expect(tokensOf("j")).toHaveLength(2);
   expect((await publishedJob(fleet, 1)).clientJob.id).toBe("late");
 });

@@ -57,9 +57,7 @@ describe("one job_id at two gateways", () => {
     await one.post("/v1/jobs", job);
     const again = await other.post("/v1/jobs", job);
     expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
-    const attempt = fleet.take(await publishedJob(fleet), "w1");
-    attempt.start();
-    attempt.tokens("a", "b");
+    const attempt = fleet.take(await publishedJob(fleet), "w1").start("a", "b");
     attempt.finish();
     await until(async () => expect(await statusOf(other)).toMatchObject({ state: "finished", tokens: 2 }));
     expect(publishedAs("j")).toHaveLength(1);
@@ -105,9 +103,7 @@ describe("a job that waits in a gateway's queue", () => {
     const handed = fleet.published.at(-1)?.job;
     // A job's records have one subject, whichever gateway publishes the job.
     expect(handed?.gateway).toBe("g1");
-    const attempt = fleet.take(handed ?? (await publishedJob(fleet)), "w1");
-    attempt.start();
-    attempt.tokens("a", "b");
+    const attempt = fleet.take(handed ?? (await publishedJob(fleet)), "w1").start("a", "b");
     attempt.finish();
     const text = await (await reading).text();
     expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["0", "1", "2"]);
@@ -139,13 +135,10 @@ describe("a job that waits in a gateway's queue", () => {
     expect((await other.post("/v1/jobs", job)).status).toBe(202);
     drain(other);
     await until(() => expect(publishedAs("j")).toHaveLength(1));
-    const attempt = fleet.take(fleet.published.at(-1)?.job ?? (await publishedJob(fleet)), "w1");
-    attempt.start();
-    attempt.tokens("a");
+    const attempt = fleet.take(fleet.published.at(-1)?.job ?? (await publishedJob(fleet)), "w1").start("a");
     drain(one);
     await until(() => expect(one.registry.get("local", "j")?.log.nextToken).toBe(1));
-    attempt.tokens("b");
-    attempt.finish();
+    attempt.finish("b");
     await until(async () => expect(await statusOf(one)).toMatchObject({ state: "finished", tokens: 2 }));
     expect(await statusOf(other)).toMatchObject({ state: "finished", tokens: 2 });
     expect(fleet.published.filter(({ job: { clientJob } }) => clientJob.id === "j")).toHaveLength(1);
@@ -213,9 +206,7 @@ describe("while NATS is away", () => {
     await one.post("/v1/jobs", unseeded);
     await other.post("/v1/jobs", unseeded);
     fleet.connect(true);
-    const attempt = fleet.take(await publishedJob(fleet), "w1");
-    attempt.start();
-    attempt.tokens("a", "b");
+    const attempt = fleet.take(await publishedJob(fleet), "w1").start("a", "b");
     attempt.finish();
     const endOf = async (gateway: InlineGateway): Promise<unknown> =>
       await until(() => {

@@ -70,9 +70,7 @@ describe("the pictures of a job", () => {
     expect(fleet.pictures.get(job.pictures?.key ?? "")).toEqual(hashes);
     expect(fleet.records.get("local j")).toMatchObject({ pictures: job.pictures, spec: { work: { choices: 1 } } });
     expect(JSON.stringify([...fleet.records.values()])).not.toContain('"bytes"');
-    const attempt = fleet.take(job, "w1");
-    attempt.start();
-    attempt.tokens("a");
+    const attempt = fleet.take(job, "w1").start("a");
     expect(stored()).toHaveLength(1);
     attempt.finish();
     await until(() => expect(stored()).toEqual([]));
@@ -169,9 +167,7 @@ describe("the pictures of a job", () => {
     // The fake fleet answers within one turn of the event loop.
     await new Promise(setImmediate);
     expect([...fleet.pictures]).toEqual(before);
-    const attempt = fleet.take(job, "w1");
-    attempt.start();
-    attempt.tokens("a");
+    const attempt = fleet.take(job, "w1").start("a");
     attempt.finish();
     const text = await (await reading).text();
     expect(text).toContain(`"pictures_sha256":["${hashes.join('","')}"]`);

@@ -27,8 +27,7 @@ async function statusOf(gateway: InlineGateway, id: string): Promise<unknown> {
 it("starts a session's next job when the session's job at another gateway has ended", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
-  const attempt = fleet.take(old, "w1");
-  attempt.start();
+  const attempt = fleet.take(old, "w1").start();
   await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
   await until(() => expect(fleet.cancelled).toEqual([old.id]));
   expect(fleet.published).toHaveLength(1);
@@ -53,8 +52,7 @@ const bySupersession = { by: "superseded", timeoutMs: 1_500 } as const;
 
 it("cancels a session by its id at any gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start();
   await until(() => expect(fleet.sessions.size).toBe(1));
   const asked = other.delete("/v1/sessions/s");
   await until(() => expect(fleet.cancelled).toHaveLength(1));
@@ -95,16 +93,13 @@ it("ends the session's job of a gateway that counts as alive but does not answer
 
 it("continues the jobs of its earlier process after a restart", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
-  attempt.tokens("a");
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start("a");
   await until(() => expect(fleet.records.size).toBe(1));
   fleet.silence("g1");
   const again = createInlineGateway(fleet, { id: "g1", process: "g1 again" });
   const reading = again.get("/v1/jobs/j/stream");
   await until(() => expect(again.registry.get("local", "j")?.log.nextToken).toBe(1));
-  attempt.tokens("b");
-  attempt.finish();
+  attempt.finish("b");
   expect(await (await reading).text()).toContain('"finish_reason":"stop"');
   await again.stop();
 });
@@ -120,8 +115,7 @@ it("continues a stream identically, with the same call ids, when the client move
   fleet.silence("g1");
   const moved = other.get("/v1/jobs/j/stream", { "last-event-id": "0" });
   await until(() => expect(other.registry.get("local", "j")?.log.nextToken).toBe(3));
-  attempt.tokens("d");
-  attempt.finish();
+  attempt.finish("d");
   const [here, there] = [one, other].map(({ registry }) => registry.get("local", "j")?.log);
   const streamed = (log: typeof here): unknown =>
     log?.tokensFrom(0, 10).map(({ index, text, call: named }) => [index, text, named]);
@@ -138,17 +132,14 @@ it("sends the same message and receipt, and no receipt if NATS deleted the first
   const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 } };
   await one.post("/v1/jobs", { messages, ...sampling, job_id: "j", on_disconnect: "continue" });
   const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
-  attempt.tokens("a", "b");
+  const attempt = fleet.take(job, "w1").start("a", "b");
   await until(() => expect(fleet.records.size).toBe(1));
   expect(JSON.stringify(fleet.records.get("local j"))).not.toContain('"content"');
   await statusOf(other, "j");
   const late = createInlineGateway(fleet, { id: "g3" });
   fleet.drop(job.id, 3);
   await statusOf(late, "j");
-  attempt.tokens("c");
-  attempt.finish();
+  attempt.finish("c");
   const [here, there, end] = [one, other, late].map(({ registry }) => registry.get("local", "j")?.log);
   expect(there?.terminal).toMatchObject({ message: { content: "abc" }, receipt: expect.anything() as unknown });
   const untimed = (log: typeof here): unknown => ({ ...log?.terminal, timings: undefined });
@@ -175,25 +166,21 @@ it("takes a job over once, however many requests ask for it", async () => {
 
 it("does not end a job whose readers have moved to another gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  attempt.start();
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start();
   await until(() => expect(fleet.records.size).toBe(1));
   const reading = other.get("/v1/jobs/j/stream");
   await until(() => expect(other.registry.get("local", "j")?.readers).toBe(1));
   one.clock.advance(30_000);
   await until(() => expect(one.registry.liveCount).toBe(0));
   expect(fleet.cancelled).toEqual([]);
-  attempt.tokens("on");
-  attempt.finish();
+  attempt.finish("on");
   expect(await (await reading).text()).toContain('"type":"end"');
 });
 
 it("ends a job of another gateway when its client cancels it here", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1");
-  attempt.start();
-  attempt.tokens("a");
+  const attempt = fleet.take(job, "w1").start("a");
   const cancelling = other.delete("/v1/jobs/j");
   await until(() => expect(fleet.cancelled).toEqual([job.id]));
   attempt.release();

@@ -61,12 +61,14 @@ export interface FakeFleet {
 /** Writes one worker's records of one job. */
 export interface Attempt {
   emit(...events: readonly JobEvent[]): void;
-  start(): void;
+  /** Writes the start of the job, and token events with these texts. */
+  start(...texts: readonly string[]): Attempt;
   /** Writes token events with these texts, after the earlier token events. */
   tokens(...texts: readonly string[]): void;
   /** Continues after this number of tokens: the next token gets this number as its index. */
   goOnAfter(tokens: number): void;
-  finish(): void;
+  /** Writes token events with these texts, and the end of the job. */
+  finish(...texts: readonly string[]): void;
   release(): void;
   record(record: EventRecord): void;
 }
@@ -191,9 +193,13 @@ export function createFakeFleet(): FakeFleet {
       const file = workers.get(worker)?.models[0];
       const { modelSha256 = null, templateSha256 = null, modelFile = null, vision = null } = file ?? {};
       write(job.id, { kind: "fence", attempt, worker, modelSha256, templateSha256, modelFile, vision });
-      return {
+      const self: Attempt = {
         emit,
-        start: () => emit({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 }),
+        start(...texts) {
+          emit({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 });
+          self.tokens(...texts);
+          return self;
+        },
         goOnAfter(tokens) {
           index = tokens;
         },
@@ -202,10 +208,14 @@ export function createFakeFleet(): FakeFleet {
             emit({ type: "token", jobId: "theirs", index: index++, text, tMs: index, ids: [index], n: 1 });
           }
         },
-        finish: () => emit({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index }),
+        finish(...texts) {
+          self.tokens(...texts);
+          emit({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index });
+        },
         release: () => emit({ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }),
         record: (record) => write(job.id, record),
       };
+      return self;
     },
     drop: (jobId, count) => void logs.set(jobId, (logs.get(jobId) ?? []).slice(count)),
     side(gateway) {
