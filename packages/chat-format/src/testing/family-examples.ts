@@ -13,6 +13,10 @@ export type FamilyExample = readonly [name: string, said: string, text: string, 
 
 export type Told = readonly ["content" | "reasoning", string] | readonly ["call", name: string, json: string];
 
+export const content = (text: string): Told => ["content", text];
+export const reasoning = (text: string): Told => ["reasoning", text];
+export const toolCall = (name: string, json: string): Told => ["call", name, json];
+
 /** Tools with arguments of every type. */
 export const bookTools: readonly AnswerTool[] = [
   {

@@ -1,4 +1,4 @@
-import { testFamily } from "../../testing/family-examples.ts";
+import { content, reasoning, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { deepseekFunctionCalls, deepseekToolCalls } from "./deepseek-dsml.ts";
 
 const parameter = (name: string, string: boolean, value: string): string =>
@@ -16,26 +16,23 @@ for (const [family, section] of [
     family,
     ["<think>", "</think>", "｜DSML｜"],
     [
-      ["content", "<think></think>", "Hello <b>you</b>.", [["content", "Hello <b>you</b>."]]],
+      ["content", "<think></think>", "Hello <b>you</b>.", [content("Hello <b>you</b>.")]],
       [
         "a thought, content and two calls",
         "<think>",
         `Hm.</think>Let me see.\n\n${calls(invoke("now"), invoke("book", parameter("city", true, ' "Oslo"\n<b>'), parameter("days", false, "3")))}`,
         [
-          ["reasoning", "Hm."],
-          ["content", "Let me see."],
-          ["call", "now", "{}"],
-          ["call", "book", String.raw`{"city": " \"Oslo\"\n<b>", "days": 3}`],
+          reasoning("Hm."),
+          content("Let me see."),
+          toolCall("now", "{}"),
+          toolCall("book", String.raw`{"city": " \"Oslo\"\n<b>", "days": 3}`),
         ],
       ],
       [
         "a call that ends the thought",
         "<think>",
         `Hm.\n\n${calls(invoke("now"))}`,
-        [
-          ["reasoning", "Hm."],
-          ["call", "now", "{}"],
-        ],
+        [reasoning("Hm."), toolCall("now", "{}")],
       ],
       [
         "a type that the model gives where the schema has none, and one that contradicts the schema",
@@ -44,16 +41,13 @@ for (const [family, section] of [
           invoke("now", parameter("a", true, "5"), parameter("b", false, '{"x": [1]}')),
           invoke("book", parameter("city", false, "5"), parameter("days", true, "5"), parameter("note", true, "null")),
         ),
-        [
-          ["call", "now", '{"a": "5", "b": {"x": [1]}}'],
-          ["call", "book", '{"city": "5", "days": 5, "note": "null"}'],
-        ],
+        [toolCall("now", '{"a": "5", "b": {"x": [1]}}'), toolCall("book", '{"city": "5", "days": 5, "note": "null"}')],
       ],
       [
         "a call cut off",
         "</think>",
         `<｜DSML｜${section}>\n<｜DSML｜invoke name="book">\n<｜DSML｜parameter name="city" string="true">Os`,
-        [["call", "book", '{"city": "Os']],
+        [toolCall("book", '{"city": "Os')],
       ],
     ],
   );

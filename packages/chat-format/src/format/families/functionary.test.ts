@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { familyFormat, testFamily } from "../../testing/family-examples.ts";
+import { content, familyFormat, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { readAnswer } from "../../testing/read-answer.ts";
 import { functionary32 } from "./functionary.ts";
 
@@ -7,19 +7,15 @@ testFamily(
   functionary32,
   [],
   [
-    ["an answer", ">>>", "all\nYes, 1 >> 0.", [["content", "Yes, 1 >> 0."]]],
+    ["an answer", ">>>", "all\nYes, 1 >> 0.", [content("Yes, 1 >> 0.")]],
     [
       "an answer and two calls",
       ">>>",
       'all\nFirst this.>>>book\n{"days": 5}>>>now\n{}',
-      [
-        ["content", "First this."],
-        ["call", "book", '{"days": 5}'],
-        ["call", "now", "{}"],
-      ],
+      [content("First this."), toolCall("book", '{"days": 5}'), toolCall("now", "{}")],
     ],
-    ["arguments cut off", ">>>", 'book\n{"da', [["call", "book", '{"da']]],
-    ["an unknown tool", ">>>", "all\nYes.>>>no\n{}", [["content", "Yes.>>>no\n{}"]]],
+    ["arguments cut off", ">>>", 'book\n{"da', [toolCall("book", '{"da')]],
+    ["an unknown tool", ">>>", "all\nYes.>>>no\n{}", [content("Yes.>>>no\n{}")]],
   ],
 );
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { familyFormat, testFamily } from "../../testing/family-examples.ts";
+import { content, familyFormat, reasoning, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { readAnswer } from "../../testing/read-answer.ts";
 import { kimiK2 } from "./kimi-k2.ts";
 
@@ -15,35 +15,26 @@ testFamily(
       "a thought, content and two calls",
       "",
       `<think>Hm, think.</think>First this.${begin}${call("functions.book:0", '{"days": 5}')}${call("functions.now:1", "{}")}${end}`,
-      [
-        ["reasoning", "Hm, think."],
-        ["content", "First this."],
-        ["call", "book", '{"days": 5}'],
-        ["call", "now", "{}"],
-      ],
+      [reasoning("Hm, think."), content("First this."), toolCall("book", '{"days": 5}'), toolCall("now", "{}")],
     ],
     [
       "a thought that a call ends, without the section and the end markers",
       "<think>",
       `Hm, think.${call("functions.now:0", "{}").replace("<|tool_call_end|>", "")}${call("functions.now:1", "{}")}`,
-      [
-        ["reasoning", "Hm, think."],
-        ["call", "now", "{}"],
-        ["call", "now", "{}"],
-      ],
+      [reasoning("Hm, think."), toolCall("now", "{}"), toolCall("now", "{}")],
     ],
-    ["an id with only a name", "", `${begin}${call("now", "{}")}${end}`, [["call", "now", "{}"]]],
+    ["an id with only a name", "", `${begin}${call("now", "{}")}${end}`, [toolCall("now", "{}")]],
     [
       "arguments cut off",
       "",
       `${begin}<|tool_call_begin|>functions.book:0<|tool_call_argument_begin|>{"da`,
-      [["call", "book", '{"da']],
+      [toolCall("book", '{"da')],
     ],
     [
       "an unknown tool",
       "",
       `${begin}${call("functions.no:0", "{}")}${end}`,
-      [["content", `${begin}${call("functions.no:0", "{}")}${end}`]],
+      [content(`${begin}${call("functions.no:0", "{}")}${end}`)],
     ],
   ],
 );

@@ -1,4 +1,4 @@
-import { testFamily } from "../../testing/family-examples.ts";
+import { content, reasoning, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { kimiK3 } from "./kimi-k3.ts";
 
 const section = (tag: string, text: string): string =>
@@ -18,21 +18,15 @@ testFamily(
       "a thought and a response",
       thinking,
       `Hm, think.<|close|>think<|sep|>${section("response", "The message, in response.")}${end}`,
-      [
-        ["reasoning", "Hm, think."],
-        ["content", "The message, in response."],
-      ],
+      [reasoning("Hm, think."), content("The message, in response.")],
     ],
     [
       "a thought that the beginning of the response ends",
       thinking,
       `Hm.${section("response", "Yes.")}`,
-      [
-        ["reasoning", "Hm."],
-        ["content", "Yes."],
-      ],
+      [reasoning("Hm."), content("Yes.")],
     ],
-    ["a thought that is cut off", thinking, "On and on", [["reasoning", "On and on"]]],
+    ["a thought that is cut off", thinking, "On and on", [reasoning("On and on")]],
     [
       "arguments of every type",
       "<|open|>response<|sep|>",
@@ -49,29 +43,24 @@ testFamily(
         ) + call("now", argument("a &quot;b&quot; &amp;", "string", "5"), argument("c", "number", "5")),
       )}${end}`,
       [
-        [
-          "call",
+        toolCall(
           "book",
           String.raw`{"city": " \"5\"\n", "days": 5, "who": {"name":"Ann","age":1.5}, "tags": ["a","b"], "paid": true, "note": null}`,
-        ],
-        ["call", "now", String.raw`{"a \"b\" &": "5", "c": 5}`],
+        ),
+        toolCall("now", String.raw`{"a \"b\" &": "5", "c": 5}`),
       ],
     ],
     [
       "arguments as one JSON object, and a call without arguments",
       "<|open|>response<|sep|>",
       `Ok.<|close|>response<|sep|>${section("tools", call("book", section('json type="object"', '{"days": 2}')) + call("now"))}`,
-      [
-        ["content", "Ok."],
-        ["call", "book", '{"days": 2}'],
-        ["call", "now", "{}"],
-      ],
+      [content("Ok."), toolCall("book", '{"days": 2}'), toolCall("now", "{}")],
     ],
     [
       "a call cut off",
       "<|open|>response<|sep|>",
       '<|open|>tools<|sep|><|open|>call tool="book" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Os',
-      [["call", "book", '{"city": "Os']],
+      [toolCall("book", '{"city": "Os')],
     ],
   ],
 );

@@ -1,4 +1,4 @@
-import { testFamily } from "../../testing/family-examples.ts";
+import { content, reasoning, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { ling } from "./ling.ts";
 
 const call = (name: string, ...args: readonly (readonly [string, string])[]): string =>
@@ -15,26 +15,19 @@ testFamily(
       "a call within a thought",
       "<think>",
       `Hm.\n${call("book", ["city", "5"], ["days", "5"])}\nDone.<|role_end|>`,
-      [
-        ["reasoning", "Hm."],
-        ["call", "book", '{"city": "5", "days": 5}'],
-        ["content", "Done."],
-      ],
+      [reasoning("Hm."), toolCall("book", '{"city": "5", "days": 5}'), content("Done.")],
     ],
     [
       "two calls without a line break in them",
       "<think></think>",
       "<tool_call>now</tool_call><tool_call>book<arg_key>note</arg_key><arg_value>null</arg_value><arg_key>days</arg_key><arg_value>x</arg_value></tool_call>",
-      [
-        ["call", "now", "{}"],
-        ["call", "book", '{"note": null, "days": "x"}'],
-      ],
+      [toolCall("now", "{}"), toolCall("book", '{"note": null, "days": "x"}')],
     ],
     [
       "a call cut off",
       "<think></think>",
       "<tool_call>book\n<arg_key>days</arg_key>\n<arg_value>1",
-      [["call", "book", '{"days": 1']],
+      [toolCall("book", '{"days": 1')],
     ],
   ],
 );

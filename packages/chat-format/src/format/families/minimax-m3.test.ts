@@ -1,4 +1,4 @@
-import { testFamily } from "../../testing/family-examples.ts";
+import { content, reasoning, testFamily, toolCall } from "../../testing/family-examples.ts";
 import { minimaxM3 } from "./minimax-m3.ts";
 
 const before = "]<]minimax[>[";
@@ -12,16 +12,16 @@ testFamily(
   minimaxM3,
   ["<mm:think>", "</mm:think>", before],
   [
-    ["content after the end of a thought without an opening", "", "</mm:think>Hi <city>.", [["content", "Hi <city>."]]],
+    ["content after the end of a thought without an opening", "", "</mm:think>Hi <city>.", [content("Hi <city>.")]],
     [
       "a thought, content and two calls",
       "<mm:think>",
       `Hm.</mm:think>Let me see.${calls(invoke("now"), invoke("book", element("city", "<b>Oslo</b>\n"), element("days", "3")))}`,
       [
-        ["reasoning", "Hm."],
-        ["content", "Let me see."],
-        ["call", "now", "{}"],
-        ["call", "book", String.raw`{"city": "<b>Oslo</b>\n", "days": 3}`],
+        reasoning("Hm."),
+        content("Let me see."),
+        toolCall("now", "{}"),
+        toolCall("book", String.raw`{"city": "<b>Oslo</b>\n", "days": 3}`),
       ],
     ],
     [
@@ -38,19 +38,18 @@ testFamily(
         invoke("book", element("tags"), element("paid", "false")),
       ),
       [
-        [
-          "call",
+        toolCall(
           "book",
           '{"who": {"name": "5", "age": 5}, "tags": ["1", "b c"], "stops": [{"name": "A"}, {}], "note": ""}',
-        ],
-        ["call", "book", '{"tags": [], "paid": false}'],
+        ),
+        toolCall("book", '{"tags": [], "paid": false}'),
       ],
     ],
     [
       "a list and an object that only the schema distinguishes",
       "</mm:think>",
       calls(invoke("book", element("tags", element("tag", "1")), element("who", element("item", "x")))),
-      [["call", "book", '{"tags": ["1"], "who": {"item": "x"}}']],
+      [toolCall("book", '{"tags": ["1"], "who": {"item": "x"}}')],
     ],
     [
       "values without types in the schema",
@@ -58,13 +57,13 @@ testFamily(
       calls(
         invoke("now", element("a", element("item", "1"), element("item", "x")), element("b", element("c", "true"))),
       ),
-      [["call", "now", '{"a": [1, "x"], "b": {"c": true}}']],
+      [toolCall("now", '{"a": [1, "x"], "b": {"c": true}}')],
     ],
     [
       "a call cut off",
       "</mm:think>",
       `${before}<tool_call>${before}<invoke name="book">${before}<who>${before}<name>An`,
-      [["call", "book", '{"who": {"name": "An']],
+      [toolCall("book", '{"who": {"name": "An')],
     ],
   ],
 );
