@@ -53,6 +53,14 @@ export function compileSchema(schema: unknown): CompiledSchema {
   };
 }
 
+/** Compiles the schema, and fails unless its grammar accepts the valid values and none of the others. */
+export function expectAccepts(schema: unknown, valid: readonly unknown[], invalid: readonly unknown[]): CompiledSchema {
+  const compiled = compileSchema(schema);
+  expect(valid.filter((value) => !compiled.accepts(value))).toEqual([]);
+  expect(invalid.filter(compiled.accepts)).toEqual([]);
+  return compiled;
+}
+
 /** The error for a schema that should not compile; an object with the grammar if the schema does compile. */
 export function refusal(schema: unknown): unknown {
   try {

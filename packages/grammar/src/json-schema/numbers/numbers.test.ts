@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compileSchema, refusal } from "../../testing/compiled-schema.ts";
+import { compileSchema, expectAccepts, refusal } from "../../testing/compiled-schema.ts";
 
 describe("integers", () => {
   it("are exactly the integers between the bounds", () => {
@@ -34,9 +34,7 @@ describe("integers", () => {
     ["bounds beyond all digits", { minimum: -1e300, maximum: 1e300 }, [2 ** 53 - 1, -5], [2 ** 53]],
     ["multipleOf 1", { multipleOf: 1, maximum: 3 }, [3, -7], [4, 2.5]],
   ])("may have %s", (_, keywords, valid, invalid) => {
-    const { accepts } = compileSchema({ type: "integer", ...keywords });
-    expect(valid.filter((value) => !accepts(value))).toEqual([]);
-    expect(invalid.filter(accepts)).toEqual([]);
+    expectAccepts({ type: "integer", ...keywords }, valid, invalid);
   });
 
   it("have no leading zero, no -0 and no exponent", () => {
@@ -47,8 +45,7 @@ describe("integers", () => {
 
   it("have a limited number of digits without a bound in the schema", () => {
     const { acceptsText } = compileSchema({ type: "integer" });
-    expect(acceptsText("9".repeat(15))).toBe(true);
-    expect(acceptsText("9".repeat(16))).toBe(false);
+    expect([15, 16].map((digits) => acceptsText("9".repeat(digits)))).toEqual([true, false]);
   });
 });
 

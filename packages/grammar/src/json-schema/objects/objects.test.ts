@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compileSchema, refusal } from "../../testing/compiled-schema.ts";
+import { compileSchema, expectAccepts, refusal } from "../../testing/compiled-schema.ts";
 import { jsonSchemaToGbnf } from "../json-grammar.ts";
 
 const names = ["a", "b", "c", "d", "e"];
@@ -67,8 +67,7 @@ describe("objects", () => {
     { type: "object", properties: {} },
     { properties: {}, required: [] },
   ])("may be any object for %j", (schema) => {
-    expect(compileSchema(schema).accepts({})).toBe(true);
-    expect(compileSchema(schema).accepts({ x: 1 })).toBe(true);
+    expectAccepts(schema, [{}, { x: 1 }], []);
   });
 
   it.each([[[]], [["a"]], [["e"]]])(
@@ -87,34 +86,27 @@ describe("objects", () => {
   );
 
   it("never have undeclared members with another spelling of a declared name", () => {
-    const { acceptsText } = compileSchema({
-      type: "object",
-      properties: { ab: { const: 1 } },
-      additionalProperties: true,
-    });
-    expect(acceptsText('{"ab":2}')).toBe(false);
-    expect(acceptsText('{"\\u0061b":2}')).toBe(false);
+    const properties = { ab: { const: 1 } };
+    const { acceptsText } = compileSchema({ type: "object", properties, additionalProperties: true });
+    expect(['{"ab":2}', '{"\\u0061b":2}'].filter(acceptsText)).toEqual([]);
     expect(acceptsText('{"a":2,"abc":3,"b":4}')).toBe(true);
   });
 
   it("may be any object if the schema has only a type", () => {
-    const { accepts } = compileSchema({ type: "object" });
-    expect(accepts({ any: [{ thing: null }] })).toBe(true);
-    expect(accepts([])).toBe(false);
+    expectAccepts({ type: "object" }, [{ any: [{ thing: null }] }], [[]]);
   });
 
   it("apply additionalProperties to a required member that is not declared", () => {
-    const { accepts } = compileSchema({ type: "object", required: ["x"], additionalProperties: { type: "integer" } });
-    expect(accepts({ x: 1 })).toBe(true);
-    expect(accepts({ x: "1" })).toBe(false);
-    expect(accepts({})).toBe(false);
+    expectAccepts(
+      { type: "object", required: ["x"], additionalProperties: { type: "integer" } },
+      [{ x: 1 }],
+      [{ x: "1" }, {}],
+    );
     expect(compileSchema({ type: "object", required: ["x"] }).accepts({ x: "anything" })).toBe(true);
   });
 
   it("leave out an optional member that can have no value", () => {
-    const { accepts } = compileSchema({ type: "object", properties: { a: false, b: { type: "null" } } });
-    expect(accepts({ b: null })).toBe(true);
-    expect(accepts({ a: null })).toBe(false);
+    expectAccepts({ type: "object", properties: { a: false, b: { type: "null" } } }, [{ b: null }], [{ a: null }]);
   });
 
   it("accept the propertyNames that generators write for records", () => {
