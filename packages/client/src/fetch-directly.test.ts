@@ -1,19 +1,8 @@
-import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { fetchDirectly } from "./fetch-directly.ts";
-
-let server: Server;
-afterEach(() => server.close().closeAllConnections());
-
-async function serve(listener: RequestListener): Promise<string> {
-  server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+import { serve } from "./testing/serve.ts";
 
 it("an abort ends a body whose request was collected as garbage", async () => {
   setFlagsFromString("--expose-gc");

@@ -1,30 +1,18 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { WaggleError, type ModelEvent } from "@waggle/protocol";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { serve } from "./testing/serve.ts";
 import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
-
-const servers: Server[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    server.close();
-    server.closeAllConnections();
-    await once(server, "close");
-  }
-});
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: unknown) => unknown;
 
 async function clientOf(handler: Handler, requestTimeoutMs = 10_000): Promise<WorkerClient> {
-  const server = createServer((request, response) => {
-    void text(request).then((body) => handler(request, response, body === "" ? undefined : JSON.parse(body)));
+  const baseUrl = await serve(async (request, response) => {
+    const body = await text(request);
+    handler(request, response, body === "" ? undefined : JSON.parse(body));
   });
-  servers.push(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return createWorkerClient({ baseUrl, requestTimeoutMs, token: "secret" });
 }
 

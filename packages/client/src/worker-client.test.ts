@@ -1,31 +1,13 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { WaggleError, type StreamEvent } from "@waggle/protocol";
-import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { BrokenStreamError } from "./stream.ts";
+import { serve, type Handler } from "./testing/serve.ts";
 import type { ClientOptions } from "./http.ts";
 import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-const servers: Server[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    server.close();
-    server.closeAllConnections();
-    await once(server, "close");
-  }
-});
-
-async function serve(handler: Handler): Promise<string> {
-  const server = createServer((request, response) => void handler(request, response));
-  servers.push(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function clientOf(handler: Handler, options: Partial<ClientOptions> = {}): Promise<WorkerClient> {
   return createWorkerClient({ baseUrl: await serve(handler), ...options });
@@ -309,10 +291,10 @@ describe("an error", () => {
   });
 
   it("names the origin and the reason when no process listens", async () => {
-    const baseUrl = await serve(() => {});
-    const server = servers.pop() as Server;
-    server.close();
-    await once(server, "close");
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await once(server.close(), "close");
     const client = createWorkerClient({ baseUrl });
     const expected = {
       code: "unavailable",
