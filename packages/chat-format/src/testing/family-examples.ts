@@ -8,8 +8,8 @@ import { markText, markersOf, withMarks } from "../format/marks.ts";
 import { createReader } from "../format/reader.ts";
 import { cut, formatOf, joined, readAnswer } from "./read-answer.ts";
 
-/** An example: `said` is the beginning of the answer in the prompt, `text` the answer. Adjacent parts of one kind are joined. */
-export type FamilyExample = readonly [name: string, said: string, text: string, parts: readonly Told[]];
+/** Examples by name: `said` is the beginning of the answer in the prompt, `text` the answer. Adjacent parts of one kind are joined. */
+export type FamilyExamples = Readonly<Record<string, readonly [said: string, text: string, parts: readonly Told[]]>>;
 
 export type Told = readonly ["content" | "reasoning", string] | readonly ["call", name: string, json: string];
 
@@ -43,8 +43,9 @@ export function familyFormat({ name, answer, markers = [] }: Family): ChatFormat
 }
 
 /** @param tokens the markers that are single tokens in the family's vocabulary */
-export function testFamily(family: Family, tokens: readonly string[], examples: readonly FamilyExample[]): void {
+export function testFamily(family: Family, tokens: readonly string[], given: FamilyExamples): void {
   const format = familyFormat(family);
+  const examples = Object.entries(given);
   const marked = withMarks(format, (text) => tokens.includes(text) && "user");
 
   describe(`${family.name}: an answer's parts`, () => {
@@ -52,21 +53,21 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       expect(marked.marks.map(({ text }) => text).toSorted()).toEqual([...tokens].toSorted());
     });
 
-    it.each(examples)("%s", (_, said, text, parts) => {
+    it.each(examples)("%s", (_, [said, text, parts]) => {
       expect(told(format, [text], said)).toEqual(parts);
     });
 
-    it.each(examples)("%s, with tokens as marks", (_, said, text, parts) => {
+    it.each(examples)("%s, with tokens as marks", (_, [said, text, parts]) => {
       expect(told(marked, [markText(text, marked.marks)], said)).toEqual(parts);
     });
 
-    it.each(examples)("%s, in pieces of any length", (_, said, text) => {
+    it.each(examples)("%s, in pieces of any length", (_, [said, text]) => {
       for (const each of [format, marked]) {
-        const given = markText(text, each.marks);
-        const whole = readAnswer(each, [given], { tools: bookTools, start: { said } });
+        const answer = markText(text, each.marks);
+        const whole = readAnswer(each, [answer], { tools: bookTools, start: { said } });
         fc.assert(
           fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 }), (lengths) => {
-            expect(readAnswer(each, cut(given, lengths), { tools: bookTools, start: { said } })).toEqual(whole);
+            expect(readAnswer(each, cut(answer, lengths), { tools: bookTools, start: { said } })).toEqual(whole);
           }),
           { numRuns: 8 },
         );
@@ -77,7 +78,7 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       const place = fc.nat(2000);
       const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 30 });
       fc.assert(
-        fc.property(fc.constantFrom(...examples), place, place, lengths, ([, said, text], a, b, cuts) => {
+        fc.property(fc.constantFrom(...examples), place, place, lengths, ([, [said, text]], a, b, cuts) => {
           const [from, to] = [a % (text.length + 1), b % (text.length + 1)];
           // If `from` is after `to`, a piece occurs twice.
           const damaged = text.slice(0, from) + text.slice(to);
@@ -88,7 +89,7 @@ export function testFamily(family: Family, tokens: readonly string[], examples: 
       );
     });
 
-    it.each(examples)("%s: parts are never taken back", (_, said, text) => {
+    it.each(examples)("%s: parts are never taken back", (_, [said, text]) => {
       const whole = readAnswer(format, [text], { tools: bookTools, start: { said } }).parts;
       for (let length = 0; length <= text.length; length += 3) {
         const reader = createReader({ format, tools: bookTools, start: { said } });

@@ -3,21 +3,16 @@ import { content, familyFormat, testFamily, toolCall } from "../../testing/famil
 import { readAnswer } from "../../testing/read-answer.ts";
 import { functionary32 } from "./functionary.ts";
 
-testFamily(
-  functionary32,
-  [],
-  [
-    ["an answer", ">>>", "all\nYes, 1 >> 0.", [content("Yes, 1 >> 0.")]],
-    [
-      "an answer and two calls",
-      ">>>",
-      'all\nFirst this.>>>book\n{"days": 5}>>>now\n{}',
-      [content("First this."), toolCall("book", '{"days": 5}'), toolCall("now", "{}")],
-    ],
-    ["arguments cut off", ">>>", 'book\n{"da', [toolCall("book", '{"da')]],
-    ["an unknown tool", ">>>", "all\nYes.>>>no\n{}", [content("Yes.>>>no\n{}")]],
+testFamily(functionary32, [], {
+  "an answer": [">>>", "all\nYes, 1 >> 0.", [content("Yes, 1 >> 0.")]],
+  "an answer and two calls": [
+    ">>>",
+    'all\nFirst this.>>>book\n{"days": 5}>>>now\n{}',
+    [content("First this."), toolCall("book", '{"days": 5}'), toolCall("now", "{}")],
   ],
-);
+  "arguments cut off": [">>>", 'book\n{"da', [toolCall("book", '{"da')]],
+  "an unknown tool": [">>>", "all\nYes.>>>no\n{}", [content("Yes.>>>no\n{}")]],
+});
 
 const tools = [{ name: "python", parameters: { type: "object", properties: { script: { type: "string" } } } }];
 

@@ -10,33 +10,29 @@ const call = (id: string, json: string): string =>
 testFamily(
   kimiK2,
   [...["<think>", "</think>", begin, end, "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"]],
-  [
-    [
-      "a thought, content and two calls",
+  {
+    "a thought, content and two calls": [
       "",
       `<think>Hm, think.</think>First this.${begin}${call("functions.book:0", '{"days": 5}')}${call("functions.now:1", "{}")}${end}`,
       [reasoning("Hm, think."), content("First this."), toolCall("book", '{"days": 5}'), toolCall("now", "{}")],
     ],
-    [
-      "a thought that a call ends, without the section and the end markers",
+    "a thought that a call ends, without the section and the end markers": [
       "<think>",
       `Hm, think.${call("functions.now:0", "{}").replace("<|tool_call_end|>", "")}${call("functions.now:1", "{}")}`,
       [reasoning("Hm, think."), toolCall("now", "{}"), toolCall("now", "{}")],
     ],
-    ["an id with only a name", "", `${begin}${call("now", "{}")}${end}`, [toolCall("now", "{}")]],
-    [
-      "arguments cut off",
+    "an id with only a name": ["", `${begin}${call("now", "{}")}${end}`, [toolCall("now", "{}")]],
+    "arguments cut off": [
       "",
       `${begin}<|tool_call_begin|>functions.book:0<|tool_call_argument_begin|>{"da`,
       [toolCall("book", '{"da')],
     ],
-    [
-      "an unknown tool",
+    "an unknown tool": [
       "",
       `${begin}${call("functions.no:0", "{}")}${end}`,
       [content(`${begin}${call("functions.no:0", "{}")}${end}`)],
     ],
-  ],
+  },
 );
 
 it("the reader passes on a call's id, which the template needs in the history", () => {

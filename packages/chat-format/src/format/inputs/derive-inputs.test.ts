@@ -87,136 +87,121 @@ test("finds the usual inputs of a template that takes everything", async () => {
   expect(await taken(template())).toEqual({ ...usualInputs, variables: ["mood"] });
 });
 
-test.each<[string, Ways, Partial<TemplateInputs>]>([
-  ["no tools", { tool: () => "" }, { tools: false, callSyntax: genericCall }],
-  [
-    "tools with a description",
-    { tool: ({ function: { name, description } }) => `${name}: ${description ?? null}` },
-    { missing: "empty" },
-  ],
-  [
-    "tools with properties",
-    { tool: ({ function: { name, parameters } }) => name + Object.keys(parameters?.properties ?? no("none")).join() },
-    { missing: "object" },
-  ],
-  [
-    "a description of every parameter",
-    {
-      tool: ({ function: { name, parameters } }) =>
-        name +
-        Object.values(parameters?.properties ?? {})
-          .map(({ description = no("?") }) => description)
-          .join(),
-    },
-    { parameterDescriptions: true },
-  ],
-  ["no calls", { calls: () => "" }, { calls: false, parallelCalls: false, callSyntax: genericCall }],
-  [
-    "one call",
-    { calls: (turn) => jsonCalls({ ...turn, tool_calls: (turn.tool_calls ?? []).slice(0, 1) }) },
-    { parallelCalls: false },
-  ],
-  [
-    "arguments as text",
-    {
-      calls: ({ tool_calls: [call] = [] }) =>
-        call === undefined ? "" : `${call.function.name}${String(call.function.arguments)}`,
-    },
-    { objectArguments: false, parallelCalls: false },
-  ],
-  [
-    "arguments as an object alone",
-    {
-      calls: (turn) =>
-        (turn.tool_calls ?? []).some((call) => typeof call.function.arguments === "string") ? no("!") : jsonCalls(turn),
-    },
-    { textArguments: false },
-  ],
-  [
-    "content null with calls",
-    { calls: (turn) => (turn.content == null ? jsonCalls(turn) : "") },
-    { emptyContent: "null", contentWithCalls: "before" },
-  ],
-  [
-    "no content with calls",
-    { content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : "None") },
-    { contentWithCalls: "before" },
-  ],
-  [
-    "no content with calls, but a call after inserted text",
-    { ...eitherOr, calls: taggedCalls },
-    { contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
-  ],
-  [
-    "no content with calls, and no calls after text",
-    eitherOr,
-    { calls: false, parallelCalls: false, results: false, callSyntax: genericCall },
-  ],
-  [
-    "content after calls",
-    {
-      content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
-      calls: (turn) => (turn.tool_calls === undefined ? "" : taggedCalls(turn) + plainContent(turn)),
-      turns: (turns) =>
-        turns.flatMap((turn, index) => (index > 0 && turns[index - 1]?.role === turn.role ? [] : [turn])),
-    },
-    { laterSystem: false, contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
-  ],
-  [
-    "no empty answers",
-    { turns: (turns) => (turns.some(saysNothing) ? no("nothing") : turns) },
-    { emptyAnswers: false },
-  ],
-  [
-    "short ids",
-    {
-      calls: (turn) => ((turn.tool_calls ?? []).some(({ id }) => id.length !== 9) ? no("length 9") : jsonCalls(turn)),
-    },
-    { ids: "short" },
-  ],
-  [
-    "ids instead of names",
-    {
-      calls: ({ tool_calls: calls = [] }) =>
-        calls.map((call) => `${call.id} ${JSON.stringify(call.function.arguments)}`).join(""),
-    },
-    { ids: "named" },
-  ],
-  [
-    "an answer after each result",
-    {
-      turns: (turns) =>
-        turns.some(({ role }, index) => role === "tool" && turns[index + 1]?.role === "user") ? no("!") : turns,
-    },
-    { userAfterResult: false },
-  ],
-  ["no results", { turns: (turns) => turns.filter(({ role }) => role !== "tool") }, { results: false }],
-  [
-    "no system messages",
-    { turns: (turns) => (turns.some(({ role }) => role === "system") ? no("system?") : turns) },
-    { system: false, laterSystem: false },
-  ],
-  [
-    "a system message only at the beginning",
-    { turns: (turns) => turns.filter(({ role }, index) => role !== "system" || index === 0) },
-    { laterSystem: false },
-  ],
-  [
-    "alternating roles",
-    { turns: (turns) => (turns[0]?.role === turns[1]?.role && turns[0]?.role === "user" ? no("alternate") : turns) },
-    { alternating: true },
-  ],
-  [
-    "lists of texts from users and tools",
-    {
-      content: ({ role, content }) =>
-        typeof content === "object" && content !== null && (role === "user" || role === "tool")
-          ? content.map(({ text }) => text).join(" ")
-          : JSON.stringify(content ?? ""),
-    },
-    { lists: ["user", "tool"] },
-  ],
-])("finds a template that takes %s", async (_, ways, expected) => {
+test.each(
+  Object.entries<[Ways, Partial<TemplateInputs>]>({
+    "no tools": [{ tool: () => "" }, { tools: false, callSyntax: genericCall }],
+    "tools with a description": [
+      { tool: ({ function: { name, description } }) => `${name}: ${description ?? null}` },
+      { missing: "empty" },
+    ],
+    "tools with properties": [
+      { tool: ({ function: { name, parameters } }) => name + Object.keys(parameters?.properties ?? no("none")).join() },
+      { missing: "object" },
+    ],
+    "a description of every parameter": [
+      {
+        tool: ({ function: { name, parameters } }) =>
+          name +
+          Object.values(parameters?.properties ?? {})
+            .map(({ description = no("?") }) => description)
+            .join(),
+      },
+      { parameterDescriptions: true },
+    ],
+    "no calls": [{ calls: () => "" }, { calls: false, parallelCalls: false, callSyntax: genericCall }],
+    "one call": [
+      { calls: (turn) => jsonCalls({ ...turn, tool_calls: (turn.tool_calls ?? []).slice(0, 1) }) },
+      { parallelCalls: false },
+    ],
+    "arguments as text": [
+      {
+        calls: ({ tool_calls: [call] = [] }) =>
+          call === undefined ? "" : `${call.function.name}${String(call.function.arguments)}`,
+      },
+      { objectArguments: false, parallelCalls: false },
+    ],
+    "arguments as an object alone": [
+      {
+        calls: (turn) =>
+          (turn.tool_calls ?? []).some((call) => typeof call.function.arguments === "string")
+            ? no("!")
+            : jsonCalls(turn),
+      },
+      { textArguments: false },
+    ],
+    "content null with calls": [
+      { calls: (turn) => (turn.content == null ? jsonCalls(turn) : "") },
+      { emptyContent: "null", contentWithCalls: "before" },
+    ],
+    "no content with calls": [
+      { content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : "None") },
+      { contentWithCalls: "before" },
+    ],
+    "no content with calls, but a call after inserted text": [
+      { ...eitherOr, calls: taggedCalls },
+      { contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
+    ],
+    "no content with calls, and no calls after text": [
+      eitherOr,
+      { calls: false, parallelCalls: false, results: false, callSyntax: genericCall },
+    ],
+    "content after calls": [
+      {
+        content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
+        calls: (turn) => (turn.tool_calls === undefined ? "" : taggedCalls(turn) + plainContent(turn)),
+        turns: (turns) =>
+          turns.flatMap((turn, index) => (index > 0 && turns[index - 1]?.role === turn.role ? [] : [turn])),
+      },
+      { laterSystem: false, contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
+    ],
+    "no empty answers": [
+      { turns: (turns) => (turns.some(saysNothing) ? no("nothing") : turns) },
+      { emptyAnswers: false },
+    ],
+    "short ids": [
+      {
+        calls: (turn) => ((turn.tool_calls ?? []).some(({ id }) => id.length !== 9) ? no("length 9") : jsonCalls(turn)),
+      },
+      { ids: "short" },
+    ],
+    "ids instead of names": [
+      {
+        calls: ({ tool_calls: calls = [] }) =>
+          calls.map((call) => `${call.id} ${JSON.stringify(call.function.arguments)}`).join(""),
+      },
+      { ids: "named" },
+    ],
+    "an answer after each result": [
+      {
+        turns: (turns) =>
+          turns.some(({ role }, index) => role === "tool" && turns[index + 1]?.role === "user") ? no("!") : turns,
+      },
+      { userAfterResult: false },
+    ],
+    "no results": [{ turns: (turns) => turns.filter(({ role }) => role !== "tool") }, { results: false }],
+    "no system messages": [
+      { turns: (turns) => (turns.some(({ role }) => role === "system") ? no("system?") : turns) },
+      { system: false, laterSystem: false },
+    ],
+    "a system message only at the beginning": [
+      { turns: (turns) => turns.filter(({ role }, index) => role !== "system" || index === 0) },
+      { laterSystem: false },
+    ],
+    "alternating roles": [
+      { turns: (turns) => (turns[0]?.role === turns[1]?.role && turns[0]?.role === "user" ? no("alternate") : turns) },
+      { alternating: true },
+    ],
+    "lists of texts from users and tools": [
+      {
+        content: ({ role, content }) =>
+          typeof content === "object" && content !== null && (role === "user" || role === "tool")
+            ? content.map(({ text }) => text).join(" ")
+            : JSON.stringify(content ?? ""),
+      },
+      { lists: ["user", "tool"] },
+    ],
+  }),
+)("finds a template that takes %s", async (_, [ways, expected]) => {
   expect(await taken(template(ways))).toEqual({ ...usualInputs, variables: ["mood"], ...expected });
 });
 

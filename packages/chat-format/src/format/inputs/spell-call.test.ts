@@ -10,48 +10,44 @@ const calls = [
 const json: Syntax = { kind: "arguments", syntax: { kind: "json" } };
 const name: Syntax = { kind: "name", until: [] };
 
-test.each<[string, Syntax, string]>([
-  [
-    "an object",
-    { kind: "object", name: "name", arguments: "parameters", id: "id" },
-    `{"name": "weather", "parameters": {"city": "Oslo", "days": [1, null], "deep": {"on": true}}, "id": "c1"}\n{"name": "now", "parameters": {}, "id": "c2"}`,
-  ],
-  [
-    "an object within another",
-    { kind: "object", name: "n", arguments: "a", within: "function" },
-    `{"function": {"n": "weather", "a": {"city": "Oslo", "days": [1, null], "deep": {"on": true}}}}\n{"function": {"n": "now", "a": {}}}`,
-  ],
-  [
-    "a section with all calls",
-    sequence(literal("<all>"), { kind: "repeat", item: sequence(name, json), separator: ";" }, literal("</all>")),
-    `<all>weather{"city": "Oslo", "days": [1, null], "deep": {"on": true}};now{}</all>`,
-  ],
-  [
-    "tags",
-    sequence(literal("<f="), name, literal(">"), blank("\n"), {
-      kind: "arguments",
-      syntax: {
-        kind: "tags",
-        key: { open: "<p=", close: ">" },
-        value: { open: "", close: "</p>" },
-        lines: true,
-        separator: "\n",
-      },
-    }),
-    '<f=weather>\n<p=city>\nOslo\n</p>\n<p=days>\n[1, null]\n</p>\n<p=deep>\n{"on": true}\n</p>\n<f=now>',
-  ],
-  [
-    "Python",
-    sequence(name, { kind: "arguments", syntax: pythonArguments }),
-    'weather(city="Oslo", days=[1, None], deep={"on": True})\nnow()',
-  ],
-  [
-    "an id with the name, and optional parts",
-    sequence({ kind: "id", until: [], name: { open: "functions.", close: ":" } }, optional(literal("!")), json),
-    `functions.weather:0!{"city": "Oslo", "days": [1, null], "deep": {"on": true}}\nfunctions.now:1!{}`,
-  ],
-  ["the first choice with a call", choice(literal("none"), sequence(name, literal("()"))), "weather()\nnow()"],
-])("writes calls as %s", (_, syntax, expected) => {
+test.each(
+  Object.entries<[Syntax, string]>({
+    "an object": [
+      { kind: "object", name: "name", arguments: "parameters", id: "id" },
+      `{"name": "weather", "parameters": {"city": "Oslo", "days": [1, null], "deep": {"on": true}}, "id": "c1"}\n{"name": "now", "parameters": {}, "id": "c2"}`,
+    ],
+    "an object within another": [
+      { kind: "object", name: "n", arguments: "a", within: "function" },
+      `{"function": {"n": "weather", "a": {"city": "Oslo", "days": [1, null], "deep": {"on": true}}}}\n{"function": {"n": "now", "a": {}}}`,
+    ],
+    "a section with all calls": [
+      sequence(literal("<all>"), { kind: "repeat", item: sequence(name, json), separator: ";" }, literal("</all>")),
+      `<all>weather{"city": "Oslo", "days": [1, null], "deep": {"on": true}};now{}</all>`,
+    ],
+    tags: [
+      sequence(literal("<f="), name, literal(">"), blank("\n"), {
+        kind: "arguments",
+        syntax: {
+          kind: "tags",
+          key: { open: "<p=", close: ">" },
+          value: { open: "", close: "</p>" },
+          lines: true,
+          separator: "\n",
+        },
+      }),
+      '<f=weather>\n<p=city>\nOslo\n</p>\n<p=days>\n[1, null]\n</p>\n<p=deep>\n{"on": true}\n</p>\n<f=now>',
+    ],
+    Python: [
+      sequence(name, { kind: "arguments", syntax: pythonArguments }),
+      'weather(city="Oslo", days=[1, None], deep={"on": True})\nnow()',
+    ],
+    "an id with the name, and optional parts": [
+      sequence({ kind: "id", until: [], name: { open: "functions.", close: ":" } }, optional(literal("!")), json),
+      `functions.weather:0!{"city": "Oslo", "days": [1, null], "deep": {"on": true}}\nfunctions.now:1!{}`,
+    ],
+    "the first choice with a call": [choice(literal("none"), sequence(name, literal("()"))), "weather()\nnow()"],
+  }),
+)("writes calls as %s", (_, [syntax, expected]) => {
   expect(spellCalls(syntax, calls)).toBe(expected);
 });
 
