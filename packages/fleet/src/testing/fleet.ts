@@ -331,6 +331,44 @@ export async function joinGateway(
   return Object.assign(side, { connection });
 }
 
+export interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
+  readonly slots?: number;
+  readonly from?: FleetModelFile;
+}
+
+interface Joined {
+  readonly model: FakeModel;
+  readonly worker: FakeWorker;
+}
+
+/** A worker with a scripted model of this name. */
+export async function joinModel(url: string, name: string, options: JoinModelOptions = {}): Promise<Joined> {
+  const { slots, from, ...more } = options;
+  const model = fakeModel(name, slots, from);
+  return { model, worker: await joinWorker(url, { ...more, models: [model] }) };
+}
+
+/** A gateway, and a worker with a scripted model of a new name. */
+export async function joinBoth(
+  url: string,
+  options?: JoinModelOptions,
+): Promise<Joined & { readonly name: string; readonly gateway: Awaited<ReturnType<typeof joinGateway>> }> {
+  const name = unique("model");
+  return { name, gateway: await joinGateway(url), ...(await joinModel(url, name, options)) };
+}
+
+/** Publishes a job, by default in the common queue. */
+export async function submitJob(
+  gateway: GatewaySide,
+  more: Partial<FleetJob>,
+  worker?: string,
+): Promise<{ readonly job: FleetJob; readonly received: Received }> {
+  const job = fleetJob({ gateway: gateway.id, ...more });
+  const received = receive(gateway, job);
+  await gateway.publish(job, worker);
+  return { job, received };
+}
+
 export interface Received {
   readonly records: EventRecord[];
   events(): JobEvent[];

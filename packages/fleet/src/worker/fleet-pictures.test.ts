@@ -14,15 +14,16 @@ import {
   file,
   finish,
   fleetIdOf,
-  fleetJob,
   joinGateway,
   joinWorker,
   priorOutputOf,
-  receive,
   seeingFile,
   sendTokens,
   unique,
   useNats,
+  joinBoth,
+  joinModel,
+  submitJob,
   type LocalJob,
 } from "../testing/fleet.ts";
 
@@ -43,10 +44,7 @@ async function put(gateway: GatewaySide, given = pictures) {
 
 /** Publishes a job with pictures. */
 async function publish(gateway: GatewaySide, more: Partial<FleetJob>, at?: string) {
-  const job = fleetJob({ gateway: gateway.id, pictures: await put(gateway), ...more });
-  const received = receive(gateway, job);
-  await gateway.publish(job, at);
-  return { job, received };
+  return await submitJob(gateway, { pictures: await put(gateway), ...more }, at);
 }
 
 function hashesOf({ spec }: LocalJob): readonly string[] {
@@ -65,16 +63,11 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("goes only to a worker whose model reads pictures, with the pictures", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const blind = fakeModel(model);
-    const blindWorker = await joinWorker(nats.url, { models: [blind] });
+    const { name: model, gateway, model: blind, worker: blindWorker } = await joinBoth(nats.url);
     const [one, other] = [await publish(gateway, { model }), await publish(gateway, { model }, blindWorker.id)];
-    const text = fleetJob({ model, gateway: gateway.id });
-    await gateway.publish(text);
+    const { job: text } = await submitJob(gateway, { model });
     expect(fleetIdOf(await blind.job())).toBe(text.id);
-    const seeing = fakeModel(model, 2, seeingFile);
-    await joinWorker(nats.url, { models: [seeing] });
+    const { model: seeing } = await joinModel(nats.url, model, { from: seeingFile });
     const locals = [await seeing.job(0), await seeing.job(1)];
     expect(new Set(locals.map(fleetIdOf))).toEqual(new Set([one.job.id, other.job.id]));
     expect(locals.map(hashesOf)).toEqual([expected, expected]);
@@ -84,10 +77,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("continues at another worker with the same projector when its worker is lost in mid-answer", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const dying = fakeModel(model, 2, seeingFile);
-    const worker = await joinWorker(nats.url, { models: [dying] });
+    const { name: model, gateway, model: dying, worker } = await joinBoth(nats.url, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     sendTokens(await dying.job(), 0, 1);
     await received.until(() => received.tokens().length === 2);
@@ -108,10 +98,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("stays at a leaving worker if others read no pictures or have another projector", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const leaving = fakeModel(model, 2, seeingFile);
-    const worker = await joinWorker(nats.url, { models: [leaving] });
+    const { name: model, gateway, model: leaving, worker } = await joinBoth(nats.url, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     const local = await leaving.job();
     sendTokens(local, 0);
@@ -128,10 +115,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("is handed over by a leaving worker to one with the same projector", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const leaving = fakeModel(model, 2, seeingFile);
-    const worker = await joinWorker(nats.url, { models: [leaving] });
+    const { name: model, gateway, model: leaving, worker } = await joinBoth(nats.url, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     sendTokens(await leaving.job(), 0);
     await received.until(() => received.tokens().length === 1);
@@ -145,10 +129,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("fails with an error that names the picture, if the fleet no longer has it", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const seeing = fakeModel(model, 2, seeingFile);
-    await joinWorker(nats.url, { models: [seeing] });
+    const { name: model, gateway, model: seeing } = await joinBoth(nats.url, { from: seeingFile });
     const stored = storedPictures(unique("key"), pictures);
     const { received } = await publish(gateway, { model, pictures: stored });
     expect(await received.ended()).toMatchObject({
@@ -160,10 +141,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("ends without a run when it is cancelled while its pictures are read", async () => {
-    const model = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const seeing = fakeModel(model, 2, seeingFile);
-    const worker = await joinWorker(nats.url, { models: [seeing] });
+    const { name: model, gateway, model: seeing, worker } = await joinBoth(nats.url, { from: seeingFile });
     const { job, received } = await publish(gateway, { model, pictures: await put(gateway, [pictureOf(60_000_000)]) });
     await received.until(() => received.records.some(({ kind }) => kind === "fence"));
     await gateway.cancel(job.id);
@@ -182,8 +160,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
     await joinWorker(nats.url, { models: [full] });
     const { received } = await publish(gateway, { model });
     await received.until(() => received.records.some(({ kind }) => kind === "output"));
-    const other = fakeModel(model, 2, seeingFile);
-    await joinWorker(nats.url, { models: [other] });
+    const { model: other } = await joinModel(nats.url, model, { from: seeingFile });
     expect(hashesOf(await other.job())).toEqual(expected);
     finish(other, await other.job());
     expect(await received.ended()).toMatchObject({ type: "finished" });

@@ -19,6 +19,9 @@ import {
   unique,
   useNats,
   whenConnected,
+  joinBoth,
+  joinModel,
+  submitJob,
 } from "../testing/fleet.ts";
 import { createOrphanCheck } from "./orphans.ts";
 import { eventsStream, consumers, jobsStream, subjects } from "../nats/names.ts";
@@ -49,10 +52,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   }
 
   test("continues at another worker, before and after its first token, unless its client asks for an error", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const dying = fakeModel(name, 4);
-    const worker = await joinWorker(nats.url, { models: [dying] });
+    const { name, gateway, model: dying, worker } = await joinBoth(nats.url, { slots: 4 });
     const jobs = [{}, {}, { onWorkerLoss: "error" } as const].map((more) =>
       fleetJob({ model: name, gateway: gateway.id, ...more }),
     );
@@ -67,8 +67,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     await Promise.all(received.slice(1).map((each) => each.until(() => each.tokens().length > 0)));
     await worker.vanish();
     sendTokens(await dying.job(1), 2);
-    const sibling = fakeModel(name, 4);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling } = await joinModel(nats.url, name, { slots: 4 });
     const resumed = await Promise.all([sibling.job(0), sibling.job(1)]);
     const fresh = resumed.find((local) => priorOutputOf(local) === undefined);
     const second = resumed.find((local) => local !== fresh);
@@ -85,18 +84,12 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("is not published twice when a frozen worker wakes after another worker has taken the job", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const frozen = fakeModel(name);
     // Its clock is stopped, so that it sends no `working`.
-    const worker = await joinWorker(nats.url, { models: [frozen], clock: createFakeClock() });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, gateway, model: frozen, worker } = await joinBoth(nats.url, { clock: createFakeClock() });
+    const { job, received } = await submitJob(gateway, { model: name });
     const old = await frozen.job();
     sendTokens(old, 0);
-    const sibling = fakeModel(name);
-    const other = await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling, worker: other } = await joinModel(nats.url, name);
     const resumed = await sibling.job();
     expect(priorOutputOf(resumed)).toEqual({ ids: [100], events: 1 });
     sendTokens(resumed, 1);
@@ -114,34 +107,23 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("goes to an idle worker after a gateway's hint", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const dying = fakeModel(name);
-    const worker = await joinWorker(nats.url, { models: [dying] });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(job);
+    const { name, gateway, model: dying, worker } = await joinBoth(nats.url);
+    const { job } = await submitJob(gateway, { model: name });
     await dying.job();
     // Its clock is stopped, so it takes jobs only after a hint.
-    const idle = fakeModel(name);
-    await joinWorker(nats.url, { models: [idle], clock: createFakeClock() });
+    const { model: idle } = await joinModel(nats.url, name, { clock: createFakeClock() });
     await worker.vanish();
     expect(fleetIdOf(await idle.job())).toBe(job.id);
   });
 
   test("continues at a worker that ran it before", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const first = fakeModel(name);
-    // Its clock is stopped while it is frozen: it sends no beat and no `working`.
+    // The worker's clock is stopped while it is frozen: it sends no beat and no `working`.
     const clock = createFakeClock();
-    const frozen = await joinWorker(nats.url, { models: [first], clock });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, gateway, model: first, worker: frozen } = await joinBoth(nats.url, { clock });
+    const { job, received } = await submitJob(gateway, { model: name });
     const before = await first.job();
     sendTokens(before, 0);
-    const second = fakeModel(name);
-    const between = await joinWorker(nats.url, { models: [second] });
+    const { model: second, worker: between } = await joinModel(nats.url, name);
     const resumed = await second.job();
     sendTokens(resumed, 1);
     await received.until(() => received.tokens().length === 2);
@@ -195,13 +177,8 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("is complete when NATS is killed and restarted in the middle", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const model = fakeModel(name);
-    const worker = await joinWorker(nats.url, { models: [model] });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, gateway, model, worker } = await joinBoth(nats.url);
+    const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0, 1);
     await received.until(() => received.tokens().length === 2);
@@ -224,8 +201,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const received = receive(gateway, poison);
     await gateway.publish(poison);
     await gateway.publish(harmless);
-    const model = fakeModel(name);
-    await joinWorker(nats.url, { models: [model] });
+    const { model } = await joinModel(nats.url, name);
     expect(await received.ended()).toMatchObject({
       type: "failed",
       code: "engine_failed",
@@ -240,11 +216,9 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const gateway = await joinGateway(nats.url);
     const job = fleetJob({ model: name, gateway: gateway.id });
     await publishRecords(job, fence("lost"), events(0, 1));
-    const wrong = fakeModel(name, 2, otherFile);
-    await joinWorker(nats.url, { models: [wrong] });
+    const { model: wrong } = await joinModel(nats.url, name, { from: otherFile });
     await gateway.publish(job);
-    const right = fakeModel(name);
-    await joinWorker(nats.url, { models: [right] });
+    const { model: right } = await joinModel(nats.url, name);
     expect(priorOutputOf(await right.job())).toEqual({ ids: [100, 101], events: 2 });
     expect(wrong.jobs).toHaveLength(0);
     // NATS may have been away for longer than a job waits for a file.

@@ -19,6 +19,10 @@ import {
   unique,
   useNats,
   whenConnected,
+  joinBoth,
+  joinModel,
+  submitJob,
+  type Received,
 } from "../testing/fleet.ts";
 import { jobsStream, subjects } from "../nats/names.ts";
 import type { FleetJob } from "../queue/records.ts";
@@ -27,13 +31,9 @@ import type { JobEvent } from "@waggle/engine";
 describe("a worker in the fleet", needs("nats-server"), () => {
   const nats = useNats();
 
-  async function one(slots = 2) {
-    const name = unique("model");
-    const model = fakeModel(name, slots);
-    const gateway = await joinGateway(nats.url);
-    const worker = await joinWorker(nats.url, { models: [model] });
-    return { name, model, gateway, worker };
-  }
+  /** Resolves when the worker has given the job back. */
+  const givenBack = async ({ until, records }: Received): Promise<void> =>
+    await until(() => records.some((record) => record.kind === "output" && record.givenBack === true));
 
   /** Resolves when the job has left the queue. */
   async function gone({ model, id }: FleetJob): Promise<void> {
@@ -42,10 +42,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   }
 
   test("runs a job, publishes its events, and removes it from the queue", async () => {
-    const { name, model, gateway } = await one();
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, model, gateway } = await joinBoth(nats.url);
+    const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     expect(local.spec).toEqual({ ...job.spec, id: local.spec.id, prior: { computed: 0, enginesLost: 0 } });
     expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
@@ -58,7 +56,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("a question that is too long fails with payload_too_large, not with a timeout", async () => {
-    const { name, gateway } = await one();
+    const { name, gateway } = await joinBoth(nats.url);
     const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
     const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
     await expect(asked).rejects.toMatchObject({
@@ -68,7 +66,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("takes no more jobs than it has slots, and the next job when a slot is free", async () => {
-    const { name, model, gateway, worker } = await one(2);
+    const { name, model, gateway, worker } = await joinBoth(nats.url, { slots: 2 });
     const jobs = Array.from({ length: 6 }, () => fleetJob({ model: name, gateway: gateway.id }));
     const received = jobs.map((job) => receive(gateway, job));
     await Promise.all(jobs.map((job) => gateway.publish(job)));
@@ -86,17 +84,12 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   test("ends a job that was cancelled before it was taken, and a running job", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
-    const early = fleetJob({ model: name, gateway: gateway.id });
-    const heardEarly = receive(gateway, early);
-    await gateway.publish(early);
+    const { job: early, received: heardEarly } = await submitJob(gateway, { model: name });
     await gateway.cancel(early.id);
-    const model = fakeModel(name);
-    await joinWorker(nats.url, { models: [model] });
+    const { model } = await joinModel(nats.url, name);
     expect(await heardEarly.ended()).toMatchObject({ type: "cancelled", steps: 0 });
     expect(model.jobs).toHaveLength(0);
-    const late = fleetJob({ model: name, gateway: gateway.id });
-    const heardLate = receive(gateway, late);
-    await gateway.publish(late);
+    const { job: late, received: heardLate } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0);
     await gateway.cancel(late.id);
@@ -108,9 +101,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("ends a job that was cancelled while this worker was not connected", async () => {
-    const { name, model, gateway, worker } = await one();
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(job);
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { job } = await submitJob(gateway, { model: name });
     const local = await model.job();
     const { buckets, nc } = worker.connection.use();
     // Write only the key: the worker has missed the message.
@@ -123,11 +115,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("keeps a promised slot for a second, and promises no slot without room", async () => {
-    const name = unique("model");
-    const model = fakeModel(name, 1);
     const clock = createFakeClock();
-    const gateway = await joinGateway(nats.url);
-    const worker = await joinWorker(nats.url, { models: [model], clock });
+    const { name, gateway, model, worker } = await joinBoth(nats.url, { slots: 1, clock });
     const offer = async (jobId: string): Promise<boolean> => {
       const question = { kind: "offer", model: name, jobId } as const;
       return (await gateway.ask<"offer">(question, { timeoutMs: 60_000, worker: worker.id })).taken;
@@ -136,8 +125,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     expect(await offer(job.id)).toBe(true);
     expect(await offer("another")).toBe(false);
     // The promised slot is not available to jobs from the common queue.
-    const other = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(other);
+    await submitJob(gateway, { model: name });
     await gateway.publish(job, worker.id);
     expect(fleetIdOf(await model.job())).toBe(job.id);
     expect(await offer("third")).toBe(false);
@@ -151,22 +139,16 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("takes a job that arrives after its promise has ended, but leaves the job to other workers when all slots are taken", async () => {
-    const { name, model, gateway, worker } = await one(1);
-    const unpromised = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(unpromised, worker.id);
+    const { name, model, gateway, worker } = await joinBoth(nats.url, { slots: 1 });
+    const { job: unpromised } = await submitJob(gateway, { model: name }, worker.id);
     expect(fleetIdOf(await model.job())).toBe(unpromised.id);
-    const late = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(late, worker.id);
-    const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { job: late } = await submitJob(gateway, { model: name }, worker.id);
+    const { model: sibling } = await joinModel(nats.url, name);
     expect(fleetIdOf(await sibling.job())).toBe(late.id);
   });
 
   test("answers questions to the worker and to its model, also with failures", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(nats.url);
-    const worker = await joinWorker(nats.url, {
-      models: [fakeModel(name)],
+    const { name, gateway, worker } = await joinBoth(nats.url, {
       async answer(question) {
         if (question.kind === "describe") throw new WaggleError("not_found", "There is no such model.");
         return { kind: "preflight", size: { promptTokens: 5, cachedTokens: 2 } };
@@ -192,15 +174,12 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const gateway = await joinGateway(nats.url);
     const answered: string[] = [];
     const join = async (id: string) => {
-      const model = fakeModel(name);
-      const worker = await joinWorker(nats.url, {
-        models: [model],
+      return await joinModel(nats.url, name, {
         async answer() {
           answered.push(id);
           return { kind: "preflight", size: null };
         },
       });
-      return { model, worker };
     };
     const ask = (worker?: string) =>
       gateway.ask<"preflight">(
@@ -235,14 +214,11 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("hands its jobs over when it leaves, and every event is published exactly once", async () => {
-    const { name, model, gateway, worker } = await one();
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0, 1);
-    const sibling = fakeModel(name);
-    const next = await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling, worker: next } = await joinModel(nats.url, name);
     await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
     sendTokens(local, 2);
     await worker.side.leave();
@@ -260,7 +236,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("a worker and a gateway leave although the server does not answer", async () => {
-    const { name, model, gateway, worker } = await one();
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
     await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
     sendTokens(await model.job(), 0);
     const { connection } = gateway;
@@ -278,10 +254,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("when it leaves, keeps the jobs that no other worker can or may continue", async () => {
-    const { name, model, gateway, worker } = await one();
-    const job = fleetJob({ model: name, gateway: gateway.id, onWorkerLoss: "error" });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { job, received } = await submitJob(gateway, { model: name, onWorkerLoss: "error" });
     const local = await model.job();
     sendTokens(local, 0);
     const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
@@ -293,45 +267,31 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("takes no jobs after leaving, and the jobs in its queue go to other workers", async () => {
-    const { name, model, gateway, worker } = await one();
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
     await worker.side.leave();
-    const own = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(own, worker.id);
-    const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { job: own } = await submitJob(gateway, { model: name }, worker.id);
+    const { model: sibling } = await joinModel(nats.url, name);
     expect(fleetIdOf(await sibling.job())).toBe(own.id);
     expect(model.jobs).toHaveLength(0);
   });
 
   test("gives back a job that it cannot run now, and does not count as a lost worker", async () => {
-    const { name, model, gateway, worker } = await one();
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
-    await received.until(() =>
-      received.records.some((record) => record.kind === "output" && record.givenBack === true),
-    );
-    const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { job, received } = await submitJob(gateway, { model: name });
+    await givenBack(received);
+    const { model: sibling } = await joinModel(nats.url, name);
     const local = await Promise.race([sibling.job(), received.ended()]);
     expect(local).toBe(sibling.jobs[0]);
     expect(worker.side.running).toBe(0);
   });
 
   test("a job from its own queue that it cannot run now moves to the common queue after the delay", async () => {
-    const name = unique("model");
-    const model = fakeModel(name);
-    model.refuseWith = new WaggleError("resource_exhausted", "Full.");
     const clock = createFakeClock();
-    const gateway = await joinGateway(nats.url);
-    const worker = await joinWorker(nats.url, { models: [model], clock });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job, worker.id);
-    await received.until(() =>
-      received.records.some((record) => record.kind === "output" && record.givenBack === true),
-    );
+    const { name, gateway, model, worker } = await joinBoth(nats.url, { clock });
+    model.refuseWith = new WaggleError("resource_exhausted", "Full.");
+    const { job, received } = await submitJob(gateway, { model: name }, worker.id);
+    await givenBack(received);
     while (worker.side.running > 0) await new Promise(setImmediate);
     const { jsm } = worker.connection.use();
     const shared = { last_by_subj: subjects.job(name, "normal", job.id) };
@@ -339,39 +299,28 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     clock.advance(499);
     expect(await jsm.streams.getMessage(jobsStream, shared)).toBeNull();
     clock.advance(1);
-    const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling } = await joinModel(nats.url, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
   });
 
   test("when it leaves, the jobs that it gave back from its own queue move to the common queue at once", async () => {
-    const name = unique("model");
-    const model = fakeModel(name);
+    const { name, gateway, model, worker } = await joinBoth(nats.url, { clock: createFakeClock() });
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
-    const gateway = await joinGateway(nats.url);
-    const worker = await joinWorker(nats.url, { models: [model], clock: createFakeClock() });
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job, worker.id);
-    await received.until(() =>
-      received.records.some((record) => record.kind === "output" && record.givenBack === true),
-    );
+    const { job, received } = await submitJob(gateway, { model: name }, worker.id);
+    await givenBack(received);
     while (worker.side.running > 0) await new Promise(setImmediate);
     await worker.side.leave();
-    const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling } = await joinModel(nats.url, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
   });
 
   test("when it leaves while the model checks a job, hands the job over, and the model does not compute the job", async () => {
-    const { name, model, gateway, worker } = await one();
+    const { name, model, gateway, worker } = await joinBoth(nats.url);
     const accept = deferred<void>();
     model.accepts = accept.promise;
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    await gateway.publish(job);
+    const { job } = await submitJob(gateway, { model: name });
     const local = await model.job();
-    const sibling = fakeModel(name);
-    const next = await joinWorker(nats.url, { models: [sibling] });
+    const { model: sibling, worker: next } = await joinModel(nats.url, name);
     await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
     const left = worker.side.leave();
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
@@ -384,10 +333,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("gives back a job, and takes the job again if no other worker does", async () => {
-    const { name, model, gateway } = await one();
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { name, model, gateway } = await joinBoth(nats.url);
+    const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0);
     model.over(local);
@@ -400,11 +347,9 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("publishes the failure of an invalid job", async () => {
-    const { name, model, gateway } = await one();
+    const { name, model, gateway } = await joinBoth(nats.url);
     model.refuseWith = new WaggleError("invalid_argument", "Too long.");
-    const job = fleetJob({ model: name, gateway: gateway.id });
-    const received = receive(gateway, job);
-    await gateway.publish(job);
+    const { job, received } = await submitJob(gateway, { model: name });
     expect(await received.ended()).toMatchObject({ type: "failed", message: "Too long." });
     await gone(job);
   });
