@@ -106,8 +106,7 @@ describe("a preparation", () => {
     prepare(harness, job("a", "Hello"));
     harness.engine.handle({ type: "drop", prepared: "a" });
     harness.go();
-    submit(harness.engine, job("b", "Hello"));
-    await harness.untilJob("b", "finished");
+    await harness.run(job("b", "Hello"));
     expect(harness.events.filter(isType("prepared"))).toMatchObject([{ jobId: "b" }]);
     prepare(harness, job("c", "Hello"));
     await harness.until(isType("prepared"));
@@ -216,7 +215,7 @@ describe("a cancel", () => {
   });
 
   test("of a prefilling job frees its slot after the running pass, and the next job uses the computed cache", async () => {
-    const { engine, backend, gate, untilJob, textOf } = startEngine({
+    const { engine, backend, gate, untilJob, textOf, run } = startEngine({
       slots: 1,
       gated: true,
       limits: { prefillBudget: 80 },
@@ -234,8 +233,7 @@ describe("a cancel", () => {
     // The first piece has 73 tokens, so that the rest is whole tiles.
     expect(backend.heldTokens(0)).toHaveLength(137);
     gate.open();
-    submit(engine, job("b", prompt));
-    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 137 });
+    expect(await run(job("b", prompt), "started")).toMatchObject({ cachedTokens: 137 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(prompt, 8));
   });
@@ -275,11 +273,10 @@ describe("a cancel", () => {
   });
 
   test("of a job in preparation is final, even if the preparation fails later", async () => {
-    const { engine, of, untilJob } = startEngine();
+    const { engine, of, run } = startEngine();
     submit(engine, job("a", "Hello", { sampling: sampling({ grammar: "nonsense" }) }));
     engine.handle({ type: "cancel", jobId: "a" });
-    submit(engine, job("a", "Hello"));
-    await untilJob("a", "finished", "failed");
+    await run(job("a", "Hello"), "finished", "failed");
     expect(of("a").map(({ type }) => type)).toEqual(["cancelled", "started", ...Array(8).fill("token"), "finished"]);
   });
 
@@ -305,27 +302,24 @@ describe("a cancel", () => {
   });
 
   test("during an event takes effect after the pass that has begun by then", async () => {
-    const { engine, of, untilJob } = startEngine({
+    const { of, run } = startEngine({
       onEvent(event, own) {
         if (event.type === "step" && event.stats?.step === 3) own.handle({ type: "cancel", jobId: "a" });
       },
     });
-    submit(engine, job("a", "Hello"));
-    expect(await untilJob("a", "cancelled")).toMatchObject({ steps: 1, completionTokens: 3 });
+    expect(await run(job("a", "Hello"), "cancelled")).toMatchObject({ steps: 1, completionTokens: 3 });
     expect(of("a").filter(({ type }) => type === "token")).toHaveLength(3);
   });
 
   test("of an unknown or ended job has no effect", async () => {
-    const { engine, events, of, untilJob } = startEngine();
+    const { engine, events, of, run } = startEngine();
     engine.handle({ type: "cancel", jobId: "nobody" });
-    submit(engine, job("a", "Hello"));
-    await untilJob("a", "finished");
+    await run(job("a", "Hello"));
     engine.handle({ type: "cancel", jobId: "a" });
     submit(engine, job("b", "Hello"));
     engine.handle({ type: "cancel", jobId: "b" });
     expect(of("b")).toMatchObject([{ type: "cancelled" }]);
-    submit(engine, job("b", "Hello"));
-    await untilJob("b", "finished");
+    await run(job("b", "Hello"));
     expect(of("a").filter(({ type }) => type === "cancelled" || type === "finished")).toHaveLength(1);
     expect(events.every(({ type }) => type === "step" || type === "prepared")).toBe(true);
   });

@@ -89,8 +89,7 @@ test("the log says once what the operator's bound costs prompts, and nothing wit
   };
   const warnings = async (maxTokenGapMs: number | undefined): Promise<readonly string[]> => {
     const harness = startEngine({ stepCosts, limits: { maxTokenGapMs } });
-    submit(harness.engine, job("a", "Hello"));
-    await harness.untilJob("a", "finished");
+    await harness.run(job("a", "Hello"));
     return harness.events.flatMap((event) => (event.type === "log" ? [event.message] : []));
   };
   expect(await warnings(120)).toEqual([
@@ -129,8 +128,7 @@ test("a slot is saved even if a short turn added few tokens, because a token cos
     })),
   });
   const cachedOf = async (name: string, prompt: string): Promise<number> => {
-    submit(harness.engine, job(name, prompt));
-    await harness.untilJob(name, "finished");
+    await harness.run(job(name, prompt));
     return (await harness.untilJob(name, "started")).cachedTokens;
   };
   // The last token is not counted, because the tokenizer may merge it with the text behind it.

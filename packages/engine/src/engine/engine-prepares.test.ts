@@ -86,7 +86,7 @@ describe("an engine that only prepares", () => {
   });
 
   test("ends a job alone whose piece takes too long, and is broken if the piece does not end", async () => {
-    const { engine, second, time, untilJob, textOf, events, of } = startReading();
+    const { engine, second, time, textOf, events, of, run } = startReading();
     submit(engine, seeing("slow", ["one"]));
     await settle();
     time.ms = 120_000;
@@ -98,8 +98,7 @@ describe("an engine that only prepares", () => {
         message: expect.stringContaining("reading a picture takes more than 120 s") as string,
       },
     ]);
-    submit(engine, job("b", "Hello"));
-    await untilJob("b", "finished");
+    await run(job("b", "Hello"));
     expect(textOf("b")).toBe(expectedText("Hello", 8));
     expect(events.filter(isType("broken"))).toEqual([]);
     time.ms = 150_000;
@@ -112,13 +111,12 @@ describe("an engine that only prepares", () => {
 
 describe("work that is prepared", () => {
   test("takes turns by client, one picture at a time, and a text waits for no picture", async () => {
-    const { engine, read, endPicture, untilJob } = startReading();
+    const { engine, read, endPicture, untilJob, run } = startReading();
     submit(engine, seeing("a", ["a1", "a2", "a3"], "alice"));
     submit(engine, seeing("b", ["b1"], "alice"));
     submit(engine, seeing("d", ["d1"], "alice"));
     submit(engine, seeing("c", ["c1"], "carol"));
-    submit(engine, job("text", "Hello", { cacheScope: "dave" }));
-    await untilJob("text", "finished");
+    await run(job("text", "Hello", { cacheScope: "dave" }));
     expect(read).toEqual(["a1"]);
     for (let i = 0; i < 6; i++) await endPicture();
     expect(read).toEqual(["a1", "b1", "c1", "d1", "a2", "a3"]);
@@ -153,20 +151,18 @@ describe("work that is prepared", () => {
   });
 
   test("restores a long earlier output in portions, between which other streams continue", async () => {
-    const { engine, untilJob, of, events } = startEngine({ contextSize: 40_000 });
-    submit(engine, job("stream", "Hello", { maxTokens: 5_000 }));
-    await untilJob("stream", "token");
+    const { of, events, run } = startEngine({ contextSize: 40_000 });
+    await run(job("stream", "Hello", { maxTokens: 5_000 }), "token");
     const ids = Array.from({ length: 30_000 }, (_, i) => 0x61 + ((i * 7_919 + (i >> 5)) % 26));
     const tokensBefore = of("stream").length;
-    submit(
-      engine,
+    await run(
       job("resumed", "Hi", {
         maxTokens: 30_001,
         stop: ["zzzz"],
         prior: { computed: 0, output: { ids, events: 30_000 } },
       }),
+      "started",
     );
-    await untilJob("resumed", "started");
     expect(of("stream").length - tokensBefore).toBeGreaterThan(20);
     expect(events.filter(isType("log"))).toEqual([]);
   });

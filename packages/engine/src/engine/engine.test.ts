@@ -15,9 +15,8 @@ import { expectedFakeText } from "../fake/fake-model.ts";
 
 describe("a job", () => {
   test("starts, streams the model's text, and finishes once", async () => {
-    const { engine, of, textOf, untilJob } = startEngine();
-    submit(engine, job("a", "Hello", { maxTokens: 5 }));
-    const finished = await untilJob("a", "finished");
+    const { of, textOf, run } = startEngine();
+    const finished = await run(job("a", "Hello", { maxTokens: 5 }));
     expect(finished).toMatchObject({ by: "max_tokens", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
     expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0, seed: 99 });
     expect(of("a").map((event) => event.type)).toEqual(["started", ...Array(5).fill("token"), "finished"]);
@@ -26,23 +25,21 @@ describe("a job", () => {
   });
 
   test("with messages is rendered with the model's template", async () => {
-    const { engine, textOf, untilJob } = startEngine();
+    const { textOf, run } = startEngine();
     const messages = [{ role: "user" as const, content: "Hi" }];
-    submit(engine, job("a", "", { prompt: { kind: "messages", messages } }));
-    await untilJob("a", "finished");
+    await run(job("a", "", { prompt: { kind: "messages", messages } }));
     expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
   });
 
   test("whose entry fails ends without an effect on other jobs", async () => {
-    const { engine, textOf, untilJob } = startEngine();
+    const { engine, textOf, untilJob, run } = startEngine();
     submit(engine, job("bad", "[fail:3]"));
     submit(engine, job("good", "Hello"));
     expect(await untilJob("bad", "failed")).toMatchObject({ code: "engine_failed" });
     await untilJob("good", "finished");
     expect(textOf("good")).toBe(expectedText("Hello", 8));
     expect(textOf("bad")).toBe(expectedText("[fail:3]", 3));
-    submit(engine, job("next", "[fail:3]"));
-    const { cachedTokens } = await untilJob("next", "started");
+    const { cachedTokens } = await run(job("next", "[fail:3]"), "started");
     expect(cachedTokens, "the cache of a failed entry is not reused").toBeLessThan(2);
   });
 });
@@ -56,7 +53,7 @@ describe("a job that cannot begin", () => {
       { code: "engine_failed", message: "The engine could not begin the job." },
     ],
   ])("ends without an effect on other jobs: %s", async (_, thrown, expected) => {
-    const { engine, textOf, untilJob, events, of } = startEngine({
+    const { engine, textOf, untilJob, events, of, run } = startEngine({
       wrap: withGenerator((generator) => ({
         async begin(slot, keep, wanted, held) {
           if (wanted.seed === 13) throw thrown;
@@ -64,15 +61,12 @@ describe("a job that cannot begin", () => {
         },
       })),
     });
-    submit(engine, job("good", "Hello", { maxTokens: 30 }));
-    await untilJob("good", "token");
-    submit(engine, job("bad", "Hello", { sampling: sampling({ seed: 13 }) }));
-    expect(await untilJob("bad", "failed")).toMatchObject(expected);
+    await run(job("good", "Hello", { maxTokens: 30 }), "token");
+    expect(await run(job("bad", "Hello", { sampling: sampling({ seed: 13 }) }), "failed")).toMatchObject(expected);
     expect(of("bad")).toHaveLength(1);
     await untilJob("good", "finished");
     expect(textOf("good")).toBe(expectedText("Hello", 30));
-    submit(engine, job("next", "Hello"));
-    await untilJob("next", "finished");
+    await run(job("next", "Hello"));
     expect(textOf("next")).toBe(expectedText("Hello", 8));
     expect(engine.busySlots).toBe(0);
     expect(events.some(isType("broken"))).toBe(false);
@@ -96,10 +90,8 @@ test("a job that cannot begin leaves its slot to the next job at once", async ()
 
 describe("a step", () => {
   test("sends one message with the tokens of all jobs", async () => {
-    const { engine, backend, events, untilJob } = startEngine();
-    submit(engine, job("a", "Hello"));
-    submit(engine, job("b", "World"));
-    await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
+    const { backend, events, run } = startEngine();
+    await Promise.all([run(job("a", "Hello")), run(job("b", "World"))]);
     const stats = statsOf(events);
     expect(stats.map(({ step }) => step)).toEqual(Array.from({ length: backend.steps }, (_, i) => i + 1));
     const widest = events.filter(isType("step")).filter(({ stats }) => stats?.decodeRows === 2);
@@ -127,11 +119,9 @@ describe("a step", () => {
 
   test("reports the gap before it, but not time without work", async () => {
     let ms = 0;
-    const { engine, events, untilJob } = startEngine({ now: () => (ms += 1) });
-    submit(engine, job("a", "Hello", { maxTokens: 2 }));
-    await untilJob("a", "finished");
-    submit(engine, job("b", "Hello", { maxTokens: 2 }));
-    await untilJob("b", "finished");
+    const { events, run } = startEngine({ now: () => (ms += 1) });
+    await run(job("a", "Hello", { maxTokens: 2 }));
+    await run(job("b", "Hello", { maxTokens: 2 }));
     const gaps = statsOf(events).map(({ gapMs }) => gapMs);
     expect(gaps.map((gap) => gap > 0)).toEqual([false, true, false, true]);
     expect(statsOf(events)[0]).toMatchObject({ passMs: 1, threads: 1 });
@@ -155,12 +145,10 @@ describe("slots", () => {
   });
 
   test("keep a session's cache, including the answer", async () => {
-    const { engine, textOf, untilJob } = startEngine();
-    submit(engine, job("a", "Hello", { sessionId: "s" }));
-    await untilJob("a", "finished");
+    const { textOf, untilJob, run } = startEngine();
+    await run(job("a", "Hello", { sessionId: "s" }));
     const more = `Hello${textOf("a")} and more`;
-    submit(engine, job("b", more, { sessionId: "s" }));
-    expect(await untilJob("b", "started")).toMatchObject({ slot: 0, cachedTokens: 6 + 7 });
+    expect(await run(job("b", more, { sessionId: "s" }), "started")).toMatchObject({ slot: 0, cachedTokens: 6 + 7 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(more, 8));
   });
@@ -178,8 +166,7 @@ describe("the engine ends", () => {
     idle.engine.handle({ type: "shutdown" });
     await idle.running;
     const busy = startEngine();
-    submit(busy.engine, job("a", "Hello", { maxTokens: 200 }));
-    await busy.untilJob("a", "token");
+    await busy.run(job("a", "Hello", { maxTokens: 200 }), "token");
     busy.engine.handle({ type: "shutdown" });
     await busy.running;
     const count = busy.events.length;

@@ -86,11 +86,11 @@ describe("a shift on the fake backend", () => {
 });
 
 describe("the fake backend refuses", () => {
-  const violations: [string, FakeBackendOptions | object, (fake: DrivenFake) => Promise<unknown>, string | RegExp][] = [
-    ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
-    ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 has two entries"],
-    [
-      "drafts where they are off",
+  type Violation = [FakeBackendOptions | object, (fake: DrivenFake) => Promise<unknown>, string | RegExp];
+  const violations: Readonly<Record<string, Violation>> = {
+    "no entries": [{}, (fake) => fake.step([]), "there are no entries"],
+    "two entries of a slot": [{}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 has two entries"],
+    "drafts where they are off": [
       { drafts: false },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
@@ -98,14 +98,12 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 takes no drafts",
     ],
-    [
-      "drafts after a prompt",
+    "drafts after a prompt": [
       {},
       (fake) => fake.step([{ ...prefill(0, [1], true), drafts: [1] }]),
       "slot 0 has drafts after a prompt",
     ],
-    [
-      "drafts after a forced token",
+    "drafts after a forced token": [
       {},
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
@@ -113,8 +111,7 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 has drafts after a forced token",
     ],
-    [
-      "more drafts than the context has room for",
+    "more drafts than the context has room for": [
       { contextSize: 4 },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
@@ -122,11 +119,10 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 would hold 4 tokens",
     ],
-    ["an unknown slot", {}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
-    ["too many tokens", { batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
-    ["an empty entry", {}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],
-    [
-      "another token than the one sampled last",
+    "an unknown slot": [{}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
+    "too many tokens": [{ batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
+    "an empty entry": [{}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],
+    "another token than the one sampled last": [
       {},
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
@@ -134,11 +130,10 @@ describe("the fake backend refuses", () => {
       },
       /slot 0 continues with token \d+, and not 1/,
     ],
-    ["more than the context", { contextSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "would hold 3 tokens"],
-    ["a job in a busy slot", {}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
-    ["a shift before a sample", {}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
-    [
-      "to keep tokens that the slot does not hold",
+    "more than the context": [{ contextSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "would hold 3 tokens"],
+    "a job in a busy slot": [{}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
+    "a shift before a sample": [{}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
+    "to keep tokens that the slot does not hold": [
       {},
       async (fake) => {
         await fake.end(0);
@@ -146,8 +141,7 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 holds 0 other tokens, and cannot keep 1",
     ],
-    [
-      "an entry at another position than the end",
+    "an entry at another position than the end": [
       {},
       async (fake) => {
         await fake.step([prefill(0, [1, 2])]);
@@ -156,8 +150,7 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 ends at position 2 and not 1",
     ],
-    [
-      "to begin with a list of other tokens than the slot holds",
+    "to begin with a list of other tokens than the slot holds": [
       {},
       async (fake) => {
         await fake.step([prefill(0, [1, 2])]);
@@ -167,8 +160,7 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 holds 2 other tokens, and cannot keep 1",
     ],
-    [
-      "an entry without a job",
+    "an entry without a job": [
       {},
       async (fake) => {
         await fake.end(0);
@@ -176,20 +168,18 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 has no job",
     ],
-    [
-      "a step while one runs",
+    "a step while one runs": [
       {},
       (fake) => Promise.all([fake.step([prefill(0, [1])]), fake.step([prefill(1, [1])])]),
       "a step is running",
     ],
-    [
-      "an end while a step runs",
+    "an end while a step runs": [
       {},
       (fake) => Promise.all([fake.step([prefill(0, [1])]), fake.end(1)]),
       "a step is running",
     ],
-  ];
-  test.each(violations)("%s", async (_, options, act, message) => {
+  };
+  test.each(Object.entries(violations))("%s", async (_, [options, act, message]) => {
     const fake = backend(options);
     await fake.begin(0, 0, sampling);
     await fake.begin(1, 0, sampling);

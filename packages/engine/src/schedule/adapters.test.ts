@@ -42,25 +42,20 @@ describe("jobs with different adapters", () => {
 
   test("have the text together that each has alone", async () => {
     const alone = startEngine({ adapters: [1] });
-    submit(alone.engine, job("a", "The hive", usual));
-    await alone.untilJob("a", "finished");
-    submit(alone.engine, job("b", "The hive", off));
-    await alone.untilJob("b", "finished");
+    await alone.run(job("a", "The hive", usual));
+    await alone.run(job("b", "The hive", off));
     const both = startEngine({ adapters: [1] });
-    submit(both.engine, job("a", "The hive", usual));
-    submit(both.engine, job("b", "The hive", off));
-    await Promise.all([both.untilJob("a", "finished"), both.untilJob("b", "finished")]);
+    await Promise.all([both.run(job("a", "The hive", usual)), both.run(job("b", "The hive", off))]);
     expect(both.textOf("a")).toBe(alone.textOf("a"));
     expect(both.textOf("b")).toBe(alone.textOf("b"));
     expect(alone.textOf("b")).not.toBe(alone.textOf("a"));
   });
 
   test("share cached tokens only with jobs of the same choice", async () => {
-    const { engine, untilJob } = startEngine({ adapters: [1], slots: 1 });
+    const { run } = startEngine({ adapters: [1], slots: 1 });
     const prompt = "The hive is full of honey";
     const cachedBy = async (id: string, given: Parameters<typeof job>[2]): Promise<number> => {
-      submit(engine, job(id, prompt, given));
-      return (await untilJob(id, "finished")).cachedTokens;
+      return (await run(job(id, prompt, given))).cachedTokens;
     };
     expect(await cachedBy("a", usual)).toBe(0);
     expect(await cachedBy("b", off)).toBe(0);

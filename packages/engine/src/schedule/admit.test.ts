@@ -9,8 +9,7 @@ test.each([
   "a job whose earlier output ended by %s sends the rest of its events, and ends without a slot",
   async (by, given) => {
     const first = startEngine();
-    submit(first.engine, job("a", "Hello", given));
-    const whole = await first.untilJob("a", "finished");
+    const whole = await first.run(job("a", "Hello", given));
     const { promptTokens } = whole;
     const tokens = first.of("a").filter((event) => event.type === "token");
     const { engine, gate, events, of, until, untilJob } = startEngine({ slots: 1, gated: true });

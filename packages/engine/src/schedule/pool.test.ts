@@ -91,25 +91,23 @@ describe("a job that does not fit into the context pool", () => {
   test("begins if it is alone, and takes the cells of idle slots", async () => {
     const harness = start();
     for (const name of ["a", "b", "c"]) {
-      submit(harness.engine, job(name, prompt(name, 35), { maxTokens: 4 }));
-      await harness.untilJob(name, "finished");
+      await harness.run(job(name, prompt(name, 35), { maxTokens: 4 }));
     }
-    submit(harness.engine, job("d", prompt("d", 110), { maxTokens: 8 }));
-    await harness.untilJob("d", "finished");
+    await harness.run(job("d", prompt("d", 110), { maxTokens: 8 }));
     expect(harness.textOf("d")).toBe(expectedText(prompt("d", 110), 8));
-    submit(harness.engine, job("again", prompt("d", 60), { maxTokens: 4 }));
-    expect((await harness.untilJob("again", "started")).cachedTokens, "the big job's own cells stay").toBe(59);
+    expect(
+      (await harness.run(job("again", prompt("d", 60), { maxTokens: 4 }), "started")).cachedTokens,
+      "the big job's own cells stay",
+    ).toBe(59);
   });
 
   test("has the least recently used slot lose its last tokens, after it was saved", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ saved });
     for (const name of ["a", "b"]) {
-      submit(harness.engine, job(name, prompt(name, 50), { maxTokens: 2 }));
-      await harness.untilJob(name, "finished");
+      await harness.run(job(name, prompt(name, 50), { maxTokens: 2 }));
     }
-    submit(harness.engine, job("c", prompt("c", 30), { maxTokens: 2 }));
-    await harness.untilJob("c", "finished");
+    await harness.run(job("c", prompt("c", 30), { maxTokens: 2 }));
     expect(saved.log).toContain("save 0");
     expect(harness.backend.heldTokens(1).length, "the newer one stays").toBe(51);
     expect(harness.backend.heldTokens(0).length).toBeLessThan(51);
@@ -165,8 +163,7 @@ describe("a parked job", () => {
   /** Runs a long job and this job, which is parked. */
   async function parkOne(harness: EngineHarness, given: GivenJob = {}): Promise<void> {
     submit(harness.engine, job("long", prompt("long", 30), { priority: 1, maxTokens: 80 }));
-    submit(harness.engine, job("b", prompt("b", 30), { maxTokens: 60, ...given }));
-    await harness.untilJob("b", "parked");
+    await harness.run(job("b", prompt("b", 30), { maxTokens: 60, ...given }), "parked");
   }
 
   test("is loaded from its snapshot", async () => {
@@ -218,14 +215,11 @@ describe("a parked job", () => {
   test("sends the logprobs of each token and of each prompt token once", async () => {
     const asked = { maxTokens: 60, topLogprobs: 1, promptLogprobs: true };
     const alone = start();
-    submit(alone.engine, job("b", prompt("b", 30), asked));
-    await alone.untilJob("b", "finished");
+    await alone.run(job("b", prompt("b", 30), asked));
     const harness = start({ limits: { prefillBudget: 4, headroomCells: 1 } });
     // The second job's prompt is not computed when the pool is full.
-    submit(harness.engine, job("long", prompt("long", 84), { priority: 1, maxTokens: 34 }));
-    await harness.untilJob("long", "token");
-    submit(harness.engine, job("b", prompt("b", 30), asked));
-    await harness.untilJob("b", "parked");
+    await harness.run(job("long", prompt("long", 84), { priority: 1, maxTokens: 34 }), "token");
+    await harness.run(job("b", prompt("b", 30), asked), "parked");
     expect(orderOf(harness, "token").filter((entry) => entry.startsWith("b"))).toEqual([]);
     await harness.untilJob("b", "finished");
     expect(logprobsOf(harness)).toEqual(logprobsOf(alone));
@@ -271,11 +265,11 @@ describe("a prefix in a slot that can be copied", () => {
         },
       })),
     });
-    submit(harness.engine, job("a", prompt("a", 60), { maxTokens: 4 }));
-    await harness.untilJob("a", "finished");
-    submit(harness.engine, job("b", `${prompt("a", 60)}x`, { maxTokens: 20 }));
-    submit(harness.engine, job("c", `${prompt("a", 60)}y`, { maxTokens: 4 }));
-    await Promise.all([harness.untilJob("b", "finished"), harness.untilJob("c", "finished")]);
+    await harness.run(job("a", prompt("a", 60), { maxTokens: 4 }));
+    await Promise.all([
+      harness.run(job("b", `${prompt("a", 60)}x`, { maxTokens: 20 })),
+      harness.run(job("c", `${prompt("a", 60)}y`, { maxTokens: 4 })),
+    ]);
     expect(harness.textOf("c")).toBe(expectedText(`${prompt("a", 60)}y`, 4));
     const logs = harness.events.flatMap((event) => (event.type === "log" ? [event.message] : []));
     expect(logs).toContainEqual(expect.stringMatching(/^Cannot copy the KV cache of slot \d: no memory$/));
@@ -295,8 +289,7 @@ describe("a prefix in a slot that can be copied", () => {
       })),
     });
     const texts = ["b", "c", "d"].map((name) => `${prompt("shared", 100)} ${name}`);
-    submit(harness.engine, job("first", `${prompt("shared", 100)} a`, { maxTokens: 60 }));
-    await harness.untilJob("first", "token");
+    await harness.run(job("first", `${prompt("shared", 100)} a`, { maxTokens: 60 }), "token");
     texts.forEach((text, i) => submit(harness.engine, job(`next${i}`, text)));
     await Promise.all(texts.map((_, i) => harness.untilJob(`next${i}`, "finished")));
     expect(copies).toHaveLength(3);

@@ -85,11 +85,10 @@ describe("preparing", () => {
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("10 tokens or more") });
   });
 
-  test.each<[where: string, given: { messages?: TemplateMessage[]; tools?: TemplateTool[] }]>([
-    ["thoughts", { messages: [{ role: "assistant", content: "", reasoning_content: "x".repeat(640) }] }],
-    [
-      "a call's arguments",
-      {
+  test.each(
+    Object.entries<{ messages?: TemplateMessage[]; tools?: TemplateTool[] }>({
+      thoughts: { messages: [{ role: "assistant", content: "", reasoning_content: "x".repeat(640) }] },
+      "a call's arguments": {
         messages: [
           {
             role: "assistant",
@@ -98,23 +97,17 @@ describe("preparing", () => {
           },
         ],
       },
-    ],
-    ["a tool's name", { messages: [], tools: [{ type: "function", function: { name: "x".repeat(640) } }] }],
-    [
-      "the keys of a schema",
-      {
+      "a tool's name": { messages: [], tools: [{ type: "function", function: { name: "x".repeat(640) } }] },
+      "the keys of a schema": {
         messages: [],
         tools: [{ type: "function", function: { name: "f", parameters: { properties: { ["x".repeat(640)]: {} } } } }],
       },
-    ],
-    [
-      "very many numbers",
-      {
+      "very many numbers": {
         messages: [],
         tools: [{ type: "function", function: { name: "f", parameters: { enum: Array(640).fill(1) } } }],
       },
-    ],
-  ])("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
+    }),
+  )("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
     const refused = preparer({ tokenize })(job({ prompt: { kind: "messages", messages, tools } }));
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/1\d tokens or more/) });
   });

@@ -34,7 +34,7 @@ describe("planShift", () => {
 describe("replayShifts", () => {
   test("returns the tokens that the slot holds after an uninterrupted run", async () => {
     const held: (readonly Token[])[] = [];
-    const { engine, of, untilJob } = startEngine({
+    const { of, run } = startEngine({
       contextSize: 32,
       slots: 1,
       wrap: withGenerator((generator, fake) => ({
@@ -45,8 +45,7 @@ describe("replayShifts", () => {
         },
       })),
     });
-    submit(engine, job("a", "Hello", { contextShift: true, maxTokens: 96 }));
-    await untilJob("a", "finished");
+    await run(job("a", "Hello", { contextShift: true, maxTokens: 96 }));
     const ids = of("a").flatMap((event) => (event.type === "token" ? event.ids : []));
     const prompt = tokenizeFake({ kind: "text", text: "Hello" });
     expect(held).toHaveLength(96);
@@ -60,9 +59,8 @@ describe("a job with a context shift", () => {
   const asking = { contextShift: true, maxTokens: 96 };
 
   test("continues beyond its context to max_tokens, with gapless indexes", async () => {
-    const { engine, backend, events, of, textOf, untilJob } = startEngine({ contextSize: 32 });
-    submit(engine, job("a", "Hello", asking));
-    expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 96 });
+    const { backend, events, of, textOf, run } = startEngine({ contextSize: 32 });
+    expect(await run(job("a", "Hello", asking))).toMatchObject({ by: "max_tokens", completionTokens: 96 });
     const indexes = of("a").flatMap((event) => (event.type === "token" ? [event.index] : []));
     expect(indexes).toEqual(Array.from({ length: 96 }, (_, i) => i));
     expect(textOf("a")).toBe(expectedText("Hello", 96));
@@ -78,7 +76,7 @@ describe("a job with a context shift", () => {
     "leaves to the next job only the tokens that no shift has moved, even if its prompt is all held tokens: %j",
     async (prompt, head) => {
       let held: readonly Token[] = [];
-      const { engine, backend, textOf, untilJob } = startEngine({
+      const { engine, backend, textOf, untilJob, run } = startEngine({
         contextSize: 32,
         slots: 1,
         wrap: withGenerator((generator, fake) => ({
@@ -88,13 +86,11 @@ describe("a job with a context shift", () => {
           },
         })),
       });
-      submit(engine, job("a", prompt, asking));
-      await untilJob("a", "finished");
+      await run(job("a", prompt, asking));
       const bytes = held.flatMap((token) => [...backend.tokenBytes(token)]);
       const same = new TextDecoder().decode(Uint8Array.from(bytes));
       expect(tokenizeFake({ kind: "text", text: same }), "the tokens that the slot held at the end").toEqual(held);
-      submit(engine, job("b", same, { maxTokens: 2 }));
-      expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: head });
+      expect(await run(job("b", same, { maxTokens: 2 }), "started")).toMatchObject({ cachedTokens: head });
       await untilJob("b", "finished");
       expect(textOf("b")).toBe(expectedText(same, 2));
     },
@@ -102,7 +98,7 @@ describe("a job with a context shift", () => {
 
   test("leaves only unmoved tokens when a cancel arrives during a shift", async () => {
     const shifts: number[][] = [];
-    const { engine, backend, untilJob } = startEngine({
+    const { engine, backend, run } = startEngine({
       contextSize: 32,
       slots: 1,
       wrap: withGenerator((generator) => ({
@@ -113,8 +109,7 @@ describe("a job with a context shift", () => {
         },
       })),
     });
-    submit(engine, job("a", "Hello", asking));
-    expect(await untilJob("a", "cancelled")).toMatchObject({ completionTokens: 39, steps: 0 });
+    expect(await run(job("a", "Hello", asking), "cancelled")).toMatchObject({ completionTokens: 39, steps: 0 });
     expect(shifts).toEqual([
       [0, 6, 13],
       [0, 6, 13],
@@ -123,10 +118,9 @@ describe("a job with a context shift", () => {
   });
 
   test("does not disturb a job in another slot that ends with its context", async () => {
-    const { engine, textOf, untilJob } = startEngine({ contextSize: 32 });
+    const { engine, textOf, untilJob, run } = startEngine({ contextSize: 32 });
     submit(engine, job("a", "Hello", asking));
-    submit(engine, job("b", "World", { maxTokens: 96 }));
-    expect(await untilJob("b", "finished")).toMatchObject({ by: "context", completionTokens: 26 });
+    expect(await run(job("b", "World", { maxTokens: 96 }))).toMatchObject({ by: "context", completionTokens: 26 });
     await untilJob("a", "finished");
     expect(textOf("b")).toBe(expectedText("World", 26));
     expect(textOf("a")).toBe(expectedText("Hello", 96));

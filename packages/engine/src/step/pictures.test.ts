@@ -42,8 +42,7 @@ const asked = (...pictures: Picture[]): GivenJob => ({
 
 async function answerTo(given: GivenJob, options: EngineHarnessOptions = {}): Promise<string> {
   const harness = seeing(options);
-  submit(harness.engine, job("only", "", given));
-  await harness.untilJob("only", "finished");
+  await harness.run(job("only", "", given));
   return harness.textOf("only");
 }
 
@@ -148,8 +147,7 @@ describe("while a picture is encoded", () => {
     const { harness, gates, untilBegun } = held();
     submit(harness.engine, job("sees", "", asked(picture(1))));
     await untilBegun(1);
-    submit(harness.engine, job("other", "Once upon a time", { maxTokens: 40 }));
-    await harness.untilJob("other", "finished");
+    await harness.run(job("other", "Once upon a time", { maxTokens: 40 }));
     expect(harness.of("sees").map(({ type }) => type)).not.toContain("token");
     gates[0]?.open();
     await harness.untilJob("sees", "finished");
@@ -172,8 +170,7 @@ describe("while a picture is encoded", () => {
         setThreads: (count: number) => void threads.push(count),
       }),
     });
-    submit(harness.engine, job("only", "one", { maxTokens: 60 }));
-    await harness.untilJob("only", "finished");
+    await harness.run(job("only", "one", { maxTokens: 60 }));
     expect(threads).toEqual([1, 2]);
   });
 
@@ -202,10 +199,8 @@ describe("while a picture is encoded", () => {
       },
     }));
     const harness = seeing({ wrap: feeding });
-    submit(harness.engine, job("other", "Once upon a time", { maxTokens: 100 }));
-    await harness.untilJob("other", "token");
-    submit(harness.engine, job("sees", "", asked(picture(1))));
-    expect((await harness.untilJob("sees", "cancelled")).steps).toBe(1);
+    await harness.run(job("other", "Once upon a time", { maxTokens: 100 }), "token");
+    expect((await harness.run(job("sees", "", asked(picture(1))), "cancelled")).steps).toBe(1);
     await harness.untilJob("other", "finished");
   });
 
@@ -318,10 +313,8 @@ describe("a picture that was computed", () => {
 
   test("is reused by the next turn, which encodes and computes nothing of it", async () => {
     const harness = seeing();
-    submit(harness.engine, job("first", "", turn(" What is it?", picture(1))));
-    await harness.untilJob("first", "finished");
-    submit(harness.engine, job("second", "", turn(" What is it? And why?", picture(1))));
-    const second = await harness.untilJob("second", "finished");
+    await harness.run(job("first", "", turn(" What is it?", picture(1))));
+    const second = await harness.run(job("second", "", turn(" What is it? And why?", picture(1))));
     expect(harness.backend.encoded).toBe(1);
     expect(second.promptTokens - second.cachedTokens).toBeLessThan(25);
     expect(harness.textOf("second")).toBe(await answerTo(turn(" What is it? And why?", picture(1))));
@@ -329,10 +322,8 @@ describe("a picture that was computed", () => {
 
   test("is not reused for another picture of the same size", async () => {
     const harness = seeing();
-    submit(harness.engine, job("first", "", turn(" What is it?", picture(1))));
-    await harness.untilJob("first", "finished");
-    submit(harness.engine, job("second", "", turn(" What is it?", picture(2))));
-    const second = await harness.untilJob("second", "finished");
+    await harness.run(job("first", "", turn(" What is it?", picture(1))));
+    const second = await harness.run(job("second", "", turn(" What is it?", picture(2))));
     expect(second.cachedTokens).toBeLessThan(12);
     expect(harness.textOf("second")).toBe(await answerTo(turn(" What is it?", picture(2))));
   });
@@ -340,14 +331,11 @@ describe("a picture that was computed", () => {
   test("comes from a snapshot of an earlier engine, without a new encoding", async () => {
     const saved = createFakeKvSnapshots();
     const before = seeing({ saved, slots: 1 });
-    submit(before.engine, job("first", "", turn(" What is it?", picture(1))));
-    await before.untilJob("first", "finished");
+    await before.run(job("first", "", turn(" What is it?", picture(1))));
     // The job of another client takes the slot, so that its cache is saved.
-    submit(before.engine, job("other", "Once upon a time", { cacheScope: "bob" }));
-    await before.untilJob("other", "finished");
+    await before.run(job("other", "Once upon a time", { cacheScope: "bob" }));
     const after = seeing({ saved, slots: 1 });
-    submit(after.engine, job("second", "", turn(" What is it? And why?", picture(1))));
-    const second = await after.untilJob("second", "finished");
+    const second = await after.run(job("second", "", turn(" What is it? And why?", picture(1))));
     expect(after.backend.encoded).toBe(0);
     expect(second.cachedTokens).toBeGreaterThan(20);
     expect(after.textOf("second")).toBe(await answerTo(turn(" What is it? And why?", picture(1))));
@@ -357,13 +345,11 @@ describe("a picture that was computed", () => {
     const given = { ...asked(picture(1)), maxTokens: 12 };
     const whole = await answerTo(given);
     const first = seeing();
-    submit(first.engine, job("job", "", { ...given, maxTokens: 5 }));
-    await first.untilJob("job", "finished");
+    await first.run(job("job", "", { ...given, maxTokens: 5 }));
     const tokens = first.of("job").filter((event) => event.type === "token");
     const output = { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
     const second = seeing();
-    submit(second.engine, job("job", "", { ...given, prior: { output } }));
-    await second.untilJob("job", "finished");
+    await second.run(job("job", "", { ...given, prior: { output } }));
     expect(first.textOf("job") + second.textOf("job")).toBe(whole);
     expect(second.backend.encoded).toBe(1);
   });
@@ -373,8 +359,7 @@ describe("a picture that was computed", () => {
     const given = { ...asked(picture(1)), maxTokens: 60, priority: -1 };
     const alone = await answerTo(given, options);
     const harness = seeing(options);
-    submit(harness.engine, job("sees", "", given));
-    await harness.untilJob("sees", "token");
+    await harness.run(job("sees", "", given), "token");
     submit(
       harness.engine,
       job("other", "Once upon a time there was a bee", { maxTokens: 60, cacheScope: "bob", priority: 1 }),
@@ -387,8 +372,7 @@ describe("a picture that was computed", () => {
 
 test("counts tell what was encoded and what was computed", async () => {
   const harness = seeing();
-  submit(harness.engine, job("a", "", asked(picture(1))));
-  await harness.untilJob("a", "finished");
+  await harness.run(job("a", "", asked(picture(1))));
   const operations = harness.events.flatMap((event) =>
     event.type === "picture" ? [[event.operation, event.cells]] : [],
   );

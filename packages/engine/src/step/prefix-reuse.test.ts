@@ -204,8 +204,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     submit(harness.engine, job("busy", own("a"), { maxTokens: 20 }));
     await runAll(harness, [job("other", `Others hum. ${shared}`)]);
     await harness.untilJob("busy", "finished");
-    submit(harness.engine, job("again", `${own("a")} Or not?`, { maxTokens: 20 }));
-    await harness.untilJob("again", "token");
+    await harness.run(job("again", `${own("a")} Or not?`, { maxTokens: 20 }), "token");
     await runAll(harness, [job("b", own("b"))]);
     expect(harness.textOf("b")).toBe(expectedText(own("b"), 8));
     expect(harness.events.filter(isType("log"))).toEqual([]);
@@ -235,8 +234,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     harness.engine.maintain();
     await harness.until(isType("prefix_store"));
     for (const name of ["a", "b"]) {
-      submit(harness.engine, job(name, shared + name, { maxTokens: 300 }));
-      await harness.untilJob(name, "token");
+      await harness.run(job(name, shared + name, { maxTokens: 300 }), "token");
     }
     await runAll(harness, [job("c", `${shared}c`)]);
     expect(harness.textOf("c")).toBe(expectedText(`${shared}c`, 8));

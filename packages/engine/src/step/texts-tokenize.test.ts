@@ -144,12 +144,11 @@ describe("while a text is tokenized", () => {
     [new WaggleError("resource_exhausted", "Cannot tokenize: no memory."), "resource_exhausted"],
     [new Error("oops"), "engine_failed"],
   ])("an error fails only its job: %s", async (thrown, code) => {
-    const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
+    const { engine, held, release, untilJob, endsOf, events, run } = startHeldEngine(isLong);
     submit(engine, embedJob("e", long));
     await held();
     submit(engine, embedJob("f", "a"));
-    submit(engine, job("a", "Hello"));
-    await untilJob("a", "finished");
+    await run(job("a", "Hello"));
     release(thrown);
     expect(await untilJob("e", "failed")).toMatchObject({ code });
     await untilJob("f", "finished");
@@ -204,11 +203,9 @@ describe("the next text of a job", () => {
 
   test("is tokenized in time, so that several short texts are computed between two passes", async () => {
     const texts = Array.from({ length: 50 }, (_, i) => `text ${i}`);
-    const { engine, events, untilJob } = startHeldEngine(() => false, { limits: { prefillBudget: 512 } });
-    submit(engine, job("a", "Hello", { maxTokens: 200 }));
-    await untilJob("a", "token");
-    submit(engine, embedJob("e", ...texts));
-    await untilJob("e", "finished");
+    const { events, run } = startHeldEngine(() => false, { limits: { prefillBudget: 512 } });
+    await run(job("a", "Hello", { maxTokens: 200 }), "token");
+    await run(embedJob("e", ...texts));
     const steps = events.filter(isType("step"));
     const from = steps.findIndex((step) => step.events.some(({ type }) => type === "embedding"));
     const passes = steps.slice(from).filter(({ stats }) => stats !== undefined);

@@ -35,9 +35,8 @@ function createPieceGate() {
 
 describe("an embed or rerank job", () => {
   test("starts, sends each text's vector in order, and finishes once, without a slot", async () => {
-    const { engine, of, events, untilJob } = startEngine();
-    submit(engine, embedJob("e", "a bee", long, ""));
-    const finished = await untilJob("e", "finished");
+    const { of, events, run } = startEngine();
+    const finished = await run(embedJob("e", "a bee", long, ""));
     expect(finished).toMatchObject({ by: "end", promptTokens: 3 + 201 + 1, cachedTokens: 0, completionTokens: 0 });
     expect(of("e").map(({ type }) => type)).toEqual(["started", ...Array<string>(3).fill("embedding"), "finished"]);
     expect(of("e")[0]).toEqual({ type: "started", jobId: "e", promptTokens: 205, cachedTokens: 0 });
@@ -51,7 +50,7 @@ describe("an embed or rerank job", () => {
   });
 
   test("has a preflight like other jobs, and the preflight's result is kept for the submission", async () => {
-    const { engine, until, untilJob } = startEngine({ contextSize: 64 });
+    const { engine, until, run } = startEngine({ contextSize: 64 });
     engine.handle({ type: "prepare", job: embedJob("e", "a bee", "b") });
     expect(await until(isType("prepared"))).toEqual({
       type: "prepared",
@@ -59,21 +58,18 @@ describe("an embed or rerank job", () => {
       promptTokens: 5,
       cachedTokens: 0,
     });
-    submit(engine, embedJob("e", "a bee", "b"));
-    await untilJob("e", "finished");
+    await run(embedJob("e", "a bee", "b"));
     engine.handle({ type: "prepare", job: embedJob("f", "short", "y".repeat(64)) });
     expect(await until(isType("prepare_failed"))).toMatchObject({
       jobId: "f",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 63 } },
     });
-    submit(engine, embedJob("g", "z".repeat(100_000)));
-    expect(await untilJob("g", "failed")).toMatchObject({ code: "invalid_argument" });
+    expect(await run(embedJob("g", "z".repeat(100_000)), "failed")).toMatchObject({ code: "invalid_argument" });
   });
 
   test("is refused where the model has no vectors", async () => {
-    const { engine, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, embedder: undefined }) });
-    submit(engine, embedJob("e", "a"));
-    expect(await untilJob("e", "failed")).toMatchObject({ code: "invalid_argument" });
+    const { run } = startEngine({ wrap: (fake) => ({ ...fake, embedder: undefined }) });
+    expect(await run(embedJob("e", "a"), "failed")).toMatchObject({ code: "invalid_argument" });
   });
 
   test.each<[thrown: Error, code: string]>([
@@ -84,21 +80,17 @@ describe("an embed or rerank job", () => {
     const embedGate = async (): Promise<void> => {
       if (failing) throw thrown;
     };
-    const { engine, events, untilJob } = startEngine({ embedGate });
-    submit(engine, embedJob("e", "a"));
-    expect(await untilJob("e", "failed")).toMatchObject({ code });
+    const { events, run } = startEngine({ embedGate });
+    expect(await run(embedJob("e", "a"), "failed")).toMatchObject({ code });
     failing = false;
-    submit(engine, embedJob("f", "a"));
-    submit(engine, job("g", "Hello"));
-    await Promise.all([untilJob("f", "finished"), untilJob("g", "finished")]);
+    await Promise.all([run(embedJob("f", "a")), run(job("g", "Hello"))]);
     expect(events.some(isType("broken"))).toBe(false);
   });
 
   test("does not send the backend's error to the client", async () => {
     const embedGate = async (): Promise<void> => Promise.reject(new Error("oops at /home/alice"));
-    const { engine, events, untilJob } = startEngine({ embedGate });
-    submit(engine, embedJob("e", "a"));
-    const failed = await untilJob("e", "failed");
+    const { engine, events, run } = startEngine({ embedGate });
+    const failed = await run(embedJob("e", "a"), "failed");
     expect(failed).toEqual({
       type: "failed",
       jobId: "e",
@@ -111,9 +103,8 @@ describe("an embed or rerank job", () => {
   test("is computed in pieces between the steps of a stream, with the budget of prompts", async () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
-    const { engine, of, events, textOf, untilJob } = startEngine({ embedGate, limits: { prefillBudget: 16 } });
-    submit(engine, job("a", "Hello", { maxTokens: 100 }));
-    await untilJob("a", "token");
+    const { engine, of, events, textOf, untilJob, run } = startEngine({ embedGate, limits: { prefillBudget: 16 } });
+    await run(job("a", "Hello", { maxTokens: 100 }), "token");
     submit(engine, embedJob("e", long));
     await Promise.all([untilJob("a", "finished"), untilJob("e", "finished")]);
     expect(pieces.map(({ tokens }) => tokens.length)).toEqual([...Array<number>(12).fill(16), 9]);
@@ -129,11 +120,9 @@ describe("an embed or rerank job", () => {
   test("takes turns with prompts", async () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
-    const { engine, untilJob, events } = startEngine({ embedGate, batchSize: 16 });
-    submit(engine, embedJob("e", long));
-    await untilJob("e", "started");
-    submit(engine, job("a", "y".repeat(100)));
-    await untilJob("a", "token");
+    const { untilJob, events, run } = startEngine({ embedGate, batchSize: 16 });
+    await run(embedJob("e", long), "started");
+    await run(job("a", "y".repeat(100)), "token");
     const passes = statsOf(events).length;
     expect(passes).toBeGreaterThanOrEqual(6);
     expect(pieces.length).toBeLessThanOrEqual(2 * passes + 2);
@@ -141,10 +130,8 @@ describe("an embed or rerank job", () => {
   });
 
   test("takes turns with other embed jobs, text by text", async () => {
-    const { engine, events, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
-    submit(engine, embedJob("e", long, long, long));
-    submit(engine, embedJob("f", "a", "b"));
-    await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);
+    const { events, run } = startEngine({ limits: { prefillBudget: 16 } });
+    await Promise.all([run(embedJob("e", long, long, long)), run(embedJob("f", "a", "b"))]);
     const order = events.flatMap((event) => (event.type === "step" ? event.events : []));
     expect(order.filter(({ type }) => type === "embedding").map(({ jobId }) => jobId)).toEqual([
       "e",
@@ -165,9 +152,8 @@ describe("an embed or rerank job", () => {
   });
 
   test("sends a sign of life after each piece", async () => {
-    const { engine, events, untilJob } = startEngine({ batchSize: 16 });
-    submit(engine, embedJob("e", long));
-    await untilJob("e", "finished");
+    const { events, run } = startEngine({ batchSize: 16 });
+    await run(embedJob("e", long));
     expect(events.filter(isType("step")).length).toBeGreaterThanOrEqual(Math.ceil(201 / 16));
   });
 

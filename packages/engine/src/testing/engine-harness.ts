@@ -28,6 +28,11 @@ export interface EngineHarness {
   until<E extends EngineEvent>(matches: (event: EngineEvent) => event is E): Promise<E>;
   /** Resolves with the job's first event of these types; the event may be past. Rejects when the job fails and `failed` is not among them. */
   untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
+  /** Submits the job, and resolves as `untilJob` does, by default with the event `finished`. */
+  run<T extends JobEvent["type"] = "finished">(
+    given: EngineJob,
+    ...types: T[]
+  ): Promise<Extract<JobEvent, { type: T }>>;
 }
 
 type OptionsOfEngine = Partial<Pick<EngineOptions, "pinnedThreads" | "maxThreads" | "now" | "stepCosts">>;
@@ -110,6 +115,13 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
     });
     return Promise.race([found, ended]);
   }
+  async function untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]) {
+    const isWanted = (event: JobEvent): event is Extract<JobEvent, { type: T }> =>
+      (types as string[]).includes(event.type);
+    const event = await watch(() => of(jobId).find((each) => isWanted(each) || each.type === "failed"));
+    if (isWanted(event)) return event;
+    throw new Error(`Job ${jobId} failed: ${JSON.stringify(event)}`);
+  }
   return {
     engine,
     backend: fake,
@@ -122,12 +134,10 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
         .map((event) => (event.type === "token" ? event.text : ""))
         .join(""),
     until: (matches) => watch(() => events.find(matches)),
-    async untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]) {
-      const isWanted = (event: JobEvent): event is Extract<JobEvent, { type: T }> =>
-        (types as string[]).includes(event.type);
-      const event = await watch(() => of(jobId).find((each) => isWanted(each) || each.type === "failed"));
-      if (isWanted(event)) return event;
-      throw new Error(`Job ${jobId} failed: ${JSON.stringify(event)}`);
+    untilJob,
+    run(given, ...types) {
+      submit(engine, given);
+      return untilJob(given.jobId, ...(types.length === 0 ? ["finished" as (typeof types)[number]] : types));
     },
   };
 }

@@ -145,22 +145,20 @@ test.each([17, 18, 40])("an answer with guesses has exactly max_tokens: %i", asy
 });
 
 test("an answer with guesses ends with the context", async () => {
-  const { engine, untilJob, textOf } = startFree();
-  submit(engine, job("a", prompt, { maxTokens: 1_000 }));
-  const { completionTokens, promptTokens, by } = await untilJob("a", "finished");
+  const { textOf, run } = startFree();
+  const { completionTokens, promptTokens, by } = await run(job("a", prompt, { maxTokens: 1_000 }));
   expect([completionTokens, by]).toEqual([256 - promptTokens, "context"]);
   expect(textOf("a")).toBe(expectedText(prompt, completionTokens));
 });
 
 test("a stop string over several tokens of one step cuts the answer after the text before it", async () => {
-  const { engine, untilJob, textOf } = startFree();
+  const { textOf, run } = startFree();
   const text = expectedText(prompt, 100);
   // The text repeats, so only many characters occur first near its end.
   let size = 14;
   while (text.indexOf(text.slice(-size)) < text.length / 2) size += 1;
   const stop = text.slice(-size);
-  submit(engine, job("a", prompt, { maxTokens: 200, stop: [stop] }));
-  const { by, rightGuesses } = await untilJob("a", "finished");
+  const { by, rightGuesses } = await run(job("a", prompt, { maxTokens: 200, stop: [stop] }));
   expect(by).toBe("stop_string");
   expect(rightGuesses).toBeGreaterThan(0);
   expect(textOf("a")).toBe(text.slice(0, text.indexOf(stop)));
@@ -178,9 +176,10 @@ test("jobs with different seeds have the texts that they have alone", async () =
 });
 
 test.each(["job", "engine"])("nothing is guessed where the %s forbids guesses", async (which) => {
-  const { engine, events, untilJob } = startFree(which === "job");
-  submit(engine, job("a", prompt, { maxTokens: 60, ...(which === "job" ? { guesses: false } : {}) }));
-  expect((await untilJob("a", "finished")).guessedTokens).toBeUndefined();
+  const { events, run } = startFree(which === "job");
+  expect(
+    (await run(job("a", prompt, { maxTokens: 60, ...(which === "job" ? { guesses: false } : {}) }))).guessedTokens,
+  ).toBeUndefined();
   expect(statsOf(events).every(({ guessed }) => guessed === 0)).toBe(true);
 });
 
