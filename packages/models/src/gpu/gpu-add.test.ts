@@ -1,13 +1,12 @@
 // Tests the output and the question before a download.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
+import { newFolder } from "../testing/folder.ts";
 import { gpuAdd } from "./gpu-add.ts";
 
 let root: string;
-beforeEach(() => void (root = mkdtempSync(join(tmpdir(), "waggle-gpu-add-"))));
-afterEach(() => rmSync(root, { recursive: true }));
+beforeEach(() => void (root = newFolder()));
 
 const none = { nvidia: [], render: [], closed: [], vulkanDrivers: [] };
 

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { cutDownload, filesIn, newFolder } from "../../testing/folder.ts";
 import { startModelServer } from "../../testing/model-server.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { pullModel } from "../reference/pull-model.ts";
@@ -14,16 +14,10 @@ const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("h
 const partialKey = "0123456789abcdef";
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "catalogue-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
-const filesThere = () =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted();
+/** All files below the folder. */
+const filesThere = () => filesIn(folder);
 
 const put = (name: string, bytes: string | Buffer = "GGUF"): string => {
   const path = join(folder, name);
@@ -104,13 +98,10 @@ describe("a downloaded model", () => {
   test("that was cut is continued under another reference", async () => {
     await using server = await startModelServer({ content, etag: '"1"', manifestFile: "story-Q8_0.gguf" });
     const options = { folder, endpoint: server.url };
-    const stopped = new AbortController();
-    const cut = pullModel("hf:waggle/story:Q8_0", {
-      ...options,
-      signal: stopped.signal,
-      onProgress: ({ doneBytes }) => doneBytes > 100_000 && stopped.abort(),
-    });
-    await expect(cut).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => pullModel("hf:waggle/story:Q8_0", { ...options, ...more }),
+      ({ doneBytes }) => doneBytes > 100_000,
+    );
     await pullModel("hf:waggle/story/story-Q8_0.gguf", options);
     expect(await createCatalogue(options).list()).toMatchObject([{ state: "whole", bytes: content.length }]);
   });
@@ -132,13 +123,10 @@ describe("a downloaded model", () => {
   test("is listed while it is partial, with its current and its total size", async () => {
     await using server = await startModelServer({ content, etag: '"1"', manifestFile: "s-00001-of-00002.gguf" });
     const options = { folder, endpoint: server.url };
-    const stopped = new AbortController();
-    const cut = pullModel("hf:waggle/story:Q8_0", {
-      ...options,
-      signal: stopped.signal,
-      onProgress: ({ part, doneBytes }) => part === 2 && doneBytes > 400_000 && stopped.abort(),
-    });
-    await expect(cut).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => pullModel("hf:waggle/story:Q8_0", { ...options, ...more }),
+      ({ part, doneBytes }) => part === 2 && doneBytes > 400_000,
+    );
     const catalogue = createCatalogue(options);
     const [model] = await catalogue.list();
     expect(model).toMatchObject({
@@ -289,19 +277,18 @@ describe("a model that changes on the server", () => {
 
   test("between two attempts of a split download never has parts of two versions", async () => {
     const old = { content, etag: '"old"' };
-    const stopped = new AbortController();
+    let isNew = false;
     await using server = await startModelServer({
       ...old,
       manifestFile: "s-00001-of-00002.gguf",
-      fileAt: () => (stopped.signal.aborted ? { content: newer, etag: '"new"' } : old),
+      fileAt: () => (isNew ? { content: newer, etag: '"new"' } : old),
     });
     const options = { folder, endpoint: server.url };
-    const cut = pullModel("hf:waggle/story:Q8_0", {
-      ...options,
-      signal: stopped.signal,
-      onProgress: ({ part }) => part === 2 && stopped.abort(),
-    });
-    await expect(cut).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => pullModel("hf:waggle/story:Q8_0", { ...options, ...more }),
+      ({ part }) => part === 2,
+    );
+    isNew = true;
     const { path } = await pullModel("hf:waggle/story:Q8_0", options);
     expect(newer.equals(readFileSync(path))).toBe(true);
     expect(newer.equals(readFileSync(path.replace("-00001-", "-00002-")))).toBe(true);
@@ -318,14 +305,10 @@ test("a split model is partial after an interrupted update, and complete after t
   const options = { folder, endpoint: server.url };
   const { path } = await pullModel("hf:waggle/story:Q8_0", options);
   isNew = true;
-  const stopped = new AbortController();
-  const cut = pullModel("hf:waggle/story:Q8_0", {
-    ...options,
-    update: true,
-    signal: stopped.signal,
-    onProgress: ({ part, stage }) => part === 2 && stage === "downloading" && stopped.abort(),
-  });
-  await expect(cut).rejects.toThrow("aborted");
+  await cutDownload(
+    (more) => pullModel("hf:waggle/story:Q8_0", { ...options, update: true, ...more }),
+    ({ part, stage }) => part === 2 && stage === "downloading",
+  );
   expect(await createCatalogue(options).list()).toMatchObject([{ state: "partial", wholeParts: 1, parts: 2 }]);
   await pullModel("hf:waggle/story:Q8_0", options);
   expect(newer.equals(readFileSync(path))).toBe(true);

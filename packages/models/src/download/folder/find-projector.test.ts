@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { newFolder } from "../../testing/folder.ts";
 import { readGgufFile } from "../../header/index.ts";
 import { madeUpProjector, madeUpReader } from "../../testing/made-up-projector.ts";
 import { recordPath, writeRecord } from "./download-record.ts";
@@ -9,10 +9,7 @@ import { findProjector } from "./find-projector.ts";
 import { isProjectorName, stemOf } from "./projector-names.ts";
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "projector-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
 function put(name: string, bytes: Uint8Array): void {
   writeFileSync(join(folder, name), bytes);

@@ -1,17 +1,14 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { newFolder } from "../../testing/folder.ts";
 import { startModelServer } from "../../testing/model-server.ts";
 import { madeUpProjector, madeUpReader } from "../../testing/made-up-projector.ts";
 import { readModelHeader } from "./read-header.ts";
 import { readModelProjector, type ReadProjector } from "./read-projector.ts";
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "read-projector-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
 async function read(reference: string, endpoint?: string, mmproj = "auto"): Promise<ReadProjector> {
   const options = { folder, offline: false, mmproj, ...(endpoint === undefined ? {} : { endpoint }) };

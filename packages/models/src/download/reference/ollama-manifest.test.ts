@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { newFolder } from "../../testing/folder.ts";
 import { startModelServer } from "../../testing/model-server.ts";
 import { createCatalogue } from "../folder/catalogue.ts";
 import { parseReference } from "./parse-reference.ts";
@@ -22,10 +22,7 @@ const template = Buffer.from("{{ .Prompt }}");
 const params = Buffer.from('{"stop":["<end>"]}');
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "ollama-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
 /** Starts a registry that redirects blobs to another server, as the real registry does. */
 async function startRegistry(manifests: Record<string, unknown>, blobs: readonly Buffer[], elsewhere: string) {

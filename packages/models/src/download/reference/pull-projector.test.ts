@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { newFolder } from "../../testing/folder.ts";
 import { startModelServer, type ModelServerOptions } from "../../testing/model-server.ts";
 import { createCatalogue } from "../folder/catalogue.ts";
 import type { PullProgress } from "../transfer/progress.ts";
@@ -19,10 +19,7 @@ const projectors = {
 const half = projectors["mmproj-F16.gguf"];
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "pull-projector-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
 const modelsThere = () => readdirSync(folder).filter((name) => name.endsWith(".gguf"));
 const eye = (options: Partial<ModelServerOptions> = {}) =>

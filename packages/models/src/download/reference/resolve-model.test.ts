@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { cutDownload, filesIn, newFolder } from "../../testing/folder.ts";
 import { startModelServer } from "../../testing/model-server.ts";
 import { downloadModel } from "../transfer/download.ts";
 import { parseReference } from "./parse-reference.ts";
@@ -17,19 +17,10 @@ const longContent = Buffer.alloc(20_000_000, "GGUF waggle ");
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "resolve-model-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
-/** All files below the folder. */
-const filesThere = () =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    // catalogue.test.ts tests the records.
-    .filter((name) => !name.endsWith(".gguf.json"))
-    .toSorted();
+/** All files below the folder, without the records, which catalogue.test.ts tests. */
+const filesThere = () => filesIn(folder).filter((name) => !name.endsWith(".gguf.json"));
 
 describe("a path", () => {
   test("is made absolute", async () => {
@@ -250,16 +241,13 @@ describe("the hash", () => {
   });
 
   test("of a resumed download includes the earlier bytes", async () => {
-    const cut = new AbortController();
     await using server = await startModelServer({ content: longContent, linkedSha256: sha256Of(longContent) });
     const options = { folder, endpoint: server.url, offline: false };
     const reference = "hf:waggle/story/story.gguf";
-    const stopped = resolveModel(reference, {
-      ...options,
-      signal: cut.signal,
-      onProgress: ({ doneBytes }) => doneBytes > longContent.length / 2 && cut.abort(),
-    });
-    await expect(stopped).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => resolveModel(reference, { ...options, ...more }),
+      ({ doneBytes }) => doneBytes > longContent.length / 2,
+    );
     const [partial = ""] = filesThere();
     const bytes = readFileSync(join(folder, partial));
     bytes[5] = 0;
@@ -358,15 +346,13 @@ describe("an interrupted download", () => {
   test("is never resumed with another version of the file", async () => {
     const old = Buffer.alloc(content.length, "GGUF old ");
     const options = { folder, offline: false };
-    const stopped = new AbortController();
     await using before = await startModelServer({ content: old, etag: '"old"' });
     // One folder for both servers: the address of a URL determines its folder.
     const place = (name: string) => join(folder, name);
-    await resolveModel(`${before.url}/story.gguf`, {
-      ...options,
-      signal: stopped.signal,
-      onProgress: ({ doneBytes }) => doneBytes > 300_000 && stopped.abort(),
-    }).catch(() => {});
+    await cutDownload(
+      (more) => resolveModel(`${before.url}/story.gguf`, { ...options, ...more }),
+      ({ doneBytes }) => doneBytes > 300_000,
+    );
     const partials = filesThere();
     expect(partials).toHaveLength(2);
     await using after = await startModelServer({ content, etag: '"new"' });

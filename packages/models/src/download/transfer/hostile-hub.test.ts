@@ -1,11 +1,11 @@
 // Tests downloads from servers that are slow, wrong, changing or redirecting, and downloads to a full disk.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { cutDownload, filesIn, newFolder } from "../../testing/folder.ts";
 import { startModelServer, type ModelServer, type ModelServerOptions } from "../../testing/model-server.ts";
 import { downloadModel, type DownloadOptions } from "./download.ts";
 import { parseReference } from "../reference/parse-reference.ts";
@@ -22,18 +22,10 @@ function randomModel(size: number): Buffer {
 }
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "hostile-hub-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+beforeEach(() => void (folder = newFolder()));
 
-const filesThere = () =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    // catalogue.test.ts tests the records.
-    .filter((name) => !name.endsWith(".gguf.json"))
-    .toSorted();
+/** All files below the folder, without the records, which catalogue.test.ts tests. */
+const filesThere = () => filesIn(folder).filter((name) => !name.endsWith(".gguf.json"));
 
 const isModel = (path: string, bytes: Buffer) => bytes.equals(readFileSync(path));
 
@@ -130,7 +122,6 @@ describe("several connections", () => {
   });
 
   test("only download what an interrupted download has not received", async () => {
-    const stopped = new AbortController();
     await using server = await startModelServer({
       content,
       linkedSha256: sha256Of(content),
@@ -138,12 +129,10 @@ describe("several connections", () => {
     });
     const options = { folder, endpoint: server.url, offline: false };
     const reference = "hf:waggle/story/story.gguf";
-    const cut = resolveModel(reference, {
-      ...options,
-      signal: stopped.signal,
-      onProgress: ({ doneBytes }) => doneBytes > 8_000_000 && stopped.abort(),
-    });
-    await expect(cut).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => resolveModel(reference, { ...options, ...more }),
+      ({ doneBytes }) => doneBytes > 8_000_000,
+    );
     const before = askedRanges(server).length;
     let first: PullProgress | undefined;
     const path = await resolveModel(reference, {
@@ -160,16 +149,12 @@ describe("several connections", () => {
   });
 
   test("download everything again if the journal is invalid", async () => {
-    const stopped = new AbortController();
     await using server = await startModelServer({ content, etag: '"1"' });
     const reference = `${server.url}/story.gguf`;
-    const cut = resolveModel(reference, {
-      folder,
-      offline: false,
-      signal: stopped.signal,
-      onProgress: ({ doneBytes }) => doneBytes > 8_000_000 && stopped.abort(),
-    });
-    await expect(cut).rejects.toThrow("aborted");
+    await cutDownload(
+      (more) => resolveModel(reference, { folder, offline: false, ...more }),
+      ({ doneBytes }) => doneBytes > 8_000_000,
+    );
     const [partial = "", note = ""] = filesThere();
     expect(JSON.parse(readFileSync(join(folder, note), "utf8"))).toMatchObject({
       ranges: [[0, expect.any(Number)], {}, {}, {}],
