@@ -20,45 +20,6 @@ function drain(queue: AdmissionQueue<string>): string[] {
   return items;
 }
 
-describe("order", () => {
-  it("is first in, first out within a flow", () => {
-    const queue = makeQueue();
-    fill(queue, key("a"), key("b"), key("c"));
-    expect(drain(queue)).toEqual(["a", "b", "c"]);
-  });
-
-  it("puts the higher priority first, for any client", () => {
-    const queue = makeQueue();
-    fill(queue, key("low", { priority: -3 }), key("high", { priority: 7 }), key("mid"), key("other", { priority: 7 }));
-    expect(drain(queue)).toEqual(["high", "other", "mid", "low"]);
-  });
-
-  it("prefers the client with fewer running jobs over a client that was served less recently", () => {
-    const queue = makeQueue();
-    fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b" }));
-    expect([queue.take(), queue.take()]).toEqual(["a1", "b1"]);
-    queue.finished("b1");
-    fill(queue, key("b2", { client: "b" }));
-    expect(queue.take()).toBe("b2");
-  });
-
-  it("prefers the client served least recently when both run the same number of jobs", () => {
-    const queue = makeQueue();
-    fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b" }));
-    queue.take();
-    fill(queue, key("b2", { client: "b" }));
-    queue.take();
-    expect(queue.take()).toBe("a2");
-  });
-
-  it("serves a client's flows in turn", () => {
-    const queue = makeQueue();
-    const s = { flow: "s" };
-    fill(queue, key("s1", s), key("s2", s), key("s3", s), key("t1", { flow: "t" }), key("u1", { flow: "u" }));
-    expect(drain(queue)).toEqual(["s1", "t1", "u1", "s2", "s3"]);
-  });
-});
-
 describe("limits", () => {
   it("refuses items when it is full, and accepts a new item for each item that has left", () => {
     const queue = makeQueue({ capacity: 2 });
@@ -122,29 +83,6 @@ describe("remove", () => {
 });
 
 describe("replace", () => {
-  it("serves the new item exactly when the old item would have been served", () => {
-    const queue = makeQueue();
-    fill(queue, key("a1", { client: "a" }), key("a2", { client: "a" }), key("b1", { client: "b", flow: "s" }));
-    queue.take();
-    expect(queue.replace("b1", "b2", key("b2", { client: "b", flow: "s" }))).toBe(true);
-    expect(queue.position("b1")).toBeUndefined();
-    expect(drain(queue)).toEqual(["b2", "a2"]);
-  });
-
-  it("keeps a client's turn when its only entry is replaced", () => {
-    const queue = makeQueue();
-    fill(queue, key("a1", { client: "a" }), key("b1", { client: "b" }));
-    queue.replace("a1", "a2", key("a2", { client: "a" }));
-    expect(drain(queue)).toEqual(["a2", "b1"]);
-  });
-
-  it("gives the place of a waiting job to the job that replaces it", () => {
-    const queue = makeQueue();
-    fill(queue, key("a"), key("b"), key("c"));
-    queue.replace("b", "x", key("x"));
-    expect(drain(queue)).toEqual(["a", "x", "c"]);
-  });
-
   it("treats a new item of another priority as if it had arrived when the old item did", () => {
     const queue = makeQueue();
     fill(queue, key("old"), key("high", { priority: 1 }));
