@@ -22,10 +22,6 @@ await runCommandLine({
       what: "time to load a model, compared with the worker of another checkout",
       load: async () => (await import("./load.ts")).addLoad,
     },
-    prompts: {
-      what: "time to the first token of a long prompt and of many short ones, memory after many requests",
-      load: async () => (await import("./prompts.ts")).addPrompts,
-    },
     agents: {
       what: "first requests of coding agents while small chats stream, with default settings",
       load: async () => (await import("./agents.ts")).addAgents,
