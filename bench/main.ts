@@ -22,10 +22,6 @@ await runCommandLine({
       what: "time to load a model, compared with the worker of another checkout",
       load: async () => (await import("./load.ts")).addLoad,
     },
-    agents: {
-      what: "first requests of coding agents while small chats stream, with default settings",
-      load: async () => (await import("./agents.ts")).addAgents,
-    },
     clients: {
       what: "how clients share a worker: a chat next to work of each kind, random mixes of four",
       load: async () => (await import("./clients.ts")).addClients,

@@ -1,5 +1,5 @@
 // Owns the command `check clients`: its options, what it prints, where it runs, and its exit code.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -18,7 +18,6 @@ interface Flags {
   readonly latest?: true;
   readonly into?: string;
   readonly installed?: string;
-  readonly record?: string;
 }
 
 const template = "Qwen-Qwen3-0.6B";
@@ -29,10 +28,6 @@ export function addCheckClients(command: Program): void {
     .option("--latest", "install the newest versions (default: versions known to work)")
     .option("--into <folder>", "install the clients into this folder and keep it (default: a temporary folder)")
     .option("--installed <folder>", "use the clients that an earlier run installed with --into")
-    .option(
-      "--record <folder>",
-      "write each client's first request for an answer into this folder, as `bench agents` reads it",
-    )
     .action(checkClients);
 }
 
@@ -48,9 +43,8 @@ function checkClients(flags: Flags): Promise<void> {
         await installClients(chosen, { folder, latest: flags.latest ?? false, signal: ending.signal, say });
       }
       const prefix = isOffline() ? undefined : await offlinePrefix();
-      const record = flags.record === undefined ? undefined : resolve(flags.record);
-      if (prefix === undefined) await check(chosen, folder, groups, record);
-      else process.exitCode = await checkOffline(prefix, chosen, folder, ending, record);
+      if (prefix === undefined) await check(chosen, folder, groups);
+      else process.exitCode = await checkOffline(prefix, chosen, folder, ending);
     } finally {
       const kept = flags.installed ?? flags.into;
       if (kept === undefined && existsSync(folder)) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -64,11 +58,9 @@ async function checkOffline(
   chosen: readonly Client[],
   folder: string,
   { signal }: CommandEnding,
-  record: string | undefined,
 ): Promise<number> {
   const itself = [process.execPath, ...process.execArgv, process.argv[1] as string];
-  const recording = record === undefined ? [] : ["--record", record];
-  const flags = ["check", "clients", "--installed", folder, ...recording, "--only", ...chosen.map(({ name }) => name)];
+  const flags = ["check", "clients", "--installed", folder, "--only", ...chosen.map(({ name }) => name)];
   // A signal ends the inner command and all processes that the command has started.
   const { exitCode } = await execa(file, [...args, ...itself, ...flags], {
     ...{ reject: false, stdio: ["ignore", "inherit", "inherit"], cancelSignal: signal },
@@ -77,12 +69,7 @@ async function checkOffline(
   return exitCode ?? 1;
 }
 
-async function check(
-  chosen: readonly Client[],
-  folder: string,
-  groups: ProcessGroups,
-  record: string | undefined,
-): Promise<void> {
+async function check(chosen: readonly Client[], folder: string, groups: ProcessGroups): Promise<void> {
   say(
     isOffline()
       ? "The check runs without a network, except loopback."
@@ -99,13 +86,13 @@ async function check(
     const runs: ClientRun[] = [];
     for (const client of chosen) {
       say(`\n${client.title}`);
-      const run = await runClient(client, {
-        ...{ groups, worker, model, folder, modelName: "Scripted" },
-        onCall: (call) => say(`  ${callLine(call)}`),
-        onErrorLine: (line) => say(`  | ${line}`),
-      });
-      runs.push(run);
-      if (record !== undefined) recordFirst(run, record);
+      runs.push(
+        await runClient(client, {
+          ...{ groups, worker, model, folder, modelName: "Scripted" },
+          onCall: (call) => say(`  ${callLine(call)}`),
+          onErrorLine: (line) => say(`  | ${line}`),
+        }),
+      );
     }
     say(`\n${runs.map(lineOf).join("\n")}`);
     const failed = runs.filter((run) => faultsOf(run).length > 0).length;
@@ -114,13 +101,4 @@ async function check(
   } finally {
     rmSync(models, { recursive: true, force: true });
   }
-}
-
-function recordFirst({ client, calls }: ClientRun, folder: string): void {
-  const first = calls.find(({ what }) => client.asks.includes(what));
-  if (first === undefined) return;
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${client.name}.json`);
-  writeFileSync(file, JSON.stringify({ path: first.what.split(" ")[1], body: JSON.parse(first.body) as unknown }));
-  say(`  ${file}: the body of ${first.what}, ${first.bodyBytes} bytes`);
 }
