@@ -12,7 +12,6 @@ import {
 } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { alternate, medianCell, ratioOf } from "./lib/alternate.ts";
-import { profileWorker } from "./lib/cpu-profile.ts";
 import { integersOf } from "./lib/lists.ts";
 import { measure, tokenFigures, type TokenFigures } from "./lib/token-figures.ts";
 
@@ -24,7 +23,6 @@ interface Flags {
   readonly warmUp: string;
   readonly tokens: string;
   readonly stepDelay: string;
-  readonly profile?: true;
 }
 
 const slots = 16;
@@ -38,12 +36,11 @@ export function addJavascript(command: Command): void {
     .option("--warm-up <n>", "rounds before the measured ones: V8 compiles the hot code", "5")
     .option("--tokens <n>", "tokens of each stream", "200")
     .option("--step-delay <time>", "step time of the fake backend", "4ms")
-    .option("--profile", "show the parts of the CPU time instead (V8's profiler adds some)")
     .action((flags: Flags) =>
       guarded("bench javascript", async (groups) => {
         for (const backend of flags.backends.split(",")) {
           console.log(`\nBackend ${backend}, ${flags.tokens} tokens per stream\n`);
-          await (flags.profile ? profile(groups, backend, flags) : compare(groups, backend, flags));
+          await compare(groups, backend, flags);
         }
       }),
     );
@@ -96,23 +93,4 @@ function cellOf(
   const [values, others] = [own, first].map((rounds) => rounds.map((round) => round[key])) as [number[], number[]];
   const shown = medianCell(values, digits);
   return own === first ? shown : `${shown}, x ${ratioOf(values, others).toFixed(2)}`;
-}
-
-async function profile(groups: ProcessGroups, backend: string, flags: Flags): Promise<void> {
-  const rounds = integerOf("--rounds", flags.rounds, 1, 1_000);
-  const maxTokens = integerOf("--tokens", flags.tokens, 1, 100_000);
-  for (const streams of integersOf("--streams", flags.streams)) {
-    const spec = specOf(flags.against ?? repositoryPath("."), backend, flags);
-    const shares = await profileWorker(groups, spec, async (worker) => {
-      let tokens = 0;
-      for (let round = 0; round < rounds; round += 1) {
-        tokens += (await measure(worker, { streams, round, maxTokens })).tokens;
-      }
-      return tokens;
-    });
-    for (const { process: name, rows } of shares) {
-      const cells = rows.map(({ part, us }) => [part, us.toFixed(2)]);
-      console.log(`${name}, ${streams} streams\n\n${markdownTable(["part", "us per token"], cells)}\n`);
-    }
-  }
 }
