@@ -5,21 +5,17 @@ import { join } from "node:path";
 import { guarded, integerOf, namedOf, round, type ProcessGroups } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 import type { Command as Program } from "commander";
-import { benchWaiting } from "./fleet/bench-waiting.ts";
 import { benchFirstToken, benchRelease, benchSpeed, benchWorkers } from "./fleet/bench.ts";
 import { measureIdle } from "./fleet/idle.ts";
 
 interface Flags {
   readonly rounds: string;
-  readonly waiting: string;
   readonly only?: readonly string[];
 }
 
 interface FigureOptions {
   readonly groups: ProcessGroups;
   readonly rounds: number;
-  /** Jobs that wait in the gateway's queue. */
-  readonly waiting: number;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -30,7 +26,6 @@ interface Figure {
 }
 
 const mostRounds = 1_000;
-const mostWaiting = 4_000;
 /** Sizes of the fleets whose idle traffic is measured. */
 const idleFleets = [3, 11];
 
@@ -40,13 +35,11 @@ const figures: readonly Figure[] = [
   { name: "release", measure: release },
   { name: "workers", measure: workers },
   { name: "idle", measure: idle },
-  { name: "waiting", measure: waitingJobs },
 ];
 
 export function addFleet(command: Program): void {
   command
     .option("--rounds <n>", "rounds of each figure (first-token: 20 times as many, release: 4 times)", "5")
-    .option("--waiting <n>", "jobs that wait in the gateway's queue", "1000")
     .option("--only <figure...>", `measure only these: ${figures.map(({ name }) => name).join(", ")}`)
     .action(fleetBench);
 }
@@ -55,9 +48,8 @@ function fleetBench(flags: Flags): Promise<void> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   return guarded("bench fleet", async (groups, { signal }) => {
     const rounds = integerOf("--rounds", flags.rounds, 1, mostRounds);
-    const waiting = integerOf("--waiting", flags.waiting, 1, mostWaiting);
     for (const { measure } of namedOf("Cannot measure", figures, flags.only)) {
-      await measure({ groups, rounds, waiting, signal, say });
+      await measure({ groups, rounds, signal, say });
     }
   });
 }
@@ -105,15 +97,6 @@ async function idle({ groups, signal, say }: FigureOptions): Promise<void> {
       `idle, a gateway and ${count} workers: ${messagesReceived.toFixed(1)} messages/s to nats-server (${kilobytes(bytesReceived)}), ${messagesSent.toFixed(1)} from it (${kilobytes(bytesSent)})`,
     );
   }
-}
-
-async function waitingJobs({ groups, waiting, signal, say }: FigureOptions): Promise<void> {
-  const cost = await benchWaiting(groups, waiting, signal);
-  say(
-    `time to the headers of ${waiting} queued jobs: worker p50 ${ms(cost.worker.p50)}, p99 ${ms(cost.worker.p99)}; gateway p50 ${ms(cost.gateway.p50)}, p99 ${ms(cost.gateway.p99)}`,
-  );
-  say(`NATS stores ${cost.records} job records, ${Math.round(cost.recordBytes / 1_024)} KiB`);
-  say(`CPU time per job: nats-server ${ms(cost.natsCpuMs)}, gateway ${ms(cost.gatewayCpuMs)}`);
 }
 
 async function withLargeModel(measure: (path: string) => Promise<void>): Promise<void> {

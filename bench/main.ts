@@ -11,7 +11,7 @@ await runCommandLine({
       load: async () => (await import("./worker.ts")).addWorker,
     },
     fleet: {
-      what: "a fleet compared with a worker: latency, speed, idle traffic, waiting jobs",
+      what: "a fleet compared with a worker: latency, speed, idle traffic",
       load: async () => (await import("./fleet.ts")).addFleet,
     },
     steps: {

@@ -44,7 +44,6 @@ export interface NatsServer extends AsyncDisposable {
   start(): Promise<void>;
   /** Number of messages in a stream, from the server's monitoring page. */
   messagesIn(stream: string): Promise<number>;
-  bytesIn(stream: string): Promise<number>;
   /** Traffic between the server and its clients since the server's start, from its monitoring page. */
   traffic(): Promise<NatsTraffic>;
 }
@@ -100,12 +99,6 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     return (await response.json()) as T;
   }
 
-  async function stateOf(stream: string): Promise<StreamState> {
-    const { account_details: accounts = [] } = await page<JetStreamPage>("jsz?streams=true");
-    const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
-    return found?.state ?? { messages: 0, bytes: 0 };
-  }
-
   const forgetFolder = (): void => rmSync(ownFolder, { recursive: true, force: true });
   // Deletes the folder also when no caller disposes the server.
   process.once("exit", forgetFolder);
@@ -131,8 +124,11 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     signal: (name) => group?.signal(name),
     stop,
     start,
-    messagesIn: async (stream) => (await stateOf(stream)).messages,
-    bytesIn: async (stream) => (await stateOf(stream)).bytes,
+    async messagesIn(stream) {
+      const { account_details: accounts = [] } = await page<JetStreamPage>("jsz?streams=true");
+      const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
+      return found?.state.messages ?? 0;
+    },
     async traffic() {
       const { in_msgs, out_msgs, in_bytes, out_bytes } = await page<ServerPage>("varz");
       return { messagesReceived: in_msgs, messagesSent: out_msgs, bytesReceived: in_bytes, bytesSent: out_bytes };
@@ -145,15 +141,10 @@ function isMissing({ cause }: Error): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }
 
-interface StreamState {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
 /** The fields that we read of `/jsz` (nats-server's monitoring). */
 interface JetStreamPage {
   readonly account_details?: readonly {
-    readonly stream_detail?: readonly { readonly name: string; readonly state: StreamState }[];
+    readonly stream_detail?: readonly { readonly name: string; readonly state: { readonly messages: number } }[];
   }[];
 }
 
