@@ -24,6 +24,7 @@ import {
   type ScriptedModel,
 } from "@waggle/testing/models";
 import { Option, type Command as Program } from "commander";
+import { integersOf } from "./lib/lists.ts";
 import { bytePrompts, calibratePrompts } from "./worker/prompts.ts";
 import { runBench } from "./worker/run-bench.ts";
 import { scenarios } from "./worker/scenarios.ts";
@@ -192,8 +193,4 @@ function planOf(flags: Flags) {
       ...given("--context-pool", flags.contextPool),
     ],
   };
-}
-
-function integersOf(flag: string, list: string, least: number, most: number): number[] {
-  return list.split(",").map((text) => integerOf(flag, text, least, most));
 }

@@ -41,6 +41,6 @@ test("an estimate is near when buffers and resident memory are within 5 % of the
 });
 
 test("a row shows model, slots, context and both ratios", () => {
-  const [, line] = fitTable([judge(compared(1, 2_000), processBytes)]).split("\n");
-  expect(line).toMatch(/^x +2 x 512 .* 1\.000 .* 1\.000$/);
+  const table = fitTable([judge(compared(1, 2_000), processBytes)]);
+  expect(table).toMatch(/^\| x \| 2 x 512 \| .* \| 1\.000 \| .* \| 1\.000 \|$/m);
 });

@@ -1,4 +1,5 @@
 // Makes the table of the estimates, and judges whether each is within the tolerance.
+import { markdownTable } from "@waggle/testing/harness";
 import type { Compared } from "./measure.ts";
 
 const mebibyte = 1_048_576;
@@ -41,15 +42,11 @@ export function judge({ row, estimate, taken }: Compared, processBytes: number):
 }
 
 export function fitTable(rows: readonly Judged[]): string {
-  const all = [headings, ...rows.map(({ cells }) => cells)];
-  const widths = headings.map((_, column) => Math.max(...all.map((cells) => cells[column]?.length ?? 0)));
-  const lines = all.map((cells) => cells.map((cell, column) => pad(cell, column, widths)).join("  "));
-  return `${lines.join("\n")}\n`;
-}
-
-function pad(cell: string, column: number, widths: readonly number[]): string {
-  const width = widths[column] ?? 0;
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  const table = markdownTable(
+    headings,
+    rows.map(({ cells }) => cells),
+  );
+  return `${table}\n`;
 }
 
 function mib(bytes: number): string {
