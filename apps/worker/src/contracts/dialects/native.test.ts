@@ -243,6 +243,7 @@ describe("invalid requests", () => {
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     expect(await errorOf(response)).toMatchObject({ status: 429, code: "resource_exhausted", retryable: true });
     expect((await get("/v1/jobs/refused")).status).toBe(404);
+    expect(worker.registry.liveCount).toBe(2);
   });
 
   it("a job_id in use is a conflict that must not be retried", async () => {

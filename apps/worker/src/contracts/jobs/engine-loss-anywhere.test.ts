@@ -47,6 +47,10 @@ const dialects: Readonly<Record<string, (random: Random, most: number) => Body>>
     ...{ messages: messagesOf(random), options: { num_predict: most, ...seeded(random), ...maybe(random, { stop }) } },
     ...maybe(random, { tools }),
   }),
+  "/api/generate": (random, most) => ({
+    ...{ prompt: promptOf(random), raw: random.chance(0.5) },
+    options: { num_predict: most, ...seeded(random), ...maybe(random, { stop }) },
+  }),
   "/completion": (random, most) => ({
     ...{ prompt: promptOf(random), n_predict: most, ...seeded(random), ...maybe(random, { stop }) },
     ...{ ...maybe(random, { n_probs: 2 }), ...maybe(random, { return_tokens: true }) },

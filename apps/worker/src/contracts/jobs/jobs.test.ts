@@ -282,15 +282,6 @@ describe("sessions", () => {
 });
 
 describe("admission", () => {
-  it("refuses with a Retry-After when the queue is full, and no other job is affected", async () => {
-    startGated({ slots: 1, queueCapacity: 2 });
-    for (let index = 0; index < 3; index += 1) await submit({ prompt: `${index}` });
-    const error = await submit({ prompt: "one too many" }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: "resource_exhausted" });
-    expect((error as WaggleError).retryAfterS).toBeGreaterThanOrEqual(1);
-    expect(worker.registry.liveCount).toBe(3);
-  });
-
   it("refuses a job id in use, and frees it when the replay is over", async () => {
     const clock = createFakeClock();
     start({ clock });
@@ -430,21 +421,6 @@ describe("readers", () => {
 });
 
 describe("an engine that dies", () => {
-  it("fails running jobs with on_engine_loss error, and the next engine runs the waiting jobs", async () => {
-    const gate = startGated({ slots: 1 });
-    const running = await submit({ prompt: "A", on_engine_loss: "error" });
-    const waiting = await submit({ prompt: "B [eog:2]" });
-    await gate.held();
-    gate.step();
-    await gate.held();
-    worker.kill();
-    expect(outcomeOf(running)).toMatchObject({ type: "failed", code: "engine_failed" });
-    expect(stateNameOf(waiting.state)).toBe("queued");
-    gate.open();
-    worker.load();
-    expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
-  });
-
   it("before a job has output: the job begins again on the next engine, with one start event", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "A [eog:2]" });
