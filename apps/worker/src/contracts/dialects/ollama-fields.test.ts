@@ -43,14 +43,6 @@ test("chat accepts its own answers as history, and tool results without an id", 
   expect(JSON.stringify(lastConversation().messages)).toContain(JSON.stringify(called.arguments));
 });
 
-test("a system text replaces the system text in the context", async () => {
-  start();
-  const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
-  await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
-  const systems = lastConversation().messages.filter(({ role }) => role === "system");
-  expect(systems.map(({ content }) => content)).toEqual(["two"]);
-});
-
 describe("format", () => {
   const format = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 

@@ -332,8 +332,10 @@ describe("an unsupported or invalid field is refused by name, with the reason", 
 
 async function refusal(body: Json, path = chatPath): Promise<{ message: string; param: string | null }> {
   const response = await post(path, body);
-  expect(response.status).toBe(400);
-  return OpenAiErrorSchema.parse(await response.json()).error;
+  expect([response.status, response.headers.get("x-should-retry")]).toEqual([400, "false"]);
+  const { error } = OpenAiErrorSchema.parse(await response.json());
+  expect(error).toMatchObject({ type: "invalid_request_error", code: "invalid_argument" });
+  return error;
 }
 
 describe("vLLM's guided decoding", () => {

@@ -4,7 +4,7 @@ import { OpenAiErrorSchema } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const { start, post, answerOf } = useInlineWorker();
+const { worker, start, post, answerOf } = useInlineWorker();
 
 interface Embeddings {
   readonly data: readonly { readonly index: number; readonly embedding: readonly number[] }[];
@@ -21,6 +21,8 @@ test("2,048 texts get a vector each, in order", async () => {
   const response = await embed({ input, user: "me" });
   expect(response.data.map(({ index }) => index)).toEqual(input.map((_, i) => i));
   expect(response.data.map(({ embedding }) => embedding)).toEqual(input.map(expectedFakeVector));
+  // The job is not kept: no client can read it again, and vectors take much memory.
+  expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
 });
 
 test("base64 has little-endian 32-bit floats", async () => {

@@ -194,17 +194,6 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("refuses sounds by name, in OpenAI's shape, and asks the client not to retry", async () => {
-    start();
-    const messages = [{ role: "user", content: [{ type: "input_audio", input_audio: {} }] }];
-    const response = await post("/v1/chat/completions", { messages });
-    expect(response.status).toBe(400);
-    expect(response.headers.get("x-should-retry")).toBe("false");
-    const { error } = OpenAiErrorSchema.parse(await response.json());
-    expect(error).toMatchObject({ type: "invalid_request_error", code: "invalid_argument" });
-    expect(error.param).toContain("messages.0");
-  });
-
   it("names the lengths of the context and of a prompt that is too long", async () => {
     start({ contextSize: 32 });
     const response = await post("/v1/chat/completions", chat("x".repeat(100)));
@@ -284,29 +273,7 @@ describe("chat completions", () => {
   });
 });
 
-describe("completions", () => {
-  it("continue a text, collected and streamed", async () => {
-    start();
-    const request = { prompt: "Once [eog:5]", temperature: 0 };
-    const text = expectedFakeText({ kind: "text", text: "Once [eog:5]" }, greedy, 100);
-    const body = (await (await post("/v1/completions", request)).json()) as Json;
-    expect(body).toMatchObject({ object: "text_completion", choices: [{ index: 0, text, finish_reason: "stop" }] });
-    const { chunks, done } = await chunksOf(await post("/v1/completions", { ...request, stream: true }));
-    expect(chunks.map((chunk) => (chunk["choices"] as { text: string }[])[0]?.text ?? "").join("")).toBe(text);
-    expect(done).toBe(true);
-  });
-});
-
-describe("models and tokens", () => {
-  it("lists the single model, and finds it by name", async () => {
-    start();
-    expect(await (await get("/v1/models")).json()).toMatchObject({ object: "list", data: [{ id: "waggle-fake" }] });
-    expect((await get("/v1/models/waggle-fake")).status).toBe(200);
-    const unknown = await get("/v1/models/gpt-4");
-    expect(unknown.status).toBe(404);
-    expect(OpenAiErrorSchema.parse(await unknown.json()).error.code).toBe("model_not_found");
-  });
-
+describe("tokens", () => {
   it("converts text to tokens and back", async () => {
     start();
     const { tokens } = (await (await post("/tokenize", { content: "Hé" })).json()) as { tokens: number[] };
@@ -318,27 +285,5 @@ describe("models and tokens", () => {
       { id: 169, piece: [169] },
     ]);
     expect(await (await post("/detokenize", { tokens })).json()).toEqual({ content: "Hé" });
-  });
-
-  it("shows the model's prompt", async () => {
-    start();
-    const messages = [{ role: "user", content: "Hi" }];
-    expect(await (await post("/apply-template", { messages })).json()).toEqual({ prompt: "user: Hi\nassistant:" });
-  });
-
-  it("embeds texts, and refuses a text that is too long", async () => {
-    start();
-    const response = await post("/v1/embeddings", { input: ["text", "other"] });
-    expect(await response.json()).toMatchObject({
-      data: [
-        { index: 0, embedding: { length: 8 } },
-        { index: 1, embedding: { length: 8 } },
-      ],
-    });
-    // The job is not kept: no client can read it again, and vectors take much memory.
-    expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
-    const refused = await post("/v1/embeddings", { input: "x".repeat(10_000) });
-    expect(refused.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await refused.json()).error.message).toContain("Cannot embed");
   });
 });

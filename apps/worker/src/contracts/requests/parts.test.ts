@@ -163,8 +163,6 @@ describe("OpenAI's dialect", () => {
   it.each([
     ["response_format", { response_format: { type: "json_object", schema: 123 } }],
     ["json_schema", { json_schema: { type: "object" }, response_format: { type: "json_object" } }],
-    ["enable_thinking", { enable_thinking: true }],
-    ["chat_template_kwargs.colour", { chat_template_kwargs: { colour: 1 } }],
   ])("refuses an unsupported field by name: %s", async (field, more) => {
     start();
     const refused = await post("/v1/chat/completions", asking("a", more));

@@ -289,10 +289,4 @@ describe("a job_id in use", () => {
     expect(await stream.text()).toMatch(/event: end\n/);
     expect([joined(again), joined(stream), prefills()]).toEqual([true, true, 1]);
   });
-
-  test("is a conflict for another request", async () => {
-    await post({ path: "/v1/jobs", body });
-    const other = await post({ path: "/v1/jobs", body: { ...body, seed: 2 } });
-    expect(other.status).toBe(409);
-  });
 });
