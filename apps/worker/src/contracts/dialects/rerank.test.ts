@@ -1,8 +1,10 @@
 // Contracts of the routes for ranking and scoring, in the formats of the services whose clients call them.
 import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
 import { expectedFakeLogit } from "@waggle/engine";
 import { OpenAiErrorSchema, RankingSchema, ScoresSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start, post, read } = useInlineWorker({ fake: { kind: "rerank" } });
@@ -152,18 +154,19 @@ describe("scoring", () => {
 });
 
 describe("a job that ranks", () => {
+  /** Starts a worker whose jobs compute, and then wait for `gate`. */
+  function startGated(options: InlineWorkerOptions = {}): Record<"computing" | "gate", Deferred<void>> {
+    const [computing, gate] = [deferred<void>(), deferred<void>()];
+    const embedGate = async (): Promise<void> => {
+      computing.resolve();
+      await gate.promise;
+    };
+    start({ ...options, fake: { kind: "rerank", embedGate } });
+    return { computing, gate };
+  }
+
   test("can be cancelled during its computation, and leaves no job behind", async () => {
-    const computing = deferred<void>();
-    const gate = deferred<void>();
-    start({
-      fake: {
-        kind: "rerank",
-        async embedGate() {
-          computing.resolve();
-          await gate.promise;
-        },
-      },
-    });
+    const { computing, gate } = startGated();
     const answered = post("/v1/rerank", { query, documents });
     await computing.promise;
     expect(worker.registry.liveCount).toBe(1);
@@ -178,19 +181,7 @@ describe("a job that ranks", () => {
   });
 
   test("waits in the queue, and is refused when the queue is full", async () => {
-    const computing = deferred<void>();
-    const gate = deferred<void>();
-    start({
-      slots: 1,
-      queueCapacity: 1,
-      fake: {
-        kind: "rerank",
-        async embedGate() {
-          computing.resolve();
-          await gate.promise;
-        },
-      },
-    });
+    const { computing, gate } = startGated({ slots: 1, queueCapacity: 1 });
     const first = post("/v1/rerank", { query, documents });
     await computing.promise;
     const accepted = deferred<void>();

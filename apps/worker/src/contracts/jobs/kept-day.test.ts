@@ -2,20 +2,13 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokenTable } from "@waggle/daemon/tokens";
 import type { EndedJob, LogLine } from "@waggle/protocol";
 import { createDayLog, type DayLog } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { alice, bob } from "../../testing/two-clients.ts";
+import { alice, bob, forTwoClients, root } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const root = { authorization: "Bearer root-token-3" };
-const tokens = createTokenTable([
-  { name: "alice", token: "alice-token-1" },
-  { name: "bob", token: "bob-token-22" },
-  { name: "root", token: "root-token-3", admin: true },
-]);
 let folder: string;
 let day: DayLog;
 const { worker, start: startWorker, call } = useInlineWorker();
@@ -26,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function start(): void {
   day = createDayLog({ folder: join(folder, "h"), place: "w", maxBytes: 6_400_000, clock, onBroken: () => {} });
-  startWorker({ clock, day, slots: 4, access: { localMode: false, tokens: () => tokens } });
+  startWorker({ clock, day, slots: 4, access: forTwoClients });
 }
 
 async function post(path: string, body: object, headers: Record<string, string> = alice): Promise<number> {

@@ -1,22 +1,13 @@
 // Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
 import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/daemon/tokens";
 import { JobListSchema, JobStatusSchema, HistorySchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, it } from "vitest";
-import { alice, bob } from "../../testing/two-clients.ts";
+import { alice, bob, forTwoClients, root, watcher } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const root = { authorization: "Bearer root-token-3" };
-const watcher = { authorization: "Bearer watch-token-4" };
-const tokens = createTokenTable([
-  { name: "alice", token: "alice-token-1" },
-  { name: "bob", token: "bob-token-22" },
-  { name: "root", token: "root-token-3", admin: true },
-  { name: "watcher", token: "watch-token-4", monitor: true },
-]);
 const clock = createFakeClock();
 const gate = { now: createStepGate() };
 const { worker, start: startWorker, call, post, get } = useInlineWorker();
@@ -25,7 +16,7 @@ afterEach(() => gate.now.open());
 /** @param localMode by default network mode with four tokens */
 function start(localMode = false): void {
   gate.now = createStepGate();
-  startWorker({ clock, slots: 1, gate: gate.now, access: { localMode, tokens: () => tokens } });
+  startWorker({ clock, slots: 1, gate: gate.now, access: { ...forTwoClients, localMode } });
 }
 
 async function submit(body: object, headers: Record<string, string>): Promise<void> {
@@ -177,8 +168,7 @@ it("lets a client have half of the reads of the day on disk, and any read of mem
   const disk = deferred<void>();
   const read = async (): Promise<never[]> => await disk.promise.then(() => []);
   const day = { add: () => {}, flush: async () => {}, flushNow: () => {}, read };
-  const access = { localMode: false, tokens: () => tokens };
-  startWorker({ clock, access, day, clientQueueShare: 0.5 });
+  startWorker({ clock, access: forTwoClients, day, clientQueueShare: 0.5 });
   const ask = async (query: string, headers: Record<string, string>) =>
     (await get(`/v1/jobs?ended&${query}`, headers)).status;
   const [past, other] = [Array.from({ length: 5 }, async () => await ask("job=j", bob)), ask("job=j", alice)];

@@ -2,17 +2,16 @@
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";
-import { UsageReportSchema, allWorkerRoutes, rerankRoutes } from "@waggle/protocol";
+import { UsageReportSchema, allWorkerRoutes } from "@waggle/protocol";
 import type { ClientUsage } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
-import { bodyFields } from "@waggle/testing/hostile";
 import { expect, test } from "vitest";
 import { readEvents } from "../../testing/events.ts";
-import { alice, bob } from "../../testing/two-clients.ts";
+import { alice, bob, root } from "../../testing/two-clients.ts";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { jobBody, kindFor } from "../../testing/job-bodies.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const root = { authorization: "Bearer root-token-3" };
 const clock = createFakeClock();
 const { worker, start: startWorker, call, post, get } = useInlineWorker({ clock });
 let table: ReturnType<typeof createTokenTable>;
@@ -44,21 +43,14 @@ async function usageOfAlice(): Promise<ClientUsage> {
 const chat = (text: string) => ({ messages: [{ role: "user", content: text }] });
 const chatPath = "/v1/chat/completions";
 
-const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => path));
 const jobRoutes = Object.values(allWorkerRoutes).filter(({ headers = {} }) => "idempotency-key" in headers);
-/** Without these fields a request has no work, and begins no job. */
-const work: Readonly<Record<string, object>> = {
-  ...Object.fromEntries([...ranking].map((path) => [path, { documents: ["a bee"] }])),
-  "/api/chat": { messages: [{ role: "user", content: "a tale" }] },
-  "/api/embed": { input: "a bee" },
-};
 
 test("every route that begins a job limits requests per minute, and reports when it accepts the next request", async () => {
   for (const kind of ["generate", "rerank"] as const) {
     start({ requestsPerMinute: 1 }, { fake: { kind }, contextSize: 256 });
-    for (const { path, request } of jobRoutes.filter((route) => ranking.has(route.path) === (kind === "rerank"))) {
-      const [whole] = request === undefined ? [] : bodyFields(request);
-      const body = { ...(JSON.parse(whole?.sound ?? "{}") as object), model: "waggle-fake", ...work[path] };
+    for (const route of jobRoutes.filter((each) => kindFor(each) === kind)) {
+      const { path } = route;
+      const body = jobBody(route);
       const first = await post(path, body, alice);
       await first.text();
       expect([path, first.status < 300, first.headers.get("x-ratelimit-remaining-requests")]).toEqual([

@@ -1,20 +1,13 @@
 // Shows that every route accepts an Idempotency-Key if it begins jobs, and that the reference lists the header for these routes only.
-import { allWorkerRoutes, errorsOf, modelRoutes, rerankRoutes } from "@waggle/protocol";
+import { allWorkerRoutes, errorsOf, modelRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
-import { bodyFields } from "@waggle/testing/hostile";
 import { expect, test } from "vitest";
+import { jobBody, kindFor } from "../../testing/job-bodies.ts";
 import { testLimits } from "../../testing/inline-worker.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { start, call } = useInlineWorker();
 
-const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => path));
-/** Without these fields a request has no work, and begins no job. */
-const work: Readonly<Record<string, object>> = {
-  ...Object.fromEntries([...ranking].map((path) => [path, { documents: ["a bee"] }])),
-  "/api/chat": { messages: [{ role: "user", content: "a tale" }] },
-  "/api/embed": { input: "a bee" },
-};
 /** Changes of a model may conflict with each other. */
 const changing = new Set(Object.values(modelRoutes).map(({ path }): string => path))
   .add("/api/pull")
@@ -26,13 +19,8 @@ test.each(routes.map((route): [string, Route] => [`${route.method.toUpperCase()}
   "%s",
   async (_, route) => {
     const { method, path, headers = {} } = route;
-    const kind = ranking.has(path) ? "rerank" : "generate";
-    start({ limits: { ...testLimits, retryGraceMs: 10_000 }, fake: { kind } });
-    const [whole] = route.request === undefined ? [] : bodyFields(route.request);
-    const body = JSON.stringify({
-      ...(JSON.parse(whole?.sound ?? "{}") as object),
-      ...{ model: "waggle-fake", ...work[path] },
-    });
+    start({ limits: { ...testLimits, retryGraceMs: 10_000 }, fake: { kind: kindFor(route) } });
+    const body = JSON.stringify(jobBody(route));
     const send = (text: string) => call(method.toUpperCase(), path, text, { "idempotency-key": "k1" });
 
     await (await send(body)).text();

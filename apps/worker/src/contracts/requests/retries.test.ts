@@ -57,10 +57,12 @@ const prefills = (): number => worker.commands.filter(({ type }) => type === "st
 const joined = (response: Response): boolean => response.headers.get("idempotent-replayed") === "true";
 
 describe("a retry", () => {
-  test.each([
+  const marks: [how: string, first: Record<string, string>, second: Record<string, string>][] = [
     ["by its key", { "idempotency-key": "k1" }, { "idempotency-key": "k1" }],
     ["by its count of tries", { "x-stainless-retry-count": "0" }, { "x-stainless-retry-count": "1" }],
-  ])("%s joins the first try, whose connection is open", async (_, first, second) => {
+  ];
+
+  test.each(marks)("%s joins the first try, whose connection is open", async (_, first, second) => {
     const one = await post({ headers: first });
     await gate.held();
     const two = await post({ headers: second });
@@ -72,10 +74,7 @@ describe("a retry", () => {
     expect(await (await get("/metrics")).text()).toMatch(/^\w+jobs_joined_total 1$/m);
   });
 
-  test.each([
-    ["by its key", { "idempotency-key": "k1" }, { "idempotency-key": "k1" }],
-    ["by its count of tries", { "x-stainless-retry-count": "0" }, { "x-stainless-retry-count": "1" }],
-  ])("%s joins the first try, whose client has left", async (_, first, second) => {
+  test.each(marks)("%s joins the first try, whose client has left", async (_, first, second) => {
     const leaving = new AbortController();
     const one = await post({ headers: first, signal: leaving.signal });
     await gate.held();
