@@ -1,17 +1,9 @@
 import { genericFormat, type ChatFormat } from "@waggle/chat-format/format";
 import { describe, expect, it } from "vitest";
+import { formatWith, levels, thinkingSwitch } from "../testing/chat-formats.ts";
 import { templateVariables, type ThinkingFields } from "./thinking.ts";
 
-const format = (abilities: Partial<ChatFormat["abilities"]>, variables: readonly string[] = []): ChatFormat => ({
-  ...genericFormat,
-  abilities: { ...genericFormat.abilities, ...abilities },
-  inputs: { ...genericFormat.inputs, variables },
-});
-const switchable = format(
-  { thinking: "switchable", thinkingSwitch: { name: "enable_thinking", on: true, off: false } },
-  ["enable_thinking", "documents"],
-);
-const levels = format({ thinking: "always" }, ["reasoning_effort"]);
+const switchable = formatWith({ thinking: "switchable", thinkingSwitch }, ["enable_thinking", "documents"]);
 
 describe("thinking fields", () => {
   it.each<[string, ThinkingFields, ChatFormat, object]>([
@@ -20,7 +12,7 @@ describe("thinking fields", () => {
     [
       "a switch with other values",
       { enable_thinking: true },
-      format({ thinking: "switchable", thinkingSwitch: { name: "mode", on: "yes", off: "no" } }),
+      formatWith({ thinking: "switchable", thinkingSwitch: { name: "mode", on: "yes", off: "no" } }),
       { mode: "yes" },
     ],
     ["a level switches a model without levels on", { reasoning_effort: "high" }, switchable, { enable_thinking: true }],

@@ -1,23 +1,13 @@
 import { genericFormat, type ChatFormat } from "@waggle/chat-format/format";
 import { CountTokensRequestSchema, type CountTokensRequest } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
+import { levels, switchable } from "../../testing/chat-formats.ts";
 import { conversationOf } from "./request.ts";
 import { mayThink } from "./thinking.ts";
 
 const hello = [{ role: "user", content: "Hello" }];
 const parse = (more: object): CountTokensRequest => CountTokensRequestSchema.parse({ messages: hello, ...more });
 const optionsOf = (more: object, format: ChatFormat = genericFormat) => conversationOf(parse(more), format).options;
-
-const format = (abilities: Partial<ChatFormat["abilities"]>, variables: readonly string[] = []): ChatFormat => ({
-  ...genericFormat,
-  abilities: { ...genericFormat.abilities, ...abilities },
-  inputs: { ...genericFormat.inputs, variables },
-});
-const switchable = format({
-  thinking: "switchable",
-  thinkingSwitch: { name: "enable_thinking", on: true, off: false },
-});
-const always = format({ thinking: "always" }, ["reasoning_effort"]);
 
 const weather = { name: "weather", description: "Of a city.", input_schema: { type: "object" } };
 
@@ -49,23 +39,23 @@ describe("thoughts", () => {
     [
       "have a budget if the model always thinks",
       { type: "enabled", budget_tokens: 9 },
-      always,
+      levels,
       { thinking_budget_tokens: 9 },
     ],
-    ["cannot be disabled if the model always thinks", { type: "disabled" }, always, {}],
+    ["cannot be disabled if the model always thinks", { type: "disabled" }, levels, {}],
     ["are never on if the model cannot think", { type: "enabled", budget_tokens: 9 }, genericFormat, {}],
     ["are never on if the model cannot think, even if it may choose", { type: "adaptive" }, genericFormat, {}],
   ])("%s", (_, thinking, of, expected) => {
     const fields = "type" in thinking ? { thinking } : {};
     const { tools: _tools, ...options } = optionsOf(fields, of);
     expect(options).toEqual(expected);
-    const on = "enable_thinking" in expected ? expected.enable_thinking : of === always;
+    const on = "enable_thinking" in expected ? expected.enable_thinking : of === levels;
     expect(mayThink(parse(fields), of)).toBe(on);
   });
 
   test("use the effort if the model has effort levels; Anthropic's highest effort becomes the model's highest", () => {
-    expect(optionsOf({ output_config: { effort: "low" } }, always)).toMatchObject({ reasoning_effort: "low" });
-    expect(optionsOf({ output_config: { effort: "max" } }, always)).toMatchObject({ reasoning_effort: "high" });
+    expect(optionsOf({ output_config: { effort: "low" } }, levels)).toMatchObject({ reasoning_effort: "low" });
+    expect(optionsOf({ output_config: { effort: "max" } }, levels)).toMatchObject({ reasoning_effort: "high" });
     expect(optionsOf({ output_config: { effort: "max" } }, switchable)).not.toHaveProperty("reasoning_effort");
   });
 });

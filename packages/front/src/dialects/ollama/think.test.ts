@@ -1,20 +1,9 @@
-import { genericFormat } from "@waggle/chat-format/format";
-import type { Abilities } from "@waggle/chat-format/format";
 import { describe, expect, test } from "vitest";
+import { formatWith, levels, switchable } from "../../testing/chat-formats.ts";
 import { thinkingOptions } from "./think.ts";
 
-function format(abilities: Partial<Abilities>, variables: readonly string[] = []) {
-  return {
-    abilities: { ...genericFormat.abilities, ...abilities },
-    inputs: { ...genericFormat.inputs, variables: [...variables] },
-  };
-}
-
-const thinkingSwitch = { name: "enable_thinking", on: true, off: false };
-const switchable = format({ thinking: "switchable", thinkingSwitch });
-const always = format({ thinking: "always" });
-const levels = format({ thinking: "always" }, ["reasoning_effort"]);
-const never = format({ thinking: "never" });
+const always = formatWith({ thinking: "always" });
+const never = formatWith({ thinking: "never" });
 
 describe("think", () => {
   test.each([

@@ -1,17 +1,11 @@
 import { genericFormat, type ChatFormat } from "@waggle/chat-format/format";
 import type { ResponseRequest } from "@waggle/protocol";
 import { expect, test } from "vitest";
+import { formatWith, levels, switchable } from "../../testing/chat-formats.ts";
 import { conversationOfRequest, echoOf } from "./request.ts";
 import { toolboxOf } from "./tools.ts";
 
-const format = (abilities: Partial<ChatFormat["abilities"]>, variables: readonly string[] = []): ChatFormat => ({
-  ...genericFormat,
-  abilities: { ...genericFormat.abilities, ...abilities },
-  inputs: { ...genericFormat.inputs, variables },
-});
-const levels = format({ thinking: "always" }, ["reasoning_effort"]);
-const switched = format({ thinking: "switchable", thinkingSwitch: { name: "enable_thinking", on: true, off: false } });
-const switchedByEffort = format(
+const switchedByEffort = formatWith(
   { thinking: "switchable", thinkingSwitch: { name: "reasoning_effort", on: "high", off: "none" } },
   ["reasoning_effort"],
 );
@@ -31,8 +25,8 @@ test.each([
   ["OpenAI's lowest level, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
   ["a name that plain objects inherit", "constructor", levels, { reasoning_effort: "constructor" }, "constructor"],
   ["none, for a model that never thinks", "none", genericFormat, {}, null],
-  ["a level, for a model that only switches thinking on or off", "low", switched, { enable_thinking: true }, "low"],
-  ["none, for a model that only switches thinking on or off", "none", switched, { enable_thinking: false }, "none"],
+  ["a level, for a model that only switches thinking on or off", "low", switchable, { enable_thinking: true }, "low"],
+  ["none, for a model that only switches thinking on or off", "none", switchable, { enable_thinking: false }, "none"],
   [
     "a level, for a model whose switch is called reasoning_effort",
     "low",
