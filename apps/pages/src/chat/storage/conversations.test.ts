@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer } from "../conversation/answer.ts";
 import { shownTurns, type Turn } from "../conversation/conversation.ts";
+import { openAlone } from "../testing/open-alone.ts";
 import { openConversations, type Conversations } from "./conversations.ts";
 import type { TabMessage } from "./other-tabs.ts";
 import { PicturesNotStored, createMemoryStorage, type ConversationStorage } from "./storage.ts";
@@ -10,11 +11,7 @@ import { PicturesNotStored, createMemoryStorage, type ConversationStorage } from
 const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
 
 async function open(storage: Partial<ConversationStorage> = {}, tab = createMemory()): Promise<Conversations> {
-  return await openConversations({
-    storage: { ...createMemoryStorage(), ...storage },
-    otherTabs: { send: () => undefined, listen: () => undefined },
-    tab,
-  });
+  return await openAlone({ ...createMemoryStorage(), ...storage }, tab);
 }
 
 it("shows a conversation that begins after the shown conversation was deleted", async () => {

@@ -1,6 +1,7 @@
 // Shows that a deletion is final after its time, unless the conversation is restored meanwhile, and that a reloaded page continues it.
 import { afterEach, expect, it, vi } from "vitest";
-import { openConversations, type Conversations } from "./conversations.ts";
+import { openAlone } from "../testing/open-alone.ts";
+import type { Conversations } from "./conversations.ts";
 import { createDeletions, type Deletions } from "./deletions.ts";
 import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
 
@@ -13,10 +14,7 @@ interface Opened {
 }
 
 async function open(storage: ConversationStorage): Promise<Opened> {
-  const conversations = await openConversations({
-    storage,
-    otherTabs: { send: () => undefined, listen: () => undefined },
-  });
+  const conversations = await openAlone(storage);
   const gone: string[] = [];
   const onGone = async (id: string): Promise<void> => {
     gone.push(id);

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { newAnswer } from "../conversation/answer.ts";
 import { shownTurns, type Turn } from "../conversation/conversation.ts";
-import { openConversations, type Conversations } from "./conversations.ts";
+import { openAlone } from "../testing/open-alone.ts";
+import type { Conversations } from "./conversations.ts";
 import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
 import { createTurnDeletions, type TurnDeletions } from "./turn-deletions.ts";
 
@@ -23,10 +24,7 @@ interface Opened {
 }
 
 async function open(storage: ConversationStorage): Promise<Opened> {
-  const conversations = await openConversations({
-    storage,
-    otherTabs: { send: () => undefined, listen: () => undefined },
-  });
+  const conversations = await openAlone(storage);
   return { conversations, deletions: createTurnDeletions(conversations) };
 }
 

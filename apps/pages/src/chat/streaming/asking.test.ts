@@ -5,8 +5,8 @@ import type { Api } from "../../wire/api.ts";
 import type { Attachment } from "../attachments/attachment.ts";
 import { broken, continued, newAnswer, restarted, stopped, type Answer } from "../conversation/answer.ts";
 import { findAnswer } from "../conversation/conversation.ts";
-import { openConversations, type Conversations } from "../storage/conversations.ts";
-import { createMemoryStorage } from "../storage/storage.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import { openAlone } from "../testing/open-alone.ts";
 import { aboutWorker, oneModel } from "../testing/worker.ts";
 import { createAsking, type Asking } from "./asking.ts";
 
@@ -22,10 +22,7 @@ interface Led {
 }
 
 async function led(info: Partial<WorkerInfo> = {}): Promise<Led> {
-  const conversations = await openConversations({
-    storage: createMemoryStorage(),
-    otherTabs: { send: () => undefined, listen: () => undefined },
-  });
+  const conversations = await openAlone();
   const sent: GenerateRequest[] = [];
   const waiting: ((response: Response) => void)[] = [];
   const api = {

@@ -4,8 +4,8 @@ import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import { newAnswer, type Answer } from "../conversation/answer.ts";
 import { titleFor } from "../conversation/conversation.ts";
-import { openConversations, type Conversations } from "../storage/conversations.ts";
-import { createMemoryStorage } from "../storage/storage.ts";
+import type { Conversations } from "../storage/conversations.ts";
+import { openAlone } from "../testing/open-alone.ts";
 import { aboutWorker, oneModel } from "../testing/worker.ts";
 import { createTitles, titleIn } from "./titles.ts";
 
@@ -26,10 +26,7 @@ const writes = (text: string, finish_reason = "stop"): readonly object[] => [
 ];
 
 async function talk(info: Partial<WorkerInfo> = { chat_titles: true }): Promise<Talk> {
-  const conversations = await openConversations({
-    storage: createMemoryStorage(),
-    otherTabs: { send: () => undefined, listen: () => undefined },
-  });
+  const conversations = await openAlone();
   const { id } = conversations.current.value;
   conversations.add(id, [message, answer], { title: titleFor(message) });
   const sent: GenerateRequest[] = [];
