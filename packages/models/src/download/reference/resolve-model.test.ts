@@ -165,16 +165,6 @@ describe("credentials", () => {
     expect(new Set(elsewhere.authorizations)).toEqual(new Set([undefined]));
   });
 
-  test("are not sent to the target of a redirect, even if it asks for them", async () => {
-    await using elsewhere = await startModelServer({ content });
-    await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
-    const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
-    await expect(resolveModel("hf:waggle/secret/story.gguf", options)).rejects.toThrow("HTTP 401");
-    // For the list of the repository's files, and for the file.
-    expect(hub.authorizations).toEqual([undefined, "Bearer a-token", undefined, "Bearer a-token"]);
-    expect(elsewhere.authorizations).toEqual([undefined]);
-  });
-
   test("are only sent to the hub, and not again after a redirect away and back", async () => {
     await using other = await startModelServer({ content });
     const options = { folder, offline: false, token: "a-token" };
