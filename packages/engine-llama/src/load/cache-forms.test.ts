@@ -5,7 +5,7 @@ import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import type { CacheForm } from "./context.ts";
@@ -30,7 +30,9 @@ async function open(cacheForm: CacheForm, opened: Opened = {}): Promise<DrivenBa
     threads: 1,
     device: "cpu",
   } as const;
-  return driveSlots(await loadLlamaBackend({ ...options, flashAttention: "on", ...opened, cacheForm }));
+  const backend = driveSlots(await loadLlamaBackend({ ...options, flashAttention: "on", ...opened, cacheForm }));
+  onTestFinished(() => backend.dispose());
+  return backend;
 }
 
 const answer = async (backend: DrivenBackend, slot: number, prompt: readonly Token[], count: number) =>
@@ -51,16 +53,11 @@ describe("a KV cache", needs("Waggle's addon"), () => {
   ] as const)("has the same tokens if it is %s, with flash attention %s", async (form, flashAttention) => {
     const backend = await open(form, { slots: 2, contextSize: 256, flashAttention });
     const alone = await open("separate", { slots: 1, contextSize: 256, flashAttention });
-    try {
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
-      const expected = await answer(alone, 0, tokens, 40);
-      await answer(backend, 0, [...tokens, ...tokens], 5);
-      expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
-      expect(backend.oneMatrix).toBe(form === "unified");
-    } finally {
-      await backend.dispose();
-      await alone.dispose();
-    }
+    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+    const expected = await answer(alone, 0, tokens, 40);
+    await answer(backend, 0, [...tokens, ...tokens], 5);
+    expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
+    expect(backend.oneMatrix).toBe(form === "unified");
   });
 
   test.each([
@@ -69,39 +66,30 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     ["reserved", "off"],
   ] as const)("lets one slot use the whole pool if it is %s, with flash attention %s", async (form, flashAttention) => {
     const backend = await open(form, { flashAttention });
-    try {
-      expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
-      expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
-      await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
-    } finally {
-      await backend.dispose();
-    }
+    expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
+    expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
+    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
+    await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
   });
 
   test("takes memory for used cells only, and gives it back", needs("Linux"), async () => {
     const bytesPerCell = 6 * 2 * 64 * 2;
     const [slots, size, used] = [64, 512, 480];
     const backend = await open("reserved", { slots, contextSize: size });
-    try {
-      const opened = residentBytes();
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
-      await answer(backend, 0, tokens.slice(0, used), 1);
-      for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
-      const filled = residentBytes();
-      const usedBytes = slots * used * bytesPerCell;
-      expect(filled - opened).toBeGreaterThan(usedBytes * 0.8);
-      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 100);
-      expect(filled - residentBytes()).toBeGreaterThan(usedBytes * 0.6);
-    } finally {
-      await backend.dispose();
-    }
+    const opened = residentBytes();
+    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
+    await answer(backend, 0, tokens.slice(0, used), 1);
+    for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
+    const filled = residentBytes();
+    const usedBytes = slots * used * bytesPerCell;
+    expect(filled - opened).toBeGreaterThan(usedBytes * 0.8);
+    for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 100);
+    expect(filled - residentBytes()).toBeGreaterThan(usedBytes * 0.6);
   });
 
   test("limits the pieces of prompts after a long context where scores take memory", async () => {
     const facts = async (flashAttention: "on" | "off") => {
       const backend = await open("reserved", { flashAttention });
-      await backend.dispose();
       return [backend.attentionTile, backend.mostBehind?.(0), backend.mostBehind?.(100_000)];
     };
     expect(await facts("on")).toEqual([64, undefined, undefined]);
@@ -112,24 +100,20 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     const bytesPerCell = 6 * 64 * 2;
     const [slots, used] = [32, 2_060];
     const backend = await open("reserved", { slots, contextSize: 4_096, contextPool: 131_072, flashAttention: "off" });
-    try {
-      const opened = residentBytes();
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(120) })).entries);
-      await answer(backend, 0, tokens.slice(0, used), 1);
-      for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
-      const filled = residentBytes();
-      // Each slot has a second page of each channel, for 12 cells.
-      const keyBytes = slots * used * bytesPerCell;
-      const pageBytes = slots * 2_048 * bytesPerCell;
-      expect(filled - opened).toBeGreaterThan(0.9 * (keyBytes + 2 * pageBytes));
-      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 2_040);
-      const cut = residentBytes();
-      expect(filled - cut, "the second pages, and hardly any keys").toBeGreaterThan(0.8 * pageBytes);
-      expect(filled - cut).toBeLessThan(1.2 * pageBytes);
-      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 0);
-      expect(cut - residentBytes(), "the rest").toBeGreaterThan(0.8 * (keyBytes + pageBytes));
-    } finally {
-      await backend.dispose();
-    }
+    const opened = residentBytes();
+    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(120) })).entries);
+    await answer(backend, 0, tokens.slice(0, used), 1);
+    for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
+    const filled = residentBytes();
+    // Each slot has a second page of each channel, for 12 cells.
+    const keyBytes = slots * used * bytesPerCell;
+    const pageBytes = slots * 2_048 * bytesPerCell;
+    expect(filled - opened).toBeGreaterThan(0.9 * (keyBytes + 2 * pageBytes));
+    for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 2_040);
+    const cut = residentBytes();
+    expect(filled - cut, "the second pages, and hardly any keys").toBeGreaterThan(0.8 * pageBytes);
+    expect(filled - cut).toBeLessThan(1.2 * pageBytes);
+    for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 0);
+    expect(cut - residentBytes(), "the rest").toBeGreaterThan(0.8 * (keyBytes + pageBytes));
   });
 });

@@ -12,24 +12,30 @@ test("a quantized type is possible if each attention head fills whole blocks of 
   expect(heads({}, "q8_0", "q4_0")).toBeUndefined();
 });
 
-test.each<[string, string | undefined]>([
-  [
-    "--cache-type-k q8_0: a head of the model has 48",
-    heads({ embedding_length: 288, attention: { head_count: 6 } }, "q8_0", "f16"),
-  ],
-  [
-    "--cache-type-v q4_0: a head of the model has 48",
-    heads({ embedding_length: 288, attention: { head_count: [6, 6] } }, "f16", "q4_0"),
-  ],
-  [
-    "--cache-type-k q8_0: a head of the model has 80",
-    heads({ embedding_length: 2_560, attention: { head_count: 40, key_length: 80 } }, "q8_0", "f16"),
-  ],
-  [
-    "--cache-type-v q4_0: a head of the model has 72",
-    heads({ attention: { key_length: 64, value_length: 72 } }, "q8_0", "q4_0"),
-  ],
-])("%s", (start, problem) => {
+test.each(
+  Object.entries<string | undefined>({
+    "--cache-type-k q8_0: a head of the model has 48": heads(
+      { embedding_length: 288, attention: { head_count: 6 } },
+      "q8_0",
+      "f16",
+    ),
+    "--cache-type-v q4_0: a head of the model has 48": heads(
+      { embedding_length: 288, attention: { head_count: [6, 6] } },
+      "f16",
+      "q4_0",
+    ),
+    "--cache-type-k q8_0: a head of the model has 80": heads(
+      { embedding_length: 2_560, attention: { head_count: 40, key_length: 80 } },
+      "q8_0",
+      "f16",
+    ),
+    "--cache-type-v q4_0: a head of the model has 72": heads(
+      { attention: { key_length: 64, value_length: 72 } },
+      "q8_0",
+      "q4_0",
+    ),
+  }),
+)("%s", (start, problem) => {
   expect(problem).toMatch(new RegExp(`^${start} numbers, and this type takes a multiple of 32$`));
 });
 

@@ -1,6 +1,6 @@
 import type { JobEvent } from "@waggle/engine";
 import { createFakeClock, needs } from "@waggle/testing";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -45,6 +45,12 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   function fence(worker: string, from = file): EventRecord {
     return { kind: "fence", attempt: unique("attempt"), worker, ...from };
+  }
+
+  /** Sets the time of day forward until the end of the test. */
+  function passTime(ms: number): void {
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + ms);
+    onTestFinished(() => now.mockRestore());
   }
 
   function events(...serials: number[]): EventRecord {
@@ -224,17 +230,13 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     // NATS may have been away for longer than a job waits for a file.
     const late = fleetJob({ model: name, gateway: gateway.id });
     await publishRecords(late, fence("lost"), events(0));
-    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
-    try {
-      const rightAgain = fakeModel(unique("model"));
-      const moved = { ...late, id: unique("job"), model: rightAgain.name };
-      await publishRecords(moved, fence("lost"), events(0));
-      await joinWorker(nats.url, { models: [rightAgain] });
-      await gateway.publish(moved);
-      expect(priorOutputOf(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
-    } finally {
-      vi.restoreAllMocks();
-    }
+    passTime(60_000);
+    const rightAgain = fakeModel(unique("model"));
+    const moved = { ...late, id: unique("job"), model: rightAgain.name };
+    await publishRecords(moved, fence("lost"), events(0));
+    await joinWorker(nats.url, { models: [rightAgain] });
+    await gateway.publish(moved);
+    expect(priorOutputOf(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
   });
 
   test.each([
@@ -246,16 +248,12 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const job = fleetJob({ model: model.name, gateway: gateway.id });
     const received = receive(gateway, job);
     await publishRecords(job, fence("lost", from), events(0));
-    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 31_000);
-    try {
-      await gateway.publish(job);
-      await joinWorker(nats.url, { models: [model] });
-      const end = await received.ended();
-      expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
-      expect(end).toHaveProperty("message", expect.stringContaining(why));
-    } finally {
-      vi.restoreAllMocks();
-    }
+    passTime(31_000);
+    await gateway.publish(job);
+    await joinWorker(nats.url, { models: [model] });
+    const end = await received.ended();
+    expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
+    expect(end).toHaveProperty("message", expect.stringContaining(why));
   });
 
   test("leaves the queue without another run if it has ended but its acknowledgement was lost", async () => {

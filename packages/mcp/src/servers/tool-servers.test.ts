@@ -27,6 +27,7 @@ beforeEach(() => {
   states.length = 0;
 });
 afterEach(async () => {
+  vi.useRealTimers();
   await Promise.all(open.splice(0).map((servers) => servers.close()));
   rmSync(folder, { recursive: true });
 });
@@ -132,17 +133,14 @@ it("gives up on a call without a result, and the next call works", async () => {
   const odd = servers({ transport: hostile({ LEDGER: ledger }) });
   await odd.list();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  try {
-    const outcome = call(odd, "hang");
-    await expect.poll(() => readLedger(ledger)).toBe("hang \n");
-    vi.advanceTimersByTime(60_000);
-    expect(await outcome).toMatchObject({
-      kind: "unknown",
-      text: expect.stringMatching(/gave no result within 60 s/) as string,
-    });
-  } finally {
-    vi.useRealTimers();
-  }
+  const outcome = call(odd, "hang");
+  await expect.poll(() => readLedger(ledger)).toBe("hang \n");
+  vi.advanceTimersByTime(60_000);
+  expect(await outcome).toMatchObject({
+    kind: "unknown",
+    text: expect.stringMatching(/gave no result within 60 s/) as string,
+  });
+  vi.useRealTimers();
   expect((await call(odd, "echo", "x")).kind).toBe("done");
 });
 
@@ -231,29 +229,25 @@ it("does not wait for a server that hangs at its start, and starts it once for a
   const odd = servers({ transport: hostile({ BAD_START: "silent", STAYS: stays }) });
   const tried = (): number => states.filter((state) => state === "odd connecting").length;
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  try {
-    const first = [odd.list(), odd.list(), odd.read()];
-    await expect.poll(() => readLedger(stays)).not.toBe("");
-    vi.advanceTimersByTime(2_000);
-    for (const list of await Promise.all(first)) expect(list).toMatchObject([{ state: "connecting", tools: [] }]);
-    // Not another 2 s.
-    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
-    let isListed = false;
-    const named = odd.list(new Set(["odd"])).finally(() => (isListed = true));
-    await new Promise(setImmediate);
-    expect(isListed).toBe(false);
-    vi.advanceTimersByTime(58_000);
-    expect(await named).toMatchObject([{ state: "failed", problem: "it did not answer within 60 s" }]);
-    expect(tried()).toBe(1);
-    await odd.list();
-    expect(tried()).toBe(1);
-    time = 1_000;
-    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
-    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
-    expect(tried()).toBe(2);
-  } finally {
-    vi.useRealTimers();
-  }
+  const first = [odd.list(), odd.list(), odd.read()];
+  await expect.poll(() => readLedger(stays)).not.toBe("");
+  vi.advanceTimersByTime(2_000);
+  for (const list of await Promise.all(first)) expect(list).toMatchObject([{ state: "connecting", tools: [] }]);
+  // Not another 2 s.
+  expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+  let isListed = false;
+  const named = odd.list(new Set(["odd"])).finally(() => (isListed = true));
+  await new Promise(setImmediate);
+  expect(isListed).toBe(false);
+  vi.advanceTimersByTime(58_000);
+  expect(await named).toMatchObject([{ state: "failed", problem: "it did not answer within 60 s" }]);
+  expect(tried()).toBe(1);
+  await odd.list();
+  expect(tried()).toBe(1);
+  time = 1_000;
+  expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+  expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+  expect(tried()).toBe(2);
 });
 
 it("keeps a process that has nothing else to do until its servers have ended", { timeout: 60_000 }, () => {
