@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { job, sampling, startEngine, submit } from "../testing/engine-harness.ts";
+import { job, sampling, startEngine } from "../testing/engine-harness.ts";
 import { runIn } from "../testing/run-in.ts";
 import { createAdapterRotation, passesPerChoice } from "./adapters.ts";
 import type { Run } from "./slots.ts";

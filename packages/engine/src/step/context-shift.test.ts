@@ -76,7 +76,7 @@ describe("a job with a context shift", () => {
     "leaves to the next job only the tokens that no shift has moved, even if its prompt is all held tokens: %j",
     async (prompt, head) => {
       let held: readonly Token[] = [];
-      const { engine, backend, textOf, untilJob, run } = startEngine({
+      const { backend, textOf, untilJob, run } = startEngine({
         contextSize: 32,
         slots: 1,
         wrap: withGenerator((generator, fake) => ({

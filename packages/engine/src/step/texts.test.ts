@@ -89,7 +89,7 @@ describe("an embed or rerank job", () => {
 
   test("does not send the backend's error to the client", async () => {
     const embedGate = async (): Promise<void> => Promise.reject(new Error("oops at /home/alice"));
-    const { engine, events, run } = startEngine({ embedGate });
+    const { events, run } = startEngine({ embedGate });
     const failed = await run(embedJob("e", "a"), "failed");
     expect(failed).toEqual({
       type: "failed",

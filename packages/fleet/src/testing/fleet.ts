@@ -331,7 +331,7 @@ export async function joinGateway(
   return Object.assign(side, { connection });
 }
 
-export interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
+interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
   readonly slots?: number;
   readonly from?: FleetModelFile;
 }

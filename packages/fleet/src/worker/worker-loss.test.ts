@@ -92,7 +92,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   test("is not published twice when a frozen worker wakes after another worker has taken the job", async () => {
     // Its clock is stopped, so that it sends no `working`.
     const { name, gateway, model: frozen, worker } = await joinBoth(nats.url, { clock: createFakeClock() });
-    const { job, received } = await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name });
     const old = await frozen.job();
     sendTokens(old, 0);
     const { model: sibling, worker: other } = await joinModel(nats.url, name);
@@ -126,7 +126,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     // The worker's clock is stopped while it is frozen: it sends no beat and no `working`.
     const clock = createFakeClock();
     const { name, gateway, model: first, worker: frozen } = await joinBoth(nats.url, { clock });
-    const { job, received } = await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name });
     const before = await first.job();
     sendTokens(before, 0);
     const { model: second, worker: between } = await joinModel(nats.url, name);
@@ -184,7 +184,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   test("is complete when NATS is killed and restarted in the middle", async () => {
     const { name, gateway, model, worker } = await joinBoth(nats.url);
-    const { job, received } = await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0, 1);
     await received.until(() => received.tokens().length === 2);

@@ -255,7 +255,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
 
   test("when it leaves, keeps the jobs that no other worker can or may continue", async () => {
     const { name, model, gateway, worker } = await joinBoth(nats.url);
-    const { job, received } = await submitJob(gateway, { model: name, onWorkerLoss: "error" });
+    const { received } = await submitJob(gateway, { model: name, onWorkerLoss: "error" });
     const local = await model.job();
     sendTokens(local, 0);
     const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
@@ -278,7 +278,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   test("gives back a job that it cannot run now, and does not count as a lost worker", async () => {
     const { name, model, gateway, worker } = await joinBoth(nats.url);
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
-    const { job, received } = await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name });
     await givenBack(received);
     const { model: sibling } = await joinModel(nats.url, name);
     const local = await Promise.race([sibling.job(), received.ended()]);
@@ -334,7 +334,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
 
   test("gives back a job, and takes the job again if no other worker does", async () => {
     const { name, model, gateway } = await joinBoth(nats.url);
-    const { job, received } = await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0);
     model.over(local);
