@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
-import { createLeftoverCheck, familyOf, isOver, listProcesses, type ProcessEntry } from "@waggle/testing/harness";
+import { createLeftoverCheck, familyOf, isOver, listProcesses, repositoryPath } from "@waggle/testing/harness";
+import type { ProcessEntry } from "@waggle/testing/harness";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
 
-const root = join(import.meta.dirname, "..");
 const source = ["--import", "tsx"];
 const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,7 +31,7 @@ const patience = ["--timeout", "240"];
 
 const xtask = (...flags: string[]) =>
   execa(process.execPath, [...source, "tools/xtask/src/main.ts", "worker:test", ...patience, ...flags], {
-    cwd: root,
+    cwd: repositoryPath(""),
     reject: false,
   });
 

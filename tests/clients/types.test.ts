@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { parseSse } from "@waggle/protocol/sse";
+import { repositoryPath } from "@waggle/testing/harness";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { killDaemons } from "../support/daemon.ts";
 import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
@@ -138,8 +139,7 @@ async function answersTo({ path, body, say }: Recorded): Promise<readonly Json[]
 
 test("recorded answers have all fields that the types of openai, @anthropic-ai/sdk and ollama require", async () => {
   const folder = mkdtempSync(join(tmpdir(), "waggle-types-"));
-  const root = join(import.meta.dirname, "..");
-  symlinkSync(join(import.meta.dirname, "node_modules"), join(folder, "node_modules"));
+  symlinkSync(repositoryPath("tests/node_modules"), join(folder, "node_modules"));
   const lines = recorded.flatMap(({ type, answers }) =>
     answers.map((answer, index) => `${index}; ((value: ${type}): unknown => value)(wire(${literalOf(answer)}));`),
   );
@@ -154,12 +154,12 @@ test("recorded answers have all fields that the types of openai, @anthropic-ai/s
   const flags = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2023", "--types", ""];
   const run = promisify(execFile)(
     process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), ...flags, "answers.ts"],
+    [repositoryPath("node_modules/typescript/bin/tsc"), ...flags, "answers.ts"],
     { cwd: folder },
   );
-  const { stdout } = await run.catch((error: { stdout: string }) => error);
+  const { stdout, stderr } = await run.catch((error: { stdout: string; stderr: string }) => error);
   rmSync(folder, { recursive: true });
-  expect(stdout).toBe("");
+  expect([stdout, stderr]).toEqual(["", ""]);
 });
 
 function literalOf(answer: Json): string {
