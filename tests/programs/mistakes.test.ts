@@ -330,19 +330,22 @@ it.each(mistakes("", "", "").map(({ kind }, index) => [kind, index] as const))(
     const results = await Promise.all(
       tries.map(async ([name, ...argv]) => {
         const [file = "", ...words] = programs[name];
-        const { exitCode, stderr } = await execa(file, [...words, ...argv], {
+        const { exitCode, stdout, stderr } = await execa(file, [...words, ...argv], {
           env: { ...withoutSettings(process.env), ...own },
           extendEnv: false,
           reject: false,
           stdin: "ignore",
         });
         const shape = new RegExp(`^${name}: [^\\n]*[.?)]$`);
-        // Leaves out log lines of daemons.
-        const shown = stderr
-          .split("\n")
-          .filter((line) => !line.startsWith("{"))
-          .join("\n");
-        return { name, argv, code: exitCode, says: says.test(shown) && shape.test(shown) ? "as it should" : stderr };
+        // Leaves out the JSON lines of daemons.
+        const [printed, shown] = [stdout, stderr].map((text) =>
+          text
+            .split("\n")
+            .filter((line) => !line.startsWith("{"))
+            .join("\n"),
+        ) as [string, string];
+        const isSo = printed === "" && says.test(shown) && shape.test(shown);
+        return { name, argv, code: exitCode, says: isSo ? "as it should" : stdout + stderr };
       }),
     );
     expect(results).toEqual(results.map((result) => ({ ...result, code, says: "as it should" })));

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { createServer as createHttpServer, request } from "node:http";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -206,26 +206,6 @@ describe("the hive's process", () => {
     );
     expect(await raw("nonsense")).toMatch(/ 400 /);
     expect(await hive.workers()).toEqual([]);
-  });
-
-  it("names the holder of a taken port and exits 69", async () => {
-    const holder = createServer().listen(0, "127.0.0.1");
-    await once(holder, "listening");
-    const { port } = holder.address() as AddressInfo;
-    const child = start(["--port", String(port)]);
-    const log = await text(child.stderr as Readable);
-    expect(await exitOf(child, startTimeoutMs)).toBe(69);
-    expect(log).toContain(`Cannot listen on 127.0.0.1:${port}: the port is held by process ${process.pid} (`);
-    holder.close();
-    await once(holder, "close");
-  });
-
-  it("exits 64 for a wrong flag, with nothing on stdout", async () => {
-    const child = start(["--host", "0.0.0.0"]);
-    const [out, log] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
-    expect(await exitOf(child)).toBe(64);
-    expect(out).toBe("");
-    expect(log).toMatch(/^waggle-hive: Cannot use --host 0\.0\.0\.0 without a token: other machines could use it/);
   });
 
   it("has a bin that prints version and help", async () => {

@@ -4,11 +4,7 @@ import { createWorkerClient } from "@waggle/client";
 import { isOver, median, poll } from "@waggle/testing/harness";
 import type { StreamEvent } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, runDaemon, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { randomBytes } from "node:crypto";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
 
 let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
 beforeAll(async () => {
@@ -176,22 +172,5 @@ describe("before the model is loaded", () => {
     }
     // The median, because a busy machine may delay a single request.
     expect(isOver(median(times), 100), `${times.join(", ")} ms`).toBe(false);
-  });
-});
-
-describe("a model that cannot be loaded", () => {
-  it("is reported with its path and the reason, and the worker exits with 66", async () => {
-    const missing = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", "/no/such.gguf"]);
-    expect(missing.code).toBe(66);
-    expect(missing.stderr).toContain("/no/such.gguf");
-    expect(missing.stderr).toMatch(/no such file/i);
-
-    const folder = await mkdtemp(join(tmpdir(), "waggle-"));
-    const file = join(folder, "random.gguf");
-    await writeFile(file, randomBytes(100_000));
-    const broken = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", file]);
-    expect(broken.code).toBe(66);
-    expect(broken.stderr).toContain(file);
-    expect(broken.stderr).toMatch(/not a GGUF file/i);
   });
 });
