@@ -189,40 +189,6 @@ describe("a client that disconnects", () => {
     await worker.client.info();
     expect(worker.log.text).not.toContain("request_failed");
   });
-
-  it.each(["/v1/inference", "/v1/completions"])(
-    "before its answer begins leaves no stream and no job: %s",
-    async (path) => {
-      const port = Number(new URL(worker.url).port);
-      const body = JSON.stringify({ prompt: "endless" });
-      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
-      for (let count = 0; count < 40; count += 1) {
-        await new Promise<void>((resolve) => {
-          const socket = connect(port, "127.0.0.1", () => socket.write(head + body, () => socket.destroy()));
-          socket.once("close", () => resolve());
-        });
-      }
-      await poll("all streams to be closed", async () =>
-        /^waggle_streams_open 0$/m.test(await worker.client.metrics()),
-      );
-      // If the worker noticed a disconnect late, the client has a job. Its prefill continues for up to ten seconds, in case the client retries.
-      await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
-    },
-  );
-
-  it("during its answer frees the slot", async () => {
-    // After the first token: before it, a disconnect lets the prefill finish, in case the client retries.
-    let id = "";
-    for await (const { type, stream_id } of worker.client.inference({ prompt: "endless" })) {
-      id = stream_id;
-      if (type === "token") break;
-    }
-    await worker.log.line("the stream's end", (line) => line["msg"] === "stream_end" && line["job"] === id);
-    expect(await worker.client.job(id)).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
-    // The stream may end before the engine releases the slot.
-    const allIdle = async (): Promise<boolean> => (await worker.client.slots()).every((slot) => slot.state === "idle");
-    await expect.poll(allIdle).toBe(true);
-  });
 });
 
 describe("connections", () => {

@@ -1,12 +1,9 @@
 // Tests the start and the shutdown of a worker process: exit codes, ports, signals.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
-import { sleep } from "@waggle/async";
 import { createHiveClient } from "@waggle/client";
 import { isAlive, isOver, poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
@@ -24,19 +21,6 @@ describe("starting", () => {
     for (const { address } of outside) {
       await expect(fetch(`http://${address}:${new URL(worker.url).port}/livez`)).rejects.toThrow("fetch failed");
     }
-  });
-
-  it.each([
-    ["local mode with a token", ["--local-mode"], { WAGGLE_API_TOKEN: "secret-token-1" }, "WAGGLE_API_TOKEN"],
-    ["a network address without a token", ["--host", "0.0.0.0"], {}, "WAGGLE_API_TOKEN"],
-    ["a port that is not a number", ["--local-mode", "--port", "http"], {}, "--port"],
-    ["an invalid variable", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
-  ] as const)("refuses %s with exit code 64 and names it", async (_, args, env, name) => {
-    const { code, stdout, stderr } = await runDaemon("worker", args, { env });
-    expect(code).toBe(64);
-    expect(stdout).toBe("");
-    expect(stderr).toContain(name);
-    expect(stderr).not.toContain("secret-token-1");
   });
 
   it("requires a token in network mode, and reads the tokens again on SIGHUP", async () => {
@@ -78,17 +62,6 @@ describe("starting", () => {
       expect(await starting.exited).toBe(0);
     },
   );
-
-  it("exits with 69 if the port is taken, and names the process that has it", async () => {
-    const holder = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => holder.once("listening", resolve));
-    const { port } = holder.address() as AddressInfo;
-    const { code, stderr } = await runDaemon("worker", ["--local-mode", "--backend", "fake", "--port", String(port)]);
-    holder.close();
-    expect(code).toBe(69);
-    expect(stderr).toContain(String(port));
-    expect(stderr).toContain(`process ${process.pid}`);
-  });
 
   it.each([
     [["--alias", "bee=ant"], 'waggle-worker: Cannot serve two models as "bee".'],
@@ -177,24 +150,6 @@ describe("shutting down", () => {
     expect((await worker.exited).code).toBe(0);
   });
 
-  it.each([
-    ["SIGTERM", 143],
-    ["SIGINT", 130],
-  ] as const)("aborts on a second %s, with exit code %i", async (signal, code) => {
-    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
-    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
-    worker.signal(signal);
-    await worker.log.line("the drain", (line) => line["to"] === "draining");
-    // The worker counts signals within 300 ms as one.
-    await sleep(400);
-    worker.signal(signal);
-    const stream = await readAll(await running);
-    expect(stream).toMatchObject({ broken: true });
-    expect(stream.text).toContain('"code":"unavailable"');
-    expect((await worker.exited).code).toBe(code);
-  });
-
   it("drains on signals in quick succession, because one Ctrl-C may cause several", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
@@ -202,15 +157,6 @@ describe("shutting down", () => {
     for (let count = 0; count < 3; count += 1) worker.signal("SIGINT");
     expect((await readAll(await running)).text).toContain('"finish_reason":"stop"');
     expect((await worker.exited).code).toBe(0);
-  });
-
-  it("aborts when the drain takes too long", async () => {
-    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10", "--drain-timeout", "300ms"]);
-    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
-    worker.signal("SIGTERM");
-    expect(await readAll(await running)).toMatchObject({ broken: true });
-    expect((await worker.exited).code).toBe(143);
   });
 
   it("leaves no engine behind when it is killed under load, and its streams break", async () => {
