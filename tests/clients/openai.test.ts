@@ -1,16 +1,13 @@
 // Tests common clients of OpenAI's API with a real worker and the embedded model.
 /* oxlint-disable typescript/no-deprecated -- deprecated functions of the clients must keep working */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { ChatOpenAI } from "@langchain/openai";
 import { poll } from "@waggle/testing/harness";
-import { generateObject, generateText, jsonSchema, streamText, tool } from "ai";
+import { generateObject, streamText } from "ai";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
+import { killDaemons, spawnFakeWorker, spawnGuardedWorker, spawnModelWorker } from "../support/daemon.ts";
 import {
   blue,
   dataUrl,
@@ -93,21 +90,6 @@ describe("the openai client", () => {
     }
     expect(text).toBe(whole.choices[0]?.message.content);
     expect(usage).toMatchObject({ completion_tokens: 40, prompt_tokens: whole.usage?.prompt_tokens });
-  });
-
-  it("frees the slot within a step when it aborts a stream", async () => {
-    const stream = await client.completions.create({ model: "m", prompt: "Once", max_tokens: 450, stream: true });
-    for await (const chunk of stream) {
-      if (chunk.choices[0]?.text !== "") break;
-    }
-    stream.controller.abort();
-    await poll("a condition to hold", slotsAreIdle);
-    const metrics = await worker.client.metrics();
-    const [all, atMostOne] = [
-      /cancel_steps_bucket{le="\+Inf",model=".+"} (\d+)/,
-      /cancel_steps_bucket{le="1",model=".+"} (\d+)/,
-    ].map((pattern) => pattern.exec(metrics)?.[1]);
-    expect(all).toBe(atMostOne);
   });
 
   it("gets two different choices from n: 2", async () => {
@@ -315,10 +297,7 @@ describe("the openai client when things go wrong", () => {
 
   it("authenticates in network mode", async () => {
     const token = "a-token-of-mine";
-    const guarded = await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], {
-      env: { WAGGLE_API_TOKEN: token },
-    });
-    await guarded.line("ready");
+    const guarded = await spawnGuardedWorker(token);
     const refused = clientOf(guarded.url).models.list();
     await expect(refused).rejects.toMatchObject({ status: 401, type: "authentication_error" });
     const known = new OpenAI({ baseURL: `${guarded.url}/v1`, apiKey: token });
@@ -346,74 +325,5 @@ describe("the Vercel AI SDK", () => {
   it("generates an object", async () => {
     const { object } = await generateObject({ model: model(), schema: Weather, prompt: "The weather?" });
     expect(Weather.safeParse(object).success).toBe(true);
-  });
-
-  it("calls a tool", async () => {
-    const { toolCalls } = await generateText({
-      model: model(),
-      prompt: "The weather in Rome?",
-      tools: { get_weather: tool({ inputSchema: jsonSchema(weatherTool.function.parameters as never) }) },
-      toolChoice: "required",
-      maxOutputTokens: 300,
-    });
-    expect(toolCalls[0]?.toolName).toBe("get_weather");
-  });
-});
-
-describe("LangChain.js", () => {
-  const model = (maxTokens: number) =>
-    new ChatOpenAI({ model: "tiny", apiKey: "none", maxTokens, configuration: { baseURL: `${worker.url}/v1` } });
-
-  it("streams", async () => {
-    let text = "";
-    for await (const chunk of await model(60).stream("Tell me a story.")) text += chunk.text;
-    expect(text.length).toBeGreaterThan(40);
-  });
-
-  it("binds a tool", async () => {
-    const bound = model(200).bindTools([weatherTool], { tool_choice: "get_weather" });
-    const { tool_calls: calls } = await bound.invoke("The weather in Rome?");
-    expect(calls?.[0]).toMatchObject({ name: "get_weather", args: { days: expect.any(Number) as number } });
-  });
-});
-
-describe("a proxy between client and worker", () => {
-  it("that cuts the connection causes an error at the client, and not a partial answer", async () => {
-    let cut = (): void => {};
-    const proxy = createServer((incoming, outgoing) => {
-      cut = () => void outgoing.destroy();
-      void fetch(`${worker.url}${incoming.url ?? ""}`, {
-        method: "POST",
-        body: JSON.stringify({ prompt: "Once", stream: true, max_tokens: 400 }),
-      })
-        .then(async (upstream) => {
-          outgoing.writeHead(200, { "content-type": "text/event-stream" });
-          let passed = "";
-          for await (const piece of (upstream.body as ReadableStream<Uint8Array>).pipeThrough(
-            new TextDecoderStream(),
-          )) {
-            passed += piece;
-            outgoing.write(piece);
-            // The client can read an event now, but not the last one.
-            if (/^data: .+\n\n/m.test(passed)) break;
-          }
-        })
-        .catch(cut);
-    }).listen(0, "127.0.0.1");
-    await new Promise((resolve) => proxy.once("listening", resolve));
-    const { port } = proxy.address() as AddressInfo;
-    const stream = await clientOf(`http://127.0.0.1:${port}`).completions.create({
-      model: "m",
-      prompt: "x",
-      stream: true,
-    });
-    const read = async (): Promise<void> => {
-      for await (const chunk of stream) {
-        expect(chunk.object).toBe("text_completion");
-        cut();
-      }
-    };
-    await expect(read()).rejects.toThrow(/terminated|premature|aborted/i);
-    proxy.close();
   });
 });

@@ -66,6 +66,14 @@ export function spawnFakeWorker(args: readonly string[] = [], options: SpawnOpti
   return spawnModelWorker(["--backend", "fake", ...args], options);
 }
 
+/** Resolves when a worker with the fake backend is ready that requires this API token, as on a network. */
+export async function spawnGuardedWorker(token: string): Promise<Listening> {
+  const env = { WAGGLE_API_TOKEN: token };
+  const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], { env });
+  await worker.line("ready");
+  return worker;
+}
+
 /** Resolves when a worker with the embedded model is ready. `args` override the default flags. */
 export async function spawnModelWorker(
   args: readonly string[] = [],
