@@ -4,9 +4,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { allWorkerRoutes } from "@waggle/protocol";
 import { beforeAll, expect, it } from "vitest";
-import { spawnDaemon } from "../support/daemon.ts";
+import { spawnGuardedWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
-import { inspectPage } from "./support/inspect-page.ts";
+import { inspectPage, looks } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
@@ -15,19 +15,10 @@ const run = promisify(execFile);
 const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  const worker = await spawnDaemon("worker", ["--backend", "fake", "--port", "0"], {
-    env: { WAGGLE_API_TOKEN: token },
-  });
-  await worker.line("ready");
-  ({ url } = worker);
+  ({ url } = await spawnGuardedWorker(token));
 });
 
-it.each([
-  ["light", 1_280],
-  ["dark", 1_280],
-  ["light", 390],
-  ["dark", 390],
-] as const)("can be read in %s at %i pixels, without a token", async (colorScheme, width) => {
+it.each(looks)("can be read in %s at %i pixels, without a token", async (colorScheme, width) => {
   const options = { colorScheme, viewport: { width, height: 800 } };
   const { page, complaints, requests } = await visit(browser, `${url}/reference#post-v1-chat-completions`, options);
   const route = page.locator("#post-v1-chat-completions");

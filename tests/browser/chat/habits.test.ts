@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
-import { button, chatPage } from "../support/chat-page.ts";
+import { button, chatPage, say } from "../support/chat-page.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -19,13 +19,11 @@ const bubble = (page: Page, text: string) => page.locator(".bubble").getByText(t
 it("goes back and forward between conversations", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
-  await chat.send("first [eog:2]");
-  await chat.phase("done");
+  await say(chat, "first [eog:2]");
   await button(page, "New conversation").click();
   await page.locator(".welcome").waitFor();
   await button(page, "New conversation").click();
-  await chat.send("second [eog:2]");
-  await chat.phase("done");
+  await say(chat, "second [eog:2]");
   await button(page, "first [eog:2]").click();
   await bubble(page, "first [eog:2]").waitFor();
   await page.goBack();
@@ -58,8 +56,7 @@ it("keeps the draft in the new conversation when a suggestion is sent, and can s
 it("does not save an edit while an input method composes in it", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
-  await chat.send("hello [eog:2]");
-  await chat.phase("done");
+  await say(chat, "hello [eog:2]");
   await button(page, "Edit and send again").click();
   const box = page.getByRole("textbox", { name: "Edit the message" });
   await box.fill("konnichiwa");
@@ -101,8 +98,7 @@ it("shows the top of the empty state on a phone whose keyboard is open", async (
 it("lays out text of a right-to-left script from right to left, but not code", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
-  await chat.send("hello [eog:2]");
-  await chat.phase("done");
+  await say(chat, "hello [eog:2]");
   await button(page, "Edit answer").click();
   const words = "- שלום עולם\n\n> ציטוט בעברית, with English\n\nLeft to right.\n\n```\ncode\n```";
   await page.getByRole("textbox", { name: "Edit the answer" }).fill(words);

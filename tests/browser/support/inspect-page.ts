@@ -1,4 +1,12 @@
-// Owns checks of a page: low contrast, controls without a name, overflow. The function runs in the browser, so it cannot use anything from outside.
+// Owns checks of a page: low contrast, controls without a name, overflow, and the looks in which pages are checked.
+
+/** Colours, and the width of a wide window and of a phone. */
+export const looks = [
+  ["light", 1_280],
+  ["dark", 1_280],
+  ["light", 390],
+  ["dark", 390],
+] as const;
 
 export interface Inspection {
   /** Texts with a contrast below 4.5 (3 if large), with their contrast. */
@@ -9,6 +17,7 @@ export interface Inspection {
   readonly overflow: number;
 }
 
+/** Runs in the browser, so it cannot use anything from outside. */
 export function inspectPage(): Inspection {
   type Colour = readonly [red: number, green: number, blue: number, alpha: number];
 
