@@ -6,7 +6,7 @@ import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chooseModel, modelsButton, waitForModel } from "./support/choose-model.ts";
-import { chatPage } from "./support/chat-page.ts";
+import { chatPage, say } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
 import type { ModelWorker } from "./support/model-worker.ts";
@@ -44,11 +44,9 @@ describe("the chat", () => {
     expect(await page.locator("[data-model]").getByRole("button").allInnerTexts()).toEqual(["Use"]);
     await page.getByRole("button", { name: "Close" }).click();
     const chat = chatPage(page);
-    await chat.send("hello [eog:2]");
-    await chat.phase("done");
+    await say(chat, "hello [eog:2]");
     await chooseModel(page, "bee-large");
-    await chat.send("hello again [eog:2]");
-    await chat.phase("done");
+    await say(chat, "hello again [eog:2]");
     expect(worker.jobs.map(({ model }) => model)).toEqual(["bee-small", "bee-large"]);
     await page.getByRole("button", { name: "New conversation" }).click();
     await waitForModel(page, "bee-large");
@@ -84,8 +82,7 @@ describe("the chat", () => {
     worker = await openModelWorker(fakeUrl, statusesOf([small]));
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
-    await chat.send("hello [eog:2]");
-    await chat.phase("done");
+    await say(chat, "hello [eog:2]");
     expect(worker.jobs[0]).not.toHaveProperty("model");
     await page.getByRole("button", { name: "Models: bee-small, ready" }).click();
     await page.locator("[data-model=bee-small]").getByText("in use").waitFor();
@@ -278,8 +275,7 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
       await page.getByRole("button", { name: "Enter an admin token" }).waitFor();
       await page.getByText("failed", { exact: true }).first().waitFor();
     }
-    const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
-    expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+    expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
     expect(complaints.filter((text) => !/403|503/.test(text))).toEqual([]);
   });
 });

@@ -1,19 +1,15 @@
 // Shows the API token on each page: required, declined, wrong, accepted, changed, forgotten.
 import { beforeAll, expect, it } from "vitest";
-import { spawnDaemon } from "../support/daemon.ts";
+import { spawnGuardedWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
-import { chatPage } from "./support/chat-page.ts";
+import { chatPage, say } from "./support/chat-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const token = "a-token-of-the-tests-1234";
 const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
-    env: { WAGGLE_API_TOKEN: token },
-  });
-  await worker.line("ready");
-  url = worker.url;
+  ({ url } = await spawnGuardedWorker(token));
 });
 
 it.each(["/", "/status"])("on %s, a visitor without a token gets a notice, and can enter one later", async (path) => {
@@ -32,8 +28,8 @@ it.each(["/", "/status"])("on %s, a visitor without a token gets a notice, and c
   await page.getByText(path === "/" ? "A test backend that makes up words" : "0 of 8 busy").waitFor();
 });
 
-it("reports that a message needs a token, and sends it when a token is entered", async () => {
-  const { page } = await visit(browser, url);
+it("reports that a message needs a token, asks for it once, and never puts it into an address", async () => {
+  const { page, requests } = await visit(browser, url);
   await page.getByRole("button", { name: "Cancel" }).click();
   const chat = chatPage(page);
   await chat.send("hello [eog:3]");
@@ -49,6 +45,12 @@ it("reports that a message needs a token, and sends it when a token is entered",
   await field.waitFor({ state: "detached" });
   await chat.lastAnswer.getByRole("button", { name: "Retry" }).click();
   await chat.phase("done");
+  await page.reload();
+  await say(chat, "again [eog:3]");
+  await page.goto(`${url}/status`);
+  await page.getByText("0 of 8 busy").waitFor();
+  expect(await field.count()).toBe(0);
+  expect(requests.filter((address) => address.includes(token))).toEqual([]);
 });
 
 it("changes a token, keeps the old one if the new one is wrong, and forgets it", async () => {

@@ -5,7 +5,7 @@ import type { GenerateRequestInput } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
-import { chatPage } from "../support/chat-page.ts";
+import { chatPage, say } from "../support/chat-page.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
@@ -102,9 +102,7 @@ describe("an answer", () => {
       await route.continue({ postData: JSON.stringify({ ...asked, grammar }) });
     });
     const chat = chatPage(page);
-    await chat.send("Who are you?");
-    await chat.phase("done");
-    const shown = await chat.text();
+    const shown = await say(chat, "Who are you?");
     expect(shown).toContain("<script>document.title = 'taken'</script>");
     expect(shown).toContain("<img src=x onerror=alert(1)>");
     expect(await chat.lastAnswer.locator("script, img, b, a").count()).toBe(0);
@@ -123,8 +121,7 @@ describe("an answer", () => {
       await route.continue({ postData: JSON.stringify({ ...asked, grammar: `root ::= ${JSON.stringify(text)}` }) });
     });
     const chat = chatPage(page);
-    await chat.send("Who are you?");
-    await chat.phase("done");
+    await say(chat, "Who are you?");
     await chat.lastAnswer.getByRole("heading", { name: "Title" }).waitFor();
     expect(await chat.lastAnswer.getByRole("listitem").allInnerTexts()).toEqual(["one", "two"]);
     expect(await chat.lastAnswer.getByRole("cell").allInnerTexts()).toEqual(["1", "2"]);
@@ -186,8 +183,7 @@ describe("a conversation", () => {
     await page.getByLabel("Temperature").fill("0.5");
     await page.getByLabel("Max tokens").fill("7");
     await page.getByRole("button", { name: "Save" }).click();
-    await chat.send("hello");
-    await chat.phase("done");
+    await say(chat, "hello");
     await chat.lastAnswer.getByText("Cut off at max tokens").waitFor();
     const asked = page.waitForRequest((request) => request.method() === "POST");
     await page.getByRole("button", { name: "Edit and send again" }).click();
@@ -211,12 +207,10 @@ describe("a conversation", () => {
     const worker = await spawnFakeWorker();
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
-    await chat.send("about apples [eog:2]");
-    await chat.phase("done");
+    await say(chat, "about apples [eog:2]");
     await page.getByRole("button", { name: "New conversation" }).click();
     expect(await chat.answers.count()).toBe(0);
-    await chat.send("about pears [eog:2]");
-    await chat.phase("done");
+    await say(chat, "about pears [eog:2]");
     await page.reload();
     await page.locator(".bubble").getByText("about pears [eog:2]").waitFor();
     await page.getByRole("button", { name: "about apples [eog:2]", exact: true }).click();
@@ -232,10 +226,8 @@ describe("a conversation", () => {
     const worker = await spawnFakeWorker(["--context-size", "256"]);
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
-    await chat.send(`${"apples ".repeat(20)}[eog:5]`);
-    await chat.phase("done");
-    await chat.send(`${"pears ".repeat(20)}[eog:5]`);
-    await chat.phase("done");
+    await say(chat, `${"apples ".repeat(20)}[eog:5]`);
+    await say(chat, `${"pears ".repeat(20)}[eog:5]`);
     await chat.lastAnswer.getByText("Earlier messages left out because the context is full: 2.").waitFor();
   });
 });
@@ -275,34 +267,6 @@ describe("a first visit", () => {
     await page.keyboard.press("Enter");
     await chat.phase("done");
     expect(await page.locator(".bubble").innerText()).toBe("in short [eog:2]");
-  });
-});
-
-describe("network mode", () => {
-  it("asks for the token once, reports a wrong one, and never puts it into an address", async () => {
-    const token = "a-token-of-the-tests-1234";
-    const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
-      env: { WAGGLE_API_TOKEN: token },
-    });
-    await worker.line("ready");
-    const { page, requests } = await visit(browser, worker.url);
-    const field = page.getByLabel("API token", { exact: true });
-    await field.fill("wrong");
-    await page.getByRole("button", { name: "Continue" }).click();
-    await page.getByText("Wrong token: the server did not accept it.").waitFor();
-    await field.fill(token);
-    await page.getByRole("button", { name: "Continue" }).click();
-    await field.waitFor({ state: "detached" });
-    const chat = chatPage(page);
-    await chat.send("hello [eog:3]");
-    await chat.phase("done");
-    await page.reload();
-    await chat.send("again [eog:3]");
-    await chat.phase("done");
-    await page.goto(`${worker.url}/status`);
-    await page.getByText("0 of 8 busy").waitFor();
-    expect(await page.getByLabel("API token", { exact: true }).count()).toBe(0);
-    expect(requests.filter((url) => url.includes(token))).toEqual([]);
   });
 });
 

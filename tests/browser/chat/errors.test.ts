@@ -1,6 +1,6 @@
 // Shows errors on the page: what failed, what to do, and how long to wait.
 import { expect, it } from "vitest";
-import { spawnDaemon, spawnFakeWorker } from "../../support/daemon.ts";
+import { spawnFakeWorker, spawnGuardedWorker } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
 import { chatPage } from "../support/chat-page.ts";
 import { useBrowser } from "../support/use-browser.ts";
@@ -9,11 +9,8 @@ const token = "a-token-of-the-tests-1234";
 const browser = useBrowser({ daemons: "each test" });
 
 it("counts down until a used-up quota allows requests again", async () => {
-  const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
-    env: { WAGGLE_API_TOKEN: `${token} requests-per-minute=1` },
-  });
-  await worker.line("ready");
-  const { page } = await visit(browser, worker.url);
+  const { url } = await spawnGuardedWorker(`${token} requests-per-minute=1`);
+  const { page } = await visit(browser, url);
   await page.getByLabel("API token", { exact: true }).fill(token);
   await page.getByRole("button", { name: "Continue" }).click();
   const chat = chatPage(page);

@@ -6,7 +6,7 @@ import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
 import type { Watched } from "../support/browser.ts";
 import { chooseModel } from "../support/choose-model.ts";
-import { chatPage } from "../support/chat-page.ts";
+import { chatPage, say } from "../support/chat-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "../support/model-worker.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
@@ -93,8 +93,7 @@ describe("settings", () => {
 
   it("keep typed fields while another tab saves others", async () => {
     const { page, context } = await visit(browser, url);
-    await chatPage(page).send("hello [eog:2]");
-    await chatPage(page).phase("done");
+    await say(chatPage(page), "hello [eog:2]");
     const { page: other } = await openTab(context, page.url());
     for (const tab of [page, other]) await tab.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("System prompt").fill("You are a hornet.");
@@ -157,12 +156,10 @@ describe("settings", () => {
 it("shows how full the context is, and a warning when it is nearly full", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
-  await chat.send("hello [eog:5]");
-  await chat.phase("done");
+  await say(chat, "hello [eog:5]");
   await page.getByText(/^\d+ of 256 tokens \(\d+ %\)$/).waitFor();
   expect(await page.getByText("The context is nearly full.").count()).toBe(0);
-  await chat.send("hello [eog:180]");
-  await chat.phase("done");
+  await say(chat, "hello [eog:180]");
   await page.getByText("The context is nearly full.").waitFor();
 });
 
@@ -171,8 +168,7 @@ describe("the keyboard", () => {
     const { page, context } = await visit(browser, url);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const chat = chatPage(page);
-    await chat.send("hello [eog:9]");
-    await chat.phase("done");
+    await say(chat, "hello [eog:9]");
     await page.keyboard.type("nmrs?");
     expect(await chat.box.inputValue()).toBe("nmrs?");
     await page.keyboard.press("Escape");
