@@ -9,8 +9,8 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
 import { chooseModel, modelsButton } from "../support/choose-model.ts";
-import { button, chatPage } from "../support/chat-page.ts";
-import { inspectPage } from "../support/inspect-page.ts";
+import { button, chatPage, say } from "../support/chat-page.ts";
+import { inspectPage, looks } from "../support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "../support/model-worker.ts";
 import { seriousFindings } from "../support/serious-findings.ts";
 import { useBrowser } from "../support/use-browser.ts";
@@ -169,8 +169,7 @@ describe("pictures", () => {
     const chat = chatPage(page);
     await choose(page, red, blue);
     await chips(page).nth(1).getByText("40 × 60 pixels").waitFor();
-    await chat.send("Look. [eog:4]");
-    await chat.phase("done");
+    await say(chat, "Look. [eog:4]");
     let asked = nextRequest(page);
     await button(page, "Regenerate").click();
     expect((await asked).messages?.[0]?.content).toEqual([image(red), image(blue), words("Look. [eog:4]")]);
@@ -198,14 +197,12 @@ describe("pictures", () => {
   it("are shown in other tabs, exported and imported with their conversation, and removed with it", async () => {
     const { page, context, complaints } = await visit(browser, url);
     const chat = chatPage(page);
-    await chat.send("first [eog:3]");
-    await chat.phase("done");
+    await say(chat, "first [eog:3]");
     const other = await openTab(context, page.url());
     await other.page.locator(".bubble").waitFor();
     await choose(page, red);
     await chips(page).getByText("60 × 40 pixels").waitFor();
-    await chat.send("Look. [eog:4]");
-    await chat.phase("done");
+    await say(chat, "Look. [eog:4]");
     await drawn(thumbs(other.page));
     await other.page.close();
 
@@ -259,15 +256,13 @@ describe("pictures", () => {
     const chat = chatPage(page);
     await choose(page, red);
     await chips(page).getByText("60 × 40 pixels").waitFor();
-    await chat.send("No room. [eog:2]");
-    await chat.phase("done");
+    await say(chat, "No room. [eog:2]");
     await page
       .getByRole("alert")
       .getByText(/no room left for conversations/)
       .waitFor();
     await setQuota(1_000_000_000);
-    await chat.send("Room again. [eog:2]");
-    await chat.phase("done");
+    await say(chat, "Room again. [eog:2]");
     await page.getByRole("alert").waitFor({ state: "detached" });
     await page.reload();
     await page.locator(".bubble").getByText("Room again. [eog:2]").waitFor();
@@ -360,8 +355,7 @@ describe("a model that cannot see", () => {
       // 10,000 pixels: the model's limit.
       await choose(page, picked("photo.png", madeUpPng(0x336699, { width: 400, height: 100 })));
       await chips(page).getByText("200 × 50 pixels (scaled down)").waitFor();
-      await chat.send("Look. [eog:4]");
-      await chat.phase("done");
+      await say(chat, "Look. [eog:4]");
       expect(await page.locator(".blind").count()).toBe(0);
       await chooseModel(page, "bee-large");
       await page
@@ -370,16 +364,14 @@ describe("a model that cannot see", () => {
           "bee-large cannot see pictures. It gets the name of the picture in this conversation, but not the picture.",
         )
         .waitFor();
-      await chat.send("And now? [eog:4]");
-      await chat.phase("done");
+      await say(chat, "And now? [eog:4]");
       expect(lastJob().messages?.[0]).toEqual({
         role: "user",
         content: "[Picture photo.png: not shown, because this model cannot see pictures]\n\nLook. [eog:4]",
       });
       await chooseModel(page, "bee-small");
       await page.locator(".blind").waitFor({ state: "detached" });
-      await chat.send("Once more. [eog:4]");
-      await chat.phase("done");
+      await say(chat, "Once more. [eog:4]");
       expect(lastJob().messages?.[0]?.content).toMatchObject([{ type: "image_url" }, words("Look. [eog:4]")]);
       expect(complaints).toEqual([]);
     });
@@ -387,25 +379,18 @@ describe("a model that cannot see", () => {
 });
 
 describe("the page with pictures", () => {
-  it.each([
-    ["light", 1_280],
-    ["dark", 1_280],
-    ["light", 390],
-    ["dark", 390],
-  ] as const)("is accessible and fits, in %s, %i wide", async (colorScheme, width) => {
+  it.each(looks)("is accessible and fits, in %s, %i wide", async (colorScheme, width) => {
     const { page, complaints } = await visit(browser, url, {
       ...{ colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" },
     });
     const wide = picked(`a-${"long-".repeat(30)}name.png`, madeUpPng(0x884422, { width: 900, height: 200 }));
     await choose(page, red);
     await chips(page).getByText("60 × 40 pixels").waitFor();
-    await chatPage(page).send("Look at this. [eog:4]");
-    await chatPage(page).phase("done");
+    await say(chatPage(page), "Look at this. [eog:4]");
     await choose(page, green, wide, blue);
     await chips(page).nth(2).locator("img").waitFor();
     const check = async (): Promise<void> => {
-      const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
-      expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+      expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
       expect(await seriousFindings(page)).toEqual([]);
       expect(width > 768 ? [] : await smallButtons(page)).toEqual([]);
     };
