@@ -12,7 +12,7 @@ import {
   showProgress,
   type ProcessGroups,
 } from "@waggle/testing/harness";
-import { decoderNamed, visionShapes, writeVisionModel, type VisionShape } from "@waggle/testing/models";
+import { decoderNamed, pictureShapes, writePictureModel, type PictureShape } from "@waggle/testing/models";
 import { Option, type Command } from "commander";
 import { measureGaps, type GapFigures } from "./pictures/gaps.ts";
 import { compareAnswers } from "./pictures/same.ts";
@@ -37,7 +37,7 @@ export function addPictures(command: Command): void {
   command
     .option("--llama-server <program>", "llama-server of the same release, to compare with")
     .addOption(new Option("--only <part...>", "measure only these").choices(parts).default(parts))
-    .option("--shapes <name...>", `shapes of models: ${visionShapes.join(", ")} (default: all)`)
+    .option("--shapes <name...>", `shapes of models: ${pictureShapes.join(", ")} (default: all)`)
     .option("--text <shape>", "sizes of the text model for gaps and turns, such as 135m (default: small)")
     .option("--encoder-layers <n>", "layers of the encoder for gaps", "12")
     .option("--encoder-width <n>", "width of the encoder for gaps", "768")
@@ -50,7 +50,7 @@ export function addPictures(command: Command): void {
 async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
   const shapes = namedOf(
     "Cannot measure shape",
-    visionShapes.map((name) => ({ name })),
+    pictureShapes.map((name) => ({ name })),
     flags.shapes,
   ).map(({ name }) => name);
   const folder = mkdtempSync(join(tmpdir(), "waggle-bench-pictures-"));
@@ -71,7 +71,7 @@ const sameSizes = [
 async function printSame(
   groups: ProcessGroups,
   { llamaServer }: Flags,
-  shapes: readonly VisionShape[],
+  shapes: readonly PictureShape[],
   folder: string,
 ): Promise<void> {
   if (llamaServer === undefined) throw new Error("Cannot compare answers: name llama-server with --llama-server");
@@ -94,7 +94,7 @@ async function printSame(
   process.stdout.write(`Answers that are the same as llama-server's:\n\n${markdownTable(head, rows)}\n\n`);
 }
 
-async function printSpeeds(groups: ProcessGroups, flags: Flags, shape: VisionShape, folder: string): Promise<void> {
+async function printSpeeds(groups: ProcessGroups, flags: Flags, shape: PictureShape, folder: string): Promise<void> {
   const rounds = integerOf("--rounds", flags.rounds, 1, 100);
   const threads = integerOf("--threads", flags.threads, 1, 1_024);
   const side = integerOf("--side", flags.side, 16, 10_000);
@@ -104,7 +104,7 @@ async function printSpeeds(groups: ProcessGroups, flags: Flags, shape: VisionSha
   };
   showProgress(`writing ${shape}`);
   const text = flags.text === undefined ? {} : { text: decoderNamed(flags.text), context: 8_192 };
-  const files = writeVisionModel({ folder, shape, encoder, ...text });
+  const files = writePictureModel({ folder, shape, encoder, ...text });
   const options = { groups, files, slots: 4, threads, contextSize: 4_096, exact: false };
   const openers: readonly (() => Promise<Server>)[] = [
     async () => await openWorker(options),

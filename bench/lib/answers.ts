@@ -21,7 +21,7 @@ export interface Subject {
   readonly tokens: readonly AnswerToken[];
 }
 
-interface Part {
+interface AnswerSample {
   readonly name: string;
   readonly template: string;
   readonly message: Readonly<Record<string, unknown>>;
@@ -59,7 +59,7 @@ const parameters = {
 const tools = [{ name: "write_note", description: "Writes a note", parameters }];
 const calls = { role: "assistant", content: "", tool_calls: [call] };
 
-const parts: readonly Part[] = [
+const parts: readonly AnswerSample[] = [
   { name: "content", template: "Qwen-Qwen3-0.6B", message: { role: "assistant", content: article } },
   { name: "thought", template: "GLM-4.6", message: { role: "assistant", content: "So.", reasoning_content: article } },
   { name: "JSON in tags", template: "Qwen-Qwen3-0.6B", message: calls },
@@ -92,7 +92,7 @@ export async function openSubjects(): Promise<Subject[]> {
   }
 }
 
-async function subjectOf(part: Part, source: string, template: ChatTemplate): Promise<Subject> {
+async function subjectOf(part: AnswerSample, source: string, template: ChatTemplate): Promise<Subject> {
   const render = async (values: Readonly<Record<string, unknown>>): Promise<string> =>
     await template.render(values as TemplateValues);
   const { control, userDefined } = familyVocabulary(source);
@@ -117,7 +117,7 @@ async function subjectOf(part: Part, source: string, template: ChatTemplate): Pr
 }
 
 /** @throws Error when the reader does not find the answer's parts: its measured cost would be meaningless */
-function checkReading({ template, format, said, tokens }: Subject, message: Part["message"]): void {
+function checkReading({ template, format, said, tokens }: Subject, message: AnswerSample["message"]): void {
   const reader = createReader({ format, tools, start: { said } });
   const decoder = new TextDecoder();
   const read = tokens.flatMap(({ bytes, mark }) => reader.push(mark ?? decoder.decode(bytes, { stream: true })));

@@ -1,7 +1,7 @@
 // Compares answers to pictures with llama-server's: alone, in a batch, from the saved prefix, and after the engine was killed in mid-answer.
 import { join } from "node:path";
 import { times, type ProcessGroups } from "@waggle/testing/harness";
-import { writeSinglePrecision, writeVisionModel, type VisionShape } from "@waggle/testing/models";
+import { writeSinglePrecision, writePictureModel, type PictureShape } from "@waggle/testing/models";
 import { chat, picturePart, textPart, type ContentPart } from "./chat.ts";
 import { openLlamaServer, openWorker, type Server } from "./servers.ts";
 
@@ -9,14 +9,14 @@ export interface SameOptions {
   readonly groups: ProcessGroups;
   /** Folder for the files of the model. */
   readonly folder: string;
-  readonly shape: VisionShape;
+  readonly shape: PictureShape;
   /** llama-server of the same release. */
   readonly program: string;
   readonly pngs: readonly Uint8Array[];
 }
 
 export interface SameRow {
-  readonly shape: VisionShape;
+  readonly shape: PictureShape;
   /** Tokens of the first prompt, at the worker and at llama-server. */
   readonly promptTokens: readonly [number, number];
   /** Numbers of answers that are the same, of how many, by the way in which they were computed. */
@@ -30,7 +30,7 @@ const slots = 4;
 
 /** In single precision, greedy. */
 export async function compareAnswers({ groups, folder, shape, program, pngs }: SameOptions): Promise<SameRow> {
-  const written = writeVisionModel({ folder, shape });
+  const written = writePictureModel({ folder, shape });
   const files = { model: join(folder, `f32-${shape}.gguf`), projector: join(folder, `mmproj-f32-${shape}.gguf`) };
   writeSinglePrecision(written.model, files.model);
   writeSinglePrecision(written.projector, files.projector);

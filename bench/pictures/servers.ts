@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { createServer, type AddressInfo } from "node:net";
 import { poll, send, startWorker, type ProcessGroups, type Worker } from "@waggle/testing/harness";
-import type { VisionModel } from "@waggle/testing/models";
+import type { PictureModel } from "@waggle/testing/models";
 
 export interface Server {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Server {
 
 export interface ServerOptions {
   readonly groups: ProcessGroups;
-  readonly files: VisionModel;
+  readonly files: PictureModel;
   readonly slots: number;
   readonly threads: number;
   readonly contextSize: number;

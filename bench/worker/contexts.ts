@@ -2,7 +2,7 @@
 import { deferred, sleep } from "@waggle/async";
 import { gapsOf, mean, percentile, sum, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { countFigures, type Figures } from "./figures.ts";
-import { streamsLabel, type Scenario, type Turn } from "./scenario.ts";
+import { streamsLabel, type Scenario, type CaseInput } from "./scenario.ts";
 
 /** More tokens than a stream generates before its case aborts it. */
 const endlessTokens = 2_000;
@@ -19,14 +19,14 @@ export const contexts: Scenario = {
         label: `${streamsLabel(streams)} of ${tokens}`,
         contextTokens: tokens + endlessTokens + 1,
         ...(streams > slots ? { skipped: `needs --slots ${streams}` } : {}),
-        play: (turn) => readAtOnce(turn, streams, tokens),
+        play: (input) => readAtOnce(input, streams, tokens),
       })),
     ),
 };
 
-async function readAtOnce(turn: Turn, streams: number, promptTokens: number): Promise<Figures> {
+async function readAtOnce(input: CaseInput, streams: number, promptTokens: number): Promise<Figures> {
   const end = new AbortController();
-  const running = await underWay(turn, { streams, promptTokens, maxTokens: endlessTokens, headTokens: 1 }, end.signal);
+  const running = await underWay(input, { streams, promptTokens, maxTokens: endlessTokens, headTokens: 1 }, end.signal);
   await Promise.race([sleep(settleMs + windowMs, { ref: false }), ...running]);
   const endedAt = performance.now();
   end.abort();
@@ -62,18 +62,18 @@ export const joining: Scenario = {
       return {
         label: `${joiningTokens} tokens join streams of ${held}`,
         contextTokens: held + maxTokens + 1,
-        play: (turn) =>
-          joinRunning(turn, joiningTokens, { streams: runningStreams, promptTokens: held, maxTokens, headTokens }),
+        play: (input) =>
+          joinRunning(input, joiningTokens, { streams: runningStreams, promptTokens: held, maxTokens, headTokens }),
       };
     }),
 };
 
 /** The running streams end after the long prompt's first token: streams that ended before would leave their time to the prompt. */
-async function joinRunning(turn: Turn, joiningTokens: number, streams: Streams): Promise<Figures> {
+async function joinRunning(input: CaseInput, joiningTokens: number, streams: Streams): Promise<Figures> {
   const end = new AbortController();
-  const running = await underWay(turn, streams, end.signal);
-  const prompt = turn.prompts.make(joiningTokens, turn.seed(runningStreams));
-  const joined = await turn.generate({ prompt, maxTokens: joiningMaxTokens });
+  const running = await underWay(input, streams, end.signal);
+  const prompt = input.prompts.make(joiningTokens, input.seed(runningStreams));
+  const joined = await input.generate({ prompt, maxTokens: joiningMaxTokens });
   end.abort();
   const answers = await Promise.all(running);
   // Before, a stream may pause while the others' prompts are read.
@@ -104,7 +104,7 @@ interface Streams {
 
 /** Starts streams at the same time, which run until `end`, and resolves when they are under way or have all ended. */
 async function underWay(
-  { prompts, seed, generate }: Turn,
+  { prompts, seed, generate }: CaseInput,
   { streams, promptTokens, maxTokens, headTokens: head }: Streams,
   end: AbortSignal,
 ): Promise<Promise<LoadAnswer>[]> {

@@ -1,7 +1,7 @@
 // Owns the scenarios that find prompts in the KV cache: turns of conversations, and parallel requests with a common prefix.
 import { percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { countFigures, type Figures } from "./figures.ts";
-import type { Scenario, Turn } from "./scenario.ts";
+import type { Scenario, CaseInput } from "./scenario.ts";
 
 const longTurnTokens = 1_000;
 const answerTokens = 32;
@@ -65,18 +65,19 @@ export const takingTurns: Scenario = {
       {
         label: `${sessions} conversations`,
         contextTokens: firstTurnTokens + mostTurns * (turnTokens + 2 * maxTokens),
-        async prepare(turn) {
-          const make = (_: unknown, session: number): string => turn.prompts.make(firstTurnTokens, turn.seed(session));
+        async prepare(input) {
+          const make = (_: unknown, session: number): string =>
+            input.prompts.make(firstTurnTokens, input.seed(session));
           const prompts = Array.from({ length: sessions }, make);
-          conversations.set(turn.targetName, prompts);
-          await everyOneTakesATurn(turn, prompts);
+          conversations.set(input.targetName, prompts);
+          await everyOneTakesATurn(input, prompts);
         },
-        async play(turn) {
-          const prompts = conversations.get(turn.targetName) ?? [];
+        async play(input) {
+          const prompts = conversations.get(input.targetName) ?? [];
           prompts.forEach((prompt, session) => {
-            prompts[session] = prompt + turn.prompts.continuation(turnTokens, turn.seed(session));
+            prompts[session] = prompt + input.prompts.continuation(turnTokens, input.seed(session));
           });
-          return ttftFigures(await everyOneTakesATurn(turn, prompts));
+          return ttftFigures(await everyOneTakesATurn(input, prompts));
         },
       },
     ];
@@ -84,7 +85,7 @@ export const takingTurns: Scenario = {
 };
 
 /** Adds each answer to its conversation. */
-async function everyOneTakesATurn({ generate, targetName }: Turn, prompts: string[]): Promise<LoadAnswer[]> {
+async function everyOneTakesATurn({ generate, targetName }: CaseInput, prompts: string[]): Promise<LoadAnswer[]> {
   const answers: LoadAnswer[] = [];
   for (const [session, prompt] of prompts.entries()) {
     const answer = await generate({ prompt, maxTokens, sessionId: `bench-${targetName}-turns-${session}` });

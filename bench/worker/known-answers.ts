@@ -4,7 +4,7 @@
 // The prompts begin differently, so that streams share no cache, and each round has other names, so that no earlier answer can be repeated.
 import { createRandom } from "@waggle/testing/harness";
 import { decodeFigures, type Figures } from "./figures.ts";
-import { streamsLabel, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
+import { streamsLabel, type Scenario, type ScenarioOptions, type CaseInput } from "./scenario.ts";
 
 const streamCounts = [1, 4, 8];
 const promptTokens = 128;
@@ -18,10 +18,10 @@ export const edit: Scenario = {
       label: streamsLabel(streams),
       contextTokens: 2 * taskOf(0).prompt.length,
       ...(scripted === undefined ? { skipped: "needs --scripted: random weights do not repeat a prompt" } : {}),
-      async play(turn) {
-        const { prompt, edited } = taskOf(turn.seed(0));
+      async play(input) {
+        const { prompt, edited } = taskOf(input.seed(0));
         const answer = { text: edited, at: prompt.length + streamDigits };
-        return await playKnown({ turn, streams, scripted, prompt, answer, maxTokens: edited.length });
+        return await playKnown({ input, streams, scripted, prompt, answer, maxTokens: edited.length });
       },
     })),
 };
@@ -34,11 +34,11 @@ export const tools: Scenario = {
       label: streamsLabel(streams),
       contextTokens:
         (scripted === undefined ? promptTokens : taskOf(0).prompt.length) + 2 * streamDigits + mostCallTokens,
-      async play(turn) {
-        const known = taskOf(turn.seed(0));
-        const prompt = scripted === undefined ? turn.prompts.make(promptTokens, turn.seed(0)) : known.prompt;
+      async play(input) {
+        const known = taskOf(input.seed(0));
+        const prompt = scripted === undefined ? input.prompts.make(promptTokens, input.seed(0)) : known.prompt;
         const answer = { text: known.call, at: prompt.length + streamDigits };
-        return await playKnown({ turn, streams, scripted, prompt, answer, maxTokens: mostCallTokens, schema });
+        return await playKnown({ input, streams, scripted, prompt, answer, maxTokens: mostCallTokens, schema });
       },
     })),
 };
@@ -92,7 +92,7 @@ function objectOf(own: Readonly<Record<string, object>>): object {
 }
 
 interface Known extends Pick<ScenarioOptions, "scripted"> {
-  readonly turn: Turn;
+  readonly input: CaseInput;
   readonly streams: number;
   readonly prompt: string;
   readonly answer: { readonly text: string; readonly at: number };
@@ -102,20 +102,22 @@ interface Known extends Pick<ScenarioOptions, "scripted"> {
 
 /** Reads every prompt first, so that the measured requests are nothing but decoding. */
 async function playKnown(known: Known): Promise<Figures> {
-  const { turn, streams, scripted, prompt, answer, maxTokens } = known;
+  const { input, streams, scripted, prompt, answer, maxTokens } = known;
   const constraint = known.schema === undefined ? {} : { schema: known.schema };
   scripted?.say({ at: answer.at, say: answer.text });
   const requests = Array.from({ length: streams }, (_, stream) => ({
     prompt: `${String(stream).padStart(streamDigits, "0")}${prompt}`,
     // The calls of one stream are a session, whose earlier answers show the form of a call.
-    sessionId: `bench-${turn.targetName}-${known.schema === undefined ? turn.seed(stream) : `tools-${stream}`}`,
+    sessionId: `bench-${input.targetName}-${known.schema === undefined ? input.seed(stream) : `tools-${stream}`}`,
   }));
-  for (const request of requests) await turn.generate({ ...request, maxTokens: 1 });
-  const answers = await Promise.all(requests.map((request) => turn.generate({ ...request, ...constraint, maxTokens })));
+  for (const request of requests) await input.generate({ ...request, maxTokens: 1 });
+  const answers = await Promise.all(
+    requests.map((request) => input.generate({ ...request, ...constraint, maxTokens })),
+  );
   const other = scripted === undefined ? undefined : answers.find(({ text: found }) => found !== answer.text);
   if (other === undefined) return decodeFigures(answers);
   throw new Error(
-    `Cannot measure ${turn.targetName}: it wrote ${JSON.stringify(other.text.slice(0, 60))} instead of the script. ` +
+    `Cannot measure ${input.targetName}: it wrote ${JSON.stringify(other.text.slice(0, 60))} instead of the script. ` +
       "Start the server with the file that --scripted uses.",
   );
 }

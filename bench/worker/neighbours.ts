@@ -1,6 +1,6 @@
 // Owns the scenarios that show what the prompts of other slots cost a token: where all slots share one KV cache, each row tests all used cells.
 import { decodeFigures } from "./figures.ts";
-import type { BenchCase, Scenario, Turn } from "./scenario.ts";
+import type { BenchCase, Scenario, CaseInput } from "./scenario.ts";
 
 const slots = 8;
 const longTokens = 2_000;
@@ -31,13 +31,13 @@ function benchCase({ label, tokens, idle }: Prompts): BenchCase {
   return {
     label,
     contextTokens: longTokens + maxTokens + 1,
-    async prepare({ targetName, ...turn }: Turn) {
+    async prepare({ targetName, ...input }: CaseInput) {
       const made = tokens.map((count, slot) => ({
-        prompt: turn.prompts.make(count, turn.seed(slot)),
-        sessionId: `bench-${targetName}-${turn.seed(slot)}`,
+        prompt: input.prompts.make(count, input.seed(slot)),
+        sessionId: `bench-${targetName}-${input.seed(slot)}`,
       }));
       prompts.set(targetName, made);
-      for (const one of made) await turn.generate({ ...one, maxTokens: 1 });
+      for (const one of made) await input.generate({ ...one, maxTokens: 1 });
     },
     async play({ targetName, generate }) {
       const running = (prompts.get(targetName) ?? []).slice(0, idle);

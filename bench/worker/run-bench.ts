@@ -4,7 +4,7 @@ import { generate, usageOf } from "@waggle/testing/harness";
 import { alternate } from "../lib/alternate.ts";
 import { compared, type BenchRow, type Figures } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
-import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
+import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type CaseInput } from "./scenario.ts";
 import type { Target } from "./target.ts";
 
 export interface RunBenchOptions extends ScenarioOptions {
@@ -82,7 +82,7 @@ async function playCase(
   return { ...row, figures: compared(rounds), rounds, loadAverage: currentLoad() };
 }
 
-function turnOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Turn {
+function turnOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): CaseInput {
   const roundSeed = firstSeed + round * purposesPerRound;
   let asked = 0;
   return {
@@ -94,9 +94,9 @@ function turnOf(options: RunBenchOptions, target: Target, round: number, firstSe
   };
 }
 
-async function measured(target: Target, benchCase: BenchCase, turn: Turn): Promise<Figures> {
+async function measured(target: Target, benchCase: BenchCase, input: CaseInput): Promise<Figures> {
   const before = await usageOf(target.pid);
-  const figures = await benchCase.play(turn);
+  const figures = await benchCase.play(input);
   const after = await usageOf(target.pid);
   if (before === undefined || after === undefined) return figures;
   const tokens = figures.completionTokens ?? 0;

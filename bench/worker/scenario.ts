@@ -5,7 +5,7 @@ import type { Figures } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
 
 /** The input of a case: one target, and the current round. */
-export interface Turn {
+export interface CaseInput {
   readonly prompts: PromptMaker;
   /** A case can keep state for each target under this name. */
   readonly targetName: string;
@@ -21,8 +21,8 @@ export interface BenchCase {
   /** Tokens of context that a slot must have. */
   readonly contextTokens: number;
   /** Called once for each target, before the first round. */
-  readonly prepare?: (turn: Turn) => Promise<void>;
-  readonly play: (turn: Turn) => Promise<Figures>;
+  readonly prepare?: (input: CaseInput) => Promise<void>;
+  readonly play: (input: CaseInput) => Promise<Figures>;
   /** Disturbs the machine during the case, until the result is disposed of. */
   readonly disturb?: () => Disposable;
 }
@@ -50,13 +50,13 @@ export interface ScenarioOptions {
 
 /** Parallel streams, each with a different prompt. */
 export function sideBySide(
-  turn: Turn,
+  input: CaseInput,
   streams: number,
   promptTokens: number,
   maxTokens: number,
 ): Promise<LoadAnswer[]> {
   return times(streams, (stream) =>
-    turn.generate({ prompt: turn.prompts.make(promptTokens, turn.seed(stream)), maxTokens }),
+    input.generate({ prompt: input.prompts.make(promptTokens, input.seed(stream)), maxTokens }),
   );
 }
 

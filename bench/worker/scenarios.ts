@@ -16,7 +16,7 @@ function atOnce(streams: number, maxTokens: number): BenchCase {
   return {
     label: streamsLabel(streams),
     contextTokens: shortPromptTokens + maxTokens + 1,
-    play: async (turn) => streamFigures(await sideBySide(turn, streams, shortPromptTokens, maxTokens)),
+    play: async (input) => streamFigures(await sideBySide(input, streams, shortPromptTokens, maxTokens)),
   };
 }
 
@@ -35,8 +35,8 @@ const promptLength: Scenario = {
     promptLengths.map((tokens) => ({
       label: `${tokens} tokens`,
       contextTokens: tokens + firstTokens + 1,
-      async play(turn) {
-        const answers = await sideBySide(turn, 1, tokens, firstTokens);
+      async play(input) {
+        const answers = await sideBySide(input, 1, tokens, firstTokens);
         const [ttftMs = Number.NaN] = answers.map(ttftOf);
         return { ttftP50Ms: ttftMs, prefillTokensPerSecond: tokens / (ttftMs / 1_000), ...countFigures(answers) };
       },
@@ -54,8 +54,8 @@ const bursts: Scenario = {
     burstSizes.map((size) => ({
       label: `${size} prompts of ${burstTokens}`,
       contextTokens: burstTokens + burstAnswerTokens + 1,
-      async play(turn) {
-        const answers = await sideBySide(turn, size, burstTokens, burstAnswerTokens);
+      async play(input) {
+        const answers = await sideBySide(input, size, burstTokens, burstAnswerTokens);
         const ttfts = answers.map(ttftOf);
         return { ttftP50Ms: percentile(ttfts, 0.5), ttftMaxMs: percentile(ttfts, 1), ...countFigures(answers) };
       },

@@ -1,5 +1,5 @@
 // Tests with real processes that a fleet keeps every stream complete while workers, gateways, NATS or the network fail.
-import { createLeftoverCheck, createProcessGroups, endLeftovers, messageOf } from "@waggle/testing/harness";
+import { createLeftoverCheck, createProcessGroups, endLeftovers, errorText } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { realPictures } from "./fleet-faults/pictures.ts";
@@ -27,7 +27,7 @@ async function problemsOf(scenario: FleetScenario, count: number): Promise<Verdi
   };
   say(`${scenario.name}: ${scenario.what}`);
   const options = { groups, requests: count, seed, progress: (line: string) => say(`  ${line}`) };
-  const problems = await scenario.run(options).catch((error: unknown) => [messageOf(error)]);
+  const problems = await scenario.run(options).catch((error: unknown) => [errorText(error)]);
   const leftovers = createLeftoverCheck();
   await leftovers.observe(leaders);
   groups.killAll();

@@ -9,7 +9,7 @@ import { deferred, sleep } from "@waggle/async";
 import { createWorkerClient } from "@waggle/client";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { percentile, poll, scaled } from "@waggle/testing/harness";
-import { writeVisionModel } from "@waggle/testing/models";
+import { writePictureModel } from "@waggle/testing/models";
 import { afterAll, expect, it } from "vitest";
 import { ask } from "@waggle/testing/hostile";
 import { drawFrom, mixedRequest, type Draw } from "./hostile/mixed-requests.ts";
@@ -143,7 +143,7 @@ it(
   "hostile pictures get an answer or a typed error, and the streams, the memory and the engine do not suffer",
   { timeout: limitMs },
   async () => {
-    const { model: path } = writeVisionModel({ folder, shape: "qwen2vl" });
+    const { model: path } = writePictureModel({ folder, shape: "qwen2vl" });
     const worker = await spawnModelWorker(["--model", path, "--slots", "8", "--ended-jobs-kept", "100", ...exact]);
     const { engine_pid: enginePid = 0 } = await worker.line("ready");
     const models = (await (await fetch(`${worker.url}/v1/models`)).json()) as { data: { id: string }[] };
@@ -219,7 +219,7 @@ it(
   `${mixedRequests} random requests that are prepared for long kill no engine, and memory stays flat, on an idle and on a busy worker`,
   { timeout: limitMs },
   async () => {
-    const { model } = writeVisionModel({ folder, name: "mixed", shape: "qwen2vl" });
+    const { model } = writePictureModel({ folder, name: "mixed", shape: "qwen2vl" });
     const names = ["client", "honest"].flatMap((name) => Array.from({ length: clients }, (_, i) => `${name}-${i}`));
     const tokens = join(folder, "tokens");
     writeFileSync(tokens, names.map((name) => `${name}:${name}\n`).join(""), { mode: 0o600 });

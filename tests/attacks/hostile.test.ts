@@ -9,7 +9,7 @@ import {
   endLeftovers,
   isOver,
   killProcess,
-  messageOf,
+  errorText,
   poll,
   scaled,
 } from "@waggle/testing/harness";
@@ -157,14 +157,14 @@ async function brokenOnce(attack: Run): Promise<string[]> {
   try {
     await attack({ worker, enginePid, watch }, problems);
   } catch (error) {
-    problems.push(messageOf(error));
+    problems.push(errorText(error));
   }
   try {
     const health = await settled(worker.client);
     if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
     if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
   } catch (error) {
-    problems.push(`the jobs did not end: ${messageOf(error)}`);
+    problems.push(`the jobs did not end: ${errorText(error)}`);
   }
   const { streamMs, livezMs } = watch.takeStalls();
   if (isOver(streamMs, stallBudgetMs)) problems.push(`${pause}an honest stream waited ${Math.round(streamMs)} ms`);
@@ -210,7 +210,7 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
     try {
       problems.push(...(await judge(request, subject)));
     } catch (error) {
-      problems.push(messageOf(error), ...(await whereItHangs(subject)));
+      problems.push(errorText(error), ...(await whereItHangs(subject)));
       // After a request without an answer, the others are not sent.
       return;
     }

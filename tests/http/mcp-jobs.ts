@@ -9,7 +9,7 @@ export const calling = (name: string, given: object): string =>
   `<tool_call>${JSON.stringify({ name, arguments: given })}</tool_call>`;
 
 /** The program of an official server. */
-export const entryOf = (name: string): string =>
+export const serverProgram = (name: string): string =>
   createRequire(import.meta.url).resolve(`@modelcontextprotocol/${name}/dist/index.js`);
 
 export function asking(text: string, jobId: string, tools: "all" | string[] = "all"): GenerateRequestInput {

@@ -9,7 +9,7 @@ import { spawnFakeWorker } from "../support/daemon.ts";
 import type { ListeningWorker } from "../support/daemon.ts";
 import { isLong, howToRepeat, limitMs, say as report, seed } from "../support/long.ts";
 import { useMcpFolder } from "./mcp-folder.ts";
-import { asking, calling, consent, entryOf, kill, results, say } from "./mcp-jobs.ts";
+import { asking, calling, consent, serverProgram, kill, results, say } from "./mcp-jobs.ts";
 
 const kills = isLong ? 200 : 4;
 /** With more open jobs than this, the daemon runs until they end. */
@@ -68,7 +68,7 @@ async function spawn(): Promise<ListeningWorker> {
     command: "sh",
     args: [
       ...["-c", 'log=$1; shift; tee -a "$log" | "$@"', "sh", path(`${name}.log`)],
-      ...[process.execPath, entryOf(`server-${name}`), ...args],
+      ...[process.execPath, serverProgram(`server-${name}`), ...args],
     ],
     alwaysAllow,
   });

@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import type { ListeningWorker } from "../support/daemon.ts";
 import { hostileServer, useMcpFolder } from "./mcp-folder.ts";
-import { asking, calling, consent, entryOf, eventsOf, kill, results, say } from "./mcp-jobs.ts";
+import { asking, calling, consent, serverProgram, eventsOf, kill, results, say } from "./mcp-jobs.ts";
 
 const { path, ledger } = useMcpFolder();
 
@@ -231,10 +231,10 @@ test("a dying server and a result of 10 MB are results of unknown outcome, and s
 test("the official servers: everything and file system", async () => {
   writeFileSync(path("note.txt"), say("I read the note."));
   const worker = await spawn({
-    everything: { command: process.execPath, args: [entryOf("server-everything")], alwaysAllow: ["echo"] },
+    everything: { command: process.execPath, args: [serverProgram("server-everything")], alwaysAllow: ["echo"] },
     files: {
       command: process.execPath,
-      args: [entryOf("server-filesystem"), path(".")],
+      args: [serverProgram("server-filesystem"), path(".")],
       alwaysAllow: ["read_text_file"],
     },
   });

@@ -71,7 +71,7 @@ export async function startPoolWorker(groups: ProcessGroups): Promise<PoolWorker
   const context = ["--guesses", "off", "--context-size", String(sizes.context), "--context-pool", String(sizes.pool)];
   const flags = ["--backend", "llama", "--model", model, "--slots", String(slots), ...context];
   const worker = await startWorker(groups, { flags });
-  const perWord = (await tokensOf(worker, words(1_000, 0))) / 1_000;
+  const perWord = (await promptTokenCount(worker, words(1_000, 0))) / 1_000;
   const jobs = await times(slots, async (index): Promise<Job> => {
     const [promptTokens, maxTokens] = index === 0 ? sizes.long : sizes.short;
     return { ...sampling, prompt: words(Math.floor(promptTokens / perWord), index + 1), max_tokens: maxTokens };
@@ -142,7 +142,7 @@ function words(count: number, round: number): string {
   return Array.from({ length: count }, (_, i) => (i * 7 + round * 13) % 1_000).join(" ");
 }
 
-async function tokensOf({ url }: Worker, content: string): Promise<number> {
+async function promptTokenCount({ url }: Worker, content: string): Promise<number> {
   const answer = await fetch(`${url}/tokenize`, { method: "POST", body: JSON.stringify({ content }) });
   return ((await answer.json()) as { tokens: readonly number[] }).tokens.length;
 }

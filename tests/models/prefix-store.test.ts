@@ -15,13 +15,13 @@ const flags = ["--slots", "1", "--context-size", "512", "--threads", "1"];
 const sentence = " Lily and Tom went to the park to play with a red ball and a little dog.";
 const opening = (name: string): string => `Once there was a child called ${name}.${sentence.repeat(8)}`;
 
-interface Turn {
+interface Reply {
   readonly text: string;
   readonly promptTokens: number;
   readonly cachedTokens: number;
 }
 
-async function tell(client: WorkerClient, name: string, prompt: string): Promise<Turn> {
+async function tell(client: WorkerClient, name: string, prompt: string): Promise<Reply> {
   const events: StreamEvent[] = [];
   const request = { prompt, session_id: name, max_tokens: 8, temperature: 0, ignore_eos: true };
   for await (const event of client.inference(request)) events.push(event);
@@ -32,7 +32,7 @@ async function tell(client: WorkerClient, name: string, prompt: string): Promise
 }
 
 /** Runs the first turns of two conversations. Afterwards the second conversation has the slot. */
-async function openTwo(client: WorkerClient): Promise<{ readonly prompt: string; readonly turn: Turn }> {
+async function openTwo(client: WorkerClient): Promise<{ readonly prompt: string; readonly turn: Reply }> {
   const turn = await tell(client, "Anna", opening("Anna"));
   expect(turn.cachedTokens).toBeLessThan(8);
   await tell(client, "Ben", opening("Ben"));

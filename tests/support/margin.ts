@@ -8,7 +8,7 @@ interface Probable {
 }
 
 /** A place of an undisturbed answer, and the token that another answer has there. */
-export interface Place {
+export interface AnswerPlace {
   readonly request: GenerateRequestInput;
   /** Token ids of the undisturbed answer. */
   readonly ids: readonly number[];
@@ -32,7 +32,7 @@ const changes = [1e-5, 3e-5, 1e-4, 3e-4, 9.9e-4, 2e-3, 5e-3, 9.9e-3];
  * them: one way gives one token, the other way the other token.
  * @returns Infinity if no tried change decides, or if one of the tokens is not among the most probable ones
  */
-export async function marginOf(worker: Worker, { request, ids, at, other }: Place): Promise<number> {
+export async function marginOf(worker: Worker, { request, ids, at, other }: AnswerPlace): Promise<number> {
   const prompt = [...(await promptOf(worker, request)), ...ids.slice(0, at)];
   const top = await mostProbable(worker, prompt);
   const [rank, otherRank] = [ids[at], other].map((token) => top.findIndex(({ id }) => id === token));

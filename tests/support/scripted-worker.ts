@@ -14,7 +14,7 @@ export interface ScriptedWorker extends ListeningWorker {
    * Sets the answers to these request bodies, by default of chat completions. The model writes an answer at the position after its
    * prompt, so the worker first counts the prompt's tokens. A call replaces the answers of earlier calls: pass all turns of a conversation together.
    */
-  prepare(...turns: readonly Turn[]): Promise<void>;
+  prepare(...scripted: readonly ScriptedAnswer[]): Promise<void>;
   /**
    * A `fetch` for clients that build their requests themselves: the nth request for an answer gets the nth script. Other requests pass unchanged.
    * @param onBody called with each request body before it is sent
@@ -22,7 +22,7 @@ export interface ScriptedWorker extends ListeningWorker {
   fetchSaying(says: readonly Script[], onBody?: (body: Body) => void): typeof fetch;
 }
 
-export interface Turn {
+export interface ScriptedAnswer {
   readonly path?: string;
   readonly body: Body;
   readonly say: Script;
@@ -43,9 +43,9 @@ export async function spawnScriptedWorker(
   const post = async (path: string, body: Body): Promise<Response> =>
     await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
 
-  async function prepare(...turns: readonly Turn[]): Promise<void> {
+  async function prepare(...scripted: readonly ScriptedAnswer[]): Promise<void> {
     const answers = [];
-    for (const { path = "/v1/chat/completions", body, say } of turns) {
+    for (const { path = "/v1/chat/completions", body, say } of scripted) {
       answers.push({ at: await promptTokens(worker.url, path, body), say });
     }
     model.say(...answers);

@@ -20,7 +20,7 @@ const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].stat
 /** Groups whose routes exist with and without /v1. llama-server's group also has `/completions`. */
 const openAiTags = ["OpenAI", "Responses"];
 
-interface Place {
+interface RoutePlace {
   readonly pattern: RegExp;
   readonly group: RouteGroup;
   readonly method: string;
@@ -28,7 +28,7 @@ interface Place {
   readonly statuses: readonly number[];
 }
 
-const places: readonly Place[] = workerRouteGroups.flatMap((group) =>
+const places: readonly RoutePlace[] = workerRouteGroups.flatMap((group) =>
   Object.values(group.routes).flatMap((route) => {
     const paths = openAiTags.includes(group.tag) ? [route.path, route.path.replace("/v1", "")] : [route.path];
     const [method, statuses] = [route.method.toUpperCase(), errorsOf(route).map((code) => errorKinds[code].status)];
@@ -77,7 +77,7 @@ function groupsAt(path: string): readonly RouteGroup[] {
   return found.length > 0 ? found.map(({ group }) => group) : workerRouteGroups;
 }
 
-function placesAt(path: string): readonly Place[] {
+function placesAt(path: string): readonly RoutePlace[] {
   const pathname = pathnameOf(path);
   return places.filter(({ pattern }) => pathname !== undefined && pattern.test(pathname));
 }

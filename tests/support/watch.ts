@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerClient } from "@waggle/client";
-import { messageOf } from "@waggle/testing/harness";
+import { errorText } from "@waggle/testing/harness";
 
 export interface Stalls {
   /** Longest time between two events of the honest stream. */
@@ -70,7 +70,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
         }
       } catch (error) {
         if (stopped.signal.aborted) return;
-        problems.push(`an honest stream broke: ${messageOf(error)}`);
+        problems.push(`an honest stream broke: ${errorText(error)}`);
         // Pauses, so that this is not a busy loop if the worker does not answer.
         await pause(pingIntervalMs, stopped.signal);
       }

@@ -1,6 +1,6 @@
 // Defines how a command fails: with a sentence that says what to do, and an exit code. Also converts all other errors to this form.
 import { BrokenStreamError } from "@waggle/client";
-import { formatDuration, reasonOf, sentence } from "@waggle/daemon/terminal";
+import { formatDuration, errorReason, sentence } from "@waggle/daemon/terminal";
 import { GgufError } from "@waggle/models/header";
 import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
@@ -46,12 +46,12 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof InterruptedError) return { message: undefined, exitCode: exitCodes.interrupted };
   if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode };
-  if (error instanceof WaggleError) return { message: withRemedy(error), exitCode: codeOf(error) };
+  if (error instanceof WaggleError) return { message: withRemedy(error), exitCode: errorExitCode(error) };
   if (error instanceof BrokenStreamError) {
     return { message: `${error.message}. The worker's log may say why.`, exitCode: exitCodes.failed };
   }
   return {
-    message: (isFileError(error) ? `Cannot use ${error.path}: ` : "") + reasonOf(error),
+    message: (isFileError(error) ? `Cannot use ${error.path}: ` : "") + errorReason(error),
     exitCode: exitCodes.failed,
   };
 }
@@ -60,7 +60,7 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonl
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).path === "string";
 }
 
-function codeOf({ code, cause, message }: WaggleError): number {
+function errorExitCode({ code, cause, message }: WaggleError): number {
   if (code === "not_found" && message.startsWith("Cannot find model ")) return exitCodes.fileUnusable;
   // The file itself is faulty; reading it worked.
   if (cause instanceof GgufError) return exitCodes.fileUnusable;

@@ -101,7 +101,7 @@ function commandOf(spec: CommandSpec, context: Context, choose: (words: Words) =
       const help = `waggle ${spec.name} --help says more`;
       throw wrongUse(`The argument <${empty.name}> is empty. (${help}.)`);
     }
-    choose(wordsOf(command));
+    choose(commandWords(command));
   });
 }
 
@@ -118,7 +118,7 @@ function base(command: Command, { out }: Context): Command {
     });
 }
 
-function wordsOf(command: Command): Words {
+function commandWords(command: Command): Words {
   const options = command.opts<Record<string, unknown>>();
   return {
     args: command.args,

@@ -35,7 +35,7 @@ let one: InlineGateway;
 let other: InlineGateway;
 beforeEach(() => {
   fleet = createFakeFleet();
-  fleet.join({ id: "w1", model: "m", slots, vision: true });
+  fleet.join({ id: "w1", model: "m", slots, readsPictures: true });
   one = createInlineGateway(fleet, { id: "g1" });
   other = createInlineGateway(fleet, { id: "g2" });
 });
@@ -204,7 +204,7 @@ describe("a job with pictures", () => {
   });
 
   it("is offered only to workers whose model reads pictures", async () => {
-    fleet.join({ id: "w2", model: "m", slots, vision: true });
+    fleet.join({ id: "w2", model: "m", slots, readsPictures: true });
     fleet.join({ id: "w3", model: "m", slots });
     await one.post("/v1/jobs", { ...request("j"), session_id: "s" });
     fleet.take(await publishedJob(fleet), "w2").finish();

@@ -29,7 +29,7 @@ export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
   const unlisted: Endpoints["unlisted"][number][] = [];
   for (const { worker_id: name, url, model, liveness, state } of workers) {
     if (liveness !== "alive" || state !== "ready") continue;
-    const place = placeOf(url);
+    const place = readAddress(url);
     if (typeof place === "string") unlisted.push({ workerId: name, reason: place });
     // The router chooses metric names by this label. Waggle's metrics have vLLM's names.
     else listed.push({ name, ...place, labels: { "llm-d.ai/engine-type": "vllm", model } });
@@ -43,7 +43,7 @@ export function formatEndpoints(endpoints: readonly Endpoint[]): string {
   return stringify({ endpoints }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 });
 }
 
-function placeOf(url: string): Pick<Endpoint, "address" | "port"> | string {
+function readAddress(url: string): Pick<Endpoint, "address" | "port"> | string {
   const { protocol, hostname, port, pathname } = new URL(url);
   if (protocol !== "http:") return `${url} is not plain http`;
   if (pathname !== "/") return `${url} has a path`;

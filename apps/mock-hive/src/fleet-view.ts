@@ -67,7 +67,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
       try {
         registry.hear(HeartbeatSchema.parse(member.heartbeat), members.intervalMs);
       } catch (error) {
-        mistakes.add(`Cannot show the worker ${member.id} of the fleet: ${reasonOf(error)}`);
+        mistakes.add(`Cannot show the worker ${member.id} of the fleet: ${parseProblem(error)}`);
       }
     }
     for (const id of heard.keys()) if (!now.has(id)) registry.lose(id);
@@ -81,7 +81,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
       const told = { gateway_id: id, url, started_at: startedAt, jobs, ...(waiting === undefined ? {} : { waiting }) };
       const gateway = HiveGatewaySchema.safeParse(told);
       if (gateway.success) return [gateway.data];
-      mistakes.add(`Cannot show the gateway ${id} of the fleet: ${reasonOf(gateway.error)}`);
+      mistakes.add(`Cannot show the gateway ${id} of the fleet: ${parseProblem(gateway.error)}`);
       return [];
     });
     const next: HiveFleet = { connected: members.connected, gateways: gateways.slice(0, hiveGatewaysLimit) };
@@ -96,7 +96,7 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
 }
 
 /** Returns only the first problem, because a member of another version may have many invalid fields. */
-function reasonOf(error: unknown): string {
+function parseProblem(error: unknown): string {
   const [first] = error instanceof z.ZodError ? error.issues : [];
   if (first !== undefined) return `${first.path.join(".")}: ${first.message}`;
   return error instanceof Error ? error.message : String(error);

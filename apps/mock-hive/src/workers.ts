@@ -99,7 +99,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
 
   const timestamp = (): string => new Date(options.wallClock()).toISOString();
 
-  function entryOf(workerId: string): Entry {
+  function registeredWorker(workerId: string): Entry {
     const entry = entries.get(workerId);
     if (entry === undefined) {
       throw new WaggleError("not_found", `Cannot find worker ${workerId.slice(0, 128)}: it is not registered here.`);
@@ -196,7 +196,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       return worker;
     },
     heartbeat(heartbeat) {
-      const entry = entryOf(heartbeat.worker_id);
+      const entry = registeredWorker(heartbeat.worker_id);
       beat(entry, heartbeat);
       return entry.command;
     },
@@ -215,11 +215,11 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       drop(workerId, "deregistered");
     },
     deregister(workerId) {
-      entryOf(workerId);
+      registeredWorker(workerId);
       drop(workerId, "deregistered");
     },
     drain(workerId) {
-      const entry = entryOf(workerId);
+      const entry = registeredWorker(workerId);
       const reason = refusalToDrain(entry);
       if (reason !== undefined) throw new WaggleError("conflict", `Cannot drain worker ${workerId}: ${reason}.`);
       if (entry.command !== "drain" && entry.report.state !== "draining") {
@@ -229,12 +229,12 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       return toWorker(entry);
     },
     remove(workerId) {
-      if (entryOf(workerId).liveness !== "gone") {
+      if (registeredWorker(workerId).liveness !== "gone") {
         throw new WaggleError("conflict", `Cannot remove worker ${workerId}: it is not gone. Drain it instead.`);
       }
       drop(workerId, "removed");
     },
-    get: (workerId) => toWorker(entryOf(workerId)),
+    get: (workerId) => toWorker(registeredWorker(workerId)),
     list,
     heartbeats: ({ workerId, limit }) =>
       kept.filter((heartbeat) => workerId === undefined || heartbeat.worker_id === workerId).slice(-limit),

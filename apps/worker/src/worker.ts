@@ -7,7 +7,7 @@ import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
-import { createJobRegistry, reasonOf } from "@waggle/jobs";
+import { createJobRegistry, outcomeReason } from "@waggle/jobs";
 import type { Calls, JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
@@ -116,7 +116,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ...(listener === undefined ? [] : [listener.observe]),
     (...seen) => models.router.observe(...seen),
     ({ state }, what) => {
-      const isCut = what.type === "ended" && phase === "leaving" && reasonOf(what.outcome) === "unavailable";
+      const isCut = what.type === "ended" && phase === "leaving" && outcomeReason(what.outcome) === "unavailable";
       if (isCut && (state.step.index > 0 || (state.startedAt ?? state.step.calledAt) !== undefined)) cutJobs += 1;
     },
   ];

@@ -4,7 +4,7 @@ import { routePath, WaggleError, type Route } from "@waggle/protocol";
 import { fetchDirectly } from "./fetch-directly.ts";
 import { networkReason } from "./network-reason.ts";
 import { readJson, readText, type Schema } from "./answer.ts";
-import { errorOf } from "./ask/server.ts";
+import { responseError } from "./ask/server.ts";
 
 const defaultRequestTimeoutMs = 10_000;
 /** Number of characters of a refused URL that an error shows. */
@@ -68,7 +68,7 @@ export function createHttp(options: ClientOptions): Http {
       signal,
     });
     if (response.ok || call.answers?.includes(response.status) === true) return response;
-    throw await errorOf(response, nameOf(route));
+    throw await responseError(response, routeLabel(route));
   }
 
   /** The reason of the caller's signal if the signal has aborted, otherwise the error of the server or of the connection. */
@@ -90,7 +90,8 @@ export function createHttp(options: ClientOptions): Http {
   }
 
   return {
-    json: (route, call = {}) => request(route, call, (response) => readJson(response, route.response, nameOf(route))),
+    json: (route, call = {}) =>
+      request(route, call, (response) => readJson(response, route.response, routeLabel(route))),
     text: (route, call = {}) => request(route, call, readText),
     open: async (route, call) => {
       try {
@@ -119,6 +120,6 @@ function addressOf(base: { readonly prefix: string }, route: AnyRoute, call: Cal
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 
-function nameOf(route: AnyRoute): string {
+function routeLabel(route: AnyRoute): string {
   return `${route.method.toUpperCase()} ${route.path}`;
 }

@@ -100,7 +100,7 @@ function createEventReader<T>(shape: StreamShape<T>): EventReader<T> {
     try {
       return validate(shape.schema, payload);
     } catch (cause) {
-      throw broken(`of an event, ${messageOf(cause)}`, cause);
+      throw broken(`of an event, ${causeMessage(cause)}`, cause);
     }
   }
 
@@ -111,7 +111,7 @@ function createEventReader<T>(shape: StreamShape<T>): EventReader<T> {
     } catch (error) {
       // Ignore all data after the last event.
       if (sequel === "nothing") return;
-      throw error instanceof BrokenStreamError ? error : broken(messageOf(error), error);
+      throw error instanceof BrokenStreamError ? error : broken(causeMessage(error), error);
     }
   }
 
@@ -162,10 +162,10 @@ function parseData(data: string): unknown {
 
 /** fetch reports a connection that broke as a TypeError "terminated", with the reason as its cause. */
 function breakReason(error: unknown): string {
-  if (!(error instanceof TypeError)) return messageOf(error);
-  return `the connection broke (${messageOf(error.cause ?? error)})`;
+  if (!(error instanceof TypeError)) return causeMessage(error);
+  return `the connection broke (${causeMessage(error.cause ?? error)})`;
 }
 
-function messageOf(error: unknown): string {
+function causeMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

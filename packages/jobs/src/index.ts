@@ -1,4 +1,4 @@
-export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
+export { emptyMessage, toAnswerMessage, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export * from "./job/job.ts";
 export * from "./job/job-calls.ts";

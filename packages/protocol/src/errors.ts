@@ -166,7 +166,7 @@ export function overflowOf({
     : undefined;
 }
 
-export function errorOf({
+export function failureError({
   code,
   message,
   details,

@@ -1,7 +1,7 @@
 // Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. The queue has no timers and
 // starts no jobs; the code that owns the queue takes jobs and reports their ends.
 import { createLedger } from "./ledger.ts";
-import { createLevels, type Entry, type Turns } from "./levels.ts";
+import { createLevels, type Entry, type Rotation } from "./levels.ts";
 
 /**
  * For so long, other items of the same priority may pass an item that does not fit. After this time they wait too, so that enough slots become free
@@ -80,7 +80,7 @@ export interface AdmissionQueue<T> {
 
 interface Run<T> {
   readonly entry: Entry<T>;
-  readonly turns: Turns;
+  readonly rotation: Rotation;
 }
 
 /** @throws RangeError unless capacity is a positive integer, and clientShare is above 0 and at most 1 */
@@ -142,9 +142,9 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       const entry = id === undefined ? findNext() : entries.get(id);
       if (entry === undefined) return undefined;
       entries.delete(entry.id);
-      const turns = levels.serve(entry);
+      const rotation = levels.serve(entry);
       ledger.serve(entry.client);
-      running.set(entry.id, { entry, turns });
+      running.set(entry.id, { entry, rotation });
       changed();
       return entry.item;
     },
@@ -154,7 +154,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       running.delete(id);
       ledger.unserve(run.entry.client);
       entries.set(id, run.entry);
-      levels.insert(run.entry, run.turns);
+      levels.insert(run.entry, run.rotation);
       changed();
     },
     finished(id) {

@@ -39,17 +39,17 @@ interface Level<T> {
 }
 
 /** The turns of a client and of its flow, before one of their entries was served. */
-export interface Turns {
+export interface Rotation {
   readonly client: number;
   readonly flow: number;
 }
 
 export interface Levels<T> {
   /** @param before result of `serve` for an entry that waits again; the entry gets the position that it would have without `serve` */
-  insert(entry: Entry<T>, before?: Turns): void;
+  insert(entry: Entry<T>, before?: Rotation): void;
   remove(entry: Entry<T>): void;
   /** Removes the entry, gives its client and its flow new turns, and returns their old turns. */
-  serve(entry: Entry<T>): Turns;
+  serve(entry: Entry<T>): Rotation;
   /** Replaces a waiting entry of the same priority, client and flow. */
   replace(old: Entry<T>, entry: Entry<T>): void;
   /** All entries, the highest priority first: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */

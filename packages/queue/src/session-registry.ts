@@ -36,19 +36,19 @@ export interface SessionRegistry<S extends SessionStream = SessionStream> {
   readonly size: number;
 }
 
-interface Place<S> {
+interface SessionEntry<S> {
   readonly stream: S;
   checked: boolean;
 }
 
 export function createSessionRegistry<S extends SessionStream>(): SessionRegistry<S> {
   /** The places of each session, the oldest first. */
-  const sessions = new Map<string, readonly Place<S>[]>();
+  const sessions = new Map<string, readonly SessionEntry<S>[]>();
   let tickets = 0;
 
-  const placesOf = (session: string): readonly Place<S>[] => sessions.get(session) ?? [];
+  const placesOf = (session: string): readonly SessionEntry<S>[] => sessions.get(session) ?? [];
 
-  function olderThan(session: string, ticket: Ticket): readonly Place<S>[] {
+  function olderThan(session: string, ticket: Ticket): readonly SessionEntry<S>[] {
     return placesOf(session).filter(({ stream }) => stream.ticket < ticket);
   }
 

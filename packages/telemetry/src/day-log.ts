@@ -91,7 +91,7 @@ export function dayFolder(stateFolder: string): string {
 
 export function createDayLog(options: DayLogOptions): DayLog {
   const { folder, maxBytes, clock, timeOfDay = Date.now, onBroken } = options;
-  const place = nameOf(options.place);
+  const place = safeFileName(options.place);
   const fileBytes = Math.ceil(maxBytes / filesOfLimit);
   /** The file of each client. */
   const files = new Map<string, OpenFile>();
@@ -168,7 +168,7 @@ export function createDayLog(options: DayLogOptions): DayLog {
       const row = `{"kind":"${kind}","at":${now},"row":${json}}\n`;
       if (row.length > maxRowBytes) return;
       if (pendingBytes + row.length > maxPendingBytes) return report("the disk does not keep up");
-      const name = nameOf(client);
+      const name = safeFileName(client);
       const file = files.get(name) ?? { path: "", bytes: 0, begunAt: 0, rows: [], waitsFrom: now };
       files.set(name, file);
       if (file.rows.length === 0) file.waitsFrom = now;
@@ -208,14 +208,14 @@ export async function readDay(folder: string, query: DayQuery, place: string): P
   const newest = (): DayRow[] => rows.toSorted((a, b) => a.at - b.at).slice(-count);
   for (const file of await filesIn(folder)) {
     if (file.begunAt >= until || file.changedAt < since) continue;
-    if (nameOf(place) !== file.place || (client !== undefined && nameOf(client) !== file.client)) continue;
+    if (safeFileName(place) !== file.place || (client !== undefined && safeFileName(client) !== file.client)) continue;
     if (kind !== "log" && (kind === "point") !== (file.client === "")) continue;
     const begin = `{"kind":"${kind}","at":`;
     for await (const line of linesOf(file.path)) {
       if (!line.startsWith(begin) || !line.includes(named)) continue;
       const at = Number.parseInt(line.slice(begin.length), 10);
       if (at < since || at >= until) continue;
-      const value = valueOf(line);
+      const value = parseRow(line);
       if (value === undefined || !isPartOf(query, at, value) || !matches(value)) continue;
       rows.push({ at, value });
       if (rows.length >= 2 * count) rows = newest();
@@ -268,7 +268,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 }
 
 /** Undefined for a row that was cut off. */
-function valueOf(line: string): Record<string, unknown> | undefined {
+function parseRow(line: string): Record<string, unknown> | undefined {
   try {
     return (JSON.parse(line) as { row: Record<string, unknown> }).row;
   } catch {
@@ -314,6 +314,6 @@ async function trim(folder: string, maxBytes: number, oldest: number): Promise<v
   }
 }
 
-function nameOf(text: string): string {
+function safeFileName(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(0, 100);
 }

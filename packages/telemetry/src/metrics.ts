@@ -46,10 +46,10 @@ export function createWorkerMetrics(): WorkerMetrics {
   const clients = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
   const byName = new Map<string, Metric>();
-  const valueOf = async (from: DerivedValue): Promise<number> =>
+  const readDerived = async (from: DerivedValue): Promise<number> =>
     from(await readSums((key) => byName.get(key), sourcesOf(from)));
   const entries = Object.entries<MetricRow>(metricTable).map(([key, row]) => {
-    return [key, createMetric(row, row.labels.includes("client") ? clients : registry, valueOf)] as const;
+    return [key, createMetric(row, row.labels.includes("client") ? clients : registry, readDerived)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
   const latencies = { ttft: createLatencies(), itl: createLatencies(), step: createLatencies() };

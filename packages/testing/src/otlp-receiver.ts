@@ -49,13 +49,13 @@ export interface OtlpAttribute {
 
 /** Each attribute's value as text; the elements of a list are joined with commas. */
 export function attributesOf({ attributes }: Pick<OtlpSpan, "attributes">): Record<string, string> {
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, textOf(value)]));
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, attributeText(value)]));
 }
 
-function textOf(value: OtlpAttribute["value"]): string {
+function attributeText(value: OtlpAttribute["value"]): string {
   const [inner] = Object.values(value);
   if (typeof inner !== "object" || inner === null || !("values" in inner)) return String(inner);
-  return (inner.values as readonly OtlpAttribute["value"][]).map(textOf).join(",");
+  return (inner.values as readonly OtlpAttribute["value"][]).map(attributeText).join(",");
 }
 
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {

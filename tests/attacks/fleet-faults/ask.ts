@@ -1,5 +1,5 @@
 // Sends a completion or a conversation with OpenAI's client, and records its text and its end.
-import { fleetModel, messageOf } from "@waggle/testing/harness";
+import { fleetModel, errorText } from "@waggle/testing/harness";
 import OpenAI from "openai";
 
 export interface Wanted {
@@ -91,7 +91,7 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
       }
     }
   } catch (thrown) {
-    error = messageOf(thrown);
+    error = errorText(thrown);
   }
   const ties = tied.map((i) => ({ from: starts[i] ?? 0, to: starts[i + 2] ?? text.length }));
   return { text, ties, finish, error, arrivals };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { sleep } from "@waggle/async";
 import { madeUpPng } from "@waggle/testing";
 import { logged, poll, startFleet, type FleetStage, type Worker, type WorkerPlan } from "@waggle/testing/harness";
-import { visionShapes, writeSinglePrecision, writeVisionModel } from "@waggle/testing/models";
+import { pictureShapes, writeSinglePrecision, writePictureModel } from "@waggle/testing/models";
 import type { Wanted } from "./ask.ts";
 import type { FleetScenario } from "./scenario.ts";
 import { bodyOf, follow, submit } from "./shared-jobs.ts";
@@ -17,8 +17,8 @@ const killEveryMs = 4_000;
 const pictureBytes = 300_000;
 const seeingFlags = [...fakeFlags, "--mmproj", "fake"];
 const seeing: readonly WorkerPlan[] = [
-  { name: "bee-1", slots: 8, stepMs: 20, vision: true },
-  { name: "bee-2", slots: 8, stepMs: 20, vision: true },
+  { name: "bee-1", slots: 8, stepMs: 20, readsPictures: true },
+  { name: "bee-2", slots: 8, stepMs: 20, readsPictures: true },
 ];
 const blind: WorkerPlan = { name: "bee-3", slots: 4, stepMs: 20 };
 
@@ -112,8 +112,8 @@ export const realPictures: FleetScenario = {
   async run({ groups, seed, progress }) {
     const folder = await mkdtemp(join(tmpdir(), "waggle-fleet-pictures-"));
     const problems: string[] = [];
-    for (const shape of visionShapes) {
-      const made = writeVisionModel({ folder, shape, context: 4_096 });
+    for (const shape of pictureShapes) {
+      const made = writePictureModel({ folder, shape, context: 4_096 });
       const [model, projector] = [join(folder, `f32-${shape}.gguf`), join(folder, `mmproj-f32-${shape}.gguf`)];
       writeSinglePrecision(made.model, model);
       writeSinglePrecision(made.projector, projector);

@@ -1,7 +1,7 @@
 // Owns a client that reads a job to its end at several gateways in turn, and reports what was wrong.
 import { createHash } from "node:crypto";
 import { sleep } from "@waggle/async";
-import { isToken, messageOf, openStream, RefusedError, stopwatch } from "@waggle/testing/harness";
+import { isToken, errorText, openStream, RefusedError, stopwatch } from "@waggle/testing/harness";
 import { messagesOf, type Wanted } from "./ask.ts";
 
 /** Statuses that the client retries: a gateway may be full, or may have just started. */
@@ -65,7 +65,7 @@ export async function follow(
       if (terminal?.type === "error") return [...problems, `it ended with ${terminal.code}: ${terminal.message}`];
       last = `the stream was ${how}: ${reason ?? ""}`;
     } catch (error) {
-      last = messageOf(error);
+      last = errorText(error);
       if (error instanceof RefusedError && !retryable.has(error.status)) return [...problems, last];
     }
     await sleep(pauseMs);

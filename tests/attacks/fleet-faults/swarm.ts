@@ -59,7 +59,7 @@ export async function runSwarm(
   over.abort();
   await disturbance;
   const equal = outcomes.filter(({ text }, i) => text === answers[i]?.text).length;
-  const wrong = outcomes.flatMap((one, i) => problemOf(one, answers[i], i));
+  const wrong = outcomes.flatMap((one, i) => completionProblems(one, answers[i], i));
   return {
     requests: wanted.length,
     whole: wanted.length - wrong.length,
@@ -90,7 +90,11 @@ export function wantedOf(count: number, maxTokens: number, seed: number): readon
 }
 
 /** An answer equal to the undisturbed one has no gap and no repetition. It may differ from a place on where two tokens were equally likely up to rounding. */
-function problemOf({ text, finish, error }: Completion, answer: Completion | undefined, index: number): string[] {
+function completionProblems(
+  { text, finish, error }: Completion,
+  answer: Completion | undefined,
+  index: number,
+): string[] {
   const { text: expected = "", ties = [] } = answer ?? {};
   if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
   if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];

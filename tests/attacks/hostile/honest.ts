@@ -1,6 +1,6 @@
 // Owns the honest clients, which request one long answer after another. Each answer is checked, and the gaps between its tokens are measured.
 import { sleep } from "@waggle/async";
-import { gapsOf, incompleteness, messageOf, openStream, type AnswerTimes } from "@waggle/testing/harness";
+import { gapsOf, incompleteness, errorText, openStream, type AnswerTimes } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 
 export interface Honest {
@@ -57,7 +57,7 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
         seen.answers.push({ tokens: judge.tokens, queueMs: judge.queueMs });
       } catch (error) {
         if (signal.aborted) return;
-        complain([messageOf(error)]);
+        complain([errorText(error)]);
         await sleep(retryMs, { signal }).catch(() => {});
       }
     }

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 import { hostilePictures } from "@waggle/pictures/testing";
-import { messageOf } from "@waggle/testing/harness";
+import { errorText } from "@waggle/testing/harness";
 import { ask, type HostileAnswer, type HostileRequest } from "@waggle/testing/hostile";
 
 export interface PictureCrowdOptions {
@@ -113,7 +113,7 @@ async function sendAll(requests: Iterator<HostileRequest>): Promise<void> {
     const sentAt = performance.now();
     const result = await ask(url, request, { timeoutMs }).then(
       (answer) => ({ answer, failure: undefined }),
-      (error: unknown) => ({ answer: undefined, failure: messageOf(error) }),
+      (error: unknown) => ({ answer: undefined, failure: errorText(error) }),
     );
     send({ request: { name, method, path }, ...result, tookMs: performance.now() - sentAt });
   }

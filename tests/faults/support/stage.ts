@@ -9,7 +9,7 @@ import {
   createRandom,
   daemonCommand,
   endLeftovers,
-  messageOf,
+  errorText,
   openStream,
   startWorker,
   until,
@@ -66,7 +66,7 @@ export function createStage(): Stage {
       test(`${name}${rounds > 1 ? `, ${rounds} rounds` : ""}`, { repeats: rounds - 1 }, async () => {
         limit.throwIfAborted();
         const facts = createFacts();
-        await until(run(facts), limit).catch((error: unknown) => facts.expect(false, messageOf(error)));
+        await until(run(facts), limit).catch((error: unknown) => facts.expect(false, errorText(error)));
         say(`  ${expect.getState().currentTestName} ${JSON.stringify(facts.numbers)}`);
         expect(facts.failures, howToRepeat).toEqual([]);
       });

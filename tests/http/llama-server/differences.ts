@@ -93,11 +93,11 @@ export function differencesOf(ours: Leaves, theirs: Leaves, otherwise?: string):
   return [...new Set([...ours.keys(), ...theirs.keys()])].toSorted().flatMap((path) => {
     const [mine, other] = [ours.get(path), theirs.get(path)];
     if (isSame(mine, other)) return [];
-    return [{ path, ours: mine, theirs: other, why: reasonOf(path) ?? otherwise }];
+    return [{ path, ours: mine, theirs: other, why: knownReason(path) ?? otherwise }];
   });
 }
 
-function reasonOf(path: string): string | undefined {
+function knownReason(path: string): string | undefined {
   const bare = path.replace(/^(first|last|\d+)\//, "");
   return reasons.find(({ paths }) => paths.test(bare) || paths.test(path))?.why;
 }

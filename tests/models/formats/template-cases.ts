@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { matches, type LlamaCase } from "@waggle/chat-format/testing";
-import { messageOf, startWorker, type ProcessGroups, type Worker } from "@waggle/testing/harness";
+import { errorText, startWorker, type ProcessGroups, type Worker } from "@waggle/testing/harness";
 import type { ChatAbilities } from "@waggle/protocol";
 import { writeScriptedModel, type ScriptedModel } from "@waggle/testing/models";
 import { ask, requestOf } from "./ask-case.ts";
@@ -36,11 +36,11 @@ export async function checkTemplate({ groups, source, cases }: TemplateCheck): P
     const { chat } = await worker.client.info();
     if (chat === undefined) throw new Error("The worker does not describe its chat format");
     for (const each of cases)
-      verdicts.push({ name: each.name, reason: await wrongIn({ worker, model, chat }, each).catch(messageOf) });
+      verdicts.push({ name: each.name, reason: await wrongIn({ worker, model, chat }, each).catch(errorText) });
     await worker.stop(leaveLimitMs);
     return verdicts;
   } catch (error) {
-    return cases.map(({ name }) => ({ name, reason: messageOf(error) }));
+    return cases.map(({ name }) => ({ name, reason: errorText(error) }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import {
   endingOf,
   incompleteness,
   isToken,
-  messageOf,
+  errorText,
   openStream,
   type LiveStream,
   type Random,
@@ -59,7 +59,7 @@ export async function ask(given: AskOptions): Promise<Asked> {
     const { outcome, failures } = await (model.embeds ? askVectors(options) : askText(options));
     return { model: model.name, outcome, failures: failures.map((failure) => `${model.name}: ${failure}`) };
   } catch (error) {
-    return { model: model.name, outcome: "whole", failures: [`${model.name}: ${messageOf(error)}`] };
+    return { model: model.name, outcome: "whole", failures: [`${model.name}: ${errorText(error)}`] };
   }
 }
 
@@ -76,7 +76,7 @@ async function askVectors({ url, model, marks, random, aborts, wasKilled }: AskO
     return { outcome: "whole", failures };
   } catch (error) {
     if (aborts && error instanceof Error && error.name === "AbortError") return { outcome: "aborted", failures: [] };
-    if (wasKilled(model.name) && messageOf(error).includes("engine_failed")) return { outcome: "lost", failures: [] };
+    if (wasKilled(model.name) && errorText(error).includes("engine_failed")) return { outcome: "lost", failures: [] };
     throw error;
   }
 }

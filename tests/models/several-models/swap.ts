@@ -3,7 +3,7 @@ import {
   endingOf,
   incompleteness,
   isToken,
-  messageOf,
+  errorText,
   openStream,
   startWorker,
   stopwatch,
@@ -80,7 +80,7 @@ async function streamAcross(worker: Worker, { streams, clients, interrupted }: S
     const stream = await open(worker);
     const { how } = await stream.over;
     if (asked !== "done" && swap.state === "done") count.across += 1;
-    const file = fileOf(stream);
+    const file = startedFile(stream);
     answered[file] = (answered[file] ?? 0) + 1;
     failures.push(...wrongIn(stream, how, asked, swap.state).map((failure) => `stream ${number}: ${failure}`));
   }
@@ -90,7 +90,7 @@ async function streamAcross(worker: Worker, { streams, clients, interrupted }: S
       interrupted.throwIfAborted();
       count.asked += 1;
       if (count.asked === most) swapping = change(worker, swap).then((failed) => void failures.push(...failed));
-      await one(count.asked).catch((error: unknown) => failures.push(`stream: ${messageOf(error)}`));
+      await one(count.asked).catch((error: unknown) => failures.push(`stream: ${errorText(error)}`));
     }
   }
 
@@ -114,7 +114,7 @@ async function change({ client }: Worker, swap: Swap): Promise<string[]> {
     return [];
   } catch (error) {
     swap.state = "failed";
-    return [`the swap failed: ${messageOf(error)}`];
+    return [`the swap failed: ${errorText(error)}`];
   }
 }
 
@@ -123,7 +123,7 @@ function open({ url }: Worker): Promise<LiveStream> {
   return openStream({ url: `${url}/v1/inference`, body, silenceMs });
 }
 
-function fileOf({ events }: LiveStream): string {
+function startedFile({ events }: LiveStream): string {
   const started = events.find((event) => event.type === "started");
   return started?.type === "started" ? (started.model_file ?? "none") : "none";
 }
@@ -136,7 +136,7 @@ function wrongIn(stream: LiveStream, how: string, asked: Swap["state"], ended: S
   const { judge } = stream;
   const failures =
     how === "complete" ? incompleteness(judge) : [`the stream is ${how}, its end is ${endingOf(judge.terminal)}`];
-  const file = fileOf(stream);
+  const file = startedFile(stream);
   const { terminal } = judge;
   const receipt = terminal?.type === "end" ? terminal.receipt?.model_file : undefined;
   if (receipt !== file) failures.push(`it began with ${file}, and its receipt names ${receipt}`);

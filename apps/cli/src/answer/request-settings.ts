@@ -23,7 +23,7 @@ export function settingValue(name: string, text: string): unknown {
   if (!settingNames.includes(name)) {
     throw wrongUse(`Unknown setting "${name}". Settings: ${settingNames.join(", ")}.`);
   }
-  const value = valueOf(text);
+  const value = parseSettingWord(text);
   const request = { messages: [{ role: "user", content: "?" }], [name]: value };
   const { error } = GenerateRequestSchema.safeParse(request);
   const issue = error?.issues.find(({ path }) => path[0] === name);
@@ -31,7 +31,7 @@ export function settingValue(name: string, text: string): unknown {
   throw wrongUse(`Cannot set ${name} to "${text}": ${issue.message.replace(/^must /, "it must ")}.`);
 }
 
-function valueOf(text: string): unknown {
+function parseSettingWord(text: string): unknown {
   if (["true", "on"].includes(text)) return true;
   if (["false", "off"].includes(text)) return false;
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;

@@ -2,7 +2,7 @@ import type { AnswerEvent } from "@waggle/client/ask";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { createStatusLine } from "@waggle/daemon/terminal";
-import { answerOf } from "../testing/fake-worker.ts";
+import { answerEvents } from "../testing/fake-worker.ts";
 import { captureOutput } from "../testing/capture.ts";
 import { showAnswer, statsOf, type AnswerOutcome } from "./show-answer.ts";
 
@@ -43,7 +43,7 @@ describe("an answer for a person", () => {
         prompt_progress: { total: 200, cached: 0, processed: 90, time_ms: 1 },
       },
       { type: "status", ...stream, status: "parked" },
-      ...answerOf(" Hello"),
+      ...answerEvents(" Hello"),
     ]);
     const dim = (words: string): string => `\r\u001b[2K\u001b[2m${words}\u001b[22m`;
     expect(text).toBe(
@@ -108,7 +108,7 @@ it.each([
     /, 4 of 9 prompt tokens cached$/,
   ],
 ])("an end of %j is reported", (more, words) => {
-  const end = { ...(answerOf("a", "b").at(-1) as object), ...more } as AnswerOutcome["end"];
+  const end = { ...(answerEvents("a", "b").at(-1) as object), ...more } as AnswerOutcome["end"];
   expect(statsOf({ end })).toMatch(words);
   expect(statsOf({ end: undefined })).toBe("");
 });

@@ -31,7 +31,7 @@ export interface ShowAnswerOptions {
   readonly signal: AbortSignal;
 }
 
-type Part = "content" | "reasoning";
+type ShownPart = "content" | "reasoning";
 
 /** Writes the answer, and a newline after it unless the answer is empty. @throws other errors than a WaggleError, unless the signal stopped it */
 export async function showAnswer(
@@ -68,7 +68,7 @@ export async function showAnswer(
 }
 
 /** Undefined for tool calls: the command line offers no tools to the model, so answers should contain no calls. */
-function partOf(part: string | undefined): Part | undefined {
+function partOf(part: string | undefined): ShownPart | undefined {
   if (part === undefined || part === "content") return "content";
   return part === "reasoning" ? part : undefined;
 }
@@ -100,13 +100,13 @@ function phaseWords({ status, prompt_progress: progress }: StatusEvent): string 
 }
 
 interface Writer {
-  write(part: Part, text: string): void;
+  write(part: ShownPart, text: string): void;
   finish(): void;
 }
 
 function createWriter(out: Output, forPerson: boolean): Writer {
   const wrap = createWordWrap(out.columns);
-  let part: Part | undefined;
+  let part: ShownPart | undefined;
   let atLineStart = true;
   let begun = false;
 

@@ -10,7 +10,7 @@ import { createStatusLine } from "@waggle/daemon/terminal";
 import { optionTable } from "@waggle/worker/settings";
 
 export const run: Run = async ({ config, out, err, signal }, words) => {
-  const settings = await modelSettings(config.env, wordsOf(words));
+  const settings = await modelSettings(config.env, fitArguments(words));
   const line = createStatusLine(err);
   try {
     const { maxPicturePixels: maxPixels } = settings;
@@ -42,7 +42,7 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
 };
 
 /** The options as arguments for the worker's parser, which reports invalid ones. */
-function wordsOf(words: Words): readonly string[] {
+function fitArguments(words: Words): readonly string[] {
   return fitSettings.flatMap((name) => {
     const value = words.text(name);
     return value === undefined ? [] : [`--${optionTable[name].flag}`, value];

@@ -53,7 +53,7 @@ export const run: Run = async (context, words) => {
   out.write(formatTable([...workerColumn(lists), ...columns], [...rows, ...others]));
   for (const { worker, answer } of lists) {
     const { models } = answer;
-    const place = placeOf(worker);
+    const place = workerPrefix(worker);
     // A worker takes the command itself, also if a hive shows it.
     const at = worker === undefined ? "" : ` --url <address of ${worker}>`;
     out.write(reasonLines(models).replaceAll(/^(?=.)/gm, place));
@@ -66,11 +66,11 @@ export const run: Run = async (context, words) => {
     const { total, used } = budget.memory;
     const of = total === null ? "" : ` of ${formatBytes(total)}`;
     const reserved = `${formatBytes(used)}${of} is reserved for models, which share ${budget.threads} threads.`;
-    out.write(out.style.dim(`${placeOf(worker)}${reserved}\n`));
+    out.write(out.style.dim(`${workerPrefix(worker)}${reserved}\n`));
   }
 };
 
-function placeOf(worker: string | undefined): string {
+function workerPrefix(worker: string | undefined): string {
   return worker === undefined ? "" : `${worker}: `;
 }
 

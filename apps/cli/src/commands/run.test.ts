@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ModelStatus } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
-import { answerOf, modelStatus, startFakeWorker, workerInfo } from "../testing/fake-worker.ts";
+import { answerEvents, modelStatus, startFakeWorker, workerInfo } from "../testing/fake-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 describe("waggle run", () => {
@@ -63,7 +63,7 @@ describe("waggle run", () => {
   });
 
   it("prints the model's reasoning on a terminal, but not to a program", async () => {
-    const answer = answerOf("Hm.", "Yes.").map((event) =>
+    const answer = answerEvents("Hm.", "Yes.").map((event) =>
       event.type === "token" && event.index === 0 ? { ...event, part: "reasoning" as const } : event,
     );
     await using worker = await startFakeWorker({ answer });
@@ -79,7 +79,7 @@ describe("waggle run", () => {
       message: "It died.",
       retryable: true,
     } as const;
-    await using worker = await startFakeWorker({ answer: [...answerOf("Half").slice(0, 2), failure] });
+    await using worker = await startFakeWorker({ answer: [...answerEvents("Half").slice(0, 2), failure] });
     expect(await runCommand(["run", "hi", "--url", worker.url])).toEqual({
       code: 1,
       out: "Half\n",

@@ -39,7 +39,7 @@ export const run: Run = async (context, words) => {
   const [wanted = ""] = words.args;
   const only = onlyOf(words);
   const promptTokens = promptTokensOf(words);
-  const file = fileOf(context, words);
+  const file = settingsFile(context, words);
   const path = resolve(await pickPath(config, wanted));
   const { header } = await readModelHeader(path, { folder: config.modelsFolder, offline: true, signal });
   const slots = words.text("slots");
@@ -197,7 +197,7 @@ function editFile(file: string, edit: ModelEdit): { readonly before: string; rea
   }
 }
 
-function fileOf({ config }: Context, words: Words): string | undefined {
+function settingsFile({ config }: Context, words: Words): string | undefined {
   const given = words.text("config") ?? config.env["WAGGLE_CONFIG"];
   if (given !== undefined && given !== "") return resolve(given);
   if (!words.has("write")) return undefined;

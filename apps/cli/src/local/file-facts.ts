@@ -1,12 +1,12 @@
 // Summarizes a model file from its header, which is on this machine or on a hub.
-import { engineMemory, type EngineMemory, type VisionSettings } from "@waggle/models/memory";
+import { engineMemory, type EngineMemory, type PictureMemorySettings } from "@waggle/models/memory";
 import { modelCardOf, type ModelCard } from "@waggle/models/header";
 import { readModelHeader, readModelProjector, shownReference } from "@waggle/models/download";
-import type { Vision } from "@waggle/protocol";
+import type { PictureAbility } from "@waggle/protocol";
 import { embeddedModelName, embeddedModelPath } from "@waggle/worker/embedded-model";
 import type { Context } from "../command.ts";
 import { counted, formatBytes, formatCount } from "@waggle/daemon/terminal";
-import { visionWords } from "../worker/model-words.ts";
+import { projectorText } from "../worker/model-words.ts";
 import { hubOptions, modelSettings } from "./worker-settings.ts";
 
 export interface FileCard {
@@ -14,9 +14,9 @@ export interface FileCard {
   /** Undefined when the file is not on this machine. */
   readonly path: string | undefined;
   readonly card: ModelCard;
-  readonly vision: Vision | undefined;
+  readonly pictures: PictureAbility | undefined;
   /** Why a projector is not used. */
-  readonly visionProblem: string | undefined;
+  readonly pictureProblem: string | undefined;
   /** The memory that the model needs with the worker's settings; undefined when the worker cannot use the model. */
   readonly memory: (EngineMemory & { readonly slots: number }) | undefined;
 }
@@ -28,27 +28,27 @@ export async function readCard({ config, signal }: Context, reference: string): 
   const card = modelCardOf(model.header);
   const projector = card.kind === "generate" ? await readModelProjector(reference, model, options) : undefined;
   const settings = await modelSettings(config.env);
-  const vision =
+  const pictures =
     projector?.card === undefined ? undefined : { projector: projector.card, maxPixels: settings.maxPicturePixels };
   const memory =
     card.problem === undefined
-      ? { ...engineMemory(model.header, { ...settings, vision }), slots: settings.slots }
+      ? { ...engineMemory(model.header, { ...settings, pictures }), slots: settings.slots }
       : undefined;
   return {
     ...{ reference: shownReference(reference), path: model.path, card, memory },
-    vision: vision === undefined ? undefined : visionOf(vision, projector?.file),
-    visionProblem: projector?.problem,
+    pictures: pictures === undefined ? undefined : toPictureAbility(pictures, projector?.file),
+    pictureProblem: projector?.problem,
   };
 }
 
-function visionOf({ projector, maxPixels }: VisionSettings, file = ""): Vision {
+function toPictureAbility({ projector, maxPixels }: PictureMemorySettings, file = ""): PictureAbility {
   return { projector: projector.name ?? file, bytes: projector.fileBytes, max_pixels: maxPixels };
 }
 
 const uses = { generate: "text", embed: "embeddings", rerank: "reranking" } as const;
 
 export function fileFacts(file: FileCard): (readonly [string, string | undefined])[] {
-  const { reference, path, card, memory, vision, visionProblem } = file;
+  const { reference, path, card, memory, pictures, pictureProblem } = file;
   const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
   return [
     ["name", file.path === embeddedModelPath() ? embeddedModelName : card.name],
@@ -63,14 +63,14 @@ export function fileFacts(file: FileCard): (readonly [string, string | undefined
     ["vectors", embeddingSize === undefined ? undefined : `${embeddingSize} numbers`],
     ["chat template", chatTemplates.length === 0 ? "none" : chatTemplates.join(", ")],
     ["file", `${formatBytes(card.fileBytes)}${parts > 1 ? ` in ${parts} parts` : ""}`],
-    ["projector", vision === undefined ? visionProblem && `not used: ${visionProblem}` : visionWords(vision)],
+    ["projector", pictures === undefined ? pictureProblem && `not used: ${pictureProblem}` : projectorText(pictures)],
     ["memory", memory === undefined ? undefined : memoryWords(memory)],
     ["where", path ?? `${reference}, not downloaded`],
   ];
 }
 
-function abilityWords(use: string, { card, vision }: FileCard): string {
-  return `${use}${vision === undefined ? "" : ", reads pictures"}${card.infill ? ", code infill" : ""}`;
+function abilityWords(use: string, { card, pictures }: FileCard): string {
+  return `${use}${pictures === undefined ? "" : ", reads pictures"}${card.infill ? ", code infill" : ""}`;
 }
 
 function memoryWords({ total, slots, contextSize, contextPool }: NonNullable<FileCard["memory"]>): string {

@@ -76,13 +76,13 @@ async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what
   return { models: [{ name, ...(await readModel(reference, options)) }], leftOut: 0 };
 }
 
-type ReadModel = Pick<FitSource, "header" | "vision">;
+type ReadModel = Pick<FitSource, "header" | "pictures">;
 
 async function readModel(reference: string, options: FitModelsOptions): Promise<ReadModel> {
   const model = await readModelHeader(reference, options);
   const { card } = await readModelProjector(reference, model, options);
   const { maxPixels } = options;
-  return { header: model.header, vision: card === undefined ? undefined : { projector: card, maxPixels } };
+  return { header: model.header, pictures: card === undefined ? undefined : { projector: card, maxPixels } };
 }
 
 /** Whether the reference is `hf:user/repo` without a quantization. */
@@ -121,7 +121,7 @@ async function modelsOfRepository(
       quantization,
       header,
       fileBytes: bytes,
-      vision: projector === undefined ? undefined : { projector, maxPixels },
+      pictures: projector === undefined ? undefined : { projector, maxPixels },
     })),
     leftOut,
   };

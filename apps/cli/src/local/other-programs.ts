@@ -60,8 +60,8 @@ async function ofOllama({ program, path: folder }: ProgramFolder): Promise<reado
   return (await findOllamaModels(folder)).map(({ name, path, bytes, projector, problem }) => {
     // Blobs have no names, so the command names the model.
     const served = uniqueName(nameOfFile(name.replace(/:latest$/, "")).replaceAll(":", "-"), new Set());
-    const vision = projector === undefined ? [] : ["--mmproj", projector];
-    return { program, name, path, bytes, problem, words: [`${served}=${path}`, ...vision] };
+    const projectorFlag = projector === undefined ? [] : ["--mmproj", projector];
+    return { program, name, path, bytes, problem, words: [`${served}=${path}`, ...projectorFlag] };
   });
 }
 

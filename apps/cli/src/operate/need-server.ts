@@ -1,6 +1,6 @@
 // Finds the servers that a command of an operator asks: a worker, a gateway, or all workers of a hive.
 import { createHiveClient, createWorkerClient, type HiveClient, type WorkerClient } from "@waggle/client";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { WaggleError, type HiveWorker } from "@waggle/protocol";
 import { CliError, exitCodes, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
@@ -60,7 +60,7 @@ export async function askServers<T, S extends Pick<Server, "worker">>(
 
 /** A hive's worker checks the token itself, so its refusal must not look like the hive's. */
 function failureWords({ worker = "The server" }: Pick<Server, "worker">, reason: unknown): string {
-  const why = reasonOf(reason).replace(/\.$/, "");
+  const why = errorReason(reason).replace(/\.$/, "");
   if (!(reason instanceof WaggleError) || reason.code === "unavailable") return `${worker} does not answer: ${why}.`;
   const remedy =
     reason.code === "unauthenticated"

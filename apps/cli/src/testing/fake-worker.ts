@@ -45,7 +45,7 @@ export function modelStatus(name: string, more: Partial<ModelStatus> = {}): Mode
 }
 
 /** The events of an answer: a token for each word, then the end. */
-export function answerOf(...words: readonly string[]): StreamEvent[] {
+export function answerEvents(...words: readonly string[]): StreamEvent[] {
   const stream = { stream_id: "j" };
   return [
     { type: "started", ...stream, model: "bee", prompt_tokens: 3, cached_tokens: 0, queue_ms: 1 },
@@ -101,7 +101,7 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
     if (path === "/v1/jobs") return sendJson(response, {});
     const [, job] = /^\/v1\/jobs\/([^/]+)\/stream$/.exec(path) ?? [];
     if (job !== undefined) {
-      const events = script.answer ?? answerOf("Hello", " there");
+      const events = script.answer ?? answerEvents("Hello", " there");
       return sendEvents(
         response,
         events.map((event) => ({ ...event, stream_id: job })),

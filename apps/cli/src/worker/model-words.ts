@@ -1,5 +1,5 @@
 // Describes a model's status in a few words.
-import type { ModelStatus, Vision } from "@waggle/protocol";
+import type { ModelStatus, PictureAbility } from "@waggle/protocol";
 import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
 export function stateWords(model: ModelStatus): string {
@@ -68,7 +68,7 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
     ["quantization", model.quantization],
     ["context", contextWords(model)],
     ["file", model.file],
-    ["projector", model.vision === undefined ? projectorProblem(model) : visionWords(model.vision)],
+    ["projector", model.vision === undefined ? projectorProblem(model) : projectorText(model.vision)],
     ["size", sizeWords(model)],
     ["written", model.modified_at],
     ["SHA-256", model.sha256 ?? undefined],
@@ -90,7 +90,7 @@ function projectorProblem({ vision_problem: problem }: ModelStatus): string | un
   return problem === undefined ? undefined : `not used: ${problem}`;
 }
 
-export function visionWords({ projector, bytes, max_pixels: pixels }: Vision): string {
+export function projectorText({ projector, bytes, max_pixels: pixels }: PictureAbility): string {
   return `${projector} (${formatBytes(bytes)}), for pictures of up to ${formatCount(pixels)} pixels`;
 }
 

@@ -29,7 +29,7 @@ export interface ServingWorker {
   readonly worker: string;
   readonly slots: number;
   /** Whether the worker's model reads pictures. */
-  readonly vision: boolean;
+  readonly readsPictures: boolean;
 }
 
 export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
@@ -38,7 +38,7 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
   /** The outage of the model for jobs with pictures. */
-  readonly visionOutage: Outage;
+  readonly pictureOutage: Outage;
   readonly affinity: Affinity;
   readonly names: JobNames;
 }
@@ -65,7 +65,7 @@ export interface FleetLink extends Executor {
 }
 
 export function createFleetLink(options: FleetLinkOptions, host: LinkHost): FleetLink {
-  const { side, serving, names, outage, visionOutage, clock, log } = options;
+  const { side, serving, names, outage, pictureOutage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   let owner: ExecutorOwner | undefined;
@@ -190,16 +190,16 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   function checkTimeouts(): void {
     outage.update();
-    visionOutage.update();
+    pictureOutage.update();
     const error = outage.overdue();
-    const visionError = error ?? visionOutage.overdue();
+    const picturesError = error ?? pictureOutage.overdue();
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
       host.onUnreachable(error);
     }
     for (const one of [...runs.values()]) {
-      checkRun(one, one.fleetJob.pictures === undefined ? error : visionError);
+      checkRun(one, one.fleetJob.pictures === undefined ? error : picturesError);
     }
   }
 

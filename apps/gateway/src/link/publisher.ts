@@ -35,7 +35,7 @@ export interface PublisherOptions {
   readonly side: Pick<GatewaySide, "id" | "publish" | "subscribe" | "subscribeFromStart">;
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
-  readonly serving: () => readonly { readonly worker: string; readonly vision: boolean }[];
+  readonly serving: () => readonly { readonly worker: string; readonly readsPictures: boolean }[];
   /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly clock: Clock;
@@ -131,8 +131,8 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         if (phaseOf(run) === "waiting") {
           await names.recorded(run.job);
           run.fleetJob = named();
-          const isAble = ({ vision }: { readonly vision: boolean }): boolean =>
-            vision || run.fleetJob.pictures === undefined;
+          const isAble = ({ readsPictures }: { readonly readsPictures: boolean }): boolean =>
+            readsPictures || run.fleetJob.pictures === undefined;
           const workers = options
             .serving()
             .filter(isAble)

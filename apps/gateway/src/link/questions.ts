@@ -4,7 +4,7 @@ import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, Work
 import { storedPictures, type GatewaySide } from "@waggle/fleet";
 import { engineJobOf, preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { Executor } from "@waggle/jobs";
-import { errorOf, failureOf } from "@waggle/protocol";
+import { failureError, failureOf } from "@waggle/protocol";
 
 export interface Questions {
   readonly preflight: Executor["preflight"];
@@ -23,7 +23,7 @@ export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, mod
       await side.pictures.put(stored.key, pictures, { client, signal });
       const bare = { ...question, pictures: undefined };
       const asked = { kind: "query", model, client, question: bare, pictures: stored } as const;
-      return await side.ask(asked, { timeoutMs: queryTimeoutMs, vision: true });
+      return await side.ask(asked, { timeoutMs: queryTimeoutMs, readsPictures: true });
     } finally {
       void side.pictures.remove(stored.key);
     }
@@ -40,7 +40,7 @@ export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, mod
         const failure = failureOf(thrown);
         // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
         if (failure.code === "unavailable" || failure.code === "internal") return "unchecked";
-        throw errorOf(failure);
+        throw failureError(failure);
       }
     },
     query: (question, client) =>

@@ -57,7 +57,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   const entries = new Map<string, Entry>();
   const listeners = new Set<() => void>();
 
-  function entryOf(name: string): Entry {
+  function findOrAdd(name: string): Entry {
     const known = entries.get(name);
     if (known !== undefined) return known;
     const entry: Entry = {
@@ -83,7 +83,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
     for (const member of side.members()) {
       if (member.kind !== "worker" || !side.isAlive("worker", member.id)) continue;
       for (const model of member.models) {
-        const entry = entryOf(model.name);
+        const entry = findOrAdd(model.name);
         entry.workers = [...entry.workers, { member, model }];
       }
     }
@@ -110,9 +110,9 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
     // A worker whose model reads no pictures would hide that others read them.
-    const vision = entry.ready.some(({ model }) => model.vision !== null);
+    const readsPictures = entry.ready.some(({ model }) => model.vision !== null);
     entry.describing ??= side
-      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, vision })
+      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, readsPictures })
       .then(({ description }) => {
         entry.description = description;
         entry.describedAs = as;

@@ -16,7 +16,7 @@ export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "lo
 
 export interface FleetHostOptions
   extends
-    Omit<FleetLinkOptions, "model" | "serving" | "outage" | "visionOutage" | "sessionFree">,
+    Omit<FleetLinkOptions, "model" | "serving" | "outage" | "pictureOutage" | "sessionFree">,
     Pick<
       JobHostOptions,
       "key" | "registry" | "queueCapacity" | "clientQueueShare" | "limits" | "observers" | "metrics"
@@ -37,9 +37,13 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       ...options,
       model: name,
       serving: () =>
-        ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots, vision: model.vision !== null })),
+        ready().map(({ member, model }) => ({
+          worker: member.id,
+          slots: model.slots,
+          readsPictures: model.vision !== null,
+        })),
       outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
-      visionOutage: createOutage({
+      pictureOutage: createOutage({
         clock,
         model: `${name} with a projector`,
         connected,

@@ -53,7 +53,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
         return [...(model()?.aliases ?? [])];
       },
       info: () => infoOf(name, model(), self()),
-      status: () => statusOf(name, model(), { host: findHost(name), isDefault: implied()?.name === name }),
+      status: () => fleetModelStatus(name, model(), { host: findHost(name), isDefault: implied()?.name === name }),
       slots: () => slotsOf(model(), findHost(name)),
       chatFormat: async () => (await engineOf(name, "how the model's answers are written")).chatFormat,
       prompts: async () => await promptsOf(name),
@@ -143,7 +143,7 @@ function stateOf(model: FleetModel | undefined): ModelStateName {
   return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }
 
-function statusOf(
+function fleetModelStatus(
   name: string,
   model: FleetModel | undefined,
   { host, isDefault }: { readonly host: FleetHost | undefined; readonly isDefault: boolean },

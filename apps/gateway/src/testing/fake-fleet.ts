@@ -25,7 +25,7 @@ export interface FakeWorker {
   /** Whether the model is loaded; default true. */
   readonly loaded?: boolean;
   /** Whether the model reads pictures; default false. */
-  readonly vision?: boolean;
+  readonly readsPictures?: boolean;
 }
 
 export interface FakeFleet {
@@ -118,7 +118,7 @@ export function createFakeFleet(): FakeFleet {
     if (up) for (const listener of listeners.get(jobId) ?? []) listener(record);
   }
 
-  const keyOf = ({ spec, id }: JobRecord): string => `${spec.who.client} ${id}`;
+  const jobKey = ({ spec, id }: JobRecord): string => `${spec.who.client} ${id}`;
   const revisionOf = (key: string): number => revisions.get(key) ?? 0;
 
   function writeRecord(key: string, record: JobRecord): void {
@@ -144,13 +144,13 @@ export function createFakeFleet(): FakeFleet {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, vision = false }) {
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, readsPictures = false }) {
       dead.delete(id);
       const file = {
         modelSha256,
         templateSha256: null,
         modelFile: `${model}.gguf`,
-        vision: vision ? "projector" : null,
+        vision: readsPictures ? "projector" : null,
       };
       workers.set(id, {
         version: fleetVersion,
@@ -280,10 +280,10 @@ export function createFakeFleet(): FakeFleet {
             return await Promise.resolve();
           },
         },
-        async ask(question, { worker, vision }) {
+        async ask(question, { worker, readsPictures }) {
           requireUp();
           const isAble = ({ models }: WorkerMember): boolean => models.some((model) => model.vision !== null);
-          if (vision === true && ![...workers.values()].some(isAble)) {
+          if (readsPictures === true && ![...workers.values()].some(isAble)) {
             throw new WaggleError("unavailable", "No worker has the model loaded.");
           }
           if (question.kind === "offer" && worker !== undefined) offered.push(worker);
@@ -319,7 +319,7 @@ export function createFakeFleet(): FakeFleet {
           async create(record) {
             requireUp();
             if (refusal?.code === "payload_too_large") throw refusal;
-            const key = keyOf(record);
+            const key = jobKey(record);
             const taken = records.get(key);
             if (taken === undefined) writeRecord(key, record);
             return await Promise.resolve(
@@ -336,7 +336,7 @@ export function createFakeFleet(): FakeFleet {
           },
           async update(record, revision) {
             requireUp();
-            const key = keyOf(record);
+            const key = jobKey(record);
             if (revisionOf(key) !== revision) return await Promise.resolve(undefined);
             writeRecord(key, record);
             return revisionOf(key);

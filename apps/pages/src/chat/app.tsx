@@ -16,10 +16,10 @@ import type { Chat } from "./chat.ts";
 import { Composer } from "./composer/composer.tsx";
 import { ContextMeter } from "./transcript/context-meter.tsx";
 import { contextUse } from "./conversation/context-use.ts";
-import { shownLiveAnswer, shownTurns } from "./conversation/conversation.ts";
+import { shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
 import type { Conversations } from "./storage/conversations.ts";
 import type { Deletions } from "./storage/deletions.ts";
-import type { TurnDeletions } from "./storage/turn-deletions.ts";
+import type { MessageDeletions } from "./storage/message-deletions.ts";
 import { newDraftKey, noDraft, type Drafts } from "./composer/drafts.ts";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
 import type { Library } from "./storage/library.ts";
@@ -54,14 +54,14 @@ export interface AppProps {
   readonly drafts: Drafts;
   readonly draftFiles: DraftFiles;
   readonly deletions: Deletions;
-  readonly turnDeletions: TurnDeletions;
+  readonly messageDeletions: MessageDeletions;
   readonly presets: PresetStore;
   readonly library: Library;
 }
 
 export function App(props: AppProps): VNode {
   const { api, chat, conversations, about, choice, controls, drafts, draftFiles } = props;
-  const { deletions, turnDeletions, presets, library } = props;
+  const { deletions, messageDeletions, presets, library } = props;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
@@ -69,9 +69,9 @@ export function App(props: AppProps): VNode {
   const live = shownLiveAnswer(current) !== undefined;
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
-  const use = contextUse(shownTurns(current), facts?.context_size);
+  const use = contextUse(shownMessages(current), facts?.context_size);
   const sight = sightOf(facts);
-  const sentPictures = useMemo(() => pictureKeys(current.id, shownTurns(current)).length, [current]);
+  const sentPictures = useMemo(() => pictureKeys(current.id, shownMessages(current)).length, [current]);
   const findPicture = useMemo<FindPicture>(
     () => async (id) => await conversations.pictures.find({ owner: current.id, id }),
     [conversations, current.id],
@@ -89,9 +89,9 @@ export function App(props: AppProps): VNode {
     () => ({
       openSettings: () => (settingsOpen.value = true),
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
-      deleteTurn: turnDeletions.delete,
+      deleteMessage: messageDeletions.delete,
     }),
-    [api, settingsOpen, turnDeletions],
+    [api, settingsOpen, messageDeletions],
   );
 
   function escape(): boolean {
@@ -107,7 +107,7 @@ export function App(props: AppProps): VNode {
 
   /** Calls `use` with the newest answer, unless it is still streaming. */
   function withLastAnswer(use: (answer: Answer) => void): void {
-    const last = shownTurns(conversations.current.peek()).at(-1);
+    const last = shownMessages(conversations.current.peek()).at(-1);
     if (last?.role === "assistant" && !isLive(last)) use(last);
   }
 
@@ -122,11 +122,11 @@ export function App(props: AppProps): VNode {
     [conversations, deletions, library],
   );
 
-  async function find(id: string, turnId: string | undefined): Promise<void> {
-    if (turnId === undefined) return show(id);
+  async function find(id: string, messageId: string | undefined): Promise<void> {
+    if (messageId === undefined) return show(id);
     sidebarOpen.value = false;
-    await chat.showTurn(id, turnId);
-    pointAt(turnId);
+    await chat.showMessage(id, messageId);
+    pointAt(messageId);
   }
 
   /** Sends a suggestion, and moves the unsent draft to the conversation that begins with it. */
@@ -162,7 +162,7 @@ export function App(props: AppProps): VNode {
         library={library}
         actions={listActions}
         onNew={() => show(undefined)}
-        onFound={(id, turnId) => void find(id, turnId)}
+        onFound={(id, messageId) => void find(id, messageId)}
       />
       <button
         class="shade"
@@ -249,7 +249,7 @@ export function App(props: AppProps): VNode {
           onClose={() => (settingsOpen.value = false)}
         />
       )}
-      <UndoList deletions={deletions} turnDeletions={turnDeletions} />
+      <UndoList deletions={deletions} messageDeletions={messageDeletions} />
       <TokenDialog api={api} />
     </div>
   );

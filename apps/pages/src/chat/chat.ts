@@ -16,11 +16,11 @@ import {
   stopped,
 } from "./conversation/answer.ts";
 import type { Answer } from "./conversation/answer.ts";
-import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, titleFor } from "./conversation/conversation.ts";
-import type { Conversation, Turn, UserTurn } from "./conversation/conversation.ts";
+import { findAnswer, liveAnswer, shownLiveAnswer, shownMessages, titleFor } from "./conversation/conversation.ts";
+import type { Conversation, Message, UserMessage } from "./conversation/conversation.ts";
 import type { HeadPatch } from "./conversation/merge.ts";
 import { newId } from "./conversation/new-id.ts";
-import { choicesFor } from "./conversation/turn-tree.ts";
+import { choicesFor } from "./conversation/message-tree.ts";
 import type { Allow } from "./mcp/mcp-step-list.tsx";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
@@ -36,7 +36,7 @@ export interface Chat {
   /** Sends a message, which supersedes an answer that still streams. */
   send(text: string, attachments?: readonly Attachment[]): void;
   /** Sends a message again with another text, and with those of its files that stay, on a new branch. */
-  resend(turnId: string, text: string, attachments: readonly Attachment[]): void;
+  resend(messageId: string, text: string, attachments: readonly Attachment[]): void;
   /** Sends the results of an answer's tool calls; on a new branch if results were sent before. */
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
@@ -49,13 +49,13 @@ export interface Chat {
   continue(answerId: string): void;
   /** Replaces the answer's text, on a new branch. */
   edit(answerId: string, text: string): void;
-  /** Shows the branch of a turn. */
-  choose(turnId: string): void;
+  /** Shows the branch of a message. */
+  choose(messageId: string): void;
   /** Stops the answer that streams on the shown branch. */
   stop(): void;
   show(id: string | undefined): void;
-  /** Shows a conversation at one of its turns. */
-  showTurn(id: string, turnId: string): Promise<void>;
+  /** Shows a conversation at one of its messages. */
+  showMessage(id: string, messageId: string): Promise<void>;
   /** Follows the answers of these conversations again, after this tab was reloaded. */
   resume(ids: readonly string[]): Promise<void>;
   /** Cancels the answer of a conversation that is about to be removed; resolves when it can be removed. */
@@ -81,7 +81,7 @@ function mayBeSubmitting({ phase, sentAt, jobSentAt }: Answer): boolean {
   return phase === "sending" && Date.now() - (jobSentAt ?? sentAt) < submittingMs;
 }
 
-function contentOf(text: string, attachments: readonly Attachment[]): Pick<UserTurn, "text" | "attachments"> {
+function sentContent(text: string, attachments: readonly Attachment[]): Pick<UserMessage, "text" | "attachments"> {
   return { text, ...(attachments.length > 0 ? { attachments } : {}) };
 }
 
@@ -121,10 +121,10 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     },
   });
 
-  /** Adds turns, and requests the last turn, which is an answer. */
-  function ask(id: string, turns: readonly Turn[], patch: HeadPatch = {}): void {
-    const answer = turns.at(-1);
-    if (answer?.role === "assistant") startJob(id, answer, () => conversations.add(id, turns, patch));
+  /** Adds messages, and requests the last message, which is an answer. */
+  function ask(id: string, messages: readonly Message[], patch: HeadPatch = {}): void {
+    const answer = messages.at(-1);
+    if (answer?.role === "assistant") startJob(id, answer, () => conversations.add(id, messages, patch));
   }
 
   /** Requests an existing answer with another job. */
@@ -145,14 +145,14 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     });
   }
 
-  /** @param place the turn that the message follows, and whether other messages follow that turn too */
+  /** @param place the message before it, and whether other messages follow that one too */
   function addMessage(
     id: string,
-    content: Pick<UserTurn, "text" | "attachments" | "results">,
+    content: Pick<UserMessage, "text" | "attachments" | "results">,
     { parent, isBranch }: { readonly parent: string | undefined; readonly isBranch: boolean },
   ): void {
     const now = Date.now();
-    const message: UserTurn = {
+    const message: UserMessage = {
       role: "user",
       id: newId("turn"),
       ...content,
@@ -169,16 +169,16 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   return {
     send(text, attachments = []) {
       const conversation = conversations.current.peek();
-      addMessage(conversation.id, contentOf(text, attachments), {
-        parent: shownTurns(conversation).at(-1)?.id,
+      addMessage(conversation.id, sentContent(text, attachments), {
+        parent: shownMessages(conversation).at(-1)?.id,
         isBranch: false,
       });
     },
-    resend(turnId, text, attachments) {
+    resend(messageId, text, attachments) {
       const { id, turns } = conversations.current.peek();
-      const turn = turns.find((other) => other.id === turnId);
-      if (turn?.role !== "user") return;
-      addMessage(id, contentOf(text, attachments), { parent: turn.parent, isBranch: true });
+      const message = turns.find((other) => other.id === messageId);
+      if (message?.role !== "user") return;
+      addMessage(id, sentContent(text, attachments), { parent: message.parent, isBranch: true });
     },
     giveResults(answerId, results) {
       const { id, turns } = conversations.current.peek();
@@ -221,9 +221,9 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
         chosen: { [answer.parent ?? ""]: edited.id },
       });
     },
-    choose(turnId) {
+    choose(messageId) {
       const conversation = conversations.current.peek();
-      conversations.add(conversation.id, [], { chosen: choicesFor(conversation.turns, turnId) });
+      conversations.add(conversation.id, [], { chosen: choicesFor(conversation.turns, messageId) });
     },
     stop() {
       const conversation = conversations.current.peek();
@@ -239,10 +239,10 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       answerStream.select();
       if (id !== undefined) void conversations.load(id).then(answerStream.select);
     },
-    async showTurn(id, turnId) {
+    async showMessage(id, messageId) {
       conversations.show(id);
       const conversation = await conversations.load(id);
-      if (conversation !== undefined) conversations.add(id, [], { chosen: choicesFor(conversation.turns, turnId) });
+      if (conversation !== undefined) conversations.add(id, [], { chosen: choicesFor(conversation.turns, messageId) });
       answerStream.select();
     },
     async resume(ids) {

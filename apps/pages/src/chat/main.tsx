@@ -17,7 +17,7 @@ import { createDeletions } from "./storage/deletions.ts";
 import { noDraft } from "./composer/drafts.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import { createLibrary } from "./storage/library.ts";
-import { createTurnDeletions } from "./storage/turn-deletions.ts";
+import { createMessageDeletions } from "./storage/message-deletions.ts";
 import { factsOf } from "./model/model-facts.ts";
 import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
@@ -49,7 +49,7 @@ const deletions = createDeletions(conversations, async (id) => {
   draftFiles.forget(id);
   drafts.set(id, noDraft);
 });
-const turnDeletions = createTurnDeletions(conversations);
+const messageDeletions = createMessageDeletions(conversations);
 
 /** The id in the address; empty if the address is cut off or mistyped. */
 function addressedId(hash: string): string {
@@ -94,13 +94,13 @@ addEventListener("pagehide", () => storeItem(tabStorage, answeringKey, conversat
 void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
 
 deletions.resume();
-turnDeletions.resume();
+messageDeletions.resume();
 persistOnceAnswered(conversations.current);
 about.refresh();
 void controls.downloads.refresh();
 mount(
   <App
-    {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, turnDeletions }}
+    {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, messageDeletions }}
     presets={createPresetStore()}
     library={createLibrary(conversations)}
   />,

@@ -5,8 +5,8 @@ export interface PageActions {
   openSettings(): void;
   giveToken(): void;
   /** Deletes a message or an answer of the shown conversation. */
-  deleteTurn(turnId: string): void;
+  deleteMessage(messageId: string): void;
 }
 
 /** The page provides the actions; in a component outside the page they have no effect. */
-export const PageActionsContext = createContext<PageActions>({ openSettings() {}, giveToken() {}, deleteTurn() {} });
+export const PageActionsContext = createContext<PageActions>({ openSettings() {}, giveToken() {}, deleteMessage() {} });

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { Alert } from "../parts/alert.tsx";
 import type { Api } from "../wire/api.ts";
-import { problemOf } from "../wire/problem.ts";
+import { responseProblem } from "../wire/problem.ts";
 
 const switches: readonly { readonly fault: Fault["fault"]; readonly label: string; readonly meaning: string }[] = [
   { fault: "none", label: "Behave", meaning: "Answer normally." },
@@ -27,7 +27,7 @@ export function Faults({ api }: { readonly api: Api }): VNode {
     try {
       const response = await api.request("/v1/faults", init);
       if (response.ok) inForce.value = ((await response.json()) as Fault).fault;
-      trouble.value = response.ok ? undefined : (await problemOf(response)).message;
+      trouble.value = response.ok ? undefined : (await responseProblem(response)).message;
     } catch {
       trouble.value = "The hive does not answer.";
     }

@@ -6,6 +6,6 @@ it.each(["on", "off"] as const)("remembers that a switch which is %s at first wa
   const place = createMemory();
   const first = createRememberedSwitch("waggle.figures", initially, place);
   expect(first.on.value).toBe(initially === "on");
-  first.turn();
+  first.message();
   expect(createRememberedSwitch("waggle.figures", initially, place).on.value).toBe(initially !== "on");
 });

@@ -6,7 +6,7 @@ import { IconButton, type IconButtonProps } from "./icons.tsx";
 
 export interface RememberedSwitch {
   readonly on: ReadonlySignal<boolean>;
-  turn(): void;
+  message(): void;
 }
 
 export function createRememberedSwitch(
@@ -17,7 +17,7 @@ export function createRememberedSwitch(
   const on = signal((place.getItem(storageKey) ?? initially) === "on");
   return {
     on,
-    turn() {
+    message() {
       on.value = !on.peek();
       // Without room in the storage, the choice lasts until the page is closed.
       storeItem(place, storageKey, on.value ? "on" : "off");
@@ -26,5 +26,5 @@ export function createRememberedSwitch(
 }
 
 export function SwitchButton({ of, ...others }: IconButtonProps & { readonly of: RememberedSwitch }): VNode {
-  return <IconButton {...others} aria-pressed={of.on.value} onClick={of.turn} />;
+  return <IconButton {...others} aria-pressed={of.on.value} onClick={of.message} />;
 }

@@ -11,8 +11,8 @@ export function TypeWords({ schema }: { readonly schema: ApiSchema }): VNode {
   if (name !== undefined) return <a href={`#${schemaId(name)}`}>{name}</a>;
   const options = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (options !== undefined) return joined(options.map(typeWords), " or ");
-  if (schema.const !== undefined) return codeOf(schema.const);
-  if (schema.enum !== undefined) return joined(schema.enum.map(codeOf), ", ");
+  if (schema.const !== undefined) return jsonCode(schema.const);
+  if (schema.enum !== undefined) return joined(schema.enum.map(jsonCode), ", ");
   if (typeof schema.items === "object") return joined(["list of", typeWords(schema.items)], " ");
   if (schema.properties === undefined && typeof schema.additionalProperties === "object") {
     return joined(["names to", typeWords(schema.additionalProperties)], " ");
@@ -25,7 +25,7 @@ function typeWords(schema: ApiSchema): VNode {
   return <TypeWords schema={schema} />;
 }
 
-function codeOf(value: unknown): VNode {
+function jsonCode(value: unknown): VNode {
   return <code>{JSON.stringify(value)}</code>;
 }
 

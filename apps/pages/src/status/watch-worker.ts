@@ -14,7 +14,7 @@ import type {
 } from "@waggle/protocol";
 import { createModelList, type ModelList } from "../models/model-list.ts";
 import type { Api } from "../wire/api.ts";
-import { problemOf } from "../wire/problem.ts";
+import { responseProblem } from "../wire/problem.ts";
 import { createHistoryWatch, type HistoryWatch } from "../wire/history-watch.ts";
 import { parseScrape, type Scrape } from "./prometheus.ts";
 
@@ -186,7 +186,7 @@ export function watchWorker(api: Api): WorkerWatch {
       const path = `/v1/jobs/${encodeURIComponent(job_id)}?client=${encodeURIComponent(client)}`;
       const response = await api.request(path, { method: "DELETE" });
       // A 404 means that the job has ended meanwhile, and that the worker no longer has it.
-      if (!response.ok && response.status !== 404) throw new Error((await problemOf(response)).message);
+      if (!response.ok && response.status !== 404) throw new Error((await responseProblem(response)).message);
       await refresh();
     },
   };

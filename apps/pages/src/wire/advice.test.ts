@@ -2,7 +2,7 @@
 import { WaggleError, errorCodes } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { adviseOn } from "./advice.ts";
-import { problemOf, retryAtOf, unreachable, type Problem } from "./problem.ts";
+import { responseProblem, retryAtOf, unreachable, type Problem } from "./problem.ts";
 
 const now = 1_700_000_000_000;
 
@@ -40,7 +40,7 @@ it("reads the wait from the Retry-After header, and ignores dates", async () => 
   const refusal = new WaggleError("resource_exhausted", "Cannot accept the job.", { details: { quota: "x" } });
   const answer = Response.json(refusal.toBody(), { status: 429, headers: { "retry-after": "60" } });
   const before = Date.now();
-  const problem = await problemOf(answer);
+  const problem = await responseProblem(answer);
   expect(problem).toMatchObject({ code: "resource_exhausted", details: { quota: "x" } });
   expect(problem.retryAt).toBeGreaterThanOrEqual(before + 60_000);
 });

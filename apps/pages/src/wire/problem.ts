@@ -18,7 +18,7 @@ export const unreachable: Problem = {
 };
 
 /** The problem in a response with a status other than 2xx. */
-export async function problemOf(response: Response): Promise<Problem> {
+export async function responseProblem(response: Response): Promise<Problem> {
   const retryAt = retryAtOf(response.headers.get("retry-after"), Date.now());
   const coming = retryAt === undefined ? {} : { retryAt };
   try {
@@ -44,7 +44,7 @@ export function retryAtOf(header: string | null, now: number): number | undefine
 export async function problemOfEnd(end: Exclude<FollowEnd, { kind: "forgotten" }>): Promise<Problem> {
   switch (end.kind) {
     case "refused":
-      return await problemOf(end.response);
+      return await responseProblem(end.response);
     case "cut":
       return { code: "slow_consumer", message: end.event.message };
     case "lost":

@@ -1,7 +1,7 @@
 // Reads the chat template that replaces the model's: a known name, or the text of a file.
 import { templateNames } from "@waggle/chat-format/describe";
 import { SettingsError } from "@waggle/daemon";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 
 /** The longest template that we know has 20 KB. */
 const maxTemplateChars = 262_144;
@@ -18,7 +18,7 @@ export function readChatTemplate(fileOrName: string | undefined, read: (path: st
   try {
     text = read(fileOrName);
   } catch (error) {
-    throw refused(`${reasonOf(error)}; a name is one of ${templateNames.join(", ")}`);
+    throw refused(`${errorReason(error)}; a name is one of ${templateNames.join(", ")}`);
   }
   if (text.trim() === "") throw refused("the file is empty");
   if (text.length > maxTemplateChars) throw refused(`it has more than ${maxTemplateChars} characters`);

@@ -57,14 +57,14 @@ function targetOf(document: Document.Parsed, file: string, { wanted, path }: Mod
     document.set("models", document.createNode({ [newName(path, [])]: own }));
     return own as YAMLMap;
   }
-  const pair = models.items.find(({ key, value }) => textOf(key) === wanted || isSame(referenceOf(value), path));
+  const pair = models.items.find(({ key, value }) => nodeText(key) === wanted || isSame(referenceOf(value), path));
   if (pair === undefined) {
     const own = document.createNode({ model: path });
     models.set(
       document.createNode(
         newName(
           path,
-          models.items.map(({ key }) => textOf(key)),
+          models.items.map(({ key }) => nodeText(key)),
         ),
       ),
       own,
@@ -79,7 +79,7 @@ function ownMapOf(pair: Pair<Node, Node | null>, document: Document, file: strin
   const { key, value } = pair;
   if (isMap(value)) return value;
   if (!isScalar(value) || isAlias(value)) {
-    throw configFileError(file, [`models.${textOf(key)} is an alias of another entry: write its settings out`]);
+    throw configFileError(file, [`models.${nodeText(key)} is an alias of another entry: write its settings out`]);
   }
   const own = document.createNode({ model: value.value }) as YAMLMap;
   pair.value = own;
@@ -97,7 +97,7 @@ function isSame(reference: unknown, path: string): boolean {
   return resolve(plain) === path;
 }
 
-function textOf(node: unknown): string {
+function nodeText(node: unknown): string {
   return isScalar(node) ? String(node.value) : "";
 }
 

@@ -1,7 +1,7 @@
 // Reads the section `models` of the settings file: model names, each with a reference and settings for that model only.
 import { isAlias, isMap, isScalar, isSeq } from "yaml";
 import type { Node } from "yaml";
-import { textOf, type FileValue, type SectionContext } from "@waggle/daemon";
+import { settingText, type FileValue, type SectionContext } from "@waggle/daemon";
 import { isModelSetting } from "./model-settings.ts";
 import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
@@ -95,7 +95,7 @@ function readModel(
       refuse(at, `cannot have the setting ${JSON.stringify(setting.slice(0, 80))}`);
       return;
     }
-    const found = textOf(value, row, document);
+    const found = settingText(value, row, document);
     if ("problem" in found) {
       refuse(at, `${setting} ${found.problem}`);
       return;

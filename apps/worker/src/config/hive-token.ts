@@ -1,6 +1,6 @@
 // Reads the token that the worker sends to its hive: from a variable or a file, never from a flag.
 import { TokenFileError, parseToken } from "@waggle/daemon/tokens";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { WorkerMachine } from "./machine.ts";
 
 export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
@@ -22,6 +22,6 @@ export function hiveToken(
     const text = path === undefined ? variable : readText(path);
     return text === undefined ? undefined : parseToken(text.trim()).token;
   } catch (error) {
-    throw new TokenFileError([`Cannot use ${source}: ${reasonOf(error)}.`]);
+    throw new TokenFileError([`Cannot use ${source}: ${errorReason(error)}.`]);
   }
 }

@@ -23,7 +23,7 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
     slots,
     ...usualSizes({ trained: fakeTrainedContext, slots, contextSize, contextPool, isShared: true }),
     stepDelayMs: fake.stepDelayMs,
-    vision: projector !== undefined,
+    readsPictures: projector !== undefined,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
     failAtStep: fake.crashAtStep,

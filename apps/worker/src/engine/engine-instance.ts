@@ -183,7 +183,7 @@ function deliver(engine: ChildProcess, command: EngineCommand, { owner, log }: E
     sendCommand(engine, command, ignoreSendError);
     return true;
   } catch (error) {
-    const why = reasonOf(error);
+    const why = thrownReason(error);
     log.warn({ command: command.type, reason: why }, "engine_command_failed");
     const message = `Cannot send the request to the engine: ${why}.`;
     const code = error instanceof WaggleError ? error.code : "invalid_argument";
@@ -196,10 +196,10 @@ function deliver(engine: ChildProcess, command: EngineCommand, { owner, log }: E
 
 /** The death of an engine whose process could not be started. */
 export function startFailure(thrown: unknown): EngineExit {
-  return { reason: "start_failed", message: `Cannot start the engine process: ${reasonOf(thrown)}.` };
+  return { reason: "start_failed", message: `Cannot start the engine process: ${thrownReason(thrown)}.` };
 }
 
-function reasonOf(thrown: unknown): string {
+function thrownReason(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 

@@ -38,7 +38,7 @@ process.on("error", () => {});
 // An uncaught exception leaves the engine in an unknown state, so it must be replaced. The worker gets the reason.
 process.on("uncaughtException", (thrown) => {
   emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
-  leaveWith({ type: "broken", message: messageOf(thrown) });
+  leaveWith({ type: "broken", message: thrownText(thrown) });
 });
 // The engine continues after a rejected promise without a handler. Such a promise comes from a library call that no code awaits: the call has
 // failed already, or nothing depends on its result.
@@ -63,7 +63,7 @@ function handle(running: Engine, command: EngineCommand): void {
   try {
     running.handle(command);
   } catch (thrown) {
-    const message = `Cannot execute the command ${command.type}: ${messageOf(thrown)}`;
+    const message = `Cannot execute the command ${command.type}: ${thrownText(thrown)}`;
     emit({ type: "log", level: "error", message });
     const answer = answerToUndelivered(command, { code: "engine_failed", message });
     if (answer !== undefined) emit(answer);
@@ -75,7 +75,7 @@ function emit(event: EngineEvent): void {
   try {
     send(event);
   } catch (thrown) {
-    const message = `Cannot send the event ${event.type} to the worker: ${messageOf(thrown)}`;
+    const message = `Cannot send the event ${event.type} to the worker: ${thrownText(thrown)}`;
     send({ type: "log", level: "error", message });
     const failure: JobFailure = { code: "engine_failed", message };
     const instead = insteadOfUndelivered(event, failure);
@@ -103,7 +103,7 @@ function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-function messageOf(thrown: unknown): string {
+function thrownText(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
@@ -146,7 +146,7 @@ async function run(start: EngineStart): Promise<void> {
     const stepCosts = await measureCosts(backend, start, performance.now() - startedAt);
     engine = createEngineOn(backend, start, stepCosts);
   } catch (thrown) {
-    leaveWith({ type: "load_failed", message: messageOf(thrown) });
+    leaveWith({ type: "load_failed", message: thrownText(thrown) });
     return;
   }
   emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
@@ -177,7 +177,7 @@ async function measure(start: MeasureStart): Promise<void> {
     const measured = await measureSpeeds(backend, start, () => performance.now(), report);
     leaveWith({ type: "measured", measured, info: backend.info, rssBytes: process.memoryUsage.rss() });
   } catch (thrown) {
-    leaveWith({ type: "load_failed", message: messageOf(thrown) });
+    leaveWith({ type: "load_failed", message: thrownText(thrown) });
   }
 }
 

@@ -12,7 +12,7 @@ import type { ClientAccounts } from "@waggle/front";
 import { queryTimeoutMs } from "@waggle/jobs";
 import type { Served } from "../report/served.ts";
 import type { Model } from "../models/list/model.ts";
-import { visionOf } from "../models/list/vision.ts";
+import { pictureAbility } from "../models/list/picture-ability.ts";
 import type { Models } from "../models/list/models.ts";
 import type { Report } from "../report/report.ts";
 
@@ -40,15 +40,15 @@ export function createFleetPort({
   let sequence = 0;
   const heartbeat = report.heartbeats();
 
-  function fileOf({ current: host }: Model): FleetModelFile {
+  function fleetModelFile({ current: host }: Model): FleetModelFile {
     const { modelSha256, templateSha256, modelFile } = host.fingerprints();
-    const vision = visionOf(host);
+    const ability = pictureAbility(host);
     const isFake = host.info?.backend === "fake";
     return {
       modelSha256: modelSha256 ?? (isFake ? fakeSha256 : null),
       templateSha256: templateSha256 ?? null,
       modelFile: modelFile ?? null,
-      vision: vision === undefined ? null : `${vision.projector} ${vision.bytes} ${vision.max_pixels}`,
+      vision: ability === undefined ? null : `${ability.projector} ${ability.bytes} ${ability.max_pixels}`,
     };
   }
 
@@ -64,7 +64,7 @@ export function createFleetPort({
       ready: entry.current.ready,
       slots: slotsOf(entry),
       revision: entry.current.loads.count,
-      ...fileOf(entry),
+      ...fleetModelFile(entry),
     };
   }
 
@@ -76,7 +76,7 @@ export function createFleetPort({
         const { dispatcher, ready } = entry.current;
         return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
       },
-      file: () => fileOf(entry),
+      file: () => fleetModelFile(entry),
       async run(spec, listener) {
         const job = await models.router.submit(spec, { listener });
         accounts.given(spec.who.client);
@@ -90,7 +90,7 @@ export function createFleetPort({
     // What was measured belongs to this machine, and the costs change all the time.
     const { step_costs: _, prompt_pieces: __, attention_costs: ___, ...shown } = report.infoOf(entry);
     return {
-      ...fileOf(entry),
+      ...fleetModelFile(entry),
       revision: loads.count,
       info: shown,
       status: served.statusOf(entry),

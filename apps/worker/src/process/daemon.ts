@@ -106,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       // The size of one job is left to the engine: a binding whose slots do not share the pool gives each of them a part.
       const contextPool = facts?.plan?.context?.contextPool ?? settings.contextPool;
       // The fake backend has no files.
-      const projector = config.backend === "fake" ? fakeProjectorOf(settings) : facts?.vision.projector?.path;
+      const projector = config.backend === "fake" ? fakeProjectorOf(settings) : facts?.pictures.projector?.path;
       const together = Math.min(config.maxLoadedModels, models);
       const prefixes = prefixFolder?.shareOf(key, together);
       return createSupervisor({

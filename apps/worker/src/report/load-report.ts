@@ -84,10 +84,10 @@ function countsOf(clients: readonly ClientUsage[]): Pick<WorkerLoad, "requests" 
 
 /** The clients with the highest use, highest first; clients without use are left out. */
 function clientsOf(clients: readonly ClientUsage[]): NonNullable<WorkerLoad["clients"]> {
-  const tokensOf = (client: ClientUsage): number => client.prompt_tokens + client.completion_tokens;
+  const clientTokens = (client: ClientUsage): number => client.prompt_tokens + client.completion_tokens;
   return clients
-    .filter((client) => tokensOf(client) + client.requests.accepted > 0)
-    .toSorted((a, b) => tokensOf(b) - tokensOf(a))
+    .filter((client) => clientTokens(client) + client.requests.accepted > 0)
+    .toSorted((a, b) => clientTokens(b) - clientTokens(a))
     .slice(0, heartbeatClientsLimit)
     .map(({ client, requests, prompt_tokens, completion_tokens }) => ({
       client: client.slice(0, 64),

@@ -14,7 +14,7 @@ import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import { defined, type Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
-import { visionOf } from "../models/list/vision.ts";
+import { pictureAbility } from "../models/list/picture-ability.ts";
 import { collectModelGauges } from "./model-gauges.ts";
 import type { Models } from "../models/list/models.ts";
 import type { WorkerState } from "./worker-state.ts";
@@ -117,7 +117,7 @@ export function createReport(options: ReportOptions): Report {
     const host = entry?.current;
     const model = host?.info;
     const chat = host === undefined ? undefined : chatOf(host, descriptions);
-    const vision = host === undefined ? undefined : visionOf(host);
+    const ability = host === undefined ? undefined : pictureAbility(host);
     const { prefillBudget, maxTokenGapMs, guesses } = host?.file.settings ?? config.modelSettings;
     const { stepCosts, promptPieces = [] } = host?.readings ?? {};
     return {
@@ -151,7 +151,7 @@ export function createReport(options: ReportOptions): Report {
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
             infill: model.infill,
           }),
-      ...defined({ chat, vision, step_costs: stepCosts }),
+      ...defined({ chat, vision: ability, step_costs: stepCosts }),
       ...(promptPieces.length === 0 ? {} : { prompt_pieces: [...promptPieces] }),
     };
   }

@@ -10,7 +10,7 @@ import { WaggleError, mediaMarker, refuseField } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
-import { statusOf } from "../models/list/model.ts";
+import { currentModelStatus } from "../models/list/model.ts";
 import type { Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
@@ -36,7 +36,7 @@ export function createServed(options: ServedOptions): Served {
   const views = new WeakMap<Model, ServedModel>();
 
   function statusOfEntry(entry: Model): ModelStatus {
-    return statusOf(entry, {
+    return currentModelStatus(entry, {
       pool,
       isDefault: models.isDefault(entry),
       now: clock.now(),

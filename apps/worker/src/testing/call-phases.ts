@@ -74,7 +74,7 @@ export interface CallPhases {
 
 /** Call at the top of a test file. */
 export function useCallPhases(): CallPhases {
-  const { worker, start: startWorker, call: send } = useInlineWorker({ fake: { vision: true } });
+  const { worker, start: startWorker, call: send } = useInlineWorker({ fake: { readsPictures: true } });
   let tools: InlineTools;
   let clock: FakeClock;
   let gate: ReturnType<typeof createSwitch>;

@@ -55,7 +55,7 @@ export function readEvents(response: Response): StreamReader {
 
 export const isStarted = (event: StreamEvent): boolean => event.type === "started";
 
-export function textOf(events: readonly StreamEvent[]): string {
+export function textInEvents(events: readonly StreamEvent[]): string {
   return events.map((event) => (event.type === "token" ? event.text : "")).join("");
 }
 

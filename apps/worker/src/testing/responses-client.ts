@@ -96,7 +96,7 @@ export function checked(events: readonly Event[]): Answer {
 }
 
 export const say = (text: string, words = ""): string => `${words}[say:${encodeURIComponent(text)}]`;
-export const textOf = (item: Item | undefined): unknown =>
+export const itemText = (item: Item | undefined): unknown =>
   (item?.["content"] as { text: string }[] | undefined)?.[0]?.text;
 export const joined = (events: readonly Event[], type: string): string =>
   events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");

@@ -75,11 +75,11 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   };
   const made = new Map<string, InlineEngine[]>();
   const awaited = new Map<string, Deferred<InlineEngine>>();
-  const fileOf = (name: string): string => join(options.folder ?? "", `${name}.gguf`);
+  const modelFilePath = (name: string): string => join(options.folder ?? "", `${name}.gguf`);
 
   function prepare(host: ModelHost): LoadPlan | Promise<LoadPlan> {
     const { reference } = host.file;
-    if (!models.map(fileOf).includes(reference))
+    if (!models.map(modelFilePath).includes(reference))
       throw new WaggleError("unavailable", `Cannot load model ${reference}: no such file`);
     const plan = { memory: undefined };
     return options.folder === undefined ? plan : describe(host).then(() => plan);
@@ -105,7 +105,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     given: models.map((name) => ({
       name,
       aliases: options.aliases?.[name] ?? [],
-      reference: fileOf(name),
+      reference: modelFilePath(name),
       source: "file",
       pinned: false,
     })),

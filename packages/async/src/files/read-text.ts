@@ -63,10 +63,10 @@ function createText({ maxBytes }: ReadTextOptions): { add(chunk: Buffer): void; 
 
 function requireFile(stats: Stats): void {
   if (stats.isFile()) return;
-  throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+  throw new Error(`it is ${fileKind(stats)}, not a regular file`);
 }
 
-function kindOf(stats: Stats): string {
+function fileKind(stats: Stats): string {
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";
   return stats.isSocket() ? "a socket" : "a device";

@@ -82,7 +82,7 @@ export function serveTasks<Message, Result>(
 ): void {
   const post = (answer: Answer<Result>): void =>
     parentPort?.postMessage(answer, answer.kind === "result" ? movedOf(answer.result) : []);
-  parentPort?.on("message", (message: Message) => void answerOf(perform, message).then(post));
+  parentPort?.on("message", (message: Message) => void answerTask(perform, message).then(post));
   post({ kind: "ready", times: cpuTimePath() });
 }
 
@@ -102,7 +102,7 @@ export function performHere<Message, Result>(
     perform(message) {
       // Copy the message, as sending it to a thread would, since a task may change its message.
       const copy = structuredClone(message);
-      void later(Promise.resolve().then(async () => await answerOf(perform, copy)));
+      void later(Promise.resolve().then(async () => await answerTask(perform, copy)));
     },
     cpuMs: () => cpuTimeMs(times),
     async end() {
@@ -122,7 +122,7 @@ function deliver<Result>(answer: Answer<Result>, events: IsolateThreadEvents<Res
   }
 }
 
-async function answerOf<Message, Result>(
+async function answerTask<Message, Result>(
   perform: (message: Message) => Result | Promise<Result>,
   message: Message,
 ): Promise<Answer<Result>> {

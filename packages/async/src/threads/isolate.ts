@@ -36,7 +36,7 @@ export interface IsolateOptions<Task, Result, Message> {
   /** Whether the thread ends after this task, for example because it keeps too much memory. */
   readonly endThreadAfter?: (task: Task, result: Result) => boolean;
   /** The message for the thread; default: the task itself. */
-  readonly messageOf?: (task: Task) => Message;
+  readonly toMessage?: (task: Task) => Message;
   /** Buffers of the message that are moved to the thread instead of copied. */
   readonly movedOf?: (message: Message) => readonly Transferable[];
   /** Called before a new thread starts: the new thread has no state from earlier tasks. */
@@ -116,7 +116,7 @@ export function createIsolate<Task, Result, Message = Task>(
 ): Isolate<Task, Result> {
   const { limits, clock = systemClock } = options;
   const { startMs, deadlineMs = Infinity } = limits;
-  const messageOf = options.messageOf ?? ((task: Task) => task as unknown as Message);
+  const toMessage = options.toMessage ?? ((task: Task) => task as unknown as Message);
   const startThread: StartIsolateThread<Message, Result> =
     options.startThread ?? ((events) => startIsolateThread(options.thread, limits, events));
   const queue = createFairQueue<Waiting<Task, Result>>();
@@ -148,7 +148,7 @@ export function createIsolate<Task, Result, Message = Task>(
       thread ??= start();
       if (isStarting) allowStart(startMs);
       else begin(thread);
-      const message = messageOf(task);
+      const message = toMessage(task);
       thread.perform(message, options.movedOf?.(message));
     } catch (error) {
       settle(({ reject }) => reject(sendErrorOf(error)));

@@ -6,10 +6,12 @@ import type { ChatConversation } from "../format/index.ts";
 const mark = "\uFFFE";
 const marked = /\uFFFE(\d+)\uFFFE/;
 
-type Part = { readonly type: "text"; readonly text: string } | { readonly type: "image"; readonly picture: number };
+type PicturedPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image"; readonly picture: number };
 
 type Message = ChatConversation["messages"][number];
-export type PicturedMessage = Omit<Message, "content"> & { readonly content: string | readonly Part[] };
+export type PicturedMessage = Omit<Message, "content"> & { readonly content: string | readonly PicturedPart[] };
 export type PicturedConversation = Omit<ChatConversation, "messages"> & {
   readonly messages: readonly PicturedMessage[];
 };

@@ -156,11 +156,13 @@ function joinedSystem(message: Message): Message {
   return message["role"] === "system" ? joined(message) : message;
 }
 
-export type Part = "tools" | "calls" | "the second call" | "text beside a call" | "results";
+export type DroppedPart = "tools" | "calls" | "the second call" | "text beside a call" | "results";
 
 /** The conversation without one of its parts, for each part. If the rendering is the same with and without a part, the template drops the part. */
-export function reductionsOf({ values }: Conversation): readonly { readonly part: Part; readonly variant: Variant }[] {
-  const reduced = (part: Part | undefined, change: Values): readonly { part: Part; variant: Variant }[] =>
+export function reductionsOf({
+  values,
+}: Conversation): readonly { readonly part: DroppedPart; readonly variant: Variant }[] {
+  const reduced = (part: DroppedPart | undefined, change: Values): readonly { part: DroppedPart; variant: Variant }[] =>
     part === undefined || JSON.stringify({ ...values, ...change }) === JSON.stringify(values)
       ? []
       : written({ given: "", values: { ...values, ...change } }).map((variant) => ({ part, variant }));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { roundTripAnswers } from "./round-trip-answers.ts";
 import { roundTrips, type RenderTemplate, type RoundTrips } from "./round-trips.ts";
 
-interface Turn {
+interface RenderedMessage {
   readonly role: string;
   readonly content: string;
   readonly thinking?: string;
@@ -23,10 +23,10 @@ interface Template {
 function family(template: Template = {}): RenderTemplate {
   const { thoughts = true, calls = "all", wants = "object", says = (text) => text, opens = () => "" } = template;
   return async (values) => {
-    const turns = (values["messages"] as Turn[]).map((turn) => `<${turn.role}>${said(turn)}<|im_end|>\n`);
+    const turns = (values["messages"] as RenderedMessage[]).map((turn) => `<${turn.role}>${said(turn)}<|im_end|>\n`);
     return turns.join("") + (values["add_generation_prompt"] === true ? `<assistant>${opens(values)}` : "");
   };
-  function said({ content, thinking, tool_calls = [] }: Turn): string {
+  function said({ content, thinking, tool_calls = [] }: RenderedMessage): string {
     const listed = tool_calls.slice(0, calls === "once" ? 1 : undefined).map((call) => {
       const { name, arguments: given } = call.function;
       if (typeof given !== wants) throw new Error(`Arguments must be given as ${wants}`);

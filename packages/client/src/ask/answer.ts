@@ -4,7 +4,7 @@ import { WaggleError } from "@waggle/protocol/errors";
 import { createAnswerLog } from "./answer-log.ts";
 import { defaultMaxTries, followJob, maxRetryAfterMs, type FollowEnd } from "./follow-job.ts";
 import { retryDelayMs, waitToRetry } from "./retry-wait.ts";
-import { bodyText, errorFrom, errorOf, type Server } from "./server.ts";
+import { bodyText, errorFrom, responseError, type Server } from "./server.ts";
 import type { Answer, AnswerResult, AskRequest } from "./waggle.ts";
 import type { EndEvent, StreamEvent } from "./wire.ts";
 
@@ -48,7 +48,7 @@ export function startAnswer(
     if (event.type === "end") terminal = event;
     if (event.type !== "token") return;
     lastIndex = event.index;
-    text += textOf(event) ?? "";
+    text += answerTextIn(event) ?? "";
   }
 
   /** @throws WaggleError that the server sent, when it is final or the tries are over */
@@ -57,7 +57,7 @@ export function startAnswer(
       stop.signal.throwIfAborted();
       const body = JSON.stringify({ ...fields, job_id: jobId });
       const sent = server.send("POST", "/v1/jobs", { body }).then(async (response) => {
-        if (!response.ok) throw await errorOf(response, "POST /v1/jobs");
+        if (!response.ok) throw await responseError(response, "POST /v1/jobs");
         // Read to its end, so that the connection can be used again. The status alone says that the job is accepted.
         await bodyText(response);
       });
@@ -149,7 +149,7 @@ export function startAnswer(
     get jobId() {
       return jobId;
     },
-    text: log.read((event) => (event.type === "token" ? textOf(event) : undefined)),
+    text: log.read((event) => (event.type === "token" ? answerTextIn(event) : undefined)),
     events: log.read((event) => event),
     result,
     cancel: () => stop.abort(new WaggleError("cancelled", "The answer was cancelled by this program.")),
@@ -173,7 +173,11 @@ function fieldsOf({ signal: _, session, fields, ...given }: AskRequest): object 
 }
 
 /** Undefined for reasoning, calls, further choices and tokens without text. */
-function textOf({ part = "content", choice = 0, text }: StreamEvent & { readonly type: "token" }): string | undefined {
+function answerTextIn({
+  part = "content",
+  choice = 0,
+  text,
+}: StreamEvent & { readonly type: "token" }): string | undefined {
   return part === "content" && choice === 0 && text !== "" ? text : undefined;
 }
 
@@ -191,7 +195,7 @@ function mayPass(error: unknown): error is WaggleError {
 async function errorOfEnd(end: FollowEnd, jobId: string): Promise<WaggleError> {
   switch (end.kind) {
     case "refused":
-      return await errorOf(end.response, "GET /v1/jobs/:id/stream");
+      return await responseError(end.response, "GET /v1/jobs/:id/stream");
     case "cut":
       return errorFrom(end.event);
     case "forgotten":

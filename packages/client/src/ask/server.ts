@@ -81,12 +81,12 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
 }
 
 /** The error in the body of a response. If the body has no error, it is not from Waggle, and the status determines the error code. */
-export async function errorOf(response: Response, what: string): Promise<WaggleError> {
+export async function responseError(response: Response, what: string): Promise<WaggleError> {
   const header = response.headers.get("retry-after") ?? "";
   const retry = /^\d{1,6}$/.test(header) ? { retryAfterS: Number(header) } : {};
   const error = errorIn(await bodyText(response));
   if (error === undefined) {
-    return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
+    return new WaggleError(codeForStatus(response.status), `${what} was answered with ${response.status}`, retry);
   }
   return errorFrom(error, retry);
 }
@@ -130,7 +130,7 @@ function errorIn(text: string): ErrorFields | undefined {
   }
 }
 
-function codeOf(status: number): ErrorCode {
+function codeForStatus(status: number): ErrorCode {
   // A proxy says so while the server behind it restarts.
   if (status >= 502 && status <= 504) return "unavailable";
   const codes = Object.keys(errorKinds) as ErrorCode[];

@@ -99,7 +99,7 @@ export function authenticate(headers: Headers, tokens: TokenTable, wrong?: (toke
   if (presented === undefined) {
     throw new WaggleError("unauthenticated", `Cannot authenticate: no API key. ${advice}`);
   }
-  const name = tokens.nameOf(presented);
+  const name = tokens.tokenName(presented);
   if (name !== undefined) return name;
   wrong?.(presented);
   throw new WaggleError("unauthenticated", `Cannot authenticate: invalid API key. ${advice}`);

@@ -40,16 +40,16 @@ interface FoundFile {
 }
 
 export function createPages({ folder, routes }: PagesOptions): Pages {
-  function fileOf(path: string): string | undefined {
+  function pageFile(path: string): string | undefined {
     if (Object.hasOwn(routes, path)) return routes[path];
     return filePath.test(path) ? path.slice(1) : undefined;
   }
 
   return {
-    owns: (method, path) => (method === "GET" || method === "HEAD") && fileOf(path) !== undefined,
+    owns: (method, path) => (method === "GET" || method === "HEAD") && pageFile(path) !== undefined,
     async answer(request) {
       const { pathname } = new URL(request.url);
-      const file = fileOf(pathname);
+      const file = pageFile(pathname);
       const contentType = file === undefined ? undefined : contentTypeOf(file);
       if (file === undefined || contentType === undefined) return undefined;
       const found = await find(folder, file, request.headers.get("accept-encoding") ?? "");

@@ -143,7 +143,7 @@ function endOnDefects(log: Logger): void {
  * Writes why the program could not start, in one line on stderr; the details of an unexpected error go to the log. @returns the exit code for this kind of error
  */
 function startFailed(error: unknown, { program, screen }: DaemonConfig, log: Logger): number {
-  const code = codeOf(error);
+  const code = daemonExitCode(error);
   if (code === undefined || !(error instanceof Error)) {
     log.fatal({ err: error }, `Cannot start ${program}.`);
     const words = "Cannot start because of an unexpected error. The last line of the log has the details.";
@@ -157,7 +157,7 @@ function startFailed(error: unknown, { program, screen }: DaemonConfig, log: Log
   return code;
 }
 
-function codeOf(error: unknown): number | undefined {
+function daemonExitCode(error: unknown): number | undefined {
   if (error instanceof StartError) return error.exitCode;
   if (error instanceof ListenError) return exitCodes.unavailable;
   return error instanceof WaggleError && error.code === "invalid_argument" ? exitCodes.badConfiguration : undefined;

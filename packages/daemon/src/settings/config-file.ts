@@ -2,8 +2,8 @@
 // flags and variables.
 import { LineCounter, isMap, isScalar, parseDocument } from "yaml";
 import type { Document, ErrorCode, Node } from "yaml";
-import { reasonOf } from "../terminal/index.ts";
-import { textOf } from "./file-values.ts";
+import { errorReason } from "../terminal/index.ts";
+import { settingText } from "./file-values.ts";
 import type { FileValue } from "./file-values.ts";
 import { inGroup, setting, type OptionRow, type OptionRows } from "./option-row.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -100,7 +100,7 @@ export function readConfigFile<T extends OptionRows>(
     else if (option === undefined) {
       reasons.push(`line ${line}: unknown setting ${JSON.stringify(name.slice(0, maxShownChars))}`);
     } else {
-      const found = textOf(value, option.row, document);
+      const found = settingText(value, option.row, document);
       if ("problem" in found) reasons.push(`line ${line}: ${name} ${found.problem}`);
       else values.set(option.key, { ...found, line });
     }
@@ -120,7 +120,7 @@ function parse(
   try {
     source = read(path);
   } catch (error) {
-    return { reasons: [reasonOf(error)] };
+    return { reasons: [errorReason(error)] };
   }
   if (source.length > maxFileChars) return { reasons: [`it has more than ${maxFileChars} characters`] };
   const document = parseDocument(source, { lineCounter, prettyErrors: false });

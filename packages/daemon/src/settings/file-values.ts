@@ -13,7 +13,7 @@ export interface FileValue {
 type Text = { readonly text: string } | { readonly problem: string };
 
 /** Returns the text of a value. A list becomes the text of a flag that is given several times. */
-export function textOf(node: Node | null, row: OptionRow, document: Document): Text {
+export function settingText(node: Node | null, row: OptionRow, document: Document): Text {
   const value = isAlias(node) ? node.resolve(document) : node;
   if (value === undefined || value === null) return { problem: "has no value" };
   if (isScalar(value)) return scalarText(value, row);

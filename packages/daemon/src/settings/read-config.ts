@@ -160,7 +160,11 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
   if (line.kind === "error") return refuse([line.message]);
   const variable = (name: string): string | undefined => variableText(env, name);
   try {
-    const file = fileOf(line.flags.get("configFile") ?? variable(variableOf(fileOptions.configFile)), machine, reader);
+    const file = readNamedFile(
+      line.flags.get("configFile") ?? variable(variableOf(fileOptions.configFile)),
+      machine,
+      reader,
+    );
     const read = readSettings<OptionValuesOf<T>>(table, { flags: line.flags, env, file, shown: reader.shown });
     const { values } = read;
     const settings = values as unknown as DaemonValues;
@@ -208,7 +212,7 @@ function stateFolderOf(variable: string | undefined, homeFolder: string): string
   return join(variable !== undefined && isAbsolute(variable) ? variable : join(homeFolder, ".local/state"), "waggle");
 }
 
-function fileOf<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(
+function readNamedFile<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(
   path: string | undefined,
   { readText }: Machine,
   { table, readFile = (at, read) => readConfigFile(at, read, table) as F }: ConfigReader<T, C, F>,

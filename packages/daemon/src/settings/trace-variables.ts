@@ -66,7 +66,7 @@ export function readTraceSettings(
     delayMs: integer(maxMs, 5_000, "OTEL_BSP_SCHEDULE_DELAY"),
     batchSize: integer(maxQueueSize, defaultBatchSize, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
     queueSize: integer(maxQueueSize, 2_048, "OTEL_BSP_MAX_QUEUE_SIZE"),
-    ...samplingOf(variable, ignore),
+    ...traceSampler(variable, ignore),
     resource: {
       "service.name": service.name,
       "service.version": service.version,
@@ -103,7 +103,7 @@ function endpointOf(variable: Variable, ignore: Ignore): string | undefined {
   return undefined;
 }
 
-function samplingOf(variable: Variable, ignore: Ignore): Pick<TraceSettings, "sampler" | "ratio"> {
+function traceSampler(variable: Variable, ignore: Ignore): Pick<TraceSettings, "sampler" | "ratio"> {
   const name = variable("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
   const known = Object.keys(samplers).find((sampler): sampler is SamplerName => sampler === name);
   if (known === undefined) ignore("OTEL_TRACES_SAMPLER", `it must be one of ${Object.keys(samplers).join(", ")}`);

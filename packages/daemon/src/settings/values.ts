@@ -99,11 +99,11 @@ const bytesPerUnit = { KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 } as const
 
 /** Bytes from `65536`, `64KiB`, `4MiB`, `1GiB`. Bounds are texts of the same form. */
 export function byteSize(min: string, max: string): TextSchema<number> {
-  const bounds = [bytesOf(min) ?? 0, bytesOf(max) ?? Infinity] as const;
-  return textSchema(`a size from ${min} to ${max} (65536, 64KiB, 4MiB)`, (text) => within(bytesOf(text), ...bounds));
+  const bounds = [parseBytes(min) ?? 0, parseBytes(max) ?? Infinity] as const;
+  return textSchema(`a size from ${min} to ${max} (65536, 64KiB, 4MiB)`, (text) => within(parseBytes(text), ...bounds));
 }
 
-function bytesOf(text: string): number | undefined {
+function parseBytes(text: string): number | undefined {
   const match = /^(\d{1,12})(KiB|MiB|GiB)?$/.exec(text);
   if (match === null) return undefined;
   return Number(match[1]) * (match[2] === undefined ? 1 : bytesPerUnit[match[2] as keyof typeof bytesPerUnit]);

@@ -26,7 +26,7 @@ const fileReasons: Readonly<Record<string, string>> = {
 };
 
 /** Describes a file system error in plain words. For other errors, returns the message. */
-export function reasonOf(error: unknown): string {
+export function errorReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return fileReasons[(error as NodeJS.ErrnoException).code ?? ""] ?? error.message;
 }

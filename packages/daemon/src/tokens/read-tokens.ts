@@ -2,7 +2,7 @@
 import { TokenFileError, parseToken, parseTokenFile, type ApiToken } from "./token-file.ts";
 import { createTokenTable, type TokenTable } from "./token-table.ts";
 import type { Logger } from "@waggle/telemetry";
-import { reasonOf } from "../terminal/index.ts";
+import { errorReason } from "../terminal/index.ts";
 import { readSettingText } from "../settings/setting-text.ts";
 
 export const tokenVariable = "WAGGLE_API_TOKEN";
@@ -65,7 +65,7 @@ function readTokenFile(file: string, read: (path: string) => string): readonly A
   try {
     return parseTokenFile(read(file));
   } catch (error) {
-    const reasons = error instanceof TokenFileError ? error.problems : [reasonOf(error)];
+    const reasons = error instanceof TokenFileError ? error.problems : [errorReason(error)];
     throw new TokenFileError(reasons.map((reason) => `Cannot use --api-token-file ${file}: ${reason}.`));
   }
 }

@@ -6,7 +6,7 @@ import type { TokenRights } from "./token-rights.ts";
 
 export interface TokenTable {
   /** Returns the client's name, or undefined for an unknown token. Compares in constant time. */
-  nameOf(presented: string): string | undefined;
+  tokenName(presented: string): string | undefined;
   /** Returns the rights of a client; undefined if no token has this name. */
   rightsOf(name: string): TokenRights | undefined;
   /** Names of the clients, in the order of the file. */
@@ -21,7 +21,7 @@ export function createTokenTable(
   const rows = tokens.map(({ name, token }) => ({ name, digest: digestOf(token) }));
   const rights = new Map(tokens.map((token) => [token.name, rightsFrom(token)]));
   return {
-    nameOf(presented) {
+    tokenName(presented) {
       const digest = digestOf(presented);
       let found: string | undefined;
       for (const row of rows) if (timingSafeEqual(row.digest, digest)) found = row.name;

@@ -1,6 +1,6 @@
 // Makes the spans of a job: a span for each phase, with the attributes of OpenTelemetry's conventions for generative AI
 // (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Attributes never contain a prompt or an answer. Pure.
-import { finishReasonOf, phasesOf, reasonOf, totalCountsOf } from "@waggle/jobs";
+import { finishReasonOf, phasesOf, outcomeReason, totalCountsOf } from "@waggle/jobs";
 import type { Job, JobPhase, Outcome } from "@waggle/jobs";
 import type { Attributes } from "./span.ts";
 
@@ -16,7 +16,7 @@ export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonl
   const counts = totalCountsOf(job.state);
   const shared = { ...identityOf(job, model), "waggle.job.id": job.id };
   const failed = outcome.type === "failed";
-  const end = failed ? { "error.type": outcome.code } : { "waggle.job.reason": reasonOf(outcome) };
+  const end = failed ? { "error.type": outcome.code } : { "waggle.job.reason": outcomeReason(outcome) };
   const own: Readonly<Record<JobPhase["name"], Attributes>> = {
     queue: {},
     prefill: inputOf(counts),
@@ -36,7 +36,7 @@ export function requestAttributesOf(job: Job, outcome: Outcome, model: string, b
   const sums = Object.entries(own).map(([key, value]) => [key, Number(value) + Number(before[key] ?? 0)]);
   return {
     ...identityOf(job, model),
-    ...samplingOf(job),
+    ...samplingAttributes(job),
     ...(Object.fromEntries(sums) as Attributes),
     ...(outcome.type === "finished" ? { "gen_ai.response.finish_reasons": [finishReasonOf(outcome.by)] } : {}),
     ...(outcome.type === "failed" ? { "error.type": outcome.code } : {}),
@@ -59,7 +59,7 @@ function operationOf({ spec: { work } }: Job): keyof typeof operations {
   return work.kind === "generate" ? (work.prompt.kind === "messages" ? "messages" : "text") : work.kind;
 }
 
-function samplingOf({ spec: { work } }: Job): Attributes {
+function samplingAttributes({ spec: { work } }: Job): Attributes {
   if (work.kind !== "generate") return {};
   const { sampling } = work;
   return {

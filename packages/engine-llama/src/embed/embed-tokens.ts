@@ -29,7 +29,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   const template = names ? rankTemplate : undefined;
 
   /** Returns the first `most` tokens of the text, or all. The part of the text that is certainly beyond `most` tokens is not tokenized. */
-  async function tokensOf(text: string, most: number, pace: Pace): Promise<Token[]> {
+  async function leadingTokens(text: string, most: number, pace: Pace): Promise<Token[]> {
     const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false, pace);
     return tokens.slice(0, most);
   }
@@ -37,7 +37,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   async function embedTokens(text: EmbedInput, most: number, pace: Pace): Promise<readonly Token[]> {
     if (typeof text === "string") {
       const { begin, end } = frame;
-      const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length), pace);
+      const tokens = await leadingTokens(text, Math.max(1, most - begin.length - end.length), pace);
       // Begin and end tokens are not doubled: the text may already contain them.
       return [...(tokens[0] === begin[0] ? [] : begin), ...tokens, ...(tokens.at(-1) === end[0] ? [] : end)];
     }
@@ -66,7 +66,7 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
     const places = parts.filter((part) => part === "document").length;
     const room = Math.floor((most - fixed) / places);
     if (room < 1) throw noRoom(fixed + places, most);
-    const found = await tokensOf(document, room, pace);
+    const found = await leadingTokens(document, room, pace);
     return parts.flatMap((part) => (part === "document" ? found : part === "query" ? asked : part));
   }
 

@@ -1,6 +1,6 @@
 // Tests the forms of a KV cache that slots share: the same tokens in each form, more tokens in a slot than its part, and memory only for used cells.
 import { readFileSync } from "node:fs";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -53,7 +53,7 @@ describe("a KV cache", needs("Waggle's addon"), () => {
   ] as const)("has the same tokens if it is %s, with flash attention %s", async (form, flashAttention) => {
     const backend = await open(form, { slots: 2, contextSize: 256, flashAttention });
     const alone = await open("separate", { slots: 1, contextSize: 256, flashAttention });
-    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+    const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
     const expected = await answer(alone, 0, tokens, 40);
     await answer(backend, 0, [...tokens, ...tokens], 5);
     expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
@@ -68,7 +68,7 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     const backend = await open(form, { flashAttention });
     expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
     expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
-    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
+    const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
     await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
   });
 
@@ -77,7 +77,7 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     const [slots, size, used] = [64, 512, 480];
     const backend = await open("reserved", { slots, contextSize: size });
     const opened = residentBytes();
-    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
+    const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
     await answer(backend, 0, tokens.slice(0, used), 1);
     for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
     const filled = residentBytes();
@@ -101,7 +101,7 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     const [slots, used] = [32, 2_060];
     const backend = await open("reserved", { slots, contextSize: 4_096, contextPool: 131_072, flashAttention: "off" });
     const opened = residentBytes();
-    const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(120) })).entries);
+    const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story.repeat(120) })).entries);
     await answer(backend, 0, tokens.slice(0, used), 1);
     for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
     const filled = residentBytes();

@@ -174,8 +174,8 @@ async function load(
     binding,
     ...(attention === undefined ? {} : { attention }),
     ...(bindingReason === undefined ? {} : { bindingReason }),
-    ...(pictures === undefined ? {} : { vision: pictures.vision }),
-    ...(typeof opened === "string" ? { visionProblem: opened } : {}),
+    ...(pictures === undefined ? {} : { projector: pictures.info }),
+    ...(typeof opened === "string" ? { projectorProblem: opened } : {}),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };

@@ -28,14 +28,14 @@ export function openSnapshotFiles(
   // A recurrent state cannot be cut: a snapshot could only be used for a prompt that begins with all its tokens.
   if (isRecurrent || isHybrid) return undefined;
   try {
-    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers, slots)), entryOf);
+    return openKvFiles(statesFolder, modelFingerprint(modelPath, snapshotKey(makers, slots)), entryOf);
   } catch (error) {
     log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
     return undefined;
   }
 }
 
-function keyOf({ llama, settings, adapters, form }: SnapshotMakers, slots: number): string[] {
+function snapshotKey({ llama, settings, adapters, form }: SnapshotMakers, slots: number): string[] {
   const { cache_type_k: k, cache_type_v: v, flash_attention: flashAttention, rope = null } = settings;
   return [
     llama.llamaCppRelease.release,

@@ -2,7 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { shapeNamed, visionShapes, writeRandomModel, writeVisionModel, type ModelShape } from "@waggle/testing/models";
+import {
+  shapeNamed,
+  pictureShapes,
+  writeRandomModel,
+  writePictureModel,
+  type ModelShape,
+} from "@waggle/testing/models";
 import { getLlama, LlamaLogLevel, type Llama, type Token } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTokenBytes } from "../text/token-bytes.ts";
@@ -61,8 +67,8 @@ describe("a made-up model in Q4_K_M", () => {
   });
 });
 
-test.each(visionShapes)("the text model of a made-up %s answers differently to different texts", async (shape) => {
-  await using model = await llama.loadModel({ modelPath: writeVisionModel({ folder, shape }).model });
+test.each(pictureShapes)("the text model of a made-up %s answers differently to different texts", async (shape) => {
+  await using model = await llama.loadModel({ modelPath: writePictureModel({ folder, shape }).model });
   await using context = await model.createContext({ contextSize: 512, threads: 1 });
   const answers: Token[][] = [];
   for (const text of [english, code]) {

@@ -55,11 +55,11 @@ async function formCosts(options: MeasureAttentionOptions, isFlash: boolean): Pr
 
 function layerBytes({ shape, typeK, typeV }: MeasureAttentionOptions): number {
   const { keyHeads, keyLength, valueLength } = shape;
-  const bytesOf = (id: number, length: number): number => {
+  const vectorBytes = (id: number, length: number): number => {
     const type = tensorTypeOf(id);
     return type === undefined ? 2 * length : bytesOfWeights(type, length);
   };
-  return measuredCells * keyHeads * (bytesOf(typeK, keyLength) + bytesOf(typeV, valueLength));
+  return measuredCells * keyHeads * (vectorBytes(typeK, keyLength) + vectorBytes(typeV, valueLength));
 }
 
 /**

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -140,7 +140,7 @@ describe("each binding has the results of the library's public interface", () =>
 
   test.each(plain)("with %s", async (_, fields) => {
     for (const [binding, backend] of backends) {
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       for (const seed of [7, 0xffff_ffff]) {
         const sampling = samplingOf(fields, seed);
         const [given] = await generate(backend, [{ slot: 0, text: story, sampling }]);
@@ -215,7 +215,7 @@ describe("both bindings have the same results", needs("Waggle's addon"), () => {
 
   test("for the logprobs of a prompt", async () => {
     await expectSame(async (backend) => {
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       await backend.begin(2, 0, samplingOf({ topLogprobs: 3 }, 1));
       const nextTokens = tokens.slice(1);
       const results = await backend.step([{ kind: "prefill", slot: 2, tokens, nextTokens, sample: true }]);
@@ -228,7 +228,7 @@ describe("both bindings have the same results", needs("Waggle's addon"), () => {
     await expectSame(async (backend) => {
       const { states } = backend;
       if (states === undefined) throw new Error("Nothing is saved");
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       const sampling = samplingOf(wild, 11);
       const first = await generate(backend, [{ slot: 0, text: story, sampling }]);
       const state = await states.save(0, tokens, "scope");
@@ -315,7 +315,7 @@ async function generate(
   const running = works.map((work) => ({ work, given: [] as EntryResult[], over: false }));
   const firsts: DrivenEntry[] = [];
   for (const { slot, text, sampling, keep = 0 } of works) {
-    const tokens = tokensOf((await backend.tokenize({ kind: "text", text })).entries);
+    const tokens = entryTokens((await backend.tokenize({ kind: "text", text })).entries);
     await backend.begin(slot, keep, sampling);
     firsts.push({ kind: "prefill", slot, tokens: tokens.slice(keep), sample: true });
   }

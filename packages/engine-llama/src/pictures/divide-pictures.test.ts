@@ -62,7 +62,7 @@ const chunksIn = (parts: readonly (Token | PictureChunk)[]): PictureChunk[] =>
 test("a picture is decoded when the requested passes have ended, because they use all threads", async () => {
   const passes = deferred<void>();
   const { pictures, decode } = divideWith({ settled: () => passes.promise });
-  const parts = pictures.partsOf(picture("a"), 0, freePieces);
+  const parts = pictures.divide(picture("a"), 0, freePieces);
   expect([pictures.dividing, decode.mock.calls.length]).toEqual([true, 0]);
   passes.resolve();
   await parts;
@@ -71,19 +71,19 @@ test("a picture is decoded when the requested passes have ended, because they us
 
 test("a picture becomes its tokens and its chunks, each with a number", async () => {
   const { pictures } = divideWith();
-  const parts = await pictures.partsOf(picture("a"), 2, freePieces);
+  const parts = await pictures.divide(picture("a"), 2, freePieces);
   const [first, second] = chunksIn(parts);
   expect(parts).toEqual([7, first, 8, 9, second]);
   expect(first).toMatchObject({ picture: 2, cells: 6, positions: 3, causal: true });
   expect([first?.entry, second?.entry]).toEqual([-1, -2]);
   expect(first?.id).not.toBe(second?.id);
-  expect(chunksIn(await pictures.partsOf(picture("b"), 2, freePieces))[0]?.id).not.toBe(first?.id);
+  expect(chunksIn(await pictures.divide(picture("b"), 2, freePieces))[0]?.id).not.toBe(first?.id);
 });
 
 test("a picture that was read before is not decoded again, also under another index", async () => {
   const { pictures, decode } = divideWith();
-  const [before] = chunksIn(await pictures.partsOf(picture("a"), 0, freePieces));
-  const [after] = chunksIn(await pictures.partsOf(picture("a"), 3, freePieces));
+  const [before] = chunksIn(await pictures.divide(picture("a"), 0, freePieces));
+  const [after] = chunksIn(await pictures.divide(picture("a"), 3, freePieces));
   expect(decode).toHaveBeenCalledTimes(1);
   expect(after).toEqual({ ...before, picture: 3 });
 });
@@ -99,7 +99,7 @@ test("a picture that several jobs need at once is decoded once", async () => {
       return next;
     },
   };
-  await Promise.all([pictures.partsOf(picture("a"), 0, oneAtATime), pictures.partsOf(picture("a"), 0, oneAtATime)]);
+  await Promise.all([pictures.divide(picture("a"), 0, oneAtATime), pictures.divide(picture("a"), 0, oneAtATime)]);
   expect(decode).toHaveBeenCalledTimes(1);
 });
 
@@ -109,10 +109,10 @@ test.each([
 ])("pixels of %s beyond the limit are dropped, and the picture is decoded again for its encoding", async (_, sizes) => {
   // Two such pictures have more pixels than are kept.
   const { pictures, decode, drop } = divideWith(sizes);
-  const [chunk] = chunksIn(await pictures.partsOf(picture("a"), 0, freePieces));
+  const [chunk] = chunksIn(await pictures.divide(picture("a"), 0, freePieces));
   if (chunk === undefined) expect.fail("The picture has no chunk");
   expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 1 });
-  await pictures.partsOf(picture("b"), 0, freePieces);
+  await pictures.divide(picture("b"), 0, freePieces);
   expect(drop.mock.calls).toEqual([[1], [2]]);
   expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 5 });
   expect(decode).toHaveBeenCalledTimes(3);
@@ -121,27 +121,27 @@ test.each([
 test("a file that is no picture is refused, and may be sent again", async () => {
   const { pictures } = divideWith();
   const broken = { sha256: "a", bytes: new Uint8Array() };
-  await expect(pictures.partsOf(broken, 1, freePieces)).rejects.toThrow("Cannot read picture 2: it is empty.");
-  await expect(pictures.partsOf(picture("a"), 1, freePieces)).resolves.toHaveLength(5);
+  await expect(pictures.divide(broken, 1, freePieces)).rejects.toThrow("Cannot read picture 2: it is empty.");
+  await expect(pictures.divide(picture("a"), 1, freePieces)).resolves.toHaveLength(5);
 });
 
 test("a picture that mtmd cannot divide is refused with mtmd's reason", async () => {
   const { pictures, divide } = divideWith();
   divide.mockRejectedValueOnce(new Error("mtmd_tokenize_from_parts: error: resize target 9x0 is out of range"));
-  await expect(pictures.partsOf(picture("a"), 0, freePieces)).rejects.toThrow(
+  await expect(pictures.divide(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: resize target 9x0 is out of range.",
   );
 });
 
 test("a chunk that cannot be divided must fit into a step", async () => {
   const { pictures } = divideWith({ causal: false, cells: 9 });
-  await expect(pictures.partsOf(picture("a"), 0, freePieces)).rejects.toThrow(
+  await expect(pictures.divide(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: its 9 tokens must fit into one step, which has room for 8. Restart with --batch-size 9.",
   );
   await expect(
-    divideWith({ causal: true, cells: 9 }).pictures.partsOf(picture("a"), 0, freePieces),
+    divideWith({ causal: true, cells: 9 }).pictures.divide(picture("a"), 0, freePieces),
   ).resolves.toHaveLength(5);
   await expect(
-    divideWith({ causal: false, cells: 8 }).pictures.partsOf(picture("a"), 0, freePieces),
+    divideWith({ causal: false, cells: 8 }).pictures.divide(picture("a"), 0, freePieces),
   ).resolves.toHaveLength(5);
 });

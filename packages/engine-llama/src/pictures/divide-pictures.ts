@@ -31,13 +31,13 @@ export interface DividePictures {
    * @param index of the picture among those of the work
    * @throws WaggleError invalid_argument if the picture cannot be read
    */
-  partsOf(picture: Picture, index: number, pieces: Pieces): Promise<readonly (Token | PictureChunk)[]>;
+  divide(picture: Picture, index: number, pieces: Pieces): Promise<readonly (Token | PictureChunk)[]>;
   /** Returns the chunk for its encoding. @throws WaggleError invalid_argument if the picture cannot be read */
   nativeOf(chunk: PictureChunk, picture: Picture, pieces: Pieces): Promise<NativeChunk>;
 }
 
-type Part = Token | Omit<PictureChunk, "picture">;
-type Layout = readonly Part[];
+type LayoutPart = Token | Omit<PictureChunk, "picture">;
+type Layout = readonly LayoutPart[];
 
 interface Divided {
   readonly layout: Layout;
@@ -74,10 +74,10 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
     await passes.settled();
     const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels, signal });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
-      throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);
+      throw new WaggleError("invalid_argument", `Cannot read ${name}: ${mtmdReason(error)}.`);
     });
     const natives = new Map<string, NativeChunk>();
-    const layout = parts.flatMap((part, i): readonly Part[] => {
+    const layout = parts.flatMap((part, i): readonly LayoutPart[] => {
       if ("tokens" in part) return [...part.tokens];
       const { cells, positions, causal } = part;
       const id = `${sha256}-${fingerprint}-${i}`;
@@ -115,7 +115,7 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
     get dividing() {
       return dividing > 0;
     },
-    async partsOf(picture, index, pieces) {
+    async divide(picture, index, pieces) {
       const known = (): Layout | undefined => layouts.get(picture.sha256);
       const layout = await inTurn(pieces, known, async () => (await divide(picture, index, pieces.signal)).layout);
       remember(picture.sha256, layout);
@@ -136,11 +136,11 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
 }
 
 /** mtmd's message without the name of its function. */
-function reasonOf(error: unknown): string {
+function mtmdReason(error: unknown): string {
   return (error as Error).message.replace(/^\w+: (?:error: )?/, "");
 }
 
-function checkCells({ causal, cells }: Exclude<Part, Token>, index: number, batchSize: number): void {
+function checkCells({ causal, cells }: Exclude<LayoutPart, Token>, index: number, batchSize: number): void {
   if (causal || cells <= batchSize) return;
   const why = `its ${cells} tokens must fit into one step, which has room for ${batchSize}`;
   throw new WaggleError(

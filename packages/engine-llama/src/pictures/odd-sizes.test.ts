@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePieces, type Backend, type Picture, type PictureChunk } from "@waggle/engine";
 import { encodePng } from "@waggle/pictures/testing";
-import { visionShapes, writeVisionModel } from "@waggle/testing/models";
+import { pictureShapes, writePictureModel } from "@waggle/testing/models";
 import { needs } from "@waggle/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
@@ -42,10 +42,10 @@ async function read({ generator }: Backend, picture: Picture): Promise<readonly 
 }
 
 describe("with the addon", needs("Waggle's addon"), () => {
-  test.each(visionShapes)(
+  test.each(pictureShapes)(
     "the shape %s reads pictures of odd sizes, and refuses those that are too thin",
     async (shape) => {
-      const { model, projector } = writeVisionModel({ folder, shape });
+      const { model, projector } = writePictureModel({ folder, shape });
       const backend = await loadLlamaBackend({
         ...{ modelPath: model, slots: 1, contextSize: 1_024, batchSize: 512, threads: 1, device: "cpu" },
         projector: { path: projector, maxPixels, isRequired: true },

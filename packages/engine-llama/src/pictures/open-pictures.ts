@@ -1,7 +1,7 @@
 // Opens what a model needs to read pictures: its projector, the decoder of picture files, and the encoder.
 import { basename } from "node:path";
 import type { Scope } from "@waggle/async";
-import type { OpenedFile, PictureEncoder, VisionInfo } from "@waggle/engine";
+import type { OpenedFile, PictureEncoder, ProjectorInfo } from "@waggle/engine";
 import { createPictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
 import type { Passes } from "../passes/passes.ts";
@@ -34,7 +34,7 @@ export interface OpenPicturesOptions extends ProjectorModel {
 }
 
 export interface Pictures {
-  readonly vision: VisionInfo;
+  readonly info: ProjectorInfo;
   readonly encoder: PictureEncoder;
   readonly read: ReadPicture;
 }
@@ -61,7 +61,7 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   const encoder = createEncoder({ projector, pictures, feed: passes.feed });
   scope.defer(async () => await encoder.close());
   const { name, bytes, maxPixels } = projector;
-  return { vision: { projector: name, bytes, maxPixels }, encoder, read: pictures.partsOf };
+  return { info: { projector: name, bytes, maxPixels }, encoder, read: pictures.divide };
 }
 
 /** A file that llama.cpp could open may still crash it at the first picture. */

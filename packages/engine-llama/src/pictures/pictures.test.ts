@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePieces, type Backend, type Picture } from "@waggle/engine";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
-import { visionShapes, writeVisionModel } from "@waggle/testing/models";
+import { pictureShapes, writePictureModel } from "@waggle/testing/models";
 import { needs, parkContract, pictureContract, picturedJobs, resumeContract } from "@waggle/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
@@ -28,7 +28,7 @@ const pictures = [
 ] as const;
 
 async function load(
-  { model, projector }: ReturnType<typeof writeVisionModel>,
+  { model, projector }: ReturnType<typeof writePictureModel>,
   options: Partial<LlamaBackendOptions & ProjectorSettings> = {},
 ): Promise<Backend> {
   const { maxPixels = 1e6, isRequired = true, ...more } = options;
@@ -42,8 +42,8 @@ async function load(
 }
 
 describe("with the addon", needs("Waggle's addon"), () => {
-  for (const shape of visionShapes) {
-    const files = writeVisionModel({ folder, shape });
+  for (const shape of pictureShapes) {
+    const files = writePictureModel({ folder, shape });
     const statesFolder = join(folder, `states-${shape}`);
     const saving = async (): Promise<Backend> => await load(files, { statesFolder });
     const made = async (): Promise<Backend> => await load(files);
@@ -52,7 +52,7 @@ describe("with the addon", needs("Waggle's addon"), () => {
     resumeContract(`llama with the shape ${shape}`, made, { jobs, alone: true, everyCut: 7 });
   }
 
-  const files = writeVisionModel({ folder, name: "parked", shape: "qwen2vl" });
+  const files = writePictureModel({ folder, name: "parked", shape: "qwen2vl" });
   parkContract("llama with pictures", async () => await load(files, { contextSize: 256 }), {
     jobs: picturedJobs(pictures[0]),
     alone: true,
@@ -61,7 +61,7 @@ describe("with the addon", needs("Waggle's addon"), () => {
 
   test("the info names the projector, and the limit of pixels", async () => {
     const backend = await load(files, { maxPixels: 5_000 });
-    expect(backend.info.vision).toMatchObject({
+    expect(backend.info.projector).toMatchObject({
       projector: expect.stringContaining("qwen2vl") as string,
       maxPixels: 5_000,
     });
@@ -82,18 +82,18 @@ describe("with the addon", needs("Waggle's addon"), () => {
   });
 
   test("a projector of another model is refused, or left out if it was only found", async () => {
-    const other = writeVisionModel({ folder, name: "other", shape: "qwen3vl" });
+    const other = writePictureModel({ folder, name: "other", shape: "qwen3vl" });
     const wrong = { ...files, projector: other.projector };
     await expect(load(wrong)).rejects.toThrow(`Cannot load projector ${other.projector}: `);
     const messages: string[] = [];
     const backend = await load(wrong, { isRequired: false, log: (_, message) => void messages.push(message) });
-    expect(backend.info.vision).toBeUndefined();
+    expect(backend.info.projector).toBeUndefined();
     expect(messages.join("\n")).toContain("Pictures are refused: cannot use the projector");
     await backend.dispose();
   });
 
   test("an encoding that is stopped ends, and the next one begins", async () => {
-    const slow = writeVisionModel({ folder, name: "slow", shape: "pixtral", encoder: { layers: 8, width: 128 } });
+    const slow = writePictureModel({ folder, name: "slow", shape: "pixtral", encoder: { layers: 8, width: 128 } });
     const backend = await load(slow);
     const { generator } = backend;
     const bytes = encodePng(gradientPicture(480, 480, 1));

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { projectorCardOf, readGgufFile } from "@waggle/models/header";
-import { chunkPixels, visionMemory } from "@waggle/models/memory";
+import { chunkPixels, pictureMemory } from "@waggle/models/memory";
 import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { loadAddon, type Versioned } from "../passes/addon.ts";
@@ -99,13 +99,13 @@ export async function openProjector(
   const card = projectorCardOf(await readGgufFile(path));
   const native = new addon.Projector(inside);
   const facts = await native.load(path, model.gpuLayers > 0, flashAttention);
-  const problemOf = (): string | undefined => {
+  const unusableReason = (): string | undefined => {
     if (!facts.vision) return "it encodes no pictures";
     return facts.dependsOnPlace
       ? "its pictures depend on their place in the prompt, which is not supported"
       : undefined;
   };
-  const unusable = problemOf();
+  const unusable = unusableReason();
   if (unusable !== undefined) {
     native.free();
     throw new Error(unusable);
@@ -116,7 +116,7 @@ export async function openProjector(
     bytes: statSync(path).size,
     width: facts.width,
     maxPixels,
-    mostKeptBytes: visionMemory({ projector: card, maxPixels }).embeddings,
+    mostKeptBytes: pictureMemory({ projector: card, maxPixels }).embeddings,
     pixelsOf: (cells) => chunkPixels(card, cells),
     fingerprint: modelFingerprint(path, [String(maxPixels)]),
   };

@@ -1,4 +1,4 @@
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { isOver, processorStopwatch } from "@waggle/testing/harness";
@@ -48,7 +48,7 @@ describe("hostile grammars", () => {
     await timed(async () => backend.checkSampling(sampling));
     await timed(async () => backend.begin(0, 0, sampling));
     await backend.begin(1, 0, { ...SamplingSchema.parse({ ignore_eos: true }), seed: 1 });
-    const prompt = tokensOf((await backend.tokenize({ kind: "text", text: "Once upon a time" })).entries);
+    const prompt = entryTokens((await backend.tokenize({ kind: "text", text: "Once upon a time" })).entries);
     let results = await timed(async () =>
       backend.step([
         { kind: "prefill", slot: 0, tokens: prompt, sample: true },

@@ -13,8 +13,8 @@ export interface SamplerConfig extends SamplingNumbers {
 /** All fields but the seed, which differs for each token. */
 const names = samplingNames.filter((name) => name !== "seed");
 
-export function samplingNumbers(valueOf: (name: keyof SamplingNumbers) => number): SamplingNumbers {
-  return Object.fromEntries(names.map((name) => [name, valueOf(name)])) as SamplingNumbers;
+export function samplingNumbers(numberFor: (name: keyof SamplingNumbers) => number): SamplingNumbers {
+  return Object.fromEntries(names.map((name) => [name, numberFor(name)])) as SamplingNumbers;
 }
 
 /** Settings without any effect. */

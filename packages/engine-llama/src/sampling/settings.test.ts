@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -44,7 +44,7 @@ interface Answer {
 }
 
 async function answerOf(backend: DrivenBackend): Promise<Answer> {
-  const prompt = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+  const prompt = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
   const { tokens, results } = await generate(backend, { slot: 1, prompt, sampling: greedy, count });
   return { tokens, first: results[0]?.logprobs };
 }
@@ -94,7 +94,7 @@ describe("the types of the KV cache", () => {
       const backend = driveSlots(await loadLlamaBackend({ ...base, ...cache }));
       await answerOf(backend);
       const found = backend.states?.found.length ?? -1;
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       const state = await backend.states?.save(1, tokens, "scope");
       await backend.dispose();
       return { bytes: state?.bytes ?? 0, found };

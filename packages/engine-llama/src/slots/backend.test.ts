@@ -1,4 +1,4 @@
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
@@ -42,7 +42,7 @@ describe("the llama backend", () => {
   afterAll(() => backend.dispose());
 
   const tokenized = async (text: string): Promise<readonly Token[]> =>
-    tokensOf((await backend.tokenize({ kind: "text", text })).entries);
+    entryTokens((await backend.tokenize({ kind: "text", text })).entries);
   const textOf = (tokens: readonly Token[]): string =>
     new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
 
@@ -92,7 +92,7 @@ describe("the llama backend", () => {
     const words = async (text: string): Promise<Token[]> => (await tokenized(text)).slice(1);
 
     test("of a conversation follow the model's template", async () => {
-      const tokens = tokensOf(
+      const tokens = entryTokens(
         (
           await backend.tokenize({
             kind: "messages",
@@ -121,7 +121,7 @@ describe("the llama backend", () => {
 
   describe("questions about the model", () => {
     test("tokenizing a text adds only the requested special tokens", async () => {
-      const once = tokensOf((await backend.tokenize({ kind: "text", text: "Once</s>" })).entries);
+      const once = entryTokens((await backend.tokenize({ kind: "text", text: "Once</s>" })).entries);
       expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
       expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
       expect(await backend.tokenizeText("</s>", false, true)).toEqual([2]);

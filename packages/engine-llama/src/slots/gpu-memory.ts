@@ -9,12 +9,12 @@ export function gpuMemoryOf({ llama, gpuLayers }: LlamaModel): (() => Promise<Gp
   if (llama.gpu === false || gpuLayers === 0) return undefined;
   return async () => {
     const [names, { used, total }] = await Promise.all([llama.getGpuDeviceNames(), llama.getVramState()]);
-    return { name: nameOf(names), usedBytes: used, totalBytes: total };
+    return { name: gpuLabel(names), usedBytes: used, totalBytes: total };
   };
 }
 
 /** For example "NVIDIA H200" or "2 × NVIDIA H200". */
-function nameOf(names: readonly string[]): string {
+function gpuLabel(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   const parts = [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`));

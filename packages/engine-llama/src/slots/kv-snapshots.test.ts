@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { KvSnapshot } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -32,7 +32,7 @@ async function load(given: { statesFolder: string; modelPath?: string; contextSi
 
 /** Computes a prompt in slot 0, and saves it. */
 async function saveStory(backend: DrivenBackend): Promise<KvSnapshot> {
-  const prompt = tokensOf(
+  const prompt = entryTokens(
     (
       await backend.tokenize({
         kind: "text",

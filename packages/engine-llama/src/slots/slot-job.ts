@@ -1,7 +1,7 @@
 // Owns the choice of a job's tokens: its sampler, grammar, and what to request from a pass for them. The library samples unless the grammar forbids its
 // token or it cannot sample for the job. A job knows its slot's number, for reading logits and for dropping cells of wrong drafts.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
 import type { Output, OutputRequest, Passes } from "../passes/passes.ts";
@@ -154,7 +154,7 @@ export async function createSlotJob(
 
 /** Returns what samplers read: the tokens without the cells of pictures. */
 function tokensIn({ entries, chunks }: Held): readonly Token[] {
-  return chunks.length === 0 ? entries : tokensOf(entries);
+  return chunks.length === 0 ? entries : entryTokens(entries);
 }
 
 /** Begins the job's grammar, after its earlier output. */

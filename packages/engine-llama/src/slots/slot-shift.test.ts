@@ -1,4 +1,4 @@
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -34,7 +34,7 @@ describe("a shift of the llama backend", () => {
 
   /** Generates until the context is full, shifts, and generates until it is full again. @returns the tokens before and after the shift */
   async function throughShift(sampling: SlotSampling): Promise<{ before: Token[]; after: Token[] }> {
-    const prompt = tokensOf(
+    const prompt = entryTokens(
       (await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" })).entries,
     );
     await backend.begin(0, 0, sampling);

@@ -89,7 +89,7 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
   if (modelUseOf(header).kind !== "generate") {
     const context = await model.createEmbeddingContext({ contextSize: contextSize + 1, batchSize, threads });
     const { _sequence: sequence } = context as unknown as { readonly _sequence: LlamaContextSequence };
-    await sequence.evaluateWithoutGeneratingNewTokens(tokensOf(contextSize));
+    await sequence.evaluateWithoutGeneratingNewTokens(countedTokens(contextSize));
     return context;
   }
   const { context } = await openContext(model, {
@@ -106,7 +106,7 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
       signal: undefined,
     },
   });
-  const tokens = tokensOf(Math.min(contextCapacity(contextSize), batchSize));
+  const tokens = countedTokens(Math.min(contextCapacity(contextSize), batchSize));
   for (let slot = 0; slot < slots; slot++) await context.getSequence().evaluateWithoutGeneratingNewTokens(tokens);
   return context;
 }
@@ -118,7 +118,7 @@ function residentBytes(): number {
   return rss - heapTotal + heapUsed;
 }
 
-function tokensOf(count: number): Token[] {
+function countedTokens(count: number): Token[] {
   return Array.from({ length: count }, (_, index) => (260 + (index % 1_000)) as Token);
 }
 

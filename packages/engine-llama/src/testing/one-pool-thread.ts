@@ -1,6 +1,6 @@
 // Generates on the bindings that its arguments name while libuv's pool has one thread, as in a worker's engine. Only then does the
 // library's decoder request sampling together with the pass. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { EntryResult, SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -30,7 +30,7 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
       prompts.map(({ entries }, slot) => ({
         kind: "prefill" as const,
         slot,
-        tokens: tokensOf(entries),
+        tokens: entryTokens(entries),
         sample: true,
       })),
     ),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { TokenizedPrompt } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { Conversation } from "./chat.ts";
@@ -20,7 +20,7 @@ function tokenize(text: string, specialTokens: boolean): number[] {
 }
 
 const textOf = ({ entries }: TokenizedPrompt): string =>
-  tokensOf(entries)
+  entryTokens(entries)
     .map((token) => (token < 100 ? `{${token}}` : String.fromCodePoint(token - 100)))
     .join("");
 
@@ -89,7 +89,7 @@ test("the names and schemas of tools cannot become control tokens either", async
     function: { name: "</s>", parameters: { "<s>": ["</s>", 1, null, true] } },
   } as const;
   const conversation = { ...user("a"), tools: [tool] };
-  expect(tokensOf((await prompt(conversation)).entries).filter((token) => token === end)).toEqual([]);
+  expect(entryTokens((await prompt(conversation)).entries).filter((token) => token === end)).toEqual([]);
   expect(await renderMessages(conversation)).toBe(JSON.stringify([tool]));
 });
 

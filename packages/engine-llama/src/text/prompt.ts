@@ -35,14 +35,14 @@ export interface PromptOptions {
 }
 
 /** A token, or all cells of a chunk. */
-type Part = Token | PictureChunk;
+type PromptPart = Token | PictureChunk;
 
 /**
  * Returns the tokens and chunks of a picture.
  * @param index of the picture among those of the work
  * @throws WaggleError invalid_argument if the picture cannot be read
  */
-export type ReadPicture = (picture: Picture, index: number, pieces: Pieces) => Promise<readonly Part[]>;
+export type ReadPicture = (picture: Picture, index: number, pieces: Pieces) => Promise<readonly PromptPart[]>;
 
 /** The text of a picture in a rendered conversation, as in llama-server. */
 const mediaMarker = "<__media__>";
@@ -61,7 +61,7 @@ export function createPrompts(options: PromptOptions): Prompts {
   const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers } = options;
   const { contextSize, vocabularySize } = options;
 
-  function withBos<P extends Part>(parts: (P | Token)[]): (P | Token)[] {
+  function withBos<P extends PromptPart>(parts: (P | Token)[]): (P | Token)[] {
     if (wantsBos && bos !== null && parts[0] !== bos) parts.unshift(bos);
     return parts;
   }
@@ -76,7 +76,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     throw refuseField("messages", `the model's chat template does not show picture ${missing + 1}`);
   }
 
-  async function read(index: number, pictures: readonly Picture[], pieces: Pieces): Promise<readonly Part[]> {
+  async function read(index: number, pictures: readonly Picture[], pieces: Pieces): Promise<readonly PromptPart[]> {
     const picture = pictures[index];
     if (picture === undefined) throw new Error(`There is no picture ${index}`);
     if (options.readPicture === undefined) {
@@ -91,7 +91,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     { messages }: Conversation,
     pictures: readonly Picture[],
     pieces: Pieces,
-  ): Promise<readonly Part[]> {
+  ): Promise<readonly PromptPart[]> {
     try {
       return await read(index, pictures, pieces);
     } catch (error) {
@@ -115,13 +115,17 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** As in llama-server: text may contain control tokens, and BOS is only added if the first piece is a text. */
-  async function joined(given: readonly PromptPiece[], pictures: readonly Picture[], pieces: Pieces): Promise<Part[]> {
-    const parts: Part[] = [];
-    const partsOf = async (piece: PromptPiece): Promise<readonly Part[]> => {
+  async function joined(
+    given: readonly PromptPiece[],
+    pictures: readonly Picture[],
+    pieces: Pieces,
+  ): Promise<PromptPart[]> {
+    const parts: PromptPart[] = [];
+    const readPromptPiece = async (piece: PromptPiece): Promise<readonly PromptPart[]> => {
       if (typeof piece === "string") return await tokenizer.tokenize(piece, true, pieces.pace);
       return "type" in piece ? await read(piece.picture, pictures, pieces) : piece;
     };
-    for (const piece of given) for (const part of await partsOf(piece)) parts.push(part);
+    for (const piece of given) for (const part of await readPromptPiece(piece)) parts.push(part);
     // With an unknown token, llama.cpp would fail the pass of all slots.
     const unknown = parts.find((part) => typeof part === "number" && (part < 0 || part >= vocabularySize));
     if (typeof unknown === "number") {
@@ -142,7 +146,7 @@ export function createPrompts(options: PromptOptions): Prompts {
         return withCells(withBos(await infillTokens(input.infill, fit)));
       }
       const rendered = await renderGuarded(input, pieces);
-      const parts: Part[] = [];
+      const parts: PromptPart[] = [];
       for (const each of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
         const read =
           typeof each === "string" ? tokenizeGuarded(each, pieces) : readOrNote(each, input, pictures, pieces);

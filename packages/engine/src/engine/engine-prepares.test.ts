@@ -2,7 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { deferred, type Deferred } from "@waggle/async";
 import type { EngineJob } from "../port/messages.ts";
-import { expectedText, isType, job, pictureOf, startEngine, submit, withGenerator } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  isType,
+  job,
+  fakePicture,
+  startEngine,
+  submit,
+  withGenerator,
+} from "../testing/engine-harness.ts";
 import type { EngineHarnessOptions } from "../testing/engine-harness.ts";
 
 /** Lets everything happen that can happen at once. */
@@ -17,7 +25,7 @@ function seeing(jobId: string, names: readonly string[], cacheScope = "alice"): 
     ...names.map((_, picture) => ({ type: "image" as const, picture })),
   ];
   const messages = [{ role: "user" as const, content: [...content, { type: "text" as const, text: "Say." }] }];
-  return job(jobId, "", { prompt: { kind: "messages", messages }, pictures: names.map(pictureOf), cacheScope });
+  return job(jobId, "", { prompt: { kind: "messages", messages }, pictures: names.map(fakePicture), cacheScope });
 }
 
 /** An engine whose pictures are read when the test says so. */
@@ -26,7 +34,7 @@ function startReading(options: EngineHarnessOptions = {}) {
   const gates: Deferred<void>[] = [];
   const time = { ms: 0 };
   const harness = startEngine({
-    ...{ slots: 4, vision: true, now: () => time.ms },
+    ...{ slots: 4, readsPictures: true, now: () => time.ms },
     ...options,
     async pictureGate({ bytes }) {
       read.push(new TextDecoder().decode(bytes));

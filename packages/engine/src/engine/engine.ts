@@ -10,7 +10,7 @@ import { createDrafts } from "../schedule/drafts/drafts.ts";
 import { createPlanner } from "../schedule/planner.ts";
 import { createShares } from "../schedule/shares.ts";
 import { createSlots, releaseSlot, runOf, type Slot } from "../schedule/slots.ts";
-import { messageOf } from "../sequence/fail-job.ts";
+import { thrownMessage } from "../sequence/fail-job.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
 import { answer } from "../sequence/query.ts";
 import { createStepLoop, type StepLoop } from "../step/loop.ts";
@@ -201,7 +201,7 @@ export function createEngine(options: EngineOptions): Engine {
         await loop.run();
       } catch (thrown) {
         outbox.flush();
-        emit({ type: "broken", message: messageOf(thrown) });
+        emit({ type: "broken", message: thrownMessage(thrown) });
       } finally {
         over = true;
         intake.stop();

@@ -4,7 +4,7 @@ import type { Backend } from "../port/backend.ts";
 import { noTotals } from "../port/messages.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent, StartedChoice } from "../port/messages.ts";
 import type { WaitingJob } from "../schedule/admit.ts";
-import { messageOf } from "../sequence/fail-job.ts";
+import { thrownMessage } from "../sequence/fail-job.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
@@ -60,7 +60,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     onFailed(jobId, thrown) {
       if (!(thrown instanceof WaggleError)) {
-        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${messageOf(thrown)}` });
+        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${thrownMessage(thrown)}` });
       }
       const failure = failureOf(thrown);
       const started = startedOf(jobId);

@@ -9,7 +9,7 @@ import type { Picture, PictureEncoder } from "../port/pictures.ts";
 import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { EntryResult } from "../port/steps.ts";
 import { isCell, wholeChunks } from "../port/entries.ts";
-import { pictureOf, withGenerator } from "../testing/engine-harness.ts";
+import { fakePicture, withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
@@ -57,12 +57,12 @@ const freeRows: StepCosts = {
 
 /** Few pictures, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
 const gallery: readonly [Picture, ...Picture[]] = [
-  pictureOf("a"),
-  pictureOf("bb"),
-  pictureOf("large as they are"),
-  pictureOf("twelve bytes"),
+  fakePicture("a"),
+  fakePicture("bb"),
+  fakePicture("large as they are"),
+  fakePicture("twelve bytes"),
 ];
-const broken = pictureOf("broken");
+const broken = fakePicture("broken");
 const outOfMemory = new Error("out of memory");
 /** Cells of the largest picture. */
 const mostCells = 16;
@@ -159,7 +159,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     contextPool: Math.floor(contextSize * (1 + random.pick([0, 0.2, 0.5, 1, slots - 1]) * Math.min(1, slots - 1))),
     copies: random.chance(0.5),
     batchSize: (sees ? Math.max(slots, mostCells) : slots) + random.below(40),
-    vision: sees,
+    readsPictures: sees,
     encodeGate: async ({ id }) => holdEncoding(id),
     gate: async () => interfere(),
     saved: states,

@@ -9,7 +9,7 @@ import type { Held, HeldEntry } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
 import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
 import type { TextPiece } from "../port/texts.ts";
-import { tokensOf } from "../port/entries.ts";
+import { entryTokens } from "../port/entries.ts";
 import { freePieces } from "../port/pieces.ts";
 import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
@@ -54,7 +54,7 @@ export interface FakeBackendOptions {
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
   readonly hangAtStep?: number | undefined;
   /** Reads pictures: of any bytes, except those that begin with `broken`. False by default. */
-  readonly vision?: boolean;
+  readonly readsPictures?: boolean;
   /** Each picture of a prompt is a piece of its preparation, which waits for this promise. */
   readonly pictureGate?: (picture: Picture) => Promise<void>;
   /** Each encoding of a picture waits for this promise. */
@@ -115,7 +115,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   }
 
   const encoder =
-    options.vision === true
+    options.readsPictures === true
       ? createFakeEncoder({
           gate: options.encodeGate,
           async compute({ slot: id, chunk, first, count, from }) {
@@ -247,7 +247,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     get stepsEnded() {
       return stepsEnded;
     },
-    heldTokens: (id) => tokensOf(entriesOf(slots.all[id]?.cells ?? [])),
+    heldTokens: (id) => entryTokens(entriesOf(slots.all[id]?.cells ?? [])),
     heldEntries: (id) => entriesOf(slots.all[id]?.cells ?? []),
     get encoded() {
       return encoder?.encoded ?? 0;
@@ -265,7 +265,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
 function fakeInfo(options: FakeBackendOptions): BackendInfo {
   const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
-  const { adapters, contextPool = slots * contextSize, vision = false } = options;
+  const { adapters, contextPool = slots * contextSize, readsPictures = false } = options;
   return {
     backend: "fake",
     kind,
@@ -285,7 +285,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     ...(adapters === undefined ? {} : { settings: fakeSettings(batchSize, adapters) }),
     chatFormat,
     infill: true,
-    ...(vision ? { vision: { projector: "fake", bytes: 0, maxPixels: 2 ** 22 } } : {}),
+    ...(readsPictures ? { projector: { projector: "fake", bytes: 0, maxPixels: 2 ** 22 } } : {}),
     promptTexts: { chatTemplate: "", bos: "", eos: "</s>" },
   };
 }

@@ -46,10 +46,10 @@ export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
     maxPieceTokens,
     mustBeWhole: false,
     tokenize: async (text, truncateTo) => {
-      const tokens = tokensOf(text);
+      const tokens = embedInputTokens(text);
       if (truncateTo === undefined) return tokens;
       if (typeof text === "object" && "query" in text) {
-        const least = tokensOf({ query: text.query, document: "" }).length + 1;
+        const least = embedInputTokens({ query: text.query, document: "" }).length + 1;
         if (least > maxTokens) throw queryTooLong(least, maxTokens);
       }
       return tokens.slice(0, Math.min(truncateTo, maxTokens));
@@ -59,14 +59,14 @@ export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
 }
 
 export function expectedFakeVector(text: EmbedInput): readonly number[] {
-  return vectorOf(tokensOf(text).reduce(extendContext, emptyContext));
+  return vectorOf(embedInputTokens(text).reduce(extendContext, emptyContext));
 }
 
 export function expectedFakeLogit(query: string, document: string): number {
-  return logitOf(tokensOf({ query, document }));
+  return logitOf(embedInputTokens({ query, document }));
 }
 
-function tokensOf(text: EmbedInput | TextPair): Token[] {
+function embedInputTokens(text: EmbedInput | TextPair): Token[] {
   if (typeof text === "string") return [fakeBeginOfText, ...tokenizeFakeText(text)];
   if ("query" in text) return [fakeBeginOfText, ...tokenizeFakeText(`${text.query}${separator}${text.document}`)];
   const unknown = text.find((token) => token >= fakeVocabularySize);
@@ -84,12 +84,12 @@ function vectorOf(hash: number): readonly number[] {
 function logitOf(tokens: readonly Token[]): number {
   const bytes = Uint8Array.from(tokens.flatMap((token) => [...fakeTokenBytes(token)]));
   const [query = "", document = ""] = new TextDecoder().decode(bytes).split(separator);
-  const wordsOf = (text: string): string[] =>
+  const lowerCaseWords = (text: string): string[] =>
     text
       .toLowerCase()
       .split(/\W+/)
       .filter((word) => word !== "");
-  const words = wordsOf(query);
-  const found = new Set(wordsOf(document));
+  const words = lowerCaseWords(query);
+  const found = new Set(lowerCaseWords(document));
   return words.reduce((sum, word) => sum + (found.has(word) ? 1 : -1), 0);
 }

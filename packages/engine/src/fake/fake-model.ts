@@ -1,6 +1,6 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { refuseField } from "@waggle/protocol";
-import { tokensOf, withCells } from "../port/entries.ts";
+import { entryTokens, withCells } from "../port/entries.ts";
 import type { Entries, HeldEntry } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
 import type { PicturePart, PromptInput, TemplateMessage } from "../port/prompts.ts";
@@ -48,9 +48,11 @@ const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
 /** Renders a conversation as text. The fake's control tokens have no text, so the names of roles replace them. */
 export function renderFake(input: PromptInput & { kind: "messages" }): string {
   const tools = (input.tools ?? []).map((tool) => `tool: ${JSON.stringify(tool)}\n`);
-  return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${textOf(content)}\n`), "assistant:"].join(
-    "",
-  );
+  return [
+    ...tools,
+    ...input.messages.map(({ role, content }) => `${role}: ${fakeContentText(content)}\n`),
+    "assistant:",
+  ].join("");
 }
 
 export const fakeVocabularySize = tokenTexts.length;
@@ -60,25 +62,25 @@ export const fakeVocabularySize = tokenTexts.length;
  * were sampled. In all other text, each byte is a token. Control tokens, which no text can contain, separate messages.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
-  return tokensOf(readFakePrompt(input).entries);
+  return entryTokens(readFakePrompt(input).entries);
 }
 
-type Part = Token | PictureChunk;
+type FakePromptPart = Token | PictureChunk;
 
 /** Tokenizes as `tokenizeFake` does, with the cells of pictures in their places. @param pictures those that the prompt names by their indexes */
 export function readFakePrompt(input: PromptInput, pictures: readonly Picture[] = [], read = fakeChunkOf): Entries {
   return withCells(
-    partsOf(input, ({ picture: index }) => {
+    promptParts(input, ({ picture: index }) => {
       const picture = pictures[index];
       return picture === undefined ? [] : [read(picture, index)];
     }),
   );
 }
 
-function partsOf(input: PromptInput, read: (part: PicturePart) => Part[]): Part[] {
+function promptParts(input: PromptInput, read: (part: PicturePart) => FakePromptPart[]): FakePromptPart[] {
   if (input.kind === "text") return [fakeBeginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
-    const parts = input.pieces.flatMap((piece): readonly Part[] => {
+    const parts = input.pieces.flatMap((piece): readonly FakePromptPart[] => {
       if (typeof piece === "string") return tokenizeFakeText(piece);
       return "type" in piece ? read(piece) : piece;
     });
@@ -98,7 +100,7 @@ function partsOf(input: PromptInput, read: (part: PicturePart) => Part[]): Part[
     roleTokens[role],
     ...(typeof content === "string"
       ? tokenizeFakeText(content)
-      : content.flatMap((part): Part[] =>
+      : content.flatMap((part): FakePromptPart[] =>
           part.type === "text" ? tokenizeFakeText(part.text) : readOrNote(part, read),
         )),
     endOfMessage,
@@ -106,7 +108,7 @@ function partsOf(input: PromptInput, read: (part: PicturePart) => Part[]): Part[
   return [fakeBeginOfText, ...tools, ...turns, roleTokens.assistant];
 }
 
-function readOrNote(part: PicturePart, read: (part: PicturePart) => Part[]): Part[] {
+function readOrNote(part: PicturePart, read: (part: PicturePart) => FakePromptPart[]): FakePromptPart[] {
   try {
     return read(part);
   } catch (error) {
@@ -115,7 +117,7 @@ function readOrNote(part: PicturePart, read: (part: PicturePart) => Part[]): Par
   }
 }
 
-function textOf(content: TemplateMessage["content"]): string {
+function fakeContentText(content: TemplateMessage["content"]): string {
   return typeof content === "string"
     ? content
     : content.map((part) => (part.type === "text" ? part.text : "[picture]")).join("");
@@ -213,7 +215,7 @@ export function expectedFakeText(
   pictures: readonly Picture[] = [],
 ): string {
   const { entries } = readFakePrompt(input, pictures);
-  const sampler = createFakeSampler(tokensOf(entries), sampling);
+  const sampler = createFakeSampler(entryTokens(entries), sampling);
   let hash = entries.reduce(extendContext, emptyContext);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";

@@ -1,5 +1,5 @@
 // Computes the entries of the fake backend's steps with the fake model.
-import { tokensOf } from "../port/entries.ts";
+import { entryTokens } from "../port/entries.ts";
 import type { BatchEntry, EntryResult, SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
 import {
   createFakeSampler,
@@ -63,7 +63,7 @@ function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): Sam
 function samplerOf(cells: readonly FakeCell[], { held, sampling, prior }: FakeJob): FakeSampler {
   const ids = prior?.ids ?? [];
   const left = Math.max(0, held.entries.length - ids.length);
-  const sampler = createFakeSampler(tokensOf(held.entries.slice(0, left)), sampling);
+  const sampler = createFakeSampler(entryTokens(held.entries.slice(0, left)), sampling);
   ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
   return sampler;
 }

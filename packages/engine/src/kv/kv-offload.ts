@@ -7,7 +7,7 @@ import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
 import type { HeldList } from "../sequence/held.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
-import { messageOf } from "../sequence/fail-job.ts";
+import { thrownMessage } from "../sequence/fail-job.ts";
 
 /** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
@@ -125,7 +125,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
         emit({
           type: "log",
           level: "warn",
-          message: `Cannot save the KV cache of slot ${slot.id}: ${messageOf(error)}`,
+          message: `Cannot save the KV cache of slot ${slot.id}: ${thrownMessage(error)}`,
         });
       }
       return true;
@@ -157,7 +157,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
         emit({
           type: "log",
           level: "warn",
-          message: `Cannot copy the KV cache of slot ${from.id}: ${messageOf(error)}`,
+          message: `Cannot copy the KV cache of slot ${from.id}: ${thrownMessage(error)}`,
         });
         return undefined;
       }

@@ -7,7 +7,7 @@ export function isCell(entry: HeldEntry | undefined): boolean {
   return entry !== undefined && entry < 0;
 }
 
-export function tokensOf(entries: readonly HeldEntry[]): Token[] {
+export function entryTokens(entries: readonly HeldEntry[]): Token[] {
   return entries.filter((entry) => !isCell(entry));
 }
 

@@ -46,9 +46,9 @@ export interface BackendInfo {
   /** The model was trained to fill holes in code, and accepts infill prompts. */
   readonly infill: boolean;
   /** The projector, which lets the model read pictures; absent without one. */
-  readonly vision?: VisionInfo;
+  readonly projector?: ProjectorInfo;
   /** Why the projector next to the model is not used. */
-  readonly visionProblem?: string;
+  readonly projectorProblem?: string;
   readonly promptTexts: PromptTexts;
 }
 
@@ -57,7 +57,7 @@ export function contextCapacity(contextSize: number): number {
   return contextSize - 1;
 }
 
-export interface VisionInfo {
+export interface ProjectorInfo {
   /** The projector's name: the GGUF's `general.name`, else its file name. */
   readonly projector: string;
   /** Size of the projector's file. */

@@ -20,7 +20,7 @@ export function createAdapterRotation(): AdapterRotation {
 
   return {
     next(runs) {
-      const keys = new Set(runs.map(keyOf));
+      const keys = new Set(runs.map(runAdapterKey));
       if (keys.size <= 1) {
         lastPasses.clear();
         return runs;
@@ -34,11 +34,11 @@ export function createAdapterRotation(): AdapterRotation {
       }
       passesLeft -= 1;
       lastPasses.set(current, passes);
-      return runs.filter((run) => keyOf(run) === current);
+      return runs.filter((run) => runAdapterKey(run) === current);
     },
   };
 }
 
-function keyOf({ prepared }: Run): string {
+function runAdapterKey({ prepared }: Run): string {
   return adapterKey(prepared.sampling);
 }

@@ -101,7 +101,7 @@ async function play(clients: readonly Client[]): Promise<number[]> {
     }
   };
   const { engine } = startEngine({
-    ...{ slots, contextSize, vision: true, now: () => ms, onEvent: take },
+    ...{ slots, contextSize, readsPictures: true, now: () => ms, onEvent: take },
     limits: { guesses: false, prefixStoreBytes: 0, maxWaiting: 512 },
     embedGate: async ({ tokens: { length } }) => void (ms += oneMs + tokenMs * length),
     wrap: withGenerator((generator) => ({

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { BatchEntry, Token } from "../port/steps.ts";
 import { countTokens } from "../testing/engine-harness.ts";
 import { range, runIn, type GivenRun } from "../testing/run-in.ts";
-import { ageWaiting, entryOf, planSpans, type ScheduleLimits } from "./plan.ts";
+import { ageWaiting, toBatchEntry, planSpans, type ScheduleLimits } from "./plan.ts";
 import type { Run } from "./slots.ts";
 
 const limits = { batchSize: 512, prefillBudget: 128, leastPiece: 8, scoredTokens: 512, divide: (run: number) => [run] };
@@ -14,7 +14,7 @@ const prefilling = (slot: number, length: number, held = 0, more: GivenRun = {})
 
 type Drafts = ReadonlyMap<number, readonly Token[]>;
 const planned = (runs: readonly Run[], stepLimits: ScheduleLimits = limits, drafts?: Drafts): BatchEntry[] =>
-  planSpans(runs, stepLimits, drafts).map(entryOf);
+  planSpans(runs, stepLimits, drafts).map(toBatchEntry);
 
 /** The spans in the order of their slots. */
 function widths(runs: readonly Run[], stepLimits: ScheduleLimits = limits): string[] {
@@ -24,7 +24,7 @@ function widths(runs: readonly Run[], stepLimits: ScheduleLimits = limits): stri
 function ordered(runs: readonly Run[], stepLimits: ScheduleLimits = limits): string[] {
   return planSpans(runs, stepLimits).map((span) => {
     const { slot, target } = span.run;
-    const endsPrompt = entryOf(span).sample && target.length > slot.held.entries.length + 1;
+    const endsPrompt = toBatchEntry(span).sample && target.length > slot.held.entries.length + 1;
     return `${slot.id}:${span.count}${endsPrompt ? "!" : ""}`;
   });
 }
@@ -176,7 +176,7 @@ describe("planSpans", () => {
 });
 
 describe("entryOf", () => {
-  const entryFor = (run: Run, count: number): BatchEntry => entryOf({ run, count, drafts: [] });
+  const entryFor = (run: Run, count: number): BatchEntry => toBatchEntry({ run, count, drafts: [] });
 
   test("continues a prompt where its cache ends, and samples with the last entry of the target", () => {
     expect(entryFor(prefilling(0, 10, 7), 3)).toEqual({ slot: 0, from: 7, tokens: [7, 8, 9], sample: true });

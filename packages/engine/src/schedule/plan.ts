@@ -59,7 +59,7 @@ function idOf(span: Span | undefined): number {
 }
 
 /** Makes the batch entry of a span, before the slot holds its tokens. */
-export function entryOf({ run, count, drafts }: Span): BatchEntry {
+export function toBatchEntry({ run, count, drafts }: Span): BatchEntry {
   const { slot, target, sequence } = run;
   const { entries, nextPosition } = slot.held;
   const from = entries.length;

@@ -18,6 +18,6 @@ export function failJob(
   return { code: "engine_failed", message: `The engine could not ${task}.` };
 }
 
-export function messageOf(thrown: unknown): string {
+export function thrownMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

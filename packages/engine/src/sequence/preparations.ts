@@ -57,7 +57,7 @@ export function createPreparations({
   function keep(prepared: PreparedJob, leaving: AbortController): void {
     const { jobId, cacheScope } = prepared.job;
     all.set(jobId, { leaving, prepared });
-    held.set(cacheScope, jobId, bytesOf(prepared));
+    held.set(cacheScope, jobId, preparedJobBytes(prepared));
     while (held.size > maxBytes) {
       // The work that was prepared first starts first, so the newest goes: its `start` prepares it again.
       const newest = [...held.ofLargest].at(-1);
@@ -104,7 +104,7 @@ export function createPreparations({
   };
 }
 
-function bytesOf(prepared: PreparedJob): number {
+function preparedJobBytes(prepared: PreparedJob): number {
   const tokens = prepared.kind === "generate" ? prepared.prompt.length : 0;
   const { work, prior } = prepared.job;
   // A number of the request counts as four characters, which have as many bytes.

@@ -58,13 +58,13 @@ async function find(backend: Answering, question: EngineQuery, pieces: Pieces): 
 
 async function eachToken(
   tokens: readonly Token[],
-  textOf: (token: Token) => string,
+  tokenText: (token: Token) => string,
   { pace }: Pieces,
 ): Promise<string[]> {
   const texts: string[] = [];
   for (const token of tokens) {
     if (texts.length % pieceTokens === pieceTokens - 1) await pace(pieceChars);
-    texts.push(textOf(token));
+    texts.push(tokenText(token));
   }
   return texts;
 }

@@ -4,7 +4,7 @@ import type { Backend } from "../port/backend.ts";
 import { contextCapacity } from "../port/info.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import type { PicturePiece } from "../port/pictures.ts";
-import { entryOf, type Span } from "../schedule/plan.ts";
+import { toBatchEntry, type Span } from "../schedule/plan.ts";
 import type { PassPlan } from "../schedule/planner.ts";
 import { runsIn, type Run, type Slot } from "../schedule/slots.ts";
 import { planShift } from "../sequence/context-shift.ts";
@@ -81,7 +81,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function computeTokens(spans: readonly Span[]): Promise<void> {
-    const entries = spans.map(entryOf);
+    const entries = spans.map(toBatchEntry);
     const works = spans.map(({ run, count, drafts }) => workOf(run, count + drafts.length));
     await meter.run(works, async () => {
       spans.forEach(({ run }, i) => run.slot.held.feed(entries[i]?.tokens ?? []));

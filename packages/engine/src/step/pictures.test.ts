@@ -32,7 +32,7 @@ function prompt(...parts: (string | number)[]): PromptInput {
 }
 
 function seeing(options: EngineHarnessOptions = {}): EngineHarness {
-  return startEngine({ vision: true, ...options });
+  return startEngine({ readsPictures: true, ...options });
 }
 
 const asked = (...pictures: Picture[]): GivenJob => ({

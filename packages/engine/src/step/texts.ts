@@ -171,7 +171,7 @@ function createTextsAhead(
   /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
   let tokenizing: Promise<void> | undefined;
   const ownerKey = ({ prepared }: TextProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
-  const textOf = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
+  const currentText = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
   return {
     get tokenizing() {
       return tokenizing;
@@ -180,10 +180,10 @@ function createTextsAhead(
       if (tokenizing) return;
       const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
       const unserved = line
-        .filter((each) => !served.has(ownerKey(each)) && textOf(each) !== undefined)
+        .filter((each) => !served.has(ownerKey(each)) && currentText(each) !== undefined)
         .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
       const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
-      const text = progress && textOf(progress);
+      const text = progress && currentText(progress);
       if (progress === undefined || text === undefined) return;
       const { embedder, job } = progress.prepared;
       const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));

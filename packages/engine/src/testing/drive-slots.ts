@@ -44,7 +44,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     return held;
   }
 
-  function entryOf(entry: DrivenEntry): BatchEntry {
+  function drivenToBatch(entry: DrivenEntry): BatchEntry {
     const from = heldOf(entry.slot).nextPosition;
     if (entry.kind === "prefill") return { ...entry, from };
     return { ...entry, from, tokens: [lastTokens.get(entry.slot) ?? 0], sample: true };
@@ -71,7 +71,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       }
     },
     async step(driven, underway) {
-      const entries = driven.map(entryOf);
+      const entries = driven.map(drivenToBatch);
       for (const { slot, tokens } of entries) heldOf(slot).feed(tokens);
       const results = await generator.step(entries, underway);
       for (const [i, entry] of entries.entries()) take(entry, results[i]);

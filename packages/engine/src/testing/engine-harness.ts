@@ -171,7 +171,7 @@ export function job(jobId: string, text: string, given: GivenJob = {}): EngineJo
 }
 
 /** A picture of the fake backend: any bytes. */
-export function pictureOf(content: string): Picture {
+export function fakePicture(content: string): Picture {
   const bytes = new TextEncoder().encode(content);
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }

@@ -1,7 +1,7 @@
 // Owns a subscription to the events stream. It delivers each record once and in order, also after a connection, a server or a consumer is lost.
 import { deferred, type TimerHandle } from "@waggle/async";
 import { DeliverPolicy, type Consumer, type ConsumerMessages, type JetStreamManager } from "@nats-io/jetstream";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { eventsStream } from "../nats/names.ts";
 
@@ -57,7 +57,7 @@ export function consumeEvents(options: EventConsumerOptions): EventConsumer {
     const mine = generation;
     consume(connected, mine).then(subscribed.resolve, (error: unknown) => {
       if (mine !== generation) return;
-      log.warn({ reason: reasonOf(error), filter }, "fleet_events_failed");
+      log.warn({ reason: errorReason(error), filter }, "fleet_events_failed");
       again(connected);
     });
   }

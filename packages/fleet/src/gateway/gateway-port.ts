@@ -55,12 +55,12 @@ export interface GatewaySide {
 
   /**
    * Asks a worker that has the model loaded.
-   * @param options `vision`: only a worker whose model reads pictures
+   * @param options `readsPictures`: only a worker whose model reads pictures
    * @throws the worker's WaggleError; unavailable if no worker has the model or answers in time
    */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
-    options: { readonly timeoutMs: number; readonly worker?: string; readonly vision?: boolean },
+    options: { readonly timeoutMs: number; readonly worker?: string; readonly readsPictures?: boolean },
   ): Promise<Extract<WorkerAnswer, { kind: K }>>;
 
   /** The live job of each session, at any gateway. */

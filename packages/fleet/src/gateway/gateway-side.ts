@@ -1,7 +1,7 @@
 // Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
 import type { TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { cancelJob, onCancels } from "../queue/cancels.ts";
@@ -87,14 +87,14 @@ export function createGatewaySide({ connection, id, clock, log, clientShare = 1 
         await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId), keep: 1 });
       } catch (error) {
         // NATS deletes the records anyway when they are two minutes old.
-        log.debug({ reason: reasonOf(error), job: jobId }, "fleet_purge_failed");
+        log.debug({ reason: errorReason(error), job: jobId }, "fleet_purge_failed");
       }
     },
     storeUse: async () =>
       await attempt("read how full the fleet's stores are", async () => await readStoreUse(connection.use().jsm)),
     pictures: createPictureStore({ connection, clock, log, clientShare }),
-    async ask(question, { timeoutMs, worker, vision }) {
-      const subject = worker === undefined ? subjects.ask(question.model, vision) : subjects.askWorker(worker);
+    async ask(question, { timeoutMs, worker, readsPictures }) {
+      const subject = worker === undefined ? subjects.ask(question.model, readsPictures) : subjects.askWorker(worker);
       const until = clock.now() + timeoutMs;
       for (let asked = 0; asked < mostUnloaded; asked += 1) {
         const leftMs = Math.max(1, until - clock.now());

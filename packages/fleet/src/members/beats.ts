@@ -3,7 +3,7 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import { fireAndForget } from "../nats/publish.ts";
 import { subscribeAlways, type FleetConnection } from "../nats/connection.ts";
-import { subjects, textOf } from "../nats/names.ts";
+import { subjects, fromSubjectToken } from "../nats/names.ts";
 import type { GatewayProcessId } from "./gateway-process.ts";
 
 /** The id in the beats of each kind of member: the configured id of a worker, the id of a gateway's process. */
@@ -68,7 +68,7 @@ export function createBeats(
     const prefix = subjects.beatPrefix(kind);
     return [...lastBeats.keys()]
       .filter((subject) => subject.startsWith(prefix) && age(subject) >= aliveForMs)
-      .map((subject) => textOf(subject.slice(prefix.length)));
+      .map((subject) => fromSubjectToken(subject.slice(prefix.length)));
   }
 
   return {

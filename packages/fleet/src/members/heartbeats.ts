@@ -1,6 +1,6 @@
 // Owns a member's heartbeat: a record in the bucket of members, written every few seconds and deleted when the member leaves.
 import type { Clock, TimerHandle } from "@waggle/async";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import { waitForLast } from "../nats/publish.ts";
 import type { FleetConnection } from "../nats/connection.ts";
@@ -30,7 +30,7 @@ export function createHeartbeat(
     try {
       await connection.use().buckets.members.put(keys.member(member.kind, member.id), encode(member));
     } catch (error) {
-      log.debug({ reason: reasonOf(error) }, "fleet_heartbeat_failed");
+      log.debug({ reason: errorReason(error) }, "fleet_heartbeat_failed");
     }
   }
 

@@ -1,6 +1,6 @@
 // Owns the list of members. Each member keeps its heartbeat in a bucket; a member whose heartbeat is too old is removed from the list.
 import type { Clock, TimerHandle } from "@waggle/async";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import type { Connected, FleetConnection } from "../nats/connection.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeats.ts";
@@ -46,7 +46,7 @@ export function createMembers(
     unwatch();
     const mine = watches;
     listen(connected, mine)
-      .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, "fleet_members_failed"))
+      .catch((error: unknown) => log.warn({ reason: errorReason(error) }, "fleet_members_failed"))
       .finally(() => {
         if (mine === watches) again = clock.setTimeout(() => watch(connected), sweepIntervalMs);
       });

@@ -1,6 +1,6 @@
 // Sends questions to any worker that serves a model, or to one member, and answers them.
 import { RequestError, type Msg } from "@nats-io/transport-node";
-import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
+import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import type { Connected } from "../nats/connection.ts";
 import { unavailable } from "../nats/nats-errors.ts";
 import { requireFit } from "../nats/publish.ts";
@@ -28,7 +28,7 @@ export async function ask<T extends Answer>(
   if (reply === undefined) return undefined;
   const answer = read<T>(reply.data);
   if (answer.kind !== "failed") return answer as Exclude<T, { kind: "failed" }>;
-  throw errorOf(answer.failure);
+  throw failureError(answer.failure);
 }
 
 function read<T>(data: Uint8Array): T {

@@ -61,8 +61,11 @@ test("a sibling that reads pictures in another way continues only jobs without p
   const files = new Map([["tiny", seeingFile]]);
   const siblings = async (vision: string | null) =>
     await modelsOfSiblings(bucketWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
-  expect(await siblings(seeingFile.vision)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set(["tiny"]) });
-  expect(await siblings(null)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set() });
+  expect(await siblings(seeingFile.vision)).toEqual({
+    models: new Set(["tiny"]),
+    withSameProjector: new Set(["tiny"]),
+  });
+  expect(await siblings(null)).toEqual({ models: new Set(["tiny"]), withSameProjector: new Set() });
 });
 
 test("a file without a known hash has no sibling", async () => {

@@ -15,7 +15,7 @@ export interface Siblings {
   /** The other worker takes jobs for the model, with the same model file. */
   readonly models: ReadonlySet<string>;
   /** It also reads pictures in the same way. */
-  readonly withSameVision: ReadonlySet<string>;
+  readonly withSameProjector: ReadonlySet<string>;
 }
 
 /**
@@ -46,14 +46,14 @@ export async function modelsOfSiblings(
     ({ member, ms }) => own && member !== own.member && own.ms - ms <= freshForMs,
   );
   const models = new Set<string>();
-  const withSameVision = new Set<string>();
+  const withSameProjector = new Set<string>();
   for (const [name, file] of files) {
     for (const model of others.flatMap(({ member }) => serving(member, name, file))) {
       models.add(name);
-      if (model.vision === file.vision) withSameVision.add(name);
+      if (model.vision === file.vision) withSameProjector.add(name);
     }
   }
-  return { models, withSameVision };
+  return { models, withSameProjector };
 }
 
 /** The worker's entries for the model, if the worker takes jobs for it with the same file. */

@@ -4,7 +4,7 @@ import { createBackoff, readText } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
@@ -113,7 +113,7 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
       await nc?.close().catch(() => {});
       if (closing) return;
       // A server that has not started yet is not a defect, so the log gets one line without a stack.
-      if (backoff.attempts === 0) log.warn({ servers: target.shown, reason: reasonOf(error) }, "nats_unreachable");
+      if (backoff.attempts === 0) log.warn({ servers: target.shown, reason: errorReason(error) }, "nats_unreachable");
       log.debug({ err: error }, "nats_attempt_failed");
       retry = clock.setTimeout(begin, backoff.next());
       return;
@@ -273,7 +273,9 @@ function readCreds(path: string): Uint8Array {
   try {
     return Buffer.from(readText(path, { maxBytes: mostCredsBytes }));
   } catch (error) {
-    throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${errorReason(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -57,7 +57,7 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
 }
 
 export function createJobRecords(connection: FleetConnection): GatewaySide["records"] {
-  const keyOf = ({ spec, id }: JobRecord): string => keys.job(spec.who.client, id);
+  const jobRecordKey = ({ spec, id }: JobRecord): string => keys.job(spec.who.client, id);
 
   async function get(key: string): Promise<FoundRecord | undefined> {
     const found = await connection.use().buckets.jobs.get(key);
@@ -68,7 +68,7 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
 
   return {
     async create(record) {
-      const key = keyOf(record);
+      const key = jobRecordKey(record);
       const { nc, buckets } = connection.use();
       const data = encode(record);
       requireFit(nc, data, "hand the job to the fleet");
@@ -88,7 +88,7 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
     get: async (client, jobId) => await attempt("look for the job", async () => await get(keys.job(client, jobId))),
     async update(record, revision) {
       try {
-        return await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);
+        return await connection.use().buckets.jobs.update(jobRecordKey(record), encode(record), revision);
       } catch (error) {
         if (isWrongSequence(error)) return undefined;
         throw unavailable("change the job's record", error);

@@ -21,11 +21,11 @@ export const buckets = {
 } as const;
 
 /** Encodes any text as one token of a subject or a key, with letters, digits, `-` and `_` only. */
-function tokenOf(text: string): string {
+function toSubjectToken(text: string): string {
   return Buffer.from(text, "utf8").toString("base64url") || "_";
 }
 
-export function textOf(token: string): string {
+export function fromSubjectToken(token: string): string {
   return token === "_" ? "" : Buffer.from(token, "base64url").toString("utf8");
 }
 
@@ -34,26 +34,26 @@ export const subjects = {
   allEvents: "waggle.events.>",
   allPictures: "waggle.pictures.>",
   /** A job for any worker that serves its model. */
-  job: (model: string, queue: JobQueue, jobId: string) => `waggle.jobs.${tokenOf(model)}.${queue}.${jobId}`,
-  jobsOf: (model: string, queue: JobQueue) => `waggle.jobs.${tokenOf(model)}.${queue}.*`,
+  job: (model: string, queue: JobQueue, jobId: string) => `waggle.jobs.${toSubjectToken(model)}.${queue}.${jobId}`,
+  jobsOf: (model: string, queue: JobQueue) => `waggle.jobs.${toSubjectToken(model)}.${queue}.*`,
   /** A job for one worker. That worker keeps a slot for the job. */
   jobAt: (model: string, worker: string, jobId: string) =>
-    `waggle.jobs.${tokenOf(model)}.at.${tokenOf(worker)}.${jobId}`,
-  jobsAt: (worker: string) => `waggle.jobs.*.at.${tokenOf(worker)}.*`,
-  events: (gateway: GatewayProcessId, jobId: string) => `waggle.events.${tokenOf(gateway)}.${jobId}`,
-  eventsOf: (gateway: GatewayProcessId) => `waggle.events.${tokenOf(gateway)}.*`,
+    `waggle.jobs.${toSubjectToken(model)}.at.${toSubjectToken(worker)}.${jobId}`,
+  jobsAt: (worker: string) => `waggle.jobs.*.at.${toSubjectToken(worker)}.*`,
+  events: (gateway: GatewayProcessId, jobId: string) => `waggle.events.${toSubjectToken(gateway)}.${jobId}`,
+  eventsOf: (gateway: GatewayProcessId) => `waggle.events.${toSubjectToken(gateway)}.*`,
   eventsOfJob: (jobId: string) => `waggle.events.*.${jobId}`,
   /** A piece of a picture, counted from 0. */
   piece: (key: string, sha256: string, index: number) => `waggle.pictures.${key}.${sha256}.${index}`,
   /** All pictures of one job or question. */
   pictures: (key: string) => `waggle.pictures.${key}.>`,
   /** Hints that the queue has jobs of this model. */
-  hint: (model: string) => `waggle.hints.${tokenOf(model)}`,
+  hint: (model: string) => `waggle.hints.${toSubjectToken(model)}`,
   /** Hints that the queue has jobs for this worker. */
-  hintAt: (worker: string) => `waggle.hints.at.${tokenOf(worker)}`,
+  hintAt: (worker: string) => `waggle.hints.at.${toSubjectToken(worker)}`,
   cancel: (jobId: string) => `waggle.cancels.${jobId}`,
   allCancels: "waggle.cancels.*",
-  beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
+  beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${toSubjectToken(id)}`,
   beatPrefix: (kind: "worker" | "gateway") => `waggle.beats.${kind}.`,
   /** The beats that a member of this kind subscribes to. */
   beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
@@ -61,23 +61,23 @@ export const subjects = {
    * Questions to any worker of this version that has the model loaded, or only to those whose model reads pictures. A worker unsubscribes when it
    * unloads the model.
    */
-  ask: (model: string, vision = false) =>
-    `waggle.ask.${tokenOf(`${fleetVersion} ${vision ? "pictures" : "texts"} ${model}`)}`,
+  ask: (model: string, readsPictures = false) =>
+    `waggle.ask.${toSubjectToken(`${fleetVersion} ${readsPictures ? "pictures" : "texts"} ${model}`)}`,
   /** Questions to one worker. */
-  askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,
+  askWorker: (worker: string) => `waggle.worker.${toSubjectToken(worker)}`,
   /** Questions to one gateway. */
-  askGateway: (gateway: GatewayProcessId) => `waggle.gateway.${tokenOf(gateway)}`,
+  askGateway: (gateway: GatewayProcessId) => `waggle.gateway.${toSubjectToken(gateway)}`,
 } as const;
 
 export const consumers = {
-  of: (model: string, queue: JobQueue) => `jobs-${tokenOf(model)}-${queue}`,
-  at: (worker: string) => `at-${tokenOf(worker)}`,
+  of: (model: string, queue: JobQueue) => `jobs-${toSubjectToken(model)}-${queue}`,
+  at: (worker: string) => `at-${toSubjectToken(worker)}`,
   /** The worker that owns this consumer; undefined for a consumer of a model's jobs. */
-  ownerOf: (name: string) => (name.startsWith("at-") ? textOf(name.slice("at-".length)) : undefined),
+  ownerOf: (name: string) => (name.startsWith("at-") ? fromSubjectToken(name.slice("at-".length)) : undefined),
 } as const;
 
 export const keys = {
-  member: (kind: "worker" | "gateway", id: string) => `${kind}.${tokenOf(id)}`,
-  session: (client: string, sessionId: string) => `${tokenOf(client)}.${tokenOf(sessionId)}`,
-  job: (client: string, jobId: string) => `${tokenOf(client)}.${tokenOf(jobId)}`,
+  member: (kind: "worker" | "gateway", id: string) => `${kind}.${toSubjectToken(id)}`,
+  session: (client: string, sessionId: string) => `${toSubjectToken(client)}.${toSubjectToken(sessionId)}`,
+  job: (client: string, jobId: string) => `${toSubjectToken(client)}.${toSubjectToken(jobId)}`,
 } as const;

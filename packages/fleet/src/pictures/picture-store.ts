@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createShares } from "@waggle/async";
 import type { Shares } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { attempt, isStreamFull, natsRetryAfterS } from "../nats/nats-errors.ts";
@@ -132,7 +132,7 @@ export function createPictureStore({ connection, clock, log, clientShare }: Pict
       try {
         await connection.use().jsm.streams.purge(picturesStream, { filter: subjects.pictures(key) });
       } catch (error) {
-        log.debug({ reason: reasonOf(error) }, "fleet_purge_failed");
+        log.debug({ reason: errorReason(error) }, "fleet_purge_failed");
       }
     },
   };

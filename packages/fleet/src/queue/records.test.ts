@@ -2,7 +2,7 @@ import { gunzipSync } from "node:zlib";
 import type { JobSpec } from "@waggle/jobs";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
-import { consumers, keys, subjects, textOf } from "../nats/names.ts";
+import { consumers, keys, subjects, fromSubjectToken } from "../nats/names.ts";
 import { classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
 
 test("decoding returns the encoded value, short and long", () => {
@@ -65,7 +65,7 @@ test.each(odd)("model, worker and client %j have unique names that NATS takes", 
   }
   expect(consumers.of(name, "low")).toMatch(token);
   expect(consumers.ownerOf(consumers.at(name))).toBe(name);
-  expect(textOf(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
+  expect(fromSubjectToken(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
   for (const other of odd) if (other !== name) expect(subjects.hint(other)).not.toBe(subjects.hint(name));
 });
 

@@ -32,9 +32,9 @@ export function queueOf({ spec, pictures }: Pick<FleetJob, "spec" | "pictures">)
   return pictures === undefined ? jobClass : `${jobClass}-pictures`;
 }
 
-/** The queues from which a worker takes jobs, in order. @param vision whether its model reads pictures */
-export function queuesOf(vision: boolean): readonly JobQueue[] {
-  return jobClasses.flatMap((jobClass) => (vision ? ([`${jobClass}-pictures`, jobClass] as const) : [jobClass]));
+/** The queues from which a worker takes jobs, in order. @param readsPictures whether its model reads pictures */
+export function queuesOf(readsPictures: boolean): readonly JobQueue[] {
+  return jobClasses.flatMap((jobClass) => (readsPictures ? ([`${jobClass}-pictures`, jobClass] as const) : [jobClass]));
 }
 
 /** The pictures of a job or a question. Their bytes are not in the message: gateways store them on NATS under the key, and workers read them there. */

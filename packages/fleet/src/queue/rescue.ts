@@ -1,7 +1,7 @@
 // Rescues jobs from lost workers. Jobs in a lost worker's own queue move to the common queue. While NATS returns the jobs that the lost
 // worker had taken, idle workers get hints to pull. The gateways rescue jobs, not the workers, because there are fewer gateways.
 import type { Clock } from "@waggle/async";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import { fireAndForget } from "../nats/publish.ts";
 import type { Beats } from "../members/beats.ts";
@@ -91,7 +91,7 @@ export function createRescue(options: {
       hintIdleWorkers();
       for (const [worker, since] of [...silentSince]) if (!cleared.has(worker)) await rescue(worker, since);
     } catch (error) {
-      log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
+      log.debug({ reason: errorReason(error) }, "fleet_rescue_failed");
     } finally {
       running = false;
     }

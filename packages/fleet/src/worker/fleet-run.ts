@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { deferred, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent, type Work } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
-import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
+import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import { isCancelled } from "../queue/cancels.ts";
 import type { MemberContext } from "../nats/connection.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
@@ -210,7 +210,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     if (!isActive(state)) return;
     if (outcome.type !== "failed") return end(nothingDone(job.id));
     if (outcome.code === "unavailable") return void leaveToOthers();
-    end({ type: "failed", jobId: job.id, ...failureOf(errorOf(outcome)) });
+    end({ type: "failed", jobId: job.id, ...failureOf(failureError(outcome)) });
   }
 
   /** The job leaves the queue once its end is on disk. */

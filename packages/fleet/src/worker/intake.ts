@@ -1,6 +1,6 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
 import type { TimerHandle } from "@waggle/async";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { fireAndForget } from "../nats/publish.ts";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
@@ -60,7 +60,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
         for (const model of port.models()) await takeOf(connected, model);
       }
     } catch (error) {
-      log.debug({ reason: reasonOf(error) }, "fleet_queue_failed");
+      log.debug({ reason: errorReason(error) }, "fleet_queue_failed");
       // The server may have lost a consumer.
       renew();
       again = false;
@@ -133,7 +133,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
       await shareJob(connection.use(), job);
       await done();
     } catch (error) {
-      log.warn({ reason: reasonOf(error), job: job.id }, "fleet_share_failed");
+      log.warn({ reason: errorReason(error), job: job.id }, "fleet_share_failed");
     }
   }
 

@@ -1,7 +1,7 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
 import { sleep, withTimeout } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
 import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "@nats-io/transport-node";
@@ -118,7 +118,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       service.addEndpoint("worker", { subject: subjects.askWorker(port.id), handler: onQuestion });
       joined = connected.nc;
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, "fleet_join_failed");
+      log.warn({ reason: errorReason(error) }, "fleet_join_failed");
       joining = clock.setTimeout(() => void join(connected), checkIntervalMs);
     }
   }
@@ -128,7 +128,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     try {
       for (const run of [...runs.values()]) if (await isCancelled(connected, run.job.id)) run.cancel();
     } catch (error) {
-      log.debug({ reason: reasonOf(error) }, "fleet_cancels_failed");
+      log.debug({ reason: errorReason(error) }, "fleet_cancels_failed");
     }
   }
 
@@ -267,7 +267,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
     const siblings = await modelsOfSiblings(connection.use(), port.id, files);
     return may.filter(({ job: { model, pictures } }) =>
-      (pictures === undefined ? siblings.models : siblings.withSameVision).has(model),
+      (pictures === undefined ? siblings.models : siblings.withSameProjector).has(model),
     );
   }
 
@@ -285,7 +285,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
       const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch(
         (error: unknown) => {
-          log.warn({ reason: reasonOf(error) }, "fleet_siblings_failed");
+          log.warn({ reason: errorReason(error) }, "fleet_siblings_failed");
           return [];
         },
       );

@@ -51,12 +51,12 @@ export function workAfter(
   if (prompt.kind !== "messages") throw new Error("Only an answer to messages has calls");
   const { tools, template: { continueFinalMessage: _, ...template } = {}, ...given } = prompt;
   const pictures = [...(work.pictures ?? [])];
-  const placeOf = (picture: Picture): number => {
+  const pictureIndex = (picture: Picture): number => {
     const known = pictures.findIndex(({ sha256 }) => sha256 === picture.sha256);
     return known < 0 ? pictures.push(picture) - 1 : known;
   };
   const added = results.map(({ callId, text, pictures: own }): TemplateMessage => {
-    const parts = own.map((picture) => ({ type: "image" as const, picture: placeOf(picture) }));
+    const parts = own.map((picture) => ({ type: "image" as const, picture: pictureIndex(picture) }));
     const content = parts.length === 0 ? text : [{ type: "text" as const, text }, ...parts];
     return { role: "tool", tool_call_id: callId, content };
   });

@@ -127,7 +127,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
 
   function open(name: string, own: Try, record: TurnRecord, { id = "", who }: GenerateSpec): void {
     const [over, calling] = [new AbortController(), new AbortController()];
-    sessions.set(nameOf(who.client, id), { record, own, key: name, over, calling, pictures: [] });
+    sessions.set(joinedKey(who.client, id), { record, own, key: name, over, calling, pictures: [] });
   }
 
   function sentBy(key: string): readonly SentCall[] {
@@ -136,9 +136,9 @@ export function createCalls(options: CallsOptions): FrontCalls {
 
   /** The record stays open until the last call has returned and its result is recorded. */
   function close(client: string, id: string): void {
-    const session = sessions.get(nameOf(client, id));
+    const session = sessions.get(joinedKey(client, id));
     if (session === undefined) return;
-    sessions.delete(nameOf(client, id));
+    sessions.delete(joinedKey(client, id));
     session.over.abort(new Error("The job has ended"));
     for (const { release } of session.pictures) release();
     const lastCalls = session.own.returned.then(() => sentBy(session.key).map(({ outcome }) => outcome));
@@ -159,7 +159,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
   ): Promise<CallOutcome> {
     const { record, over } = session;
     const tool = toolOf(job.spec.calls, call) as CallableTool;
-    const sent = running.get(nameOf(session.key, place));
+    const sent = running.get(joinedKey(session.key, place));
     const known = record.outcomeOf(place) ?? (sent && (await unlessAborted(sent.outcome, over.signal)));
     if (known !== undefined) return known;
     const given = argumentsOf(call);
@@ -177,12 +177,12 @@ export function createCalls(options: CallsOptions): FrontCalls {
       await record.willSend(place);
     } catch (error) {
       // The model continues without the call, so a later try of the job must not send it.
-      return await unsent("failed", messageOf(error));
+      return await unsent("failed", journalProblem(error));
     }
     if (over.signal.aborted) return await unsent("failed", "The job ended before the call was sent.");
     on("running");
     const outcome = send(session, place, tool, given, job);
-    running.set(nameOf(session.key, place), { key: session.key, outcome, calling: session.calling });
+    running.set(joinedKey(session.key, place), { key: session.key, outcome, calling: session.calling });
     return await unlessAborted(outcome, over.signal);
   }
 
@@ -195,7 +195,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
   ): Promise<CallOutcome> {
     const outcome = await servers.call({ server, name }, given, { client: spec.who.client, signal: calling.signal });
     await keep(record, place, outcome);
-    running.delete(nameOf(key, place));
+    running.delete(joinedKey(key, place));
     log.info({ job: id, server, tool: name, outcome: outcome.kind }, "mcp_call");
     return outcome;
   }
@@ -205,7 +205,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
     return outcome;
   }
 
-  function messageOf(error: unknown): string {
+  function journalProblem(error: unknown): string {
     if (!(error instanceof WaggleError)) log.error({ err: error }, "mcp_journal_failed");
     return error instanceof WaggleError ? error.message : "The journal of calls cannot be written.";
   }
@@ -296,7 +296,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
       const { calls, who } = given;
       if (calls === undefined) throw new Error("Only a job with tools has calls");
       const spec = { ...given, id: given.id ?? drawnId() };
-      const name = nameOf(who.client, calls.key);
+      const name = joinedKey(who.client, calls.key);
       // Nothing is awaited from the last look until this try is set, so that of two equal requests one joins the other.
       for (let one = tries.get(name); one !== undefined; one = tries.get(name)) {
         const earlier = await jobOf(one, name, spec);
@@ -354,7 +354,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
       }
     },
     async run(job, message, on) {
-      const session = sessions.get(nameOf(job.spec.who.client, job.id));
+      const session = sessions.get(joinedKey(job.spec.who.client, job.id));
       if (session === undefined) throw new Error("No calls are open");
       const work = run(job, session, message, on);
       session.own.returned = work.then(
@@ -367,7 +367,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
       const { phase } = job.state;
       const by = phase.name === "ended" && phase.outcome.type === "cancelled" ? phase.outcome.by : undefined;
       const { client } = job.spec.who;
-      const session = sessions.get(nameOf(client, job.id));
+      const session = sessions.get(joinedKey(client, job.id));
       // A newer request, a lost client or a deadline do not stop the call, and its result is recorded.
       const isUnwanted = by === "client" || by === "operator";
       if (session !== undefined && isUnwanted) for (const { calling } of sentBy(session.key)) calling.abort();
@@ -378,7 +378,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
     },
     consent: consents.give,
     giveUp({ id, spec: { calls, who } }) {
-      const last = calls && tries.get(nameOf(who.client, calls.key));
+      const last = calls && tries.get(joinedKey(who.client, calls.key));
       if (last?.job === id) last.isGivenUp = true;
     },
     get held() {
@@ -445,6 +445,6 @@ function conflict({ calls }: GenerateSpec): WaggleError {
   return new WaggleError("conflict", `Cannot accept the request: ${calls?.key} was used with a different request.`);
 }
 
-function nameOf(...parts: readonly string[]): string {
+function joinedKey(...parts: readonly string[]): string {
   return JSON.stringify(parts);
 }

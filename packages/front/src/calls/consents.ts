@@ -32,7 +32,7 @@ export function createConsents(): Consents {
 
   function allow({ client, conversation, tool }: WaitingCall): void {
     if (conversation === undefined) return;
-    const key = keyOf(client, conversation);
+    const key = consentKey(client, conversation);
     allowed.set(key, (allowed.get(key) ?? new Set()).add(tool));
     kept.remove(key);
     kept.set(client, key, 1);
@@ -44,9 +44,9 @@ export function createConsents(): Consents {
 
   return {
     has: ({ client, conversation, tool }) =>
-      conversation !== undefined && allowed.get(keyOf(client, conversation))?.has(tool) === true,
+      conversation !== undefined && allowed.get(consentKey(client, conversation))?.has(tool) === true,
     ask(call, signal) {
-      const key = keyOf(call.client, call.job, call.call);
+      const key = consentKey(call.client, call.job, call.call);
       return new Promise((resolve, reject) => {
         signal.throwIfAborted();
         const unlisten = onAbort(signal, () => {
@@ -61,7 +61,7 @@ export function createConsents(): Consents {
       });
     },
     give({ client, job, call }, consent) {
-      const key = keyOf(client, job, call);
+      const key = consentKey(client, job, call);
       const resolve = waiting.get(key);
       waiting.delete(key);
       resolve?.(consent);
@@ -73,6 +73,6 @@ export function createConsents(): Consents {
   };
 }
 
-function keyOf(...parts: readonly string[]): string {
+function consentKey(...parts: readonly string[]): string {
   return JSON.stringify(parts);
 }

@@ -152,7 +152,7 @@ export async function promptOf(
   refuseUnread(messages);
   const { all, attached } = pictureSources(messages);
   const { pictures, indexOf } = await readPictures(all, (source) => attached.has(source));
-  const placeOf = (source: string): PicturePart | undefined => {
+  const picturePartFor = (source: string): PicturePart | undefined => {
     const picture = indexOf(source);
     if (picture === undefined) return undefined;
     return { type: "image", picture, ...(attached.has(source) ? {} : { note: pictureNote }) };
@@ -160,7 +160,7 @@ export async function promptOf(
   return {
     prompt: {
       kind: "messages",
-      messages: messages.map((message) => templateMessage(message, placeOf)),
+      messages: messages.map((message) => templateMessage(message, picturePartFor)),
       ...(tools === undefined ? {} : { tools: templateTools(tools) }),
       ...(variables === undefined && !continues ? {} : { template }),
     },

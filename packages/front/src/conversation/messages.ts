@@ -2,7 +2,7 @@
 import type { PicturePart, TemplateMessage, TemplatePart, TemplateTool } from "@waggle/engine";
 import type { ChatMessage, Tool } from "@waggle/protocol";
 import { shapeProblem } from "../body/parse-json.ts";
-import { attachedIn, readAnswer, readCall, readContent, textOf } from "./parts.ts";
+import { attachedIn, readAnswer, readCall, readContent, contentText } from "./parts.ts";
 import type { Content, PromptMessage } from "./parts.ts";
 import { joinedContents } from "./system-messages.ts";
 
@@ -20,7 +20,8 @@ export function readMessages(messages: readonly ChatMessage[]): readonly PromptM
     const { words, thoughts } = readAnswer(message.content, field);
     const { audio, refusal, reasoning_content: text = message.reasoning } = message;
     const given = text == null || text === false ? [] : [{ type: "reasoning", text }];
-    const reasoning = given.length > 0 ? textOf(readContent(given, field)) : thoughts === "" ? undefined : thoughts;
+    const reasoning =
+      given.length > 0 ? contentText(readContent(given, field)) : thoughts === "" ? undefined : thoughts;
     const spoken = audio == null || audio === false ? "" : (Object(audio).transcript ?? "[audio, left out]");
     return {
       role,
@@ -92,11 +93,11 @@ function templateContent(content: Content, placeOf: PlaceOf): TemplateMessage["c
   if (typeof content === "string") return content;
   const places = content.map((part) => (part.type === "image_url" ? placeOf(part.image_url.url) : undefined));
   const isText = places.every((place) => place === undefined);
-  if (isText && content.some(({ type }) => type !== "text")) return textOf(content).trimEnd();
+  if (isText && content.some(({ type }) => type !== "text")) return contentText(content).trimEnd();
   return content.flatMap((part, at): TemplatePart[] => {
     const place = places[at];
     if (place !== undefined) return [place];
-    const text = textOf([part]);
+    const text = contentText([part]);
     return text === "" && part.type !== "text" ? [] : [{ type: "text", text }];
   });
 }

@@ -13,12 +13,12 @@ export interface UnreadPart {
   readonly why: string;
 }
 
-export type Part =
+export type MessageContentPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
   | UnreadPart;
 
-export type Content = string | readonly Part[];
+export type Content = string | readonly MessageContentPart[];
 
 /** A message that is not yet a prompt's: nothing is decided about its pictures and its unread parts. */
 export type PromptMessage =
@@ -59,13 +59,13 @@ export function readAnswer(content: unknown, field: string): { readonly words: C
     ),
     thoughts: content
       .filter(areThoughts)
-      .map((part) => textOf(readContent([part], field)).trimEnd())
+      .map((part) => contentText(readContent([part], field)).trimEnd())
       .filter((text) => text !== "")
       .join("\n\n"),
   };
 }
 
-function readPart(part: unknown, field: string): readonly Part[] {
+function readPart(part: unknown, field: string): readonly MessageContentPart[] {
   if (part == null) return [];
   if (typeof part === "string" || typeof part === "number" || typeof part === "boolean")
     return [textPart(String(part))];
@@ -108,7 +108,7 @@ function readPart(part: unknown, field: string): readonly Part[] {
       const { title, source, content } = json;
       if (content == null) break;
       const head = [title, source].filter((line) => typeof line === "string").join("\n");
-      return [textPart(`${head}\n${textOf(readContent(content, field))}`.trim())];
+      return [textPart(`${head}\n${contentText(readContent(content, field))}`.trim())];
     }
     case "json": {
       const value = json["json"] ?? json["value"] ?? json["data"] ?? readable(json, true);
@@ -135,7 +135,7 @@ function wordsIn(json: Json, field: string): string | undefined {
     const member = json[key];
     const isObject = typeof member === "object" && member !== null && !Array.isArray(member);
     if (isObject) return wordsIn(member as Json, field) ?? [];
-    return member === undefined ? [] : [textOf(readContent(member, field))];
+    return member === undefined ? [] : [contentText(readContent(member, field))];
   });
   return texts.find(isText) ?? texts[0];
 }
@@ -155,7 +155,7 @@ function recordOf(value: unknown): Json {
   return typeof value === "object" && value !== null ? (value as Json) : {};
 }
 
-function textPart(text: string): Part {
+function textPart(text: string): MessageContentPart {
   return { type: "text", text };
 }
 
@@ -169,7 +169,7 @@ function pictureIn({ image_url: image, source, data }: Json): string | undefined
 }
 
 /** The text of a text file; a note for any other. */
-function readFile(json: Json, field: string): readonly Part[] {
+function readFile(json: Json, field: string): readonly MessageContentPart[] {
   const file = { ...json, ...recordOf(json["file"]) };
   const source = recordOf(file["source"]);
   const [name = ""] = [file["title"], file["filename"]].filter(isText);
@@ -252,13 +252,13 @@ export function readable(value: unknown, isPart = false): unknown {
   return members.length === 0 ? undefined : Object.fromEntries(members);
 }
 
-export function partsIn(content: Content): readonly Part[] {
+export function partsIn(content: Content): readonly MessageContentPart[] {
   if (typeof content !== "string") return content;
   return content === "" ? [] : [textPart(content)];
 }
 
 /** The content as text, with each note on a separate line. */
-export function textOf(content: Content): string {
+export function contentText(content: Content): string {
   if (typeof content === "string") return content;
   return content.reduce((text, part) => {
     if (part.type === "text") return text + part.text;

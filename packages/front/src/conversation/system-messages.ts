@@ -1,7 +1,7 @@
 // Owns the position of instructions in a conversation: most templates accept one system message, and only at the start. A later system message
 // becomes part of a neighbouring message. So the earlier messages do not change, and their KV cache stays valid.
-import { partsIn, textOf } from "./parts.ts";
-import type { Content, Part, PromptMessage } from "./parts.ts";
+import { partsIn, contentText } from "./parts.ts";
+import type { Content, MessageContentPart, PromptMessage } from "./parts.ts";
 
 /**
  * Adds later instructions to the user message or tool result before them, else to the next user message or tool result. If the assistant's message
@@ -36,7 +36,7 @@ function instructs({ role }: PromptMessage): boolean {
 }
 
 function tagged(content: Content): Content {
-  if (!hasOthers(content)) return `<system>\n${textOf(content)}\n</system>`;
+  if (!hasOthers(content)) return `<system>\n${contentText(content)}\n</system>`;
   return [...partsIn("<system>"), ...partsIn(content), ...partsIn("</system>")];
 }
 
@@ -57,8 +57,8 @@ function userTurns(content: Content): readonly PromptMessage[] {
 
 /** Joins contents with blank lines between their texts; empty contents are left out. The result is a text if there are no pictures. */
 export function joinedContents(contents: readonly Content[]): Content {
-  if (!contents.some(hasOthers)) return joined(contents.map(textOf));
-  const parts: Part[] = [];
+  if (!contents.some(hasOthers)) return joined(contents.map(contentText));
+  const parts: MessageContentPart[] = [];
   for (const content of contents) {
     const [first, ...rest] = partsIn(content);
     const last = parts.at(-1);

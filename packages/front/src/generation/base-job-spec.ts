@@ -1,6 +1,6 @@
 // Owns the part of a JobSpec that all foreign dialects build in the same way: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
-import { SessionIdSchema, refuseField, samplingOf, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
+import { SessionIdSchema, refuseField, requestSampling, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
 import type { KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import type { JobOwner, JobSpec } from "@waggle/jobs";
@@ -112,7 +112,7 @@ export function baseJobSpec(
     work: {
       kind: "generate",
       choices: given.n ?? 1,
-      sampling: samplingOf({ ...given, seed: nativeSeed }),
+      sampling: requestSampling({ ...given, seed: nativeSeed }),
       maxTokens,
       repetitionLimit: given.repetition_limit ?? undefined,
       contextShift: contextShift ?? false,

@@ -6,7 +6,7 @@ import type { AppContext, ServedModel } from "../server/context.ts";
 import type { ReadPictures } from "./request-pictures.ts";
 
 /** Undefined if nothing is known of the model's file yet. */
-function hasVision({ vision, kind }: WorkerInfo): boolean | undefined {
+function readsPictures({ vision, kind }: WorkerInfo): boolean | undefined {
   return vision === undefined && kind === undefined ? undefined : vision !== undefined;
 }
 
@@ -29,7 +29,7 @@ export function pictureReader(
     c.get("pictures").read(sources, {
       model: served.name,
       // A request without pictures must not depend on what is known of the model.
-      vision: sources.length === 0 ? undefined : hasVision(served.info()),
+      readsPictures: sources.length === 0 ? undefined : readsPictures(served.info()),
       isNeeded,
       kept,
       signal: leavingOf(c),

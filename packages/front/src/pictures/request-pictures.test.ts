@@ -12,7 +12,7 @@ const [red, green, blue] = [madeUpPng(0xff0000), madeUpPng(0x00ff00), madeUpPng(
 const sourceOf = (bytes: Uint8Array): string => pictureSource(createHash("sha256").update(bytes).digest("hex"));
 const reading: ReadingOptions = {
   model: "seer",
-  vision: true,
+  readsPictures: true,
   isNeeded: () => true,
   signal: new AbortController().signal,
 };
@@ -108,10 +108,10 @@ describe("the pictures of a request", () => {
   it("are refused by a model without a projector, before anything is fetched", async () => {
     const message =
       'invalid_argument: Cannot read pictures: the model "seer" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf next to its file, or --mmproj).';
-    expect(await refusal(() => start().read(["http://a/1"], { ...reading, vision: false }))).toBe(message);
-    expect(await start().read([], { ...reading, vision: false })).toMatchObject({ pictures: [] });
+    expect(await refusal(() => start().read(["http://a/1"], { ...reading, readsPictures: false }))).toBe(message);
+    expect(await start().read([], { ...reading, readsPictures: false })).toMatchObject({ pictures: [] });
     const unknown = start({ fetched: { "http://a/1": red } });
-    expect((await unknown.read(["http://a/1"], { ...reading, vision: undefined })).pictures).toHaveLength(1);
+    expect((await unknown.read(["http://a/1"], { ...reading, readsPictures: undefined })).pictures).toHaveLength(1);
     unknown.release();
   });
 
@@ -160,7 +160,7 @@ describe("the pictures of a request", () => {
     const url = (bytes: Uint8Array | string): string =>
       `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
     it.each<[string, Partial<ReadingOptions & PictureLimits>, string[], (number | undefined)[]]>([
-      ["no projector", { vision: false }, [url(red)], [undefined]],
+      ["no projector", { readsPictures: false }, [url(red)], [undefined]],
       ["too large", { maxPictureBytes: 1_000 }, [url(large), url(red)], [undefined, 0]],
       ["no base64", {}, [`${url(red)}*`, url(red)], [undefined, 0]],
       ["a data: URL without base64", {}, ["data:image/svg+xml,<svg/>", url(red)], [undefined, 0]],
@@ -175,7 +175,7 @@ describe("the pictures of a request", () => {
         ["http://a/1", "http://a/2", url(red)],
         [undefined, undefined, 0],
       ],
-    ])("%s", async (_, { vision = true, ...limits }, urls, indexes) => {
+    ])("%s", async (_, { readsPictures = true, ...limits }, urls, indexes) => {
       const pictures = start({ ...limits, fetched: { "http://a/1": green, "http://a/2": blue } });
       const content = urls.map((one) => ({ type: "image_url", image_url: one }));
       let memory = 0;
@@ -183,7 +183,7 @@ describe("the pictures of a request", () => {
       const text = Buffer.concat(lifter.write(Buffer.from(JSON.stringify({ messages: [{ role: "user", content }] }))));
       expect(memory).toBe(0);
       const sources = [...text.toString().matchAll(/"image_url":"(.*?)"/g)].map(([, source = ""]) => source);
-      const { indexOf } = await pictures.read(sources, { ...reading, vision, isNeeded: () => false });
+      const { indexOf } = await pictures.read(sources, { ...reading, readsPictures, isNeeded: () => false });
       expect(sources.map(indexOf)).toEqual(indexes);
       pictures.release();
       expect(budget.bytes).toBe(0);

@@ -39,7 +39,7 @@ export interface ReadingOptions {
   /** Name of the model that is to read the pictures. */
   readonly model: string;
   /** Undefined while it is unknown: the engine then refuses the pictures if the model has no projector. */
-  readonly vision: boolean | undefined;
+  readonly readsPictures: boolean | undefined;
   /** Whether the request is refused without this picture. */
   readonly isNeeded: (source: string) => boolean;
   /** Finds a picture of an earlier response. */
@@ -112,7 +112,7 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
 
   /** A picture that arrives in the body. What is wrong with it does not end the request, since the picture may be left out. */
   function openPicture(onGrow: (bytes: number) => void): LiftedPicture {
-    const name = nameOf(lifted);
+    const name = pictureLabel(lifted);
     let memory = 0;
     let problem: WaggleError | undefined;
     const decoder = createPictureDecoder({
@@ -175,9 +175,9 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
     async read(sources, reading) {
       const distinct = [...new Set(sources)];
       const needed = distinct.filter(reading.isNeeded);
-      if (reading.vision === false && needed.length > 0) throw cannotSee(reading.model);
-      if (reading.vision === false || distinct.length === 0) return noPictures;
-      const names = new Map(distinct.map((source, at) => [source, nameOf(at)]));
+      if (reading.readsPictures === false && needed.length > 0) throw cannotSee(reading.model);
+      if (reading.readsPictures === false || distinct.length === 0) return noPictures;
+      const names = new Map(distinct.map((source, at) => [source, pictureLabel(at)]));
       const urls = distinct.filter(isUrl);
       // Pictures of so many later URLs fill the limit, so earlier URLs need not be fetched.
       const tooEarly = new Set(urls.slice(0, Math.max(0, urls.length - maxPictures)));
@@ -247,7 +247,7 @@ function isUrl(source: string): boolean {
 }
 
 /** The engine numbers the pictures of a prompt in the same way. */
-function nameOf(index: number): string {
+function pictureLabel(index: number): string {
   return `picture ${index + 1}`;
 }
 

@@ -98,7 +98,7 @@ export function createApp(options: AppOptions): App {
   });
   app.use(async (c, next) => {
     // Streams and cancels have priority over new jobs, for which clients take turns. Requests without a valid token share their turns.
-    const client = (): string => options.access.tokens().nameOf(tokenOf(c.req.raw.headers) ?? "") ?? "";
+    const client = (): string => options.access.tokens().tokenName(tokenOf(c.req.raw.headers) ?? "") ?? "";
     const turn = c.req.method === "POST" ? requestPace(1, client()) : undefined;
     if (turn !== undefined) {
       await turn;

@@ -1,7 +1,7 @@
 // Converts a job's events to the text of a response, with the framing of the dialect. After `frameEnd` the stream ends. After `frameError` the
 // iterator throws, which destroys the connection, unless the dialect's error text is unmistakable.
 import type { Reader } from "@waggle/jobs";
-import { WaggleError, errorOf, isTerminal } from "@waggle/protocol";
+import { WaggleError, failureError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Framing } from "../generation/dialect.ts";
@@ -22,7 +22,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
     onClose();
   }
 
-  function textOf(batch: readonly StreamEvent[]): string {
+  function framedText(batch: readonly StreamEvent[]): string {
     if (batch.length === 0) return framing.keepAlive("silent");
     let text = "";
     for (const event of batch) text += isTerminal(event) ? lastTextOf(event) : framing.frame(event);
@@ -30,7 +30,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   }
 
   function lastTextOf(event: TerminalEvent): string {
-    if (event.type === "error") return fail(errorOf(event));
+    if (event.type === "error") return fail(failureError(event));
     const cancelled = framing.cancelledIsError ? cancellationOf(event) : undefined;
     return cancelled === undefined ? framing.frameEnd(event) : fail(cancelled);
   }
@@ -43,7 +43,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   /** A framing that throws is a defect in Waggle. Then the client gets an error, and other clients are not affected. */
   function safeTextOf(batch: readonly StreamEvent[]): string {
     try {
-      return textOf(batch);
+      return framedText(batch);
     } catch (error) {
       log.error({ err: error }, "framing_failed");
       return fail(WaggleError.from(error));
@@ -78,7 +78,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
 
 /** @throws WaggleError if the answer failed or was cancelled */
 export function completeEndOf(event: TerminalEvent): EndEvent {
-  if (event.type === "error") throw errorOf(event);
+  if (event.type === "error") throw failureError(event);
   const cancelled = cancellationOf(event);
   if (cancelled !== undefined) throw cancelled;
   return event;

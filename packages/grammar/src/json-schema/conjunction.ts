@@ -3,7 +3,7 @@ import { derivedConditions } from "./derived-schemas.ts";
 import { isConstraining, refuseUnsupported } from "./keywords.ts";
 import type { Grammar } from "../rules/grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
-import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
+import { has, keywordList, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
 
 /** Number of counted steps for visiting a schema, and for each schema in an allOf, anyOf or oneOf. */
 const stepsPerSchema = 4;
@@ -80,7 +80,7 @@ export function expandConditions(
   }
 
   function optionsOf(schema: SchemaPart, keyword: string): readonly string[] {
-    const options = listOf(schema, keyword, limits.alternatives);
+    const options = keywordList(schema, keyword, limits.alternatives);
     spend((options?.length ?? 0) * (stepsPerOption + schema.path.length / charsPerStep));
     if (options?.length === 0) throw refuse(schema, keyword, "must have an entry");
     return options?.map((_, index) => pathOf(schema, keyword, index)) ?? [];

@@ -2,7 +2,7 @@
 import { UnsupportedSchemaError } from "../rules/errors.ts";
 import { negate } from "./negation.ts";
 import type { SchemaDocument } from "./schema-document.ts";
-import { derive, has, isRecord, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import { derive, has, isRecord, pathOf, refuse, keywordValue, type SchemaPart } from "./schema-part.ts";
 
 /** Limit for the entries of a dependency keyword: each entry becomes two alternatives, and the alternatives multiply. */
 const mostDependencies = 12;
@@ -26,26 +26,26 @@ export function oppositeOf(document: SchemaDocument, pointer: string): string | 
 }
 
 function opposite(document: SchemaDocument, part: SchemaPart): unknown {
-  const { schema, complete } = negate(valueOf(part, "not"), followIn(document));
+  const { schema, complete } = negate(keywordValue(part, "not"), followIn(document));
   if (!complete) throw refuse(part, "not", "can negate only types, values, bounds, patterns and members");
   return schema;
 }
 
 function conditional(document: SchemaDocument, part: SchemaPart): unknown {
-  const condition = valueOf(part, "if");
+  const condition = keywordValue(part, "if");
   if (!has(part, "then") && !has(part, "else")) return true;
   const { schema, complete } = negate(condition, followIn(document));
   if (!complete) throw refuse(part, "if", "can test only types, values, bounds, patterns and members");
   return derive({
     anyOf: [
-      derive({ allOf: [condition, valueOf(part, "then") ?? true] }),
-      derive({ allOf: [schema, valueOf(part, "else") ?? true] }),
+      derive({ allOf: [condition, keywordValue(part, "then") ?? true] }),
+      derive({ allOf: [schema, keywordValue(part, "else") ?? true] }),
     ],
   });
 }
 
 function dependencies(part: SchemaPart, keyword: string): unknown {
-  const value = valueOf(part, keyword);
+  const value = keywordValue(part, keyword);
   if (!isRecord(value)) throw refuse(part, keyword, "must be an object");
   const names = Object.keys(value);
   if (names.length === 0) return true;

@@ -1,6 +1,6 @@
 // Lists the JSON Schema keywords that apply to a type, combine schemas, or are refused.
 import { formatPatterns } from "./strings/formats.ts";
-import { has, isRecord, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import { has, isRecord, refuse, keywordValue, type SchemaPart } from "./schema-part.ts";
 
 export const jsonTypes = ["string", "number", "integer", "boolean", "null", "object", "array"] as const;
 export type JsonType = (typeof jsonTypes)[number];
@@ -32,7 +32,8 @@ const refused: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
 /** @throws UnsupportedSchemaError for the first keyword that the grammar cannot guarantee */
 export function refuseUnsupported(part: SchemaPart): void {
   for (const [keyword, asksNothing] of refused) {
-    if (has(part, keyword) && !asksNothing(valueOf(part, keyword))) throw refuse(part, keyword, "is not supported");
+    if (has(part, keyword) && !asksNothing(keywordValue(part, keyword)))
+      throw refuse(part, keyword, "is not supported");
   }
 }
 
@@ -48,7 +49,7 @@ export function constrains(part: SchemaPart, type: ConstrainedType): boolean {
 /** Whether a keyword has an effect. Generators write `properties: {}` and `required: []` for unknown objects; these have no effect. */
 export function asksSomething(part: SchemaPart, keyword: string): boolean {
   if (!has(part, keyword)) return false;
-  const value = valueOf(part, keyword);
+  const value = keywordValue(part, keyword);
   if (keyword === "format") return typeof value !== "string" || formatPatterns.has(value);
   if (keyword === "properties" || keyword === "patternProperties") {
     return !(isRecord(value) && Object.keys(value).length === 0);

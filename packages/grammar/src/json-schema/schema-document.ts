@@ -1,7 +1,7 @@
 // Finds schemas by their JSON Pointer or by a $ref, and keeps schemas that are derived from keywords. All schemas are in one document; no other
 // document is fetched.
 import { UnsupportedSchemaError } from "../rules/errors.ts";
-import { derivedStep, escapePointer, isRecord, refuse, textOf, type SchemaPart } from "./schema-part.ts";
+import { derivedStep, escapePointer, isRecord, refuse, keywordText, type SchemaPart } from "./schema-part.ts";
 
 export interface SchemaDocument {
   /** The schema at the pointer. @throws UnsupportedSchemaError if the value there is not a schema */
@@ -58,7 +58,7 @@ export function createDocument(root: unknown): SchemaDocument {
       throw new UnsupportedSchemaError(path, "schema", "must be an object or a boolean");
     },
     target: (part) => {
-      const pointer = resolve(textOf(part, "$ref") ?? "");
+      const pointer = resolve(keywordText(part, "$ref") ?? "");
       if (pointer === undefined)
         throw refuse(part, "$ref", "must point into this schema: #, #/… or a name that is in it");
       if (lookUp(pointer) === undefined) throw refuse(part, "$ref", "points to nothing in this schema");

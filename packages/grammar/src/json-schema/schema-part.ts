@@ -28,7 +28,7 @@ export function has(part: SchemaPart, keyword: string): boolean {
 }
 
 /** @returns the keyword's value, or undefined without the keyword */
-export function valueOf(part: SchemaPart, keyword: string): unknown {
+export function keywordValue(part: SchemaPart, keyword: string): unknown {
   return has(part, keyword) ? part.schema[keyword] : undefined;
 }
 
@@ -46,7 +46,7 @@ export function escapePointer(key: string | number): string {
 }
 
 export function numberOf(part: SchemaPart, keyword: string): number | undefined {
-  const value = valueOf(part, keyword);
+  const value = keywordValue(part, keyword);
   if (value === undefined || (typeof value === "number" && Number.isFinite(value))) return value;
   throw refuse(part, keyword, "must be a number");
 }
@@ -72,14 +72,14 @@ export function countsOf(
   return { min, max: Math.min(...maxima.map((value) => Math.min(value, highest))) };
 }
 
-export function textOf(part: SchemaPart, keyword: string): string | undefined {
-  const value = valueOf(part, keyword);
+export function keywordText(part: SchemaPart, keyword: string): string | undefined {
+  const value = keywordValue(part, keyword);
   if (value === undefined || typeof value === "string") return value;
   throw refuse(part, keyword, "must be a string");
 }
 
-export function listOf(part: SchemaPart, keyword: string, longest: number): readonly unknown[] | undefined {
-  const value = valueOf(part, keyword);
+export function keywordList(part: SchemaPart, keyword: string, longest: number): readonly unknown[] | undefined {
+  const value = keywordValue(part, keyword);
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) throw refuse(part, keyword, "must be an array");
   if (value.length > longest) throw refuse(part, keyword, `has more than ${longest} entries`);
@@ -88,7 +88,7 @@ export function listOf(part: SchemaPart, keyword: string, longest: number): read
 }
 
 export function namesOf(part: SchemaPart, keyword: string, most: number): readonly string[] {
-  const value = valueOf(part, keyword);
+  const value = keywordValue(part, keyword);
   if (value === undefined) return [];
   if (!isRecord(value)) throw refuse(part, keyword, "must be an object");
   const names = Object.keys(value);

@@ -7,7 +7,7 @@ import {
   type ConstrainedType,
   type JsonType,
 } from "./keywords.ts";
-import { has, isDerived, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import { has, isDerived, refuse, keywordValue, type SchemaPart } from "./schema-part.ts";
 
 const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
 
@@ -63,7 +63,7 @@ export function typeOfValue(value: unknown): JsonType {
 }
 
 function readTypes(part: SchemaPart): ReadonlySet<JsonType> {
-  const value = valueOf(part, "type");
+  const value = keywordValue(part, "type");
   const names: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (names.length > jsonTypes.length) throw refuse(part, "type", `has more than ${jsonTypes.length} entries`);
   const types = names.map((name) => {

@@ -4,7 +4,7 @@ import { buildAutomaton, type State } from "./automaton.ts";
 import { choice, empty, never, reference, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
 import type { CharSet } from "./char-set.ts";
-import { partsOf, type Language, type Languages } from "./languages.ts";
+import { concatenatedParts, type Language, type Languages } from "./languages.ts";
 import { isPredictive } from "./predictive.ts";
 
 /** The spelling of a character of a set. */
@@ -56,7 +56,7 @@ function waysOf(language: Language): number {
     case "set":
       return 1;
     case "concat":
-      return partsOf(language).reduce((sum, part) => sum + waysOf(part), 0);
+      return concatenatedParts(language).reduce((sum, part) => sum + waysOf(part), 0);
     case "union":
       return language.options.reduce((sum, option) => sum + waysOf(option), 0);
     case "repeat":
@@ -74,7 +74,7 @@ function asWritten(grammar: Grammar, language: Language, name: string, spell: Ch
     case "set":
       return spell(grammar, language.set);
     case "concat":
-      return sequence(...partsOf(language).map((part) => asWritten(grammar, part, name, spell)));
+      return sequence(...concatenatedParts(language).map((part) => asWritten(grammar, part, name, spell)));
     case "union":
       return choice(...language.options.map((option) => asWritten(grammar, option, name, spell)));
     case "repeat":

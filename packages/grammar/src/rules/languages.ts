@@ -77,7 +77,7 @@ export function createLanguages(spend: (steps: number) => void, marks = noChar):
   }
 
   function prepend(head: Language, tail: Language): Language {
-    const row = partsOf(head);
+    const row = concatenatedParts(head);
     spend(row.length);
     return row.reduceRight((rest, part) => concatTwo(part, rest), tail);
   }
@@ -230,7 +230,7 @@ export function createLanguages(spend: (steps: number) => void, marks = noChar):
 }
 
 /** The parts of a concatenation, from left to right. For any other language, the language itself. */
-export function partsOf(language: Language): readonly Language[] {
+export function concatenatedParts(language: Language): readonly Language[] {
   const parts: Language[] = [];
   let rest = language;
   for (; rest.kind === "concat"; rest = rest.tail) parts.push(rest.head);

@@ -1,6 +1,6 @@
 // Checks whether a language can be read from left to right with one character of lookahead.
 import { intersectSets, noChar, uniteSets, type CharSet } from "./char-set.ts";
-import { partsOf, type Language } from "./languages.ts";
+import { concatenatedParts, type Language } from "./languages.ts";
 
 /** This many compared character ranges count as one step of `GrammarLimits.steps`. */
 const rangesPerStep = 8;
@@ -20,7 +20,7 @@ export function isPredictive(language: Language, spend: (steps: number) => void)
       case "set":
         return part.set;
       case "concat":
-        return partsOf(part).reduceRight((follow, item) => withFollow(item, follow), noChar);
+        return concatenatedParts(part).reduceRight((follow, item) => withFollow(item, follow), noChar);
       case "union":
         return uniteSets(...part.options.map(startsOf));
       case "repeat":
@@ -46,7 +46,7 @@ export function isPredictive(language: Language, spend: (steps: number) => void)
       case "set":
         return true;
       case "concat":
-        return checkRow(partsOf(part), follow);
+        return checkRow(concatenatedParts(part), follow);
       case "union": {
         const starting = part.options.map((option) =>
           option.nullable ? withFollow(option, follow) : startsOf(option),

@@ -39,7 +39,7 @@ export function requireModel<T extends Named>(
   const found = findNamed(entries, name) ?? implied;
   if (found !== undefined) return found;
   if (name !== "") throw unknownModel(name, entries, who);
-  throw refuseField("model", `it is required, since ${listOf(entries, who)}`);
+  throw refuseField("model", `it is required, since ${servedNamesText(entries, who)}`);
 }
 
 /** @param who how the error message names the server of the models */
@@ -47,12 +47,12 @@ export function unknownModel(asked: string, entries: readonly Pick<Named, "name"
   const shown = asked.slice(0, shownChars);
   const problem = "it does not exist";
   // Clients search for these words, or for the code that OpenAI's dialect makes of the field.
-  return new WaggleError("not_found", `Cannot find model "${shown}": ${problem}; ${listOf(entries, who)}.`, {
+  return new WaggleError("not_found", `Cannot find model "${shown}": ${problem}; ${servedNamesText(entries, who)}.`, {
     details: { problems: [{ field: "model", problem }] },
   });
 }
 
-function listOf(entries: readonly Pick<Named, "name">[], who: string): string {
+function servedNamesText(entries: readonly Pick<Named, "name">[], who: string): string {
   if (entries.length === 0) return `${who} has no models`;
   const names = entries.slice(0, shownNames).map(({ name }) => name);
   const more = entries.length - names.length;

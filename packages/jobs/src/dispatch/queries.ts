@@ -3,7 +3,7 @@ import { createFairQueue, createShares, deferred } from "@waggle/async";
 import type { Clock, Deferred, FairQueue } from "@waggle/async";
 import { countChars } from "@waggle/engine";
 import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
-import { errorOf, WaggleError } from "@waggle/protocol";
+import { failureError, WaggleError } from "@waggle/protocol";
 import type { Executor } from "./executor-port.ts";
 
 /** Longest time of a query that is sent, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
@@ -144,7 +144,7 @@ export function createQueries({ executor, clock }: QueriesOptions): Queries {
       signal.addEventListener("abort", leaving);
       try {
         const answer = await answered.promise;
-        if (answer.kind === "failed") throw errorOf(answer.failure);
+        if (answer.kind === "failed") throw failureError(answer.failure);
         return answer as AnswerTo<typeof question.kind>;
       } finally {
         query.timer?.cancel();

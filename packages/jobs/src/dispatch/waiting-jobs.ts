@@ -76,12 +76,12 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     },
     join(job) {
       if (queue.depth === 0) forecast.waits();
-      const limit = queue.offer(job, keyOf(job));
+      const limit = queue.offer(job, queueKey(job));
       if (limit !== undefined) throw refusal(limit);
     },
     replace(old, job) {
       resuming.delete(old);
-      queue.replace(old.uid, job, keyOf(job));
+      queue.replace(old.uid, job, queueKey(job));
     },
     block: (job) => void blocked.add(job),
     enter(job, again) {
@@ -92,7 +92,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
         if (!isSuspect(job)) resuming.add(job);
       } else if (queue.position(job.uid) === undefined) {
         if (queue.depth === 0) forecast.waits();
-        queue.admit(job, keyOf(job));
+        queue.admit(job, queueKey(job));
       }
     },
     leave(job) {
@@ -128,7 +128,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
       const ofOld = old === undefined ? undefined : queue.position(old.uid);
       if (ofOld !== undefined) return ofOld;
       // An entry that comes and leaves at once moves no other entry.
-      queue.admit(job, keyOf(job));
+      queue.admit(job, queueKey(job));
       const position = queue.position(job.uid) ?? queue.depth;
       queue.remove(job.uid);
       return position;
@@ -137,7 +137,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
   };
 }
 
-function keyOf(job: Job): QueueKey {
+function queueKey(job: Job): QueueKey {
   const { who, when } = job.spec;
   return { id: job.uid, priority: when.priority, client: who.client, flow: who.sessionId ?? "" };
 }

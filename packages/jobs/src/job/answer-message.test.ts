@@ -1,6 +1,6 @@
 import type { TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { emptyMessage, lengthOf, messageOf, withToken, type MessageDraft } from "./answer-message.ts";
+import { emptyMessage, lengthOf, toAnswerMessage, withToken, type MessageDraft } from "./answer-message.ts";
 
 type Said = Pick<TokenEvent, "text" | "part" | "call">;
 
@@ -29,7 +29,7 @@ describe("the message of an answer", () => {
       args(1, "{}"),
       { text: "b", part: "content" },
     );
-    expect(messageOf(draft)).toEqual({
+    expect(toAnswerMessage(draft)).toEqual({
       role: "assistant",
       content: "ab",
       reasoning_content: "hm",
@@ -42,13 +42,15 @@ describe("the message of an answer", () => {
   });
 
   it("has null for empty content next to calls, and otherwise a text", () => {
-    expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).content).toBeNull();
-    expect(messageOf(emptyMessage)).toEqual({ role: "assistant", content: "" });
+    expect(toAnswerMessage(draftOf(call(0, "f"), args(0, "{}"))).content).toBeNull();
+    expect(toAnswerMessage(emptyMessage)).toEqual({ role: "assistant", content: "" });
   });
 
   it("marks a last call whose arguments are cut", () => {
     const draft = draftOf(call(0, "f"), args(0, "{}"), call(1, "g"), args(1, '{"x":'));
-    expect(messageOf(draft).tool_calls?.map(({ cut }) => cut)).toEqual([undefined, true]);
-    expect(messageOf(draftOf(call(0, "f"), args(0, "{}"))).tool_calls?.map(({ cut }) => cut)).toEqual([undefined]);
+    expect(toAnswerMessage(draft).tool_calls?.map(({ cut }) => cut)).toEqual([undefined, true]);
+    expect(toAnswerMessage(draftOf(call(0, "f"), args(0, "{}"))).tool_calls?.map(({ cut }) => cut)).toEqual([
+      undefined,
+    ]);
   });
 });

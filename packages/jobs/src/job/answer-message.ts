@@ -34,7 +34,7 @@ export function lengthOf({ content, reasoning, calls }: MessageDraft): number {
 }
 
 /** Makes the message. Its last call is marked as cut if the answer ended within the call's arguments. */
-export function messageOf({ content, reasoning, calls }: MessageDraft): AnswerMessage {
+export function toAnswerMessage({ content, reasoning, calls }: MessageDraft): AnswerMessage {
   return {
     role: "assistant",
     content: content === "" && calls.length > 0 ? null : content,

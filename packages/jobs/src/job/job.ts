@@ -207,7 +207,7 @@ export function finishReasonOf(by: StoppedBy): Exclude<FinishReason, "cancelled"
 }
 
 /** Returns the outcome in one word, for a log or a metric. */
-export function reasonOf(outcome: Outcome): string {
+export function outcomeReason(outcome: Outcome): string {
   switch (outcome.type) {
     case "finished":
       return finishReasonOf(outcome.by);

@@ -12,7 +12,7 @@
 // A step is one way from `queued` to an answer. Recorded messages of an earlier process go from `queued` to `calling` without a run. Decision 126.
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
 import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
-import { emptyMessage, lengthOf, messageOf, withToken } from "./answer-message.ts";
+import { emptyMessage, lengthOf, toAnswerMessage, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "./output-so-far.ts";
 import type { Observation } from "./observers.ts";
 import { finishReasonOf, hasOutput, isWaiting } from "./job.ts";
@@ -122,7 +122,7 @@ export function reduce(job: Job, input: JobInput): Change {
       // A job with output has sent the status `resuming`, and sends no other status until it continues.
       return phase.name === "ended" || phase.name === "calling" || hasOutput(job)
         ? unchanged(state)
-        : send(state, statusOf(job, "loading"));
+        : send(state, statusEvent(job, "loading"));
     case "engine":
       return takeEvent(job, input);
     case "call":
@@ -153,11 +153,11 @@ function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "en
     case "progress":
       // The choices of a job have the same prompt, so only the first choice's progress is sent.
       return phase.name === "running" && state.firstTokenAt === undefined && event.jobId === job.uid
-        ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event) })
+        ? send(state, { ...statusEvent(job, "thinking"), prompt_progress: promptProgressOf(event) })
         : unchanged(state);
     case "parked":
       return phase.name === "running"
-        ? { state, effects: [observe({ type: "parked" }), append(statusOf(job, "parked"))] }
+        ? { state, effects: [observe({ type: "parked" }), append(statusEvent(job, "parked"))] }
         : unchanged(state);
     case "token":
       return phase.name === "running" || phase.name === "ending" ? addToken(job, event, at) : unchanged(state);
@@ -204,7 +204,7 @@ function start(
   };
   // When a further choice starts, the job has started already, and sends no event.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
-  const news: Effect = resumes ? observe({ type: "resumed" }) : append(statusOf(job, "thinking"));
+  const news: Effect = resumes ? observe({ type: "resumed" }) : append(statusEvent(job, "thinking"));
   if (!first) return { state: next, effects: [news] };
   const started = append(startedEventOf(job, next, model));
   return { state: next, effects: [observe({ type: "started" }), news, started] };
@@ -287,7 +287,7 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
 function callsIn({ spec: { calls } }: Job, { sequences: [sequence], step }: JobState): AnswerMessage | undefined {
   if (sequence?.message === undefined || sequence.stoppedBy === undefined) return undefined;
   if (finishReasonOf(sequence.stoppedBy) !== "stop" || step.index >= (calls?.steps ?? 0)) return undefined;
-  const message = messageOf(sequence.message);
+  const message = toAnswerMessage(sequence.message);
   const made = message.tool_calls ?? [];
   const isCut = made.some(({ cut }) => cut === true);
   return !isCut && made.some((call) => toolOf(calls, call) !== undefined) ? message : undefined;
@@ -383,7 +383,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
     const resumptions = state.resumptions + (resumes ? 1 : 0);
     return {
       state: { ...state, phase: { name: "queued" }, resumptions },
-      effects: [...(resumes ? [append(statusOf(job, "resuming"))] : []), { type: "enqueue", again: true }],
+      effects: [...(resumes ? [append(statusEvent(job, "resuming"))] : []), { type: "enqueue", again: true }],
     };
   }
   const why = hasUsedUpCrashes(enginesLost) ? crashFailure(outcome, enginesLost) : outcome;
@@ -393,7 +393,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
 
 function resumeElsewhere(job: Job): Change {
   const resumptions = job.state.resumptions + 1;
-  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), observe({ type: "resumed" })];
+  const effects: readonly Effect[] = [append(statusEvent(job, "resuming")), observe({ type: "resumed" })];
   return { state: { ...job.state, resumptions }, effects };
 }
 
@@ -465,7 +465,7 @@ function guessesOf(parts: readonly Guesses[]): Guesses {
   return { guessedTokens, rightGuesses: parts.reduce((sum, part) => sum + (part.rightGuesses ?? 0), 0) };
 }
 
-function statusOf(job: Job, status: StatusEvent["status"]): StatusEvent {
+function statusEvent(job: Job, status: StatusEvent["status"]): StatusEvent {
   return { type: "status", ...streamKeys(job), status };
 }
 

@@ -12,7 +12,7 @@ import type {
   TokenEvent,
   Usage,
 } from "@waggle/protocol";
-import { messageOf } from "./answer-message.ts";
+import { toAnswerMessage } from "./answer-message.ts";
 import { finishReasonOf } from "./job.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState, StepTotals } from "./job.ts";
 import { durationOf, phasesUntil, roundMs } from "./job-phases.ts";
@@ -103,8 +103,8 @@ export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): Te
   return {
     type: "end",
     ...streamKeys(job),
-    ...endOf(state.sequences[0], outcome),
-    ...(state.sequences.length > 1 ? { choices: state.sequences.map((sequence) => endOf(sequence)) } : {}),
+    ...choiceEnd(state.sequences[0], outcome),
+    ...(state.sequences.length > 1 ? { choices: state.sequences.map((sequence) => choiceEnd(sequence)) } : {}),
     usage: usageOf(state),
     timings: timingsOf(job, state),
   };
@@ -113,7 +113,7 @@ export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): Te
 type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "stop_string" | "cancelled_by" | "message">;
 
 /** @param outcome the outcome of the whole job; undefined for one of several choices */
-function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
+function choiceEnd(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
   const by = outcome?.type === "finished" ? outcome.by : outcome === undefined ? sequence?.stoppedBy : undefined;
   const draft = sequence?.message;
   const reason = by === undefined ? "cancelled" : finishReasonOf(by);
@@ -122,7 +122,7 @@ function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, {
     ...(by === undefined ? {} : { stopped_by: by }),
     ...(by === "stop_string" && sequence?.stopString !== undefined ? { stop_string: sequence.stopString } : {}),
     ...(outcome?.type === "cancelled" ? { cancelled_by: outcome.by } : {}),
-    ...(draft === undefined ? {} : { message: messageOf(draft) }),
+    ...(draft === undefined ? {} : { message: toAnswerMessage(draft) }),
   };
 }
 

@@ -95,20 +95,20 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   }
 
   function forgotten(job: Job): void {
-    byName.delete(nameOf(job.spec.who.client, job.id));
+    byName.delete(keptJobName(job.spec.who.client, job.id));
     options.onForgotten?.(job);
   }
 
   return {
     sessions: createSessionRegistry<SessionJob>(),
     add(job) {
-      const name = nameOf(job.spec.who.client, job.id);
+      const name = keptJobName(job.spec.who.client, job.id);
       if (byName.has(name)) throw new Error(`Job ${job.id} is registered already`);
       byName.set(name, job);
       live.set(job.uid, job);
     },
-    has: (client, id) => byName.has(nameOf(client, id)),
-    get: (client, id) => byName.get(nameOf(client, id)),
+    has: (client, id) => byName.has(keptJobName(client, id)),
+    get: (client, id) => byName.get(keptJobName(client, id)),
     live: (uid) => live.get(uid),
     liveJobs: () => [...live.values()],
     async ended(query = {}) {
@@ -178,6 +178,6 @@ export function createLiveJobs(whole: JobRegistry, onAdded: (job: Job) => void =
 }
 
 /** Returns the job's name among all clients. The protocol allows no spaces in ids, so two jobs never have the same name. */
-function nameOf(client: string, id: string): string {
+function keptJobName(client: string, id: string): string {
   return `${client} ${id}`;
 }

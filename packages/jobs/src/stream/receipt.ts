@@ -76,13 +76,13 @@ function receiptOf(
     template_sha256: (work.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
     ...(work.pictures === undefined ? {} : { pictures_sha256: work.pictures.map(({ sha256 }) => sha256) }),
     seed: work.sampling.seed,
-    sampling: samplingOf(work),
+    sampling: receiptSampling(work),
     ...((state.counts.guessedTokens ?? 0) === 0 ? {} : { guesses: true }),
   };
 }
 
 /** Returns the sampling settings, with the grammar's hash instead of its text, which can be very long. */
-function samplingOf({ sampling, answerGrammar }: GenerateWork): Receipt["sampling"] {
+function receiptSampling({ sampling, answerGrammar }: GenerateWork): Receipt["sampling"] {
   const { seed: _, grammar = answerGrammar, ...values } = sampling;
   if (grammar === undefined) return values;
   return { ...values, grammar_sha256: createHash("sha256").update(grammar).digest("hex") };

@@ -2,7 +2,7 @@
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { phaseTimesOf } from "../job/job-phases.ts";
 import type { PhaseTimes } from "../job/job-phases.ts";
-import { reasonOf } from "../job/job.ts";
+import { outcomeReason } from "../job/job.ts";
 import type { Job, JobState, Outcome } from "../job/job.ts";
 import { totalCountsOf } from "../job/stream-events.ts";
 import type { JobObserver } from "../job/observers.ts";
@@ -39,7 +39,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
     const times = roundedTimes(job);
     // A job that never got a slot has no line stream_start, and so no line stream_end.
     const only = startedAt === undefined ? { waiting_ms: times.waiting_ms } : {};
-    if (outcome.type !== "finished") log.info({ ...keys, reason: reasonOf(outcome), ...only }, "stream_cancelled");
+    if (outcome.type !== "finished") log.info({ ...keys, reason: outcomeReason(outcome), ...only }, "stream_cancelled");
     if (startedAt === undefined) return;
     const duration = Math.round((endedAt ?? startedAt) - (firstStartOf(state) ?? startedAt));
     log.info({ ...keys, duration_ms: duration, ...times, tokens: totalCountsOf(state).completionTokens }, "stream_end");
@@ -103,7 +103,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "reader_cut_off":
           return metrics.readersCutOff.inc();
         case "ended":
-          measured.jobsEnded.inc({ outcome: what.outcome.type, reason: reasonOf(what.outcome) });
+          measured.jobsEnded.inc({ outcome: what.outcome.type, reason: outcomeReason(what.outcome) });
           countEnded(job, measured);
           return logEnd(job, what.outcome, keysOf(job, model));
       }

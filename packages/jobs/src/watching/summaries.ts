@@ -2,7 +2,7 @@
 import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
 import type { EndedJob, JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
 import { phaseTimesOf } from "../job/job-phases.ts";
-import { finishReasonOf, isWaiting, reasonOf, stateNameOf } from "../job/job.ts";
+import { finishReasonOf, isWaiting, outcomeReason, stateNameOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import { timingsOf, totalCountsOf, usageOf } from "../job/stream-events.ts";
 
@@ -12,7 +12,7 @@ export function acceptedOf(job: Job, position: number): JobAccepted {
 }
 
 /** @param position undefined for a job that has ended */
-export function statusOf(job: Job, position: number | undefined): JobStatus {
+export function jobStatus(job: Job, position: number | undefined): JobStatus {
   const { phase } = job.state;
   const { sessionId } = job.spec.who;
   return {
@@ -22,7 +22,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
     ...callingOf(job),
     ...(position === undefined ? {} : { position }),
     tokens: job.log.nextToken,
-    ...(phase.name === "ended" ? endOf(phase.outcome) : {}),
+    ...(phase.name === "ended" ? endFields(phase.outcome) : {}),
     ...(phase.name === "ended" ? { usage: usageOf(job.state), timings: timingsOf(job, job.state) } : {}),
   };
 }
@@ -54,7 +54,7 @@ export function endedOf(job: Job, outcome: Outcome, now: number): EndedJob {
   return {
     ...aboutOf(job),
     state: outcome.type,
-    reason: reasonOf(outcome),
+    reason: outcomeReason(outcome),
     ended_at: new Date(now).toISOString(),
     prompt_tokens: promptTokens,
     cached_tokens: cachedTokens,
@@ -106,7 +106,7 @@ function perSecond(count: number, ms: number): number {
   return Math.round((count * 10_000) / ms) / 10;
 }
 
-function endOf(outcome: Outcome): Pick<JobStatus, "finish_reason" | "cancelled_by" | "error"> {
+function endFields(outcome: Outcome): Pick<JobStatus, "finish_reason" | "cancelled_by" | "error"> {
   switch (outcome.type) {
     case "finished":
       return { finish_reason: finishReasonOf(outcome.by) };

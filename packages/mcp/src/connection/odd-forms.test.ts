@@ -1,6 +1,6 @@
 // Tests what becomes of odd results, errors, lists of tools and messages, in the forms that servers are known or likely to send.
 import { describe, expect, it } from "vitest";
-import { answerOf, readMessages, replyTo } from "../thread/messages.ts";
+import { rpcAnswer, readMessages, replyTo } from "../thread/messages.ts";
 import { readError, readResult } from "./read-result.ts";
 import { toolListOf } from "./tool-list.ts";
 
@@ -242,7 +242,7 @@ it.each<[text: string, kinds: readonly unknown[]]>([
   ['{"jsonrpc":"1.0"}', [undefined]],
   ['{"id":1,"method":"ping","result":{}}', [undefined]],
 ])("reads the line %s", (text, kinds) => {
-  expect(readMessages(text).map((message) => answerOf(message)?.kind)).toEqual(kinds);
+  expect(readMessages(text).map((message) => rpcAnswer(message)?.kind)).toEqual(kinds);
 });
 
 it.each([

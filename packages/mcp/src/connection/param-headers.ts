@@ -14,18 +14,20 @@ const dataKeywords = new Set(["const", "default", "enum", "examples"]);
 /** @returns the problem as a text if a mark is invalid: the specification forbids to call such a tool */
 export function paramHeadersOf(schema: unknown): ParamHeaders | string {
   const found = new Map<string, readonly string[]>();
-  return (isWithinDepth(schema, limits.parametersDepth) ? problemOf(schema, []) : undefined) ?? found;
+  return (isWithinDepth(schema, limits.parametersDepth) ? schemaProblem(schema, []) : undefined) ?? found;
 
   /** @param path undefined where a call has no single value */
-  function problemOf(value: unknown, path: readonly string[] | undefined): string | undefined {
-    if (Array.isArray(value)) return firstProblem(value, (inner) => problemOf(inner, undefined));
+  function schemaProblem(value: unknown, path: readonly string[] | undefined): string | undefined {
+    if (Array.isArray(value)) return firstProblem(value, (inner) => schemaProblem(inner, undefined));
     if (!isObject(value)) return undefined;
     return (
       problemOfMark(value, path) ??
       firstProblem(Object.entries(value), ([keyword, inner]) => {
         if (keyword !== "properties" || !isObject(inner))
-          return dataKeywords.has(keyword) ? undefined : problemOf(inner, undefined);
-        return firstProblem(Object.entries(inner), ([name, property]) => problemOf(property, path && [...path, name]));
+          return dataKeywords.has(keyword) ? undefined : schemaProblem(inner, undefined);
+        return firstProblem(Object.entries(inner), ([name, property]) =>
+          schemaProblem(property, path && [...path, name]),
+        );
       })
     );
   }

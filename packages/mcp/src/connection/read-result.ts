@@ -8,7 +8,7 @@ import { resultLimits as limits } from "./limits.ts";
 
 /** @param result the `result` of the answer, whatever it is */
 export function readResult(result: unknown): CallOutcome {
-  if (!isObject(result)) return { kind: "done", text: cutResult(textOf(result) ?? "[The result is empty.]") };
+  if (!isObject(result)) return { kind: "done", text: cutResult(resultValueText(result) ?? "[The result is empty.]") };
   const pictures = createPictures();
   const { content, structuredContent: structured, isError, resultType, inputRequests } = result;
   if (resultType === "input_required") return { kind: "tool_error", text: cutResult(inputText(inputRequests)) };
@@ -19,7 +19,8 @@ export function readResult(result: unknown): CallOutcome {
   if (parts.length > limits.parts) lines.push(`[${parts.length - limits.parts} more parts, left out]`);
   const more = structuredText(structured, texts);
   if (more !== undefined) lines.push(more);
-  if (lines.length === 0 && content === undefined && structured === undefined) lines.push(textOf(result) ?? "");
+  if (lines.length === 0 && content === undefined && structured === undefined)
+    lines.push(resultValueText(result) ?? "");
   return {
     kind: isError === true || isError === "true" ? "tool_error" : "done",
     text: cutResult(lines.join("\n")),
@@ -75,7 +76,7 @@ function createPictures(): Pictures {
 }
 
 function readPart(part: unknown, pictures: Pictures): string {
-  if (!isObject(part)) return textOf(part) ?? "[empty part, left out]";
+  if (!isObject(part)) return resultValueText(part) ?? "[empty part, left out]";
   const { type, text, uri, mimeType, data, resource } = part;
   const known = typeof type === "string" ? type : undefined;
   switch (known) {
@@ -85,10 +86,12 @@ function readPart(part: unknown, pictures: Pictures): string {
     case "resource_link":
       return linkText(uri) ?? "[link without a URI, left out]";
     case "resource":
-      return isObject(resource) ? readResource(resource, pictures) : (textOf(resource) ?? "[empty resource, left out]");
+      return isObject(resource)
+        ? readResource(resource, pictures)
+        : (resultValueText(resource) ?? "[empty resource, left out]");
     default: {
       const isText = known === undefined || /text/.test(known);
-      const readable = isText && typeof text !== "object" ? textOf(text) : undefined;
+      const readable = isText && typeof text !== "object" ? resultValueText(text) : undefined;
       return (
         readable ??
         `[part ${known === undefined ? "without a type" : `of type "${known.slice(0, limits.typeChars)}"`}, left out]`
@@ -110,7 +113,7 @@ function linkText(uri: unknown): string | undefined {
 }
 
 /** Undefined for nothing. */
-function textOf(value: unknown): string | undefined {
+function resultValueText(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
   return isWithinDepth(value, limits.depth) ? JSON.stringify(value) : "[value with too many levels, left out]";
@@ -133,10 +136,10 @@ function withCounts(texts: readonly string[]): string[] {
 
 /** Undefined if the texts contain it: the specification asks servers to repeat it as text, and libraries repeat a plain value without its object. */
 function structuredText(structured: unknown, texts: readonly string[]): string | undefined {
-  const text = textOf(structured);
+  const text = resultValueText(structured);
   if (text === undefined) return undefined;
   const plain = isObject(structured) && Object.keys(structured).join() === "result" ? structured["result"] : structured;
-  const said = texts.map(valueOf);
+  const said = texts.map(parsedOrText);
   const isSaid = [structured, plain].some(
     (value) =>
       isDeepStrictEqual(value, said) || said.some((one, at) => value === texts[at] || isDeepStrictEqual(value, one)),
@@ -144,7 +147,7 @@ function structuredText(structured: unknown, texts: readonly string[]): string |
   return isSaid ? undefined : text;
 }
 
-function valueOf(text: string): unknown {
+function parsedOrText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -45,7 +45,7 @@ export function toolListOf(
     const parameters = parametersOf(inputSchema);
     const length = typeof parameters === "string" ? 0 : JSON.stringify(parameters).length;
     const count = length > limits.parametersChars ? 0 : countValues(parameters);
-    const problem = problemOf();
+    const problem = toolProblem();
     if (problem !== undefined || typeof parameters === "string") {
       const key = wellFormed(shown.slice(0, limits.nameChars));
       if (leftOut.size < limits.tools && !tools.has(key)) leftOut.set(key, problem ?? "its parameters cannot be read");
@@ -63,7 +63,7 @@ export function toolListOf(
       allowed: alwaysAllow.has(shown),
     });
 
-    function problemOf(): string | undefined {
+    function toolProblem(): string | undefined {
       if (shown !== name) return "it has no name";
       if (!/^[A-Za-z0-9_.-]+$/.test(name)) return "its name has other characters than letters, digits, _, . and -";
       if (`${server}__${name}`.length > limits.nameChars)

@@ -151,7 +151,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   }
 
   function forget(turn: Turn): void {
-    turns.delete(nameOf(turn));
+    turns.delete(turnName(turn));
     ended.remove(turn);
     kept.add(turn.client, -turn.held);
     turn.held = 0;
@@ -171,7 +171,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
 
   async function read(): Promise<void> {
     for (const turn of await readTurns(file.read(), now())) {
-      turns.set(nameOf(turn), turn);
+      turns.set(turnName(turn), turn);
       newest.set(requestOf(turn), turn);
       count(turn);
     }
@@ -193,7 +193,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     }
   }
 
-  function textOf({ text, digest, at }: Turn, record: JournalRecord): string {
+  function recordLines({ text, digest, at }: Turn, record: JournalRecord): string {
     return (text === "" ? lineOf({ kind: "turn", key: record.key, digest, at }) : "") + lineOf(record);
   }
 
@@ -207,7 +207,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
 
   /** @throws WaggleError if the record is not on disk; then the turn is as before */
   async function addNow(turn: Turn, record: JournalRecord, room = 0): Promise<void> {
-    const text = textOf(turn, record);
+    const text = recordLines(turn, record);
     const bytes = Buffer.byteLength(text);
     forgetOld();
     const limit = kept.limitFor(turn.client, bytes + room);
@@ -229,7 +229,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   }
 
   async function addLater(turn: Turn, record: JournalRecord): Promise<void> {
-    const text = textOf(turn, record);
+    const text = recordLines(turn, record);
     unwritten.push({ turn, text });
     add(turn, text, record.kind !== "end");
     await write("").catch(() => {});
@@ -242,14 +242,14 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     turn.state = undefined;
     leave(running, turn);
     void inOrder(async () => {
-      if (turn.runs > 0 || turns.get(nameOf(turn)) !== turn) return;
+      if (turn.runs > 0 || turns.get(turnName(turn)) !== turn) return;
       if (turn.text === "") forget(turn);
-      else if (turn.isOpen) await addLater(turn, { kind: "end", key: nameOf(turn) });
+      else if (turn.isOpen) await addLater(turn, { kind: "end", key: turnName(turn) });
     });
   }
 
   function recordOf(turn: Turn, state: TurnState): TurnRecord {
-    const key = nameOf(turn);
+    const key = turnName(turn);
     const { steps, sent, outcomes, awaited } = state;
     return {
       steps: [...steps],
@@ -298,10 +298,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       if (!isRead) await readAgain();
       if (!isRead) return refusingRecord(() => unavailableError(problem));
       forgetOld();
-      const known = turns.get(nameOf(key));
+      const known = turns.get(turnName(key));
       if (known !== undefined && known.digest !== key.digest) return undefined;
       const turn = known ?? newTurn(key, now());
-      turns.set(nameOf(turn), turn);
+      turns.set(turnName(turn), turn);
       running.set(requestOf(turn), turn);
       turn.runs += 1;
       count(turn);
@@ -351,7 +351,7 @@ async function readTurns(lines: AsyncIterable<readonly [string, number]>, now: n
   return [...turns.values()].filter(({ isOpen, text }) => isOpen || /"kind":"(?:step|call|result)"/.test(text));
 }
 
-function nameOf({ client, key }: Pick<TurnKey, "client" | "key">): string {
+function turnName({ client, key }: Pick<TurnKey, "client" | "key">): string {
   return `${client} ${key}`;
 }
 

@@ -41,7 +41,7 @@ export function fittingOutcome(
   const note =
     pictures === undefined ? "" : "\n[The pictures are left out: the journal of calls has no room for them.]";
   const choices = pictures === undefined ? [plain] : [whole, { ...plain, text: plain.text + note }];
-  const chosen = choices.find((outcome) => hasRoom(bytesOf(outcome)));
+  const chosen = choices.find((outcome) => hasRoom(outcomeBytes(outcome)));
   return chosen ?? cutOutcome(plain, note, atLeast);
 }
 
@@ -50,12 +50,12 @@ function cutOutcome(whole: RecordedOutcome, more: string, mostBytes: number): Re
   for (;;) {
     const note = `\n[The last ${whole.text.length - length} characters are left out: the journal of calls has no room for them.]`;
     const outcome = { ...whole, text: wellFormed(whole.text.slice(0, length)) + note + more };
-    const bytes = bytesOf(outcome);
+    const bytes = outcomeBytes(outcome);
     if (bytes <= mostBytes || length === 0) return outcome;
     length = Math.floor(length * Math.min(mostBytes / bytes, 0.9));
   }
 }
 
-function bytesOf(outcome: RecordedOutcome): number {
+function outcomeBytes(outcome: RecordedOutcome): number {
   return Buffer.byteLength(JSON.stringify(outcome));
 }

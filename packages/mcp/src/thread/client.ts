@@ -69,7 +69,7 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
     const ask = async (): Promise<Answer> =>
       await request("server/discover", {}, { signal: AbortSignal.timeout(limits.discoverMs) });
     let answer = await ask();
-    if (answer.kind === "error" && codeOf(answer.error) === wrongVersion && namesRevision(answer.error))
+    if (answer.kind === "error" && rpcErrorCode(answer.error) === wrongVersion && namesRevision(answer.error))
       answer = await ask();
     const { supportedVersions, capabilities } =
       answer.kind === "result" && isObject(answer.result) ? answer.result : {};
@@ -98,7 +98,7 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
 
   async function initialize(): Promise<string | undefined> {
     const answer = await request("initialize", { protocolVersion, capabilities: {}, clientInfo });
-    if (answer.kind !== "result") return problemOf(answer);
+    if (answer.kind !== "result") return answerProblem(answer);
     if (!isObject(answer.result)) return "it does not answer as an MCP server";
     const { protocolVersion: agreed, capabilities } = answer.result;
     channel.onInitialized(
@@ -119,7 +119,7 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
       if (answer.kind !== "result") {
         // The pages before can be used.
         if (page > 0 && answer.kind === "error") break;
-        return problemOf(answer);
+        return answerProblem(answer);
       }
       const { tools, nextCursor } = isObject(answer.result) ? answer.result : {};
       if (Array.isArray(tools)) listed.push(...tools.slice(0, toolLimits.listed));
@@ -171,7 +171,7 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
         answer = await send();
       }
       // The server did not run the call, because the parameters of its tools have changed.
-      if (isStateless && answer.kind === "error" && codeOf(answer.error) === wrongHeader) {
+      if (isStateless && answer.kind === "error" && rpcErrorCode(answer.error) === wrongHeader) {
         await listTools();
         answer = await send();
       }
@@ -198,13 +198,13 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
 }
 
 /** The words of an error may quote secrets of the file, so only its code is shown. */
-function problemOf(answer: Exclude<Answer, { kind: "result" }>): string {
+function answerProblem(answer: Exclude<Answer, { kind: "result" }>): string {
   if (answer.kind !== "error") return answer.problem;
-  const code = codeOf(answer.error);
+  const code = rpcErrorCode(answer.error);
   return typeof code === "number" ? `it answered with the error code ${code}` : "it does not answer as an MCP server";
 }
 
-function codeOf(error: unknown): unknown {
+function rpcErrorCode(error: unknown): unknown {
   return isObject(error) ? error["code"] : undefined;
 }
 

@@ -4,7 +4,7 @@ import type { JsonObject } from "../connection/json.ts";
 import { isObject } from "../connection/json.ts";
 import { serverLimits as limits } from "../connection/limits.ts";
 import type { ServerSpec } from "../servers/read-servers.ts";
-import { answerOf, createFlow, readMessages, replyTo } from "./messages.ts";
+import { rpcAnswer, createFlow, readMessages, replyTo } from "./messages.ts";
 import type { Answer, Channel, ChannelEvents, RequestOptions } from "./messages.ts";
 import { readSseEvents } from "./sse-events.ts";
 
@@ -19,7 +19,7 @@ class LimitError extends Error {
 }
 
 /** Where a stream ended. */
-interface Place {
+interface StreamPosition {
   lastId?: string;
   retryMs: number;
   /** Attempts to continue without a new event. */
@@ -102,14 +102,14 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     let found: Answer | undefined;
     for (const message of messages) {
       count(1, 0);
-      const answer = answerOf(message);
+      const answer = rpcAnswer(message);
       if (answer === undefined) receive(message);
       else if (String(message["id"]) === String(id)) found ??= answer;
     }
     return found;
   }
 
-  async function readStream({ body }: Response, place: Place, id?: number): Promise<Answer | undefined> {
+  async function readStream({ body }: Response, place: StreamPosition, id?: number): Promise<Answer | undefined> {
     for await (const event of readSseEvents(body ?? emptyBody(), (bytes, kept) => count(0, bytes, kept))) {
       place.attempts = 0;
       if (event.id !== undefined) place.lastId = event.id;
@@ -122,7 +122,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
 
   /** Reads the stream of a request to its answer. Only the first response exists because of the request. */
   async function followStream(first: Response, id: number, signal: AbortSignal): Promise<Answer> {
-    const place: Place = { retryMs: limits.resumeMs, attempts: 0 };
+    const place: StreamPosition = { retryMs: limits.resumeMs, attempts: 0 };
     let response = first;
     for (;;) {
       const found = await readStream(response, place, id).catch((error: unknown) => {
@@ -162,7 +162,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     const messages = readMessages(text);
     // The only answer in a response belongs to its request, whatever its id is.
     const [only] = messages;
-    const found = find(messages, id) ?? (messages.length === 1 && only !== undefined ? answerOf(only) : undefined);
+    const found = find(messages, id) ?? (messages.length === 1 && only !== undefined ? rpcAnswer(only) : undefined);
     return found ?? { kind: "error", error: "The server's answer is no message of MCP." };
   }
 
@@ -189,7 +189,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
 
   /** Receives the server's notifications, as long as the session exists. A server without such a stream answers with a 405. */
   async function listen(signal: AbortSignal): Promise<void> {
-    const place: Place = { retryMs: limits.resumeMs, attempts: 0 };
+    const place: StreamPosition = { retryMs: limits.resumeMs, attempts: 0 };
     while (!signal.aborted) {
       try {
         const response = await send("GET", place.lastId, signal);
@@ -207,12 +207,12 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
   return {
     async request(method, params, options = {}) {
       const answer = await requestOnce(method, params, options);
-      const words = session === undefined || answer.kind !== "error" ? "" : wordsOf(answer.error);
+      const words = session === undefined || answer.kind !== "error" ? "" : errorWords(answer.error);
       if (!sessionWords.test(words)) return answer;
       // A tool may speak of sessions too. If a ping gets the same error, the server refused the request before any tool ran.
       const probe = await requestOnce("ping", {}, options);
       const isSession =
-        probe.kind === "refused" ? probe.isSession : probe.kind === "error" && wordsOf(probe.error) === words;
+        probe.kind === "refused" ? probe.isSession : probe.kind === "error" && errorWords(probe.error) === words;
       return isSession ? { kind: "refused", problem: "it does not know the session", isSession } : answer;
     },
     notify: (method, params = {}) => void post({ method, params }),
@@ -232,7 +232,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
 
 const sessionWords = /session|not initialized/i;
 
-function wordsOf(error: unknown): string {
+function errorWords(error: unknown): string {
   return isObject(error) && typeof error["message"] === "string" ? error["message"] : "";
 }
 

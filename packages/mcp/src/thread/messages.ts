@@ -49,7 +49,7 @@ export function readMessages(text: string): readonly JsonObject[] {
 }
 
 /** Undefined if the message answers no request. */
-export function answerOf(message: JsonObject): Answer | undefined {
+export function rpcAnswer(message: JsonObject): Answer | undefined {
   if (typeof message["method"] === "string") return undefined;
   if ("error" in message && message["error"] !== null) return { kind: "error", error: message["error"] };
   if ("result" in message) return { kind: "result", result: message["result"] };

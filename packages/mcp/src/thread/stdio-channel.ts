@@ -6,7 +6,7 @@ import type { Deferred } from "@waggle/async";
 import type { JsonObject } from "../connection/json.ts";
 import { serverLimits as limits } from "../connection/limits.ts";
 import type { ServerSpec } from "../servers/read-servers.ts";
-import { answerOf, createFlow, readMessages, replyTo } from "./messages.ts";
+import { rpcAnswer, createFlow, readMessages, replyTo } from "./messages.ts";
 import type { Answer, Channel, ChannelEvents } from "./messages.ts";
 
 export interface StdioOptions extends ChannelEvents {
@@ -92,7 +92,7 @@ export function createStdioChannel(options: StdioOptions): Channel {
   }
 
   function receive(message: JsonObject): void {
-    const answer = answerOf(message);
+    const answer = rpcAnswer(message);
     if (answer !== undefined) {
       // Some servers repeat the number of a request as a text.
       waiting.get(String(message["id"]))?.resolve(answer);

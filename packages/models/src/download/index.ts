@@ -9,7 +9,7 @@ export { listHubFiles } from "./reference/hub-files.ts";
 export { likelyReference } from "./reference/parse-reference.ts";
 export { downloadHint, resolveModel, type ResolveModelOptions } from "./reference/resolve-model.ts";
 export { scanFolder } from "./folder/scan-folder.ts";
-export { nameOf, nameOfFile, uniqueName } from "./reference/served-names.ts";
+export { defaultModelName, nameOfFile, uniqueName } from "./reference/served-names.ts";
 export { shownReference } from "./transfer/download-error.ts";
 export { readHubModels, type HubModel } from "./reference/hub-models.ts";
 export { searchHub } from "./reference/hub-search.ts";

@@ -11,10 +11,10 @@ export interface InfillMarkers {
   readonly file?: number | undefined;
 }
 
-type Part = keyof InfillMarkers;
+type InfillPart = keyof InfillMarkers;
 
 /** Metadata keys below `tokenizer.ggml`, the older key last, and texts of the tokens in vocabularies. Both are copied from llama.cpp. */
-const known: Readonly<Record<Part, { readonly keys: readonly string[]; readonly texts: readonly string[] }>> = {
+const known: Readonly<Record<InfillPart, { readonly keys: readonly string[]; readonly texts: readonly string[] }>> = {
   prefix: {
     keys: ["fim_pre_token_id", "prefix_token_id"],
     texts: [
@@ -43,7 +43,7 @@ const known: Readonly<Record<Part, { readonly keys: readonly string[]; readonly 
   file: { keys: ["fim_sep_token_id"], texts: ["<|file_sep|>"] },
 };
 
-const parts = Object.keys(known) as readonly Part[];
+const parts = Object.keys(known) as readonly InfillPart[];
 const partByText = new Map(parts.flatMap((part) => known[part].texts.map((text) => [text, part] as const)));
 const textBytes = [...partByText.keys()].map((text) => Buffer.byteLength(text));
 const [leastBytes, mostBytes] = [Math.min(...textBytes), Math.max(...textBytes)];
@@ -58,7 +58,7 @@ export interface InfillSearch {
 
 /** A token id in the metadata overrides the vocabulary. In the vocabulary, the first token with a known text counts. */
 export function createInfillSearch(): InfillSearch {
-  const seen = new Map<Part, number>();
+  const seen = new Map<InfillPart, number>();
   return {
     onToken(bytes, start, end, index) {
       // All markers end with ">". Most tokens do not, and need no decoding.
@@ -67,7 +67,7 @@ export function createInfillSearch(): InfillSearch {
       if (part !== undefined && !seen.has(part)) seen.set(part, index);
     },
     found(metadata) {
-      const find = (part: Part): number | undefined => {
+      const find = (part: InfillPart): number | undefined => {
         const named = known[part].keys.map((key) => metadata.number(`tokenizer.ggml.${key}`));
         return named.find((token) => token !== undefined) ?? seen.get(part);
       };

@@ -124,11 +124,11 @@ function scalarOf(type: number, key: string): Scalar {
 }
 
 function metadataOf(values: ReadonlyMap<string, Plain | List>): Metadata {
-  const placeOf = (key: string): ArrayPlace | undefined => {
+  const arrayPlace = (key: string): ArrayPlace | undefined => {
     const value = values.get(key);
     return typeof value === "object" ? value : undefined;
   };
-  const listOf = (key: string): readonly Plain[] | undefined => {
+  const plainList = (key: string): readonly Plain[] | undefined => {
     const value = values.get(key);
     if (value === undefined) return undefined;
     return typeof value === "object" ? value.values : [value];
@@ -138,10 +138,10 @@ function metadataOf(values: ReadonlyMap<string, Plain | List>): Metadata {
     string: (key) => ofType(values.get(key), isString),
     number: (key) => ofType(values.get(key), isNumber),
     boolean: (key) => ofType(values.get(key), isBoolean),
-    numbers: (key) => allOf(listOf(key), isNumber),
-    booleans: (key) => allOf(listOf(key), isBoolean),
-    arrayLength: (key) => placeOf(key)?.length,
-    arrayPlace: placeOf,
+    numbers: (key) => allOf(plainList(key), isNumber),
+    booleans: (key) => allOf(plainList(key), isBoolean),
+    arrayLength: (key) => arrayPlace(key)?.length,
+    arrayPlace,
   };
 }
 

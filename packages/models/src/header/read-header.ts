@@ -35,7 +35,7 @@ export interface ReadHeaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Part extends Omit<GgufHeader, "architecture"> {
+interface HeaderPart extends Omit<GgufHeader, "architecture"> {
   readonly architecture: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export async function readGgufParts(
   { signal }: ReadHeaderOptions = {},
 ): Promise<GgufHeader> {
   if (!(count >= 1 && count <= limits.parts)) throw damaged(`${count} parts`);
-  const parts: Part[] = [];
+  const parts: HeaderPart[] = [];
   for (let index = 0; index < count; index++) parts.push(await openAndRead(index, count, openPart, signal));
   const [first] = parts;
   if (first === undefined) throw damaged("no parts");
@@ -79,7 +79,7 @@ async function openAndRead(
   count: number,
   openPart: (index: number) => Promise<ByteSource>,
   signal: AbortSignal | undefined,
-): Promise<Part> {
+): Promise<HeaderPart> {
   try {
     await using source = await openPart(index);
     return await readPart(source, signal);
@@ -89,7 +89,7 @@ async function openAndRead(
   }
 }
 
-async function readPart(source: ByteSource, signal: AbortSignal | undefined): Promise<Part> {
+async function readPart(source: ByteSource, signal: AbortSignal | undefined): Promise<HeaderPart> {
   const cursor = createCursor(source, signal);
   const version = await readVersion(cursor);
   const tensorCount = await cursor.u64();
@@ -145,7 +145,7 @@ async function readVersion(cursor: Cursor): Promise<number> {
   throw new GgufError(bigEndian ? "a big-endian GGUF file" : `GGUF version ${version} is not supported`);
 }
 
-function withArchitecture(part: Part): GgufHeader {
+function withArchitecture(part: HeaderPart): GgufHeader {
   const { architecture } = part;
   if (architecture === undefined) throw new GgufError("the file names no architecture");
   return { ...part, architecture };

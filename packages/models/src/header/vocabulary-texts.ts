@@ -103,19 +103,19 @@ export async function readVocabularyTexts(
     if (found.size > limits.specialTokens || bytesFound > limits.specialTextBytes)
       throw damaged(`more than ${limits.specialTokens} special tokens, or ${limits.specialTextBytes} bytes of them`);
   });
-  const kindOf = createRule((text) => found.has(text));
-  const textOf = (token: number | undefined): string => {
+  const tokenKind = createRule((text) => found.has(text));
+  const endText = (token: number | undefined): string => {
     const end = token === undefined ? undefined : ends.get(token);
-    return end !== undefined && ["control", "undefined"].includes(kindOf(end)) ? end.text : "";
+    return end !== undefined && ["control", "undefined"].includes(tokenKind(end)) ? end.text : "";
   };
   return {
     specialTokens: [...found].flatMap(([text, type]): SpecialToken[] => {
-      const kind = kindOf({ text, type });
+      const kind = tokenKind({ text, type });
       if (kind === "normal" || kind === "undefined") return [];
       return [{ text, control: kind !== "userDefined" }];
     }),
-    bosText: textOf(bos),
-    eosText: textOf(eos),
+    bosText: endText(bos),
+    eosText: endText(eos),
   };
 }
 

@@ -6,7 +6,7 @@ import { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 import { largest } from "./search.ts";
 import { sharesContext } from "./settings.ts";
-import { visionMemory } from "./vision.ts";
+import { pictureMemory } from "./picture-memory.ts";
 
 /** The part of a worker's settings on which the memory depends. */
 export interface EngineSettings extends Wanted {
@@ -30,7 +30,7 @@ export interface EngineMemory extends ContextSizes {
   /** Node, the library and the vocabulary. */
   readonly process: number;
   /** The projector, its encoder's buffers, and kept embeddings of pictures; 0 without a projector. */
-  readonly vision: number;
+  readonly pictures: number;
   readonly total: number;
   /** `total` is the sum of `host` and `gpu`. */
   readonly host: number;
@@ -79,7 +79,7 @@ function createEngineEstimator(
   isShared: boolean,
 ): (sizes: ContextSizes) => EngineMemory {
   const { gpuLayers = "auto", gpuFreeBytes, mmap = true, loraBytes = 0 } = settings;
-  const vision = settings.vision === undefined ? 0 : visionMemory(settings.vision).total;
+  const pictures = settings.pictures === undefined ? 0 : pictureMemory(settings.pictures).total;
   const estimate = createEstimator(header);
   const layers = modelShapeOf(header).layers.length + 1;
   return (sizes) => {
@@ -88,11 +88,11 @@ function createEngineEstimator(
     const at = (count: number | "all"): MemoryEstimate => estimate({ ...settings, ...size, gpuLayers: count });
     const parts = (count: number | "all"): EngineMemory => {
       const isOnGpu = count === "all" || count > 0;
-      return { ...sizes, ...partsOf(at(count), { mmap, loraBytes, vision, isOnGpu }) };
+      return { ...sizes, ...memoryShares(at(count), { mmap, loraBytes, pictures, isOnGpu }) };
     };
     if (gpuFreeBytes === undefined) return parts(0);
     if (gpuLayers !== "auto") return parts(gpuLayers);
-    const onGpu = (count: number): number => at(count).gpu + (count > 0 ? vision : 0);
+    const onGpu = (count: number): number => at(count).gpu + (count > 0 ? pictures : 0);
     return parts(largest(0, layers, (count) => onGpu(count) <= gpuFreeBytes) ?? 0);
   };
 }
@@ -100,14 +100,14 @@ function createEngineEstimator(
 interface Extras {
   readonly mmap: boolean;
   readonly loraBytes: number;
-  readonly vision: number;
+  readonly pictures: number;
   /** Whether the encoder computes on the GPU: it does if any layer does. */
   readonly isOnGpu: boolean;
 }
 
-function partsOf(
+function memoryShares(
   estimate: MemoryEstimate,
-  { mmap, loraBytes, vision, isOnGpu }: Extras,
+  { mmap, loraBytes, pictures, isOnGpu }: Extras,
 ): Omit<EngineMemory, keyof ContextSizes> {
   const { cache, state, compute, output, vocabulary, context } = estimate;
   const unwritten = estimate.total - estimate.resident;
@@ -115,11 +115,11 @@ function partsOf(
   const kvCache = cache + state;
   const written = compute + output - unwritten;
   const process = engineProcessBytes + vocabulary;
-  const total = weights + kvCache + written + process + vision;
+  const total = weights + kvCache + written + process + pictures;
   const gpuWeights = estimate.gpu - context.gpu;
-  const gpu = estimate.gpu + (isOnGpu ? vision : 0);
+  const gpu = estimate.gpu + (isOnGpu ? pictures : 0);
   return {
-    ...{ weights, kvCache, compute: written, process, vision, total },
+    ...{ weights, kvCache, compute: written, process, pictures, total },
     host: total - gpu,
     gpu,
     mapped: mmap ? estimate.weights - gpuWeights : 0,

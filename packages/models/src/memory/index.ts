@@ -9,4 +9,4 @@ export { thisMachine, type Gpu, type Machine } from "./machine.ts";
 export { neededBytes, renderFitReport } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
 export { embeddingBatch, passTokensBehind, sharesContext, type MemorySettings } from "./settings.ts";
-export { chunkPixels, visionMemory, type VisionMemory, type VisionSettings } from "./vision.ts";
+export { chunkPixels, pictureMemory, type PictureMemory, type PictureMemorySettings } from "./picture-memory.ts";

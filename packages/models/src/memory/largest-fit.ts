@@ -7,7 +7,7 @@ import type { Machine } from "./machine.ts";
 import { largest, longestContext } from "./search.ts";
 import { gpuLayersOf, sharesContext, type MemorySettings } from "./settings.ts";
 import { bytesPerToken } from "./speed.ts";
-import { visionMemory, type VisionSettings } from "./vision.ts";
+import { pictureMemory, type PictureMemorySettings } from "./picture-memory.ts";
 
 /** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
 export const engineProcessBytes = 130 * 1_048_576;
@@ -26,7 +26,7 @@ export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "
   /** By default `auto`: as many as fit. */
   readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
   /** The model's projector; undefined: the model reads no pictures. */
-  readonly vision?: VisionSettings | undefined;
+  readonly pictures?: PictureMemorySettings | undefined;
 }
 
 /** `contextSize` and `contextPool` are the wanted sizes; with verdict `smaller`, the largest sizes that fit. */
@@ -36,7 +36,7 @@ export interface Fit extends ContextSizes {
   /** Memory with `slots`, `contextSize` and `contextPool`, without the projector. */
   readonly estimate: MemoryEstimate;
   /** Memory for reading pictures; 0 without a projector. Bytes, on the GPU if any layer is there. */
-  readonly vision: number;
+  readonly pictures: number;
   readonly slots: number;
   /** Memory with one slot and a context of `contextSize` tokens, with the engine's process and the projector. */
   readonly oneAnswerBytes: number;
@@ -70,7 +70,7 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const most = asked === "auto" ? mostLayers : Math.min(gpuLayersOf(shape, asked), mostLayers);
   const least = asked === "auto" ? 0 : most;
 
-  const vision = wanted.vision === undefined ? 0 : visionMemory(wanted.vision).total;
+  const pictures = wanted.pictures === undefined ? 0 : pictureMemory(wanted.pictures).total;
   // An estimate takes a millisecond or more, and the searches ask for most of them several times.
   const known = new Map<string, MemoryEstimate>();
   const at = ({ slots, contextSize, contextPool }: Size, gpuLayers: number): MemoryEstimate => {
@@ -81,10 +81,10 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
     return estimate;
   };
   const place = (size: Size): number | undefined => {
-    const onGpu = (layers: number): number => at(size, layers).gpu + (layers > 0 ? vision : 0);
+    const onGpu = (layers: number): number => at(size, layers).gpu + (layers > 0 ? pictures : 0);
     const layers = largest(least, most, (gpuLayers) => onGpu(gpuLayers) <= (machine.gpu?.freeBytes ?? 0));
     if (layers === undefined) return undefined;
-    const onHost = at(size, layers).context.host + hostRest(at(size, layers)) + (layers > 0 ? 0 : vision);
+    const onHost = at(size, layers).context.host + hostRest(at(size, layers)) + (layers > 0 ? 0 : pictures);
     return onHost <= machine.freeBytes ? layers : undefined;
   };
   const longest = (upTo: number, sizeOf: (tokens: number) => Size): number =>
@@ -116,8 +116,8 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   return {
     verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
     estimate,
-    vision,
-    oneAnswerBytes: one.resident + engineProcessBytes + vision,
+    pictures,
+    oneAnswerBytes: one.resident + engineProcessBytes + pictures,
     ...chosen,
     isShared,
     largestContext,

@@ -22,7 +22,8 @@ export function renderFitReport({ machine, rows }: FitReport): string {
   const lines = [...table(rows, taken, machine), ""];
   for (const { name, problem } of rows) if (problem !== undefined) lines.push(`${name}: ${problem}.`, "");
   const [only] = rows;
-  if (rows.length === 1 && only?.fit !== undefined) lines.push(...partsOf(only.fit), "", ...limitsOf(only.fit), "");
+  if (rows.length === 1 && only?.fit !== undefined)
+    lines.push(...memoryPartTexts(only.fit), "", ...limitsOf(only.fit), "");
   if (taken !== undefined) lines.push(`${mark}is the one to take on this machine.`);
   lines.push(...footnotes(machine, rows));
   return `${lines.join("\n")}\n`;
@@ -47,7 +48,7 @@ function table(rows: readonly FitRow[], taken: FitRow | undefined, { gpu }: Mach
     { title: "tokens/s", cell: (_, fit) => speedOf(fit) },
     ...(gpu === undefined
       ? []
-      : [{ title: "GPU", isText: true, cell: (_: FitRow, fit: Fit | undefined) => placeOf(fit) } as const]),
+      : [{ title: "GPU", isText: true, cell: (_: FitRow, fit: Fit | undefined) => gpuLayersText(fit) } as const]),
     { title: "verdict", isText: true, cell: (_, fit) => verdictOf(fit) },
   ];
   const cells = [
@@ -74,7 +75,7 @@ function speedOf(fit: Fit | undefined): string {
   return fit?.tokensPerSecond === undefined ? "" : `~${significant(fit.tokensPerSecond)}`;
 }
 
-function placeOf(fit: Fit | undefined): string {
+function gpuLayersText(fit: Fit | undefined): string {
   if (fit === undefined || fit.verdict === "none" || fit.gpu === "none") return "";
   return fit.gpu === "whole" ? "all" : `${fit.gpuLayers} ${fit.gpuLayers === 1 ? "layer" : "layers"}`;
 }
@@ -94,8 +95,8 @@ function limitsOf({ largestContext, largestSlots }: Fit): string[] {
   return [`The longest context that fits has ${largestContext} tokens.${answers}`];
 }
 
-function partsOf(fit: Fit): string[] {
-  const { estimate, contextPool, vision } = fit;
+function memoryPartTexts(fit: Fit): string[] {
+  const { estimate, contextPool, pictures } = fit;
   const { weights, cache, state, compute, output, vocabulary, total, resident } = estimate;
   const parts: readonly (readonly [string, number])[] = [
     ["weights", weights],
@@ -104,7 +105,7 @@ function partsOf(fit: Fit): string[] {
     ["buffers for computing", compute - (total - resident)],
     ["output", output],
     ["vocabulary", vocabulary],
-    ["projector, with buffers and embeddings", vision],
+    ["projector, with buffers and embeddings", pictures],
     ["program without a model", engineProcessBytes],
     ["total", neededBytes(fit)],
   ];
@@ -114,8 +115,8 @@ function partsOf(fit: Fit): string[] {
 }
 
 /** Same sum as in `largestFit`. */
-export function neededBytes({ estimate, vision }: Fit): number {
-  return estimate.resident + engineProcessBytes + vision;
+export function neededBytes({ estimate, pictures }: Fit): number {
+  return estimate.resident + engineProcessBytes + pictures;
 }
 
 function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow[]): string[] {

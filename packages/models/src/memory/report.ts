@@ -2,7 +2,7 @@
 import { modelCardOf, type GgufHeader } from "../header/index.ts";
 import { largestFit, type Fit, type Wanted } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
-import type { VisionSettings } from "./vision.ts";
+import type { PictureMemorySettings } from "./picture-memory.ts";
 
 export interface FitSource {
   /** The file's name for people. */
@@ -12,7 +12,7 @@ export interface FitSource {
   readonly header: GgufHeader;
   readonly fileBytes?: number | undefined;
   /** The model's projector; undefined: the model reads no pictures. */
-  readonly vision?: VisionSettings | undefined;
+  readonly pictures?: PictureMemorySettings | undefined;
 }
 
 export interface FitRow {
@@ -45,7 +45,7 @@ function rowOf(source: FitSource, machine: Machine, wanted: Wanted): FitRow {
     fileBytes,
     fit:
       problem === undefined
-        ? largestFit(sizedHeader(header, fileBytes), machine, { ...wanted, vision: source.vision })
+        ? largestFit(sizedHeader(header, fileBytes), machine, { ...wanted, pictures: source.pictures })
         : undefined,
     problem,
   };

@@ -31,7 +31,7 @@ export function madeUpHeader(
     u32(version),
     u64(tensors.length),
     u64(entries.length),
-    ...entries.map(([key, value]) => Buffer.concat([text(key), valueOf(value)])),
+    ...entries.map(([key, value]) => Buffer.concat([text(key), madeUpValueBytes(value)])),
     ...tensors.map(({ name, shape, type = 0, offset = 0 }) =>
       Buffer.concat([text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset)]),
     ),
@@ -58,7 +58,7 @@ export function text(value: string): Buffer {
   return Buffer.concat([u64(bytes.length), bytes]);
 }
 
-function valueOf(value: MadeUpValue): Buffer {
+function madeUpValueBytes(value: MadeUpValue): Buffer {
   if (typeof value === "object") {
     if ("int32s" in value) return Buffer.concat([u32(9), u32(5), u64(value.int32s.length), ...value.int32s.map(u32)]);
     const [first] = value;

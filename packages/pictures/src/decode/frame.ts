@@ -3,7 +3,7 @@ import { fileView } from "../header/file-view.ts";
 import type { StoredPicture } from "../header/stored-picture.ts";
 import { UnreadablePicture } from "../header/unreadable-picture.ts";
 import { webpChunks, type WebpChunk } from "../header/webp-file.ts";
-import { bytesOf, joined, littleEndian } from "./bytes.ts";
+import { latin1Bytes, joined, littleEndian } from "./bytes.ts";
 
 interface Frame {
   readonly left: number;
@@ -71,10 +71,10 @@ function stillWebp(chunks: readonly WebpChunk[], { width, height }: Frame): Uint
   const flags = littleEndian(alpha.length * alphaFlag);
   const size = [width, height].map((side) => littleEndian(side - 1).subarray(0, 3));
   const header: WebpChunk = { type: "VP8X", data: joined([flags, ...size]) };
-  const body = joined([bytesOf("WEBP"), ...[header, ...alpha, pixels].flatMap(partsOf)]);
-  return joined([bytesOf("RIFF"), littleEndian(body.length), body]);
+  const body = joined([latin1Bytes("WEBP"), ...[header, ...alpha, pixels].flatMap(webpChunkBytes)]);
+  return joined([latin1Bytes("RIFF"), littleEndian(body.length), body]);
 }
 
-function partsOf({ type, data }: WebpChunk): readonly Uint8Array[] {
-  return [bytesOf(type), littleEndian(data.length), data, new Uint8Array(data.length % 2)];
+function webpChunkBytes({ type, data }: WebpChunk): readonly Uint8Array[] {
+  return [latin1Bytes(type), littleEndian(data.length), data, new Uint8Array(data.length % 2)];
 }

@@ -61,7 +61,7 @@ export function createPictureDecoder(options: PictureDecoderOptions = {}): Pictu
       heapMiB: limits.threadHeapMiB,
     },
     // The caller keeps its bytes, which may be part of a larger buffer.
-    messageOf: (task) => ({ ...task, bytes: new Uint8Array(task.bytes) }),
+    toMessage: (task) => ({ ...task, bytes: new Uint8Array(task.bytes) }),
     movedOf: ({ bytes }) => [bytes.buffer],
     endThreadAfter: ({ picture }, result) =>
       (result.kind === "refused" && result.isBroken) || picture.width * picture.height > limits.keptPixels,

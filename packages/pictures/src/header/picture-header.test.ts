@@ -15,13 +15,13 @@ import {
   riffChunk,
   webpFile,
   webpHeader,
-  type Part,
+  type FilePart,
 } from "../testing/file-parts.ts";
 import { readPictureHeader } from "./picture-header.ts";
 
 const png = (width: number, height: number, ...more: Uint8Array[]): Uint8Array =>
   join(pngBegin, pngHeader(width, height), ...more, pngChunk("IDAT", "x"));
-const jpeg = (...segments: readonly Part[]): Uint8Array => join([0xff, 0xd8], ...segments);
+const jpeg = (...segments: readonly FilePart[]): Uint8Array => join([0xff, 0xd8], ...segments);
 const scan = jpegSegment(0xda, "123456");
 
 const size = (bytes: Uint8Array): string => {

@@ -1,10 +1,10 @@
 // Parts of picture files, for tests that make files byte by byte.
 import { crc32 } from "node:zlib";
 
-export type Part = string | readonly number[] | Uint8Array;
+export type FilePart = string | readonly number[] | Uint8Array;
 
 /** Strings have one character for each byte. */
-export function join(...parts: readonly Part[]): Uint8Array<ArrayBuffer> {
+export function join(...parts: readonly FilePart[]): Uint8Array<ArrayBuffer> {
   const buffers = parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : Buffer.from(part)));
   return new Uint8Array(Buffer.concat(buffers));
 }
@@ -21,7 +21,7 @@ export function little(value: number, bytes: number): number[] {
 
 export const pngBegin = "\x89PNG\r\n\x1a\n";
 
-export function pngChunk(type: string, ...data: Part[]): Uint8Array {
+export function pngChunk(type: string, ...data: FilePart[]): Uint8Array {
   const body = join(type, ...data);
   return join(big(body.length - 4, 4), body, big(crc32(body), 4));
 }
@@ -32,7 +32,7 @@ export function pngHeader(width: number, height: number, color = 2, bits = 8): U
 }
 
 /** @param marker second byte of the marker */
-export function jpegSegment(marker: number, ...data: Part[]): Uint8Array {
+export function jpegSegment(marker: number, ...data: FilePart[]): Uint8Array {
   const body = join(...data);
   return join([0xff, marker], big(body.length + 2, 2), body);
 }
@@ -43,7 +43,7 @@ export function jpegFrame(width: number, height: number, marker = 0xc0, componen
   return jpegSegment(marker, [bits], big(height, 2), big(width, 2), [components], shares.flat());
 }
 
-export function riffChunk(type: string, ...data: Part[]): Uint8Array {
+export function riffChunk(type: string, ...data: FilePart[]): Uint8Array {
   const body = join(...data);
   return join(type, little(body.length, 4), body, body.length % 2 === 1 ? [0] : []);
 }
@@ -67,7 +67,7 @@ export function gifHeader(width: number, height: number): Uint8Array {
 export function gifFrame(
   frame: { left?: number; top?: number; width: number; height: number },
   codeBits: number,
-  ...codes: readonly Part[]
+  ...codes: readonly FilePart[]
 ): Uint8Array {
   const { left = 0, top = 0, width, height } = frame;
   const place = [left, top, width, height].flatMap((value) => little(value, 2));

@@ -11,7 +11,7 @@ import {
   jpegFrame,
   jpegSegment,
   little,
-  type Part,
+  type FilePart,
   pngBegin,
   pngChunk,
   pngHeader,
@@ -148,7 +148,7 @@ function scanBomb(side: number, scans: number): Uint8Array {
 
 const quantization = jpegSegment(0xdb, [0], new Uint8Array(64).fill(1));
 
-function jpeg(...parts: readonly Part[]): Uint8Array {
+function jpeg(...parts: readonly FilePart[]): Uint8Array {
   return join([0xff, 0xd8], ...parts);
 }
 
@@ -276,7 +276,7 @@ function badWebps(): HostileFiles {
   };
   const bad = riffChunk("ALPH", [0xff], new Uint8Array(50).fill(0xa5));
   const huffman = riffChunk("VP8L", [0x2f], little(26 + 17 * 0x4000, 4), new Uint8Array(2_000).fill(0xff));
-  const animation = (...frame: readonly Part[]): Uint8Array =>
+  const animation = (...frame: readonly FilePart[]): Uint8Array =>
     webpFile(webpHeader(27, 18, 2), riffChunk("ANIM", new Uint8Array(6)), riffChunk("ANMF", ...frame));
   const place = (left: number, width: number): Uint8Array =>
     join(little(left, 3), little(0, 3), little(width - 1, 3), little(17, 3), new Uint8Array(4));
@@ -300,7 +300,7 @@ function badWebps(): HostileFiles {
 
 function badGifs(): HostileFiles {
   const size = { width: 64, height: 64 };
-  const frame = (codeBits: number, ...codes: readonly Part[]): Uint8Array =>
+  const frame = (codeBits: number, ...codes: readonly FilePart[]): Uint8Array =>
     join(gifHeader(64, 64), gifFrame(size, codeBits, ...codes), [0x3b]);
   return {
     ...Object.fromEntries(

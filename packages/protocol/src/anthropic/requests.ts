@@ -3,7 +3,7 @@
 import { nullish, z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
-import { ArgumentsSchema, TextPartSchema, contentOf, resultOf } from "../fields/parts.ts";
+import { ArgumentsSchema, TextPartSchema, contentSchema, resultOf } from "../fields/parts.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolNameSchema, jsonAtMost } from "../fields/tools.ts";
@@ -33,7 +33,7 @@ const ImageBlockSchema = z.object({ type: z.literal("image"), source: SourceSche
 
 const DocumentBlockSchema = z.looseObject({
   type: z.literal("document"),
-  source: z.looseObject({ type: z.literal("content"), content: contentOf(TextPartSchema, ImageBlockSchema) }),
+  source: z.looseObject({ type: z.literal("content"), content: contentSchema(TextPartSchema, ImageBlockSchema) }),
 });
 
 const ToolResultBlockSchema = z.object({
@@ -56,7 +56,7 @@ const ThinkingBlockSchema = z.object({ type: z.literal("thinking"), thinking: z.
 export const AnthropicMessageSchema = z
   .object({
     role: z.enum(["user", "assistant", "system"]),
-    content: contentOf(
+    content: contentSchema(
       TextPartSchema,
       ImageBlockSchema,
       DocumentBlockSchema,
@@ -125,7 +125,7 @@ const promptShape = {
     "The model's name or alias. A worker with one model accepts any name.",
   ),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-  system: contentOf(TextPartSchema),
+  system: contentSchema(TextPartSchema),
   tools: nullish(
     z
       .array(ToolSchema)

@@ -46,10 +46,10 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return path.map(String).join(".").slice(0, fieldChars);
 }
 
-type Place = Pick<Issue, "path" | "message">;
+type IssuePlace = Pick<Issue, "path" | "message">;
 
 /** For a union, zod reports only that all alternatives failed. Finds the alternative that is closest to the value, and returns the problem of this alternative. */
-function mostSpecific(issue: Issue): Place {
+function mostSpecific(issue: Issue): IssuePlace {
   const inside = issuesInside(issue);
   if (inside.length === 0) return issue;
   const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));

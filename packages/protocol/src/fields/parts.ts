@@ -15,14 +15,14 @@ const OtherPartSchema = z
 type ContentSchema = z.ZodOptional<z.ZodType<unknown>>;
 
 /** A text, parts, or one part. */
-export function contentOf(...parts: readonly z.ZodType[]): ContentSchema {
+export function contentSchema(...parts: readonly z.ZodType[]): ContentSchema {
   const list = z.array(z.union([...parts, OtherPartSchema])).max(mostParts, "has too many parts");
   return (z.union([z.string(), list, ...parts, z.looseObject({})]) as z.ZodType<unknown>).nullish();
 }
 
 /** What came of a call. */
 export function resultOf(...parts: readonly z.ZodType[]): ContentSchema {
-  return (z.union([contentOf(...parts), z.number(), z.boolean()]) as z.ZodType<unknown>).optional();
+  return (z.union([contentSchema(...parts), z.number(), z.boolean()]) as z.ZodType<unknown>).optional();
 }
 
 export const TextPartSchema = z.object({ type: z.literal("text"), text: z.string() });

@@ -182,7 +182,9 @@ export function stopStringsOf(request: Pick<GenerateRequest, "stop">): readonly 
 const defaultSampling = SamplingSchema.parse({});
 
 /** The sampling of a request whose fields are valid; null and absence mean the default. */
-export function samplingOf(request: { readonly [N in keyof Sampling]?: Sampling[N] | null | undefined }): Sampling {
+export function requestSampling(request: {
+  readonly [N in keyof Sampling]?: Sampling[N] | null | undefined;
+}): Sampling {
   const sampling: Record<string, unknown> = {};
   for (const key of Object.keys(samplingShape) as (keyof Sampling)[]) {
     const value = request[key] ?? defaultSampling[key];

@@ -2,7 +2,7 @@
 import { optional, z } from "zod";
 import { ErrorCodeSchema } from "../error-body.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
-import { ChatAbilitiesSchema, ModelKindSchema, VisionSchema, contextShape } from "./worker.ts";
+import { ChatAbilitiesSchema, ModelKindSchema, PictureAbilitySchema, contextShape } from "./worker.ts";
 import { amount, count, positive, share, time } from "../fields/values.ts";
 
 /**
@@ -90,7 +90,7 @@ export const ModelStatusSchema = z
     sha256: optional(z.string().nullable()).describe("Hash of the model's file; null until it is computed."),
     chat: optional(ChatAbilitiesSchema).describe("Present once the model has been loaded."),
     infill: optional(z.boolean()),
-    vision: optional(VisionSchema).describe("Present if the model reads pictures, loaded or not."),
+    vision: optional(PictureAbilitySchema).describe("Present if the model reads pictures, loaded or not."),
     vision_problem: optional(z.string()).describe("Why the projector next to the model's file is not used."),
     replacing: optional(z.object({ file: z.string(), state: ModelStateSchema, progress: optional(share) })).describe(
       "The new file, which replaces the current file as soon as the new file is loaded.",

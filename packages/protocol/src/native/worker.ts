@@ -45,14 +45,14 @@ export const contextShape = {
 };
 
 /** How a model reads pictures. */
-export const VisionSchema = z
+export const PictureAbilitySchema = z
   .object({
     projector: z.string().describe("Name of the projector: general.name of its file, else the file's name."),
     bytes: count.describe("Size of the projector's file."),
     max_pixels: positive.describe("Most pixels of a picture; a larger one is scaled down."),
   })
   .meta({ id: "Vision" });
-export type Vision = z.infer<typeof VisionSchema>;
+export type PictureAbility = z.infer<typeof PictureAbilitySchema>;
 
 export const WorkerInfoSchema = z
   .object({
@@ -91,7 +91,7 @@ export const WorkerInfoSchema = z
     ),
     chat: optional(ChatAbilitiesSchema).describe("Present once the model is loaded."),
     infill: optional(z.boolean()).describe("Whether the model supports infill of code."),
-    vision: optional(VisionSchema).describe("Present if the model reads pictures, loaded or not."),
+    vision: optional(PictureAbilitySchema).describe("Present if the model reads pictures, loaded or not."),
     prefill_budget: positive
       .nullable()
       .describe("Most prompt tokens of a step; null: what they cost decides, within max_token_gap_ms."),

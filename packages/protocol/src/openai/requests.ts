@@ -12,7 +12,7 @@ import {
   ImagePartSchema,
   PastCallSchema,
   TextPartSchema,
-  contentOf,
+  contentSchema,
   resultOf,
 } from "../fields/parts.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
@@ -40,7 +40,7 @@ export const openAiLimits = {
   embeddingTokens: 262_144,
 } as const;
 
-const ContentSchema = contentOf(TextPartSchema, ImagePartSchema);
+const ContentSchema = contentSchema(TextPartSchema, ImagePartSchema);
 const ResultSchema = resultOf(TextPartSchema, ImagePartSchema);
 
 export const ChatMessageSchema = z

@@ -28,10 +28,10 @@ export function createRouteRefusal(routes: readonly KnownRoute[]): (method: stri
   );
 
   function nearRoute(method: string, path: string): string | undefined {
-    const words = wordsOf(path);
+    const words = pathWords(path);
     let nearest: { readonly name: string; readonly distance: number } | undefined;
     for (const route of known) {
-      const last = words.slice(-wordsOf(route.path).length);
+      const last = words.slice(-pathWords(route.path).length);
       // A prefix that is doubled or does not belong there, as in /v1/v1/models, is not counted letter by letter.
       const isSuffix = last.length < words.length && filled(route.path, last) === `/${last.join("/")}`;
       const edits = isSuffix ? prefixEdits : editsFrom(path, filled(route.path, words));
@@ -61,19 +61,19 @@ export function createRouteRefusal(routes: readonly KnownRoute[]): (method: stri
 const parameter = /^:(\w+)/;
 
 function patternOf(path: string): RegExp {
-  const words = wordsOf(path).map((word) =>
+  const words = pathWords(path).map((word) =>
     parameter.test(word) ? (word.endsWith("{.+}") ? ".+" : "[^/]+") : word.replaceAll(".", "\\."),
   );
   return new RegExp(`^/${words.join("/")}/?$`);
 }
 
-function wordsOf(path: string): readonly string[] {
+function pathWords(path: string): readonly string[] {
   return path.split("/").slice(1);
 }
 
 /** The path with the words of a request in place of its parameters. A parameter without a word stays, as `:name`. */
 function filled(path: string, words: readonly string[]): string {
-  return `/${wordsOf(path)
+  return `/${pathWords(path)
     .map((word, index) => {
       const own = parameter.exec(word)?.[0];
       return own === undefined ? word : words[index] || own;
@@ -86,7 +86,7 @@ function named(
   { path, named: shown }: { readonly path: string; readonly named: string },
   words: readonly string[],
 ): string {
-  const more = wordsOf(shown).length - wordsOf(path).length;
+  const more = pathWords(shown).length - pathWords(path).length;
   return filled(shown, more > 0 ? [...Array<string>(more).fill(""), ...words] : words.slice(-more));
 }
 

@@ -2,7 +2,7 @@
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
-import { ArgumentsSchema, CallIdSchema, contentOf, resultOf } from "../fields/parts.ts";
+import { ArgumentsSchema, CallIdSchema, contentSchema, resultOf } from "../fields/parts.ts";
 import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
 import { ResponseToolSchema, ResponseToolsSchema, responseToolLimits } from "./tools.ts";
 
@@ -24,9 +24,9 @@ const parts = [
   z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
   z.object({ type: z.literal("input_image"), image_url: PictureSourceSchema, detail: DetailSchema }),
 ];
-const ContentSchema = contentOf(...parts);
+const ContentSchema = contentSchema(...parts);
 
-const ThoughtsSchema = contentOf(
+const ThoughtsSchema = contentSchema(
   z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }),
 );
 
@@ -111,7 +111,7 @@ const ComputerCallOutputItemSchema = z.looseObject({
   type: z.literal("computer_call_output"),
   id: IdSchema.nullish(),
   call_id: CallIdSchema,
-  output: contentOf(z.looseObject({ image_url: PictureSourceSchema.nullish() })),
+  output: contentSchema(z.looseObject({ image_url: PictureSourceSchema.nullish() })),
 });
 
 const ImageGenerationCallItemSchema = z.looseObject({

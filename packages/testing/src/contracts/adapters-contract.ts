@@ -1,5 +1,5 @@
 // Owns the contract of a Backend with LoRA adapters, as tests for the fake backend and the real one.
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { Backend, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -27,7 +27,7 @@ export function adaptersContract(name: string, makeBackend: () => Promise<Backen
     afterAll(() => backend.dispose());
 
     async function begin(slot: number, adapters: readonly number[] | undefined): Promise<Output> {
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       await backend.begin(slot, 0, adapters === undefined ? greedy : { ...greedy, adapters });
       const [result] = await backend.step([{ kind: "prefill", slot, tokens, sample: true }]);
       if (result?.kind !== "token") throw new Error("No token came");

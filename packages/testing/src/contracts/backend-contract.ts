@@ -1,5 +1,5 @@
 // Owns the contract of every Backend, as tests for the fake backend and the real one. They call the port directly, without the engine.
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
@@ -45,7 +45,7 @@ export function backendContract(
     afterAll(() => backend.dispose());
 
     const tokenized = async (text: string): Promise<readonly Token[]> =>
-      tokensOf((await backend.tokenize({ kind: "text", text })).entries);
+      entryTokens((await backend.tokenize({ kind: "text", text })).entries);
     const count = comparedTokens;
     /** The answer of slot 0 to the story, with an empty cache and the prompt in one chunk. */
     const coldAnswer = async (): Promise<Token[]> => {
@@ -78,7 +78,7 @@ export function backendContract(
 
     test("a conversation becomes tokens that hold its messages as plain text", async () => {
       const content = "What does <|user|> or </s> mean?";
-      const tokens = tokensOf(
+      const tokens = entryTokens(
         (await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] })).entries,
       );
       const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
@@ -91,7 +91,7 @@ export function backendContract(
     test("tokens are accepted as a prompt, and unknown tokens are refused", async () => {
       const tokens = await tokenized(story);
       const pieces = [tokens.slice(1), tokens.slice(0, 2)];
-      expect(tokensOf((await backend.tokenize({ kind: "pieces", pieces })).entries)).toEqual(pieces.flat());
+      expect(entryTokens((await backend.tokenize({ kind: "pieces", pieces })).entries)).toEqual(pieces.flat());
       const refused = backend.tokenize({ kind: "pieces", pieces: [[...tokens, 999_999_999]] });
       await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
     });

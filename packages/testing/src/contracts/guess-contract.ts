@@ -1,5 +1,5 @@
 // Owns the contract of a Backend that takes guesses, as tests for the fake backend and the real one: guesses never change an answer.
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -82,12 +82,12 @@ export function guessContract(
     afterAll(() => backend.dispose());
 
     const tokenized = async (text: string): Promise<readonly Token[]> =>
-      tokensOf((await backend.tokenize({ kind: "text", text })).entries);
+      entryTokens((await backend.tokenize({ kind: "text", text })).entries);
     const answer = async (work: Work): Promise<Sampled[]> => (await generate(backend, [work]))[0] ?? [];
     const wrong = (token: Token): Token => (token === 300 ? 301 : 300);
 
     test.each(Object.keys(samplings))("with %s, where guesses are right, wrong or both", async (setting) => {
-      const sampling = samplingOf(samplings[setting] ?? {}, 7);
+      const sampling = slotSampling(samplings[setting] ?? {}, 7);
       const plain = await answer({ slot: 0, prompt, sampling, count });
       const tokens = plain.map(({ token }) => token);
       const next = (known: number): Token[] => tokens.slice(known, known + mostGuesses);
@@ -112,7 +112,7 @@ export function guessContract(
     });
 
     test("and saves a step for each right guess", async () => {
-      const sampling = samplingOf({ temperature: 0, ignore_eos: true }, 1);
+      const sampling = slotSampling({ temperature: 0, ignore_eos: true }, 1);
       const tokens = (await answer({ slot: 0, prompt, sampling, count })).map(({ token }) => token);
       await backend.begin(0, 0, sampling);
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
@@ -131,7 +131,11 @@ export function guessContract(
 
     test("in several slots, in any order of the entries, together with a prompt", async () => {
       const otherPrompt = await tokenized(otherStory);
-      const works = [prompt, otherPrompt].map((own, i) => ({ prompt: own, sampling: samplingOf(wild, 3 + i), count }));
+      const works = [prompt, otherPrompt].map((own, i) => ({
+        prompt: own,
+        sampling: slotSampling(wild, 3 + i),
+        count,
+      }));
       const plain: Sampled[][] = [];
       for (const work of works) plain.push(await answer({ slot: 0, ...work }));
       const guessed = works.map((work, i): Work => {
@@ -143,7 +147,7 @@ export function guessContract(
     });
 
     test("and its slot then holds the answer, which another job may keep", async () => {
-      const sampling = samplingOf({ temperature: 0, ignore_eos: true }, 1);
+      const sampling = slotSampling({ temperature: 0, ignore_eos: true }, 1);
       const tokens = (await answer({ slot: 1, prompt, sampling, count })).map(({ token }) => token);
       const guess = (known: number): Token[] => [...tokens.slice(known, known + 2), 300, 301];
       await answer({ slot: 0, prompt, sampling, count, guess });
@@ -155,7 +159,7 @@ export function guessContract(
     });
 
     test("and ends at the end of the generation, whatever is guessed after it", async () => {
-      const sampling = samplingOf({ temperature: 0 }, 1);
+      const sampling = slotSampling({ temperature: 0 }, 1);
       const work = { slot: 0, prompt: await tokenized(ending), sampling, count: 200 };
       const plain = await answer(work);
       const tokens = plain.map(({ token }) => token);
@@ -171,7 +175,7 @@ export function guessContract(
         const fields = Object.values(samplings)[random(Object.keys(samplings).length)] ?? {};
         const varied = fields.temperature === 0 ? fields : { ...fields, temperature: 0.5 + random(10) / 10 };
         const text = (random(2) === 0 ? story : otherStory).slice(0, 20 + random(40));
-        works.push({ prompt: await tokenized(text), sampling: samplingOf(varied, random(2 ** 32)), count });
+        works.push({ prompt: await tokenized(text), sampling: slotSampling(varied, random(2 ** 32)), count });
       }
       for (let i = 0; i < works.length; i += 2) {
         const pair = works.slice(i, i + 2).map((work, slot) => ({ ...work, slot }));
@@ -192,7 +196,7 @@ function randomGuess(answer: readonly Sampled[]): (known: number) => Token[] {
   };
 }
 
-function samplingOf({ topLogprobs, fillIn, ...fields }: Fields, seed: number): SlotSampling {
+function slotSampling({ topLogprobs, fillIn, ...fields }: Fields, seed: number): SlotSampling {
   return {
     ...SamplingSchema.parse(fields),
     seed,
@@ -211,7 +215,7 @@ async function generate(backend: DrivenBackend, works: readonly Work[]): Promise
       return sampled.length < work.count && (last === undefined || !backend.isEndOfGeneration(last.token));
     });
     if (taking.length === 0) break;
-    const results = await backend.step(taking.map(({ work, sampled }) => entryOf(work, sampled.length)));
+    const results = await backend.step(taking.map(({ work, sampled }) => workEntry(work, sampled.length)));
     taking.forEach(({ sampled }, i) => {
       const result = results[i];
       if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
@@ -222,7 +226,7 @@ async function generate(backend: DrivenBackend, works: readonly Work[]): Promise
   return running.map(({ sampled }) => sampled);
 }
 
-function entryOf({ slot, prompt, keep = 0, count: most, guess }: Work, known: number): DrivenEntry {
+function workEntry({ slot, prompt, keep = 0, count: most, guess }: Work, known: number): DrivenEntry {
   if (known === 0) return { kind: "prefill", slot, tokens: prompt.slice(keep), sample: true };
   // No token is sampled after the last one that is wanted.
   const guesses = guess?.(known).slice(0, most - known - 1) ?? [];

@@ -1,5 +1,5 @@
 // Owns the contract of a Backend that saves slots, as tests for the fake backend and the real one.
-import { tokensOf } from "@waggle/engine";
+import { entryTokens } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -22,7 +22,7 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
     afterAll(() => backend.dispose());
 
     const prompt = async (): Promise<readonly Token[]> =>
-      tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+      entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
 
     test("a slot that loads the snapshot of another slot answers as if it had computed the prompt", async () => {
       const states = statesOf(backend);

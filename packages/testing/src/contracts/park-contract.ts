@@ -2,7 +2,7 @@
 // answer must be the same as alone.
 import {
   createEngine,
-  tokensOf,
+  entryTokens,
   type Backend,
   type Engine,
   type EngineJob,
@@ -89,7 +89,7 @@ export function parkContract(
     /** A job that the engine does not park, with a prompt of this many tokens. */
     async function otherJob(promptTokens: number, maxTokens: number): Promise<EngineJob<GenerateWork>> {
       const prompted = await backend.generator?.tokenize({ kind: "text", text: story });
-      const tokens = tokensOf(prompted?.entries ?? []);
+      const tokens = entryTokens(prompted?.entries ?? []);
       const pieces = [Array.from({ length: promptTokens }, (_, i): Token => tokens[i % tokens.length] ?? 0)];
       const sampling = SamplingSchema.parse({ temperature: 0, seed: 1, ignore_eos: true });
       const prompt = { kind: "pieces", pieces } as const;

@@ -14,7 +14,7 @@ for (const [kind, length] of [
   ["pictures that can be divided", 24],
   ["pictures that cannot be divided", 25],
 ] as const) {
-  const options = { slots: 2, contextSize: 512, vision: true, copies: true };
+  const options = { slots: 2, contextSize: 512, readsPictures: true, copies: true };
   const saved = createFakeKvSnapshots();
   const made = async () => createFakeBackend({ ...options, saved });
   const pictures = [pictureOf(1, length), pictureOf(2, length)] as const;

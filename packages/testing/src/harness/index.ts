@@ -24,7 +24,7 @@ export * from "./figures/prompt-length.ts";
 export * from "./processes/usage.ts";
 export * from "./streams/facts.ts";
 export * from "./processes/machine-speed.ts";
-export * from "./message-of.ts";
+export * from "./error-text.ts";
 export * from "./figures/metrics.ts";
 export * from "./figures/statistics.ts";
 export * from "./figures/tables.ts";

@@ -1,6 +1,6 @@
 // Owns waits with a time limit, whose errors name the awaited thing.
 import { onAbort, sleep, TimeoutError, withTimeout } from "@waggle/async";
-import { messageOf } from "./message-of.ts";
+import { errorText } from "./error-text.ts";
 
 /** Thirty times the two seconds that a healthy daemon needs at most for an awaited action: a busy machine may take that long. */
 const waitLimitMs = 60_000;
@@ -40,7 +40,7 @@ export async function poll<T>(
       failure = "";
     } catch (error) {
       // An earlier error explains more than the timeout of the last call.
-      if (!(error instanceof TimeoutError)) failure = `: ${messageOf(error)}`;
+      if (!(error instanceof TimeoutError)) failure = `: ${errorText(error)}`;
     }
     await sleep(pollIntervalMs);
   } while (performance.now() < deadline);

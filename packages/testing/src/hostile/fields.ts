@@ -115,7 +115,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     const items = prefixItems.length === 0 && schema.maxItems !== 0 ? schema.items : undefined;
     const soundItem = items === undefined ? undefined : sound(items);
     const whole = path === "" ? objectText(siblings(schema, undefined, true)) : sound(schema, path);
-    fields.push({ path, kind: kindOf(schema), sound: whole, soundItem, body });
+    fields.push({ path, kind: fieldKind(schema), sound: whole, soundItem, body });
     if (items !== undefined) visit(items, `${path}[]`, (value) => body(`[${value}]`), depth + 1);
     for (const [at, item] of prefixItems.entries()) {
       const inPlace = (value: string): string =>
@@ -146,7 +146,7 @@ function typeOf({ type }: Schema): string | undefined {
   return typeof type === "string" ? type : type?.find((name) => name !== "null");
 }
 
-function kindOf(schema: Schema): BodyField["kind"] {
+function fieldKind(schema: Schema): BodyField["kind"] {
   if (schema.const !== undefined || schema.enum !== undefined) return "other";
   switch (typeOf(schema)) {
     case "string":

@@ -7,7 +7,7 @@ import {
   hostileStrings,
   largeNests,
   largeTexts,
-  listOf,
+  largeArray,
   smallValues,
   wideObject,
   type HostileValue,
@@ -93,7 +93,7 @@ function bodyAttacks(route: Route): FieldAttack[] {
 /** Large values of a field's type, and deep values for every field. */
 function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileValue[] {
   const lists = ["0", "null", "{}", '""', ...(soundItem === undefined ? [] : [soundItem])];
-  const asList = lists.map((item) => ({ name: `3.9 MB of ${item}`.slice(0, 60), write: () => listOf(item) }));
+  const asList = lists.map((item) => ({ name: `3.9 MB of ${item}`.slice(0, 60), write: () => largeArray(item) }));
   const asObject: readonly HostileValue[] = [
     { name: "3.9 MB of numbered members", write: () => wideObject("0") },
     { name: "3.9 MB of numbered members of a wrong type", write: () => wideObject('""') },

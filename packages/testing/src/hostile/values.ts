@@ -53,11 +53,11 @@ export const deepTexts: readonly HostileValue[] = [
 export const largeNests: readonly HostileValue[] = [
   { name: "3.9 MB of nested arrays", write: () => nested("[", "]", largeBytes / 2) },
   { name: "3.9 MB of nested objects", write: () => nested('{"a":', "}", Math.floor(largeBytes / 6)) },
-  { name: "3.9 MB of empty arrays", write: () => listOf("[]") },
+  { name: "3.9 MB of empty arrays", write: () => largeArray("[]") },
 ];
 
 /** An array of 3.9 MB that repeats one value. */
-export function listOf(item: string): string {
+export function largeArray(item: string): string {
   const count = Math.max(1, Math.floor(largeBytes / (Buffer.byteLength(item) + 1)));
   return `[${`${item},`.repeat(count - 1)}${item}]`;
 }

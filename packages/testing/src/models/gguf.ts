@@ -51,12 +51,12 @@ export function singleMatrix(name: string, columns: number, rows: number): GgufT
 /** Metadata values, each after its `gguf_metadata_value_type`. Numbers are copied from memory: our platforms are little-endian. */
 export const gguf = {
   uint32: (value: number): Buffer => Buffer.concat([u32(4), u32(value)]),
-  float32: (value: number): Buffer => Buffer.concat([u32(6), bytesOf(Float32Array.of(value))]),
+  float32: (value: number): Buffer => Buffer.concat([u32(6), arrayBytes(Float32Array.of(value))]),
   bool: (value: boolean): Buffer => Buffer.concat([u32(7), Buffer.from([Number(value)])]),
   string: (value: string): Buffer => Buffer.concat([u32(8), text(value)]),
   strings: (values: readonly string[]): Buffer => Buffer.concat([array(8, values.length), ...values.map(text)]),
-  float32s: (values: Float32Array): Buffer => Buffer.concat([array(6, values.length), bytesOf(values)]),
-  int32s: (values: Int32Array): Buffer => Buffer.concat([array(5, values.length), bytesOf(values)]),
+  float32s: (values: Float32Array): Buffer => Buffer.concat([array(6, values.length), arrayBytes(values)]),
+  int32s: (values: Int32Array): Buffer => Buffer.concat([array(5, values.length), arrayBytes(values)]),
   bools: (values: readonly boolean[]): Buffer =>
     Buffer.concat([array(7, values.length), Buffer.from(values.map(Number))]),
 };
@@ -89,11 +89,11 @@ function text(value: string): Buffer {
   return Buffer.concat([u64(bytes.length), bytes]);
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Buffer {
+function arrayBytes({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-const u32 = (value: number): Buffer => bytesOf(Int32Array.of(value));
+const u32 = (value: number): Buffer => arrayBytes(Int32Array.of(value));
 
 function u64(value: number): Buffer {
   const bytes = Buffer.alloc(8);

@@ -8,10 +8,10 @@ export type { Answer, Script } from "./script.ts";
 export { writeSinglePrecision } from "./single-precision.ts";
 export {
   likeOf,
-  visionShapes,
+  pictureShapes,
   writeProjector,
-  writeVisionModel,
-  type VisionModel,
-  type VisionModelOptions,
-  type VisionShape,
-} from "./vision/vision-model.ts";
+  writePictureModel,
+  type PictureModel,
+  type PictureModelOptions,
+  type PictureShape,
+} from "./pictures/picture-model.ts";

@@ -17,7 +17,7 @@ export interface RandomModelOptions extends RandomTensorsOptions {
 /** Returns the size of the file in bytes. @throws Error naming the path after a failure; the unfinished file is deleted */
 export function writeRandomModel(shape: ModelShape, path: string, options: RandomModelOptions = {}): number {
   const { quantization = "Q8_0", chat = plainChat } = options;
-  const { tensors: plain, metadata } = partsOf(shape, chat);
+  const { tensors: plain, metadata } = randomModelParts(shape, chat);
   const tensors = quantized(plain, quantization, shape.layers);
   const general = {
     "general.name": gguf.string(`Random ${shape.name} ${quantization.toLowerCase()}`),
@@ -28,7 +28,7 @@ export function writeRandomModel(shape: ModelShape, path: string, options: Rando
   return writeRandomTensors(path, { ...metadata, ...general }, tensors, options);
 }
 
-function partsOf(
+function randomModelParts(
   shape: ModelShape,
   chat: Chat,
 ): {

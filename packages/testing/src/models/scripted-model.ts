@@ -16,7 +16,7 @@ import { quantized, type Quantization } from "./quantization.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
 import type { ModelShape } from "./shapes.ts";
 import { endsMetadata } from "./vocabulary/tokenizer-ends.ts";
-import { writeProjector } from "./vision/vision-model.ts";
+import { writeProjector } from "./pictures/picture-model.ts";
 
 export interface ScriptedModelOptions {
   readonly path: string;
@@ -122,7 +122,7 @@ export function writeScriptedModel(options: ScriptedModelOptions): ScriptedModel
   };
 }
 
-interface Parts {
+interface ScriptedModelParts {
   readonly sizes: Sizes;
   readonly family: FamilyVocabulary;
   readonly vocabulary: ByteVocabulary;
@@ -132,7 +132,7 @@ interface Parts {
 
 function headerOf(
   options: ScriptedModelOptions & { readonly template: string; readonly context: number },
-  { sizes, family, vocabulary: { pieces, types, markers }, tensors }: Parts,
+  { sizes, family, vocabulary: { pieces, types, markers }, tensors }: ScriptedModelParts,
 ): Buffer {
   return ggufHeader(
     {

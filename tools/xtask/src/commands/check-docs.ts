@@ -8,7 +8,7 @@ import { killFamilies } from "../lib/pages/kill-families.ts";
 import { listPages, readme, type Page } from "../lib/pages/list-pages.ts";
 import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
 import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
-import type { Place } from "../lib/pages/terminal.ts";
+import type { BlockPlace } from "../lib/pages/terminal.ts";
 
 interface Flags {
   readonly only?: readonly string[];
@@ -51,7 +51,7 @@ function checkDocs(flags: Flags): Promise<void> {
       for (const page of chosen) {
         process.stdout.write(`\n${page.path}\n`);
         const text = readFileSync(repositoryPath(page.path), "utf8");
-        const place = await placeOf(page, newcomer);
+        const place = await openPlace(page, newcomer);
         giveClient(text, place.folder);
         await runPage({
           ...{ text, newcomer, place },
@@ -71,7 +71,7 @@ function checkDocs(flags: Flags): Promise<void> {
 }
 
 /** README.md packs in its clone. The addons take minutes to compile, so it gets those of this checkout; pack refuses them if they are of other sources. */
-async function placeOf(page: Page, newcomer: Newcomer): Promise<Place> {
+async function openPlace(page: Page, newcomer: Newcomer): Promise<BlockPlace> {
   const place = await newcomer.place(page.name, page === readme);
   if (page === readme && existsSync(repositoryPath(addonsFolder))) {
     cpSync(repositoryPath(addonsFolder), join(place.folder, addonsFolder), { recursive: true });

@@ -33,7 +33,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     process.stdout.write(`Workers use ${used} after their next start.\n`);
     return;
   }
-  const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
+  const buildExitCode = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
   const build = async (groups: ProcessGroups, { signal }: CommandEnding): Promise<void> => {
     const { full = false, force = false, portable = false } = flags;
     for (const name of addonNames) {
@@ -51,7 +51,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     }).finally(() => showProgress(""));
     process.stdout.write(engineReport(built));
   };
-  await guarded("engine:build", build, codeOf);
+  await guarded("engine:build", build, buildExitCode);
 }
 
 const addonUses: Readonly<Record<AddonName, string>> = {

@@ -9,13 +9,13 @@ import {
   scriptedPath,
   shapeNamed,
   shapes,
-  visionShapes,
+  pictureShapes,
   writeRandomModel,
   writeScriptedModel,
-  writeVisionModel,
+  writePictureModel,
   type Answer,
   type Quantization,
-  type VisionShape,
+  type PictureShape,
 } from "@waggle/testing/models";
 import { Option, type Command as Program } from "commander";
 
@@ -23,7 +23,7 @@ interface SynthFlags {
   readonly shape?: string;
   readonly quantization: Quantization;
   readonly context?: string;
-  readonly vision?: VisionShape;
+  readonly vision?: PictureShape;
   readonly visionLayers?: number;
   readonly visionWidth?: number;
   readonly visionSize?: number;
@@ -65,7 +65,7 @@ export function addModel(command: Program): void {
       new Option(
         "--vision <shape>",
         "also write a projector, mmproj-<name of the model>, so that the model reads pictures",
-      ).choices(visionShapes),
+      ).choices(pictureShapes),
     )
     .option(
       "--vision-layers <n>",
@@ -79,7 +79,9 @@ export function addModel(command: Program): void {
       sizeOf("--vision-size"),
     )
     .option("--out <file>", `file to write (default: ${folder}/synth-<shapes>-<type>.gguf, which git ignores)`)
-    .action((flags: SynthFlags) => (flags.vision === undefined ? synth(flags) : synthVision(flags, flags.vision)));
+    .action((flags: SynthFlags) =>
+      flags.vision === undefined ? synth(flags) : synthPictureModel(flags, flags.vision),
+    );
   command
     .command("script")
     .description("write a model that gives the answers of --say, in the format of a model family")
@@ -110,7 +112,7 @@ function synth({ shape: name = defaultShape, quantization, context, out, ...visi
   process.stdout.write(`${file}  ${(bytes / mebibyte).toFixed(0)} MiB, ${quantization}, shape of ${shape.like}\n`);
 }
 
-function synthVision(flags: SynthFlags, shape: VisionShape): void {
+function synthPictureModel(flags: SynthFlags, shape: PictureShape): void {
   const { quantization, context, visionLayers, visionWidth, visionSize } = flags;
   const text = flags.shape === undefined ? undefined : decoderNamed(flags.shape);
   const kind = [shape, ...(text === undefined ? [] : [text.name]), quantization.toLowerCase()].join("-");
@@ -121,7 +123,7 @@ function synthVision(flags: SynthFlags, shape: VisionShape): void {
     ...(visionWidth === undefined ? {} : { width: visionWidth }),
     ...(visionSize === undefined ? {} : { imageSize: visionSize }),
   };
-  const written = writeVisionModel({
+  const written = writePictureModel({
     ...{ folder: dirname(out), name: basename(out, ".gguf"), shape, quantization, encoder },
     ...(text === undefined ? {} : { text }),
     ...(context === undefined ? {} : { context: integerOf("--context", context, 1, mostContext) }),

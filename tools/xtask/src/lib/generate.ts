@@ -4,7 +4,7 @@ import {
   endingOf,
   incompleteness,
   isEnough,
-  messageOf,
+  errorText,
   openStream,
   proveRealness,
   type StreamJudge,
@@ -70,6 +70,6 @@ async function receive(run: Run, generation: Generation, show: (text: string) =>
     const { reason } = await stream.over;
     return { judge: stream.judge, failures: incompleteness(stream.judge, reason) };
   } catch (error) {
-    return { judge: createStreamJudge(), failures: [messageOf(error)] };
+    return { judge: createStreamJudge(), failures: [errorText(error)] };
   }
 }

@@ -5,7 +5,7 @@ import {
   daemonCommand,
   departure,
   endLeftovers,
-  messageOf,
+  errorText,
   startDaemon,
   stopwatch,
   wayOut,
@@ -75,12 +75,12 @@ export async function runWorkerTest(
   const deadline = setTimeout(() => {
     run.abort(`Timed out after ${options.timeoutMs / 1_000} s, while ${run.doing}`);
   }, options.timeoutMs);
-  options.interrupted.addEventListener("abort", () => run.abort(messageOf(options.interrupted.reason)), { once: true });
+  options.interrupted.addEventListener("abort", () => run.abort(errorText(options.interrupted.reason)), { once: true });
 
   try {
     await play(stage);
   } catch (error) {
-    run.fail(messageOf(error));
+    run.fail(errorText(error));
   } finally {
     clearTimeout(deadline);
   }
@@ -108,7 +108,7 @@ async function play(stage: Stage): Promise<void> {
   const limit = { limitMs: options.timeoutMs };
   const hive = await start(stage, "hive", daemonCommand("hive"), []);
   const feed = followHive(hive.url, feedEnds.signal, (error) =>
-    run.abort(`The hive's event feed broke while ${run.doing}: ${messageOf(error)}`),
+    run.abort(`The hive's event feed broke while ${run.doing}: ${errorText(error)}`),
   );
   stage.feed = feed;
   await run.wait("the hive's event feed was opening", feed.first("a snapshot", isSnapshot, limit));

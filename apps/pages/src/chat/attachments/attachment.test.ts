@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { attachmentWords } from "./attachment-words.ts";
 import { withAttachments, type Attachment } from "./attachment.ts";
-import { textOf } from "./read-file.ts";
+import { decodeTextFile } from "./read-file.ts";
 
 function attachment(name: string, text: string): Attachment {
   return { id: name, name, bytes: text.length, text };
@@ -38,22 +38,22 @@ describe("the text of a file", () => {
   const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
 
   it("is read as UTF-8, with a byte order mark or without", () => {
-    expect(textOf(new TextEncoder().encode("Bienenstöcke\r\n🐝\n"))).toBe("Bienenstöcke\n🐝\n");
-    expect(textOf(bytes(0xef, 0xbb, 0xbf, 0x61))).toBe("a");
-    expect(textOf(bytes())).toBe("");
+    expect(decodeTextFile(new TextEncoder().encode("Bienenstöcke\r\n🐝\n"))).toBe("Bienenstöcke\n🐝\n");
+    expect(decodeTextFile(bytes(0xef, 0xbb, 0xbf, 0x61))).toBe("a");
+    expect(decodeTextFile(bytes())).toBe("");
   });
 
   it("is read as UTF-16 with its byte order mark", () => {
-    expect(textOf(bytes(0xff, 0xfe, 0x61, 0, 0xe4, 0))).toBe("aä");
-    expect(textOf(bytes(0xfe, 0xff, 0, 0x61, 0, 0xe4))).toBe("aä");
+    expect(decodeTextFile(bytes(0xff, 0xfe, 0x61, 0, 0xe4, 0))).toBe("aä");
+    expect(decodeTextFile(bytes(0xfe, 0xff, 0, 0x61, 0, 0xe4))).toBe("aä");
   });
 
   it("is read as Windows-1252 if it is not valid UTF-8", () => {
-    expect(textOf(bytes(0x42, 0xe4, 0x72))).toBe("Bär");
+    expect(decodeTextFile(bytes(0x42, 0xe4, 0x72))).toBe("Bär");
   });
 
   it("is undefined with control characters, as in pictures and archives", () => {
-    expect(textOf(bytes(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))).toBeUndefined();
-    expect(textOf(bytes(0x61, 0x00, 0x62))).toBeUndefined();
+    expect(decodeTextFile(bytes(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))).toBeUndefined();
+    expect(decodeTextFile(bytes(0x61, 0x00, 0x62))).toBeUndefined();
   });
 });

@@ -15,16 +15,16 @@ export interface DraftFilesOptions extends Pick<PendingFilesOptions, "countToken
   readonly drafts: Pick<Drafts, "get" | "set">;
 }
 
-interface Place {
+interface OpenDraft {
   key: string;
   readonly pending: PendingFiles;
 }
 
 export function createDraftFiles({ drafts, ...reading }: DraftFilesOptions): DraftFiles {
-  const places = new Map<string, Place>();
+  const places = new Map<string, OpenDraft>();
   const inTurn = createTurns();
 
-  function open(key: string): Place {
+  function open(key: string): OpenDraft {
     const pending = createPendingFiles({
       ...reading,
       inTurn,

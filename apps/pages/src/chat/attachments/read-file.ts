@@ -34,7 +34,7 @@ async function readKind(file: File, sight: Sight, signal: AbortSignal): Promise<
   const head = new Uint8Array(await file.slice(0, headBytes).arrayBuffer());
   const type = pictureTypeOf(head);
   // The browser may read formats that the worker does not read, such as AVIF.
-  if (type !== undefined || (file.type.startsWith("image/") && textOf(head) === undefined)) {
+  if (type !== undefined || (file.type.startsWith("image/") && decodeTextFile(head) === undefined)) {
     const reason = blindReason(sight);
     return reason === undefined ? await readPicture(file, type, sight.maxPixels) : refused(reason);
   }
@@ -44,11 +44,11 @@ async function readKind(file: File, sight: Sight, signal: AbortSignal): Promise<
     const { readPdf } = await import("./read-pdf.ts");
     return await readPdf(await file.arrayBuffer(), signal);
   }
-  if (textOf(head) === undefined) return neither;
+  if (decodeTextFile(head) === undefined) return neither;
   if (file.size > attachmentLimits.textFileBytes) {
     return tooLarge(file, "a text file", attachmentLimits.textFileBytes);
   }
-  const text = textOf(new Uint8Array(await file.arrayBuffer()));
+  const text = decodeTextFile(new Uint8Array(await file.arrayBuffer()));
   return text === undefined ? neither : { kind: "text", text };
 }
 
@@ -61,7 +61,7 @@ function tooLarge(file: File, what: string, limit: number): ReadFile {
 const noText = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
 
 /** A file's text, with line feeds as its only line ends; undefined for other files. Reads UTF-8, UTF-16 with a byte order mark, or Windows-1252. */
-export function textOf(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+export function decodeTextFile(bytes: Uint8Array<ArrayBuffer>): string | undefined {
   const text = decode(bytes);
   return noText.test(text) ? undefined : text.replaceAll("\r\n", "\n");
 }

@@ -19,16 +19,16 @@ export async function readPdf(bytes: ArrayBuffer, signal: AbortSignal): Promise<
     port.addEventListener("error", () => reject(new Error("Cannot start the reader of PDFs")), { once: true });
   });
   try {
-    return await Promise.race([textOf(bytes, port, given), gone]);
+    return await Promise.race([readPdfText(bytes, port, given), gone]);
   } catch (error) {
     if (late.aborted) return refused(`it takes longer than ${formatDuration(pdfTimeoutMs)} to read.`);
-    return refused(reasonOf(error));
+    return refused(pdfProblem(error));
   } finally {
     port.terminate();
   }
 }
 
-async function textOf(bytes: ArrayBuffer, port: Worker, signal: AbortSignal): Promise<ReadFile> {
+async function readPdfText(bytes: ArrayBuffer, port: Worker, signal: AbortSignal): Promise<ReadFile> {
   const pdf = await getDocument({
     data: bytes,
     worker: PDFWorker.create({ port, verbosity: VerbosityLevel.ERRORS }),
@@ -61,7 +61,7 @@ async function pageText(pdf: PDFDocumentProxy, number: number): Promise<string> 
 }
 
 /** PDF.js distinguishes its errors by name. */
-function reasonOf(error: unknown): string {
+function pdfProblem(error: unknown): string {
   const name = error instanceof Error ? error.name : "";
   if (name === "PasswordException") return "it is protected by a password.";
   return name === "InvalidPDFException" ? "it is damaged or not a PDF." : "it cannot be read as a PDF.";

@@ -4,7 +4,7 @@ import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
 /** Texts by field. */
 export type Edits = Readonly<Record<string, string>>;
 
-/** A turn that is being edited, the files removed from it, or an answer that waits for results. */
+/** A message that is being edited, the files removed from it, or an answer that waits for results. */
 export type EditTarget = `edit.${string}` | `files.${string}` | `results.${string}`;
 
 const prefix = "waggle.";

@@ -3,7 +3,7 @@ import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/pro
 import type { Problem } from "../../wire/problem.ts";
 import { withCall, withCuts, type ToolCall } from "../tool-calls/tool-calls.ts";
 import { withToolEvent, type McpStep } from "../mcp/mcp-steps.ts";
-import type { TreeTurn } from "./turn-tree.ts";
+import type { TreeMessage } from "./message-tree.ts";
 
 export const answerPhases = [
   "sending",
@@ -19,7 +19,7 @@ export const answerPhases = [
 ] as const;
 type AnswerPhase = (typeof answerPhases)[number];
 
-export interface Answer extends TreeTurn {
+export interface Answer extends TreeMessage {
   readonly role: "assistant";
   /** Id of the answer's job, chosen by the page. Each event of the job's stream has this id. */
   readonly jobId: string;
@@ -73,7 +73,7 @@ export interface Answer extends TreeTurn {
   readonly problem?: Problem;
 }
 
-/** @param parent the turn that the answer follows */
+/** @param parent the message that the answer follows */
 export function newAnswer(id: string, jobId: string, sentAt: number, parent?: string): Answer {
   return {
     role: "assistant",

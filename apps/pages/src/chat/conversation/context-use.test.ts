@@ -6,7 +6,7 @@ const user = { role: "user" } as const;
 const answer = (promptTokens: number | undefined, tokens: number) =>
   ({ role: "assistant", phase: "done", tokens, ...(promptTokens === undefined ? {} : { promptTokens }) }) as const;
 
-it("counts the last prompt, which includes all earlier turns, and its answer", () => {
+it("counts the last prompt, which includes all earlier messages, and its answer", () => {
   expect(contextUse([user, answer(10, 5), user, answer(40, 10)], 100)).toEqual({ used: 50, total: 100, share: 0.5 });
 });
 

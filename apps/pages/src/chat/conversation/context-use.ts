@@ -16,14 +16,16 @@ const warnShare = 0.8;
 type Counted = Pick<Answer, "role" | "phase" | "promptTokens" | "tokens" | "continuedAfter">;
 
 /**
- * @param turns the branch that is shown, oldest first
+ * @param messages the branch that is shown, oldest first
  * @returns undefined before the first count
  */
 export function contextUse(
-  turns: readonly (Counted | { readonly role: "user" })[],
+  messages: readonly (Counted | { readonly role: "user" })[],
   contextTokens: number | undefined,
 ): ContextUse | undefined {
-  const last = turns.findLast((turn): turn is Counted => turn.role === "assistant" && countOf(turn) !== undefined);
+  const last = messages.findLast(
+    (message): message is Counted => message.role === "assistant" && countOf(message) !== undefined,
+  );
   const used = last === undefined ? undefined : countOf(last);
   if (used === undefined || contextTokens === undefined) return undefined;
   const share = Math.min(1, used / contextTokens);

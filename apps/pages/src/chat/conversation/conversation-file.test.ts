@@ -2,9 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { newAnswer } from "./answer.ts";
 import { fromJson, toJson, toMarkdown, withoutClash } from "./conversation-file.ts";
-import type { Conversation, Turn } from "./conversation.ts";
+import type { Conversation, Message } from "./conversation.ts";
 
-const turns: readonly Turn[] = [
+const messages: readonly Message[] = [
   { role: "user", id: "q", text: "What do bees do?", sentAt: 1 },
   { ...newAnswer("a1", "job-1", 2, "q"), phase: "done", text: "They fly.", model: "small" },
   { ...newAnswer("a2", "job-2", 3, "q"), phase: "done", text: "They dance.", edited: true, tokens: 3 },
@@ -17,7 +17,7 @@ const conversation: Conversation = {
   pinned: true,
   settings: { system: "Be kind.", sampling: { top_k: 3 } },
   chosen: { q: "a1" },
-  turns,
+  turns: messages,
 };
 
 it("imports an exported file unchanged", () => {
@@ -25,7 +25,7 @@ it("imports an exported file unchanged", () => {
 });
 
 it("ends an answer that still streams, because another browser follows the stream", () => {
-  const live = { ...conversation, turns: [turns[0], { ...turns[1], phase: "streaming" }] as Turn[] };
+  const live = { ...conversation, turns: [messages[0], { ...messages[1], phase: "streaming" }] as Message[] };
   const read = fromJson(toJson([live], 0), "x.json");
   expect(read[0]?.turns[1]).toMatchObject({ phase: "stopped", text: "They fly." });
 });
@@ -42,10 +42,10 @@ it("writes the shown branch as Markdown", () => {
 
 it("exports and imports calls and their results", () => {
   const calls = [{ index: 0, id: "c", name: "get_weather", arguments: '{"city":"Bern"}' }];
-  const calling: Turn = { ...newAnswer("a3", "job-3", 4, "q"), phase: "done", calls };
+  const calling: Message = { ...newAnswer("a3", "job-3", 4, "q"), phase: "done", calls };
   const results = [{ callId: "c", name: "get_weather", text: "Rain." }];
-  const gave: Turn = { role: "user", id: "r", parent: "a3", text: "", sentAt: 5, results };
-  const told = { ...conversation, chosen: { q: "a3" }, turns: [...turns, calling, gave] };
+  const gave: Message = { role: "user", id: "r", parent: "a3", text: "", sentAt: 5, results };
+  const told = { ...conversation, chosen: { q: "a3" }, turns: [...messages, calling, gave] };
   expect(toMarkdown([told])).toContain(
     '## Answer\n\nCalls get_weather:\n\n```json\n{\n  "city": "Bern"\n}\n```\n\n## Result of get_weather\n\n```\nRain.\n```',
   );
@@ -55,7 +55,7 @@ it("exports and imports calls and their results", () => {
 describe("refuses", () => {
   const file = JSON.parse(toJson([conversation], 0)) as { conversations: Record<string, unknown>[] };
   const first = file.conversations[0] ?? {};
-  const withTurns = (...given: unknown[]): string =>
+  const withMessages = (...given: unknown[]): string =>
     JSON.stringify({ ...file, conversations: [{ ...first, turns: given }] });
   it.each([
     ["{broken", "Cannot import x.json: it is not JSON."],
@@ -74,11 +74,17 @@ describe("refuses", () => {
       JSON.stringify({ ...file, conversations: [{ ...first, id: "\ud800" }] }),
       'Cannot import x.json: conversation 1 has an invalid "id".',
     ],
-    [withTurns({ ...turns[0], text: 7 }), 'Cannot import x.json: turn 1 of conversation 1 has an invalid "text".'],
-    [withTurns({ role: "tool" }), "Cannot import x.json: turn 1 of conversation 1 is neither a message nor an answer."],
-    [withTurns(turns[0], turns[0]), "Cannot import x.json: conversation 1 has a turn twice."],
     [
-      withTurns({ ...turns[0], parent: "a1" }, turns[1]),
+      withMessages({ ...messages[0], text: 7 }),
+      'Cannot import x.json: turn 1 of conversation 1 has an invalid "text".',
+    ],
+    [
+      withMessages({ role: "tool" }),
+      "Cannot import x.json: turn 1 of conversation 1 is neither a message nor an answer.",
+    ],
+    [withMessages(messages[0], messages[0]), "Cannot import x.json: conversation 1 has a turn twice."],
+    [
+      withMessages({ ...messages[0], parent: "a1" }, messages[1]),
       "Cannot import x.json: in conversation 1 a turn comes before itself.",
     ],
   ])("%s", (text, words) => {
@@ -87,7 +93,7 @@ describe("refuses", () => {
 });
 
 it("copies a conversation whose messages have other content in this browser, and merges a conversation with equal messages", () => {
-  expect(withoutClash(conversation, turns)).toBe(conversation);
+  expect(withoutClash(conversation, messages)).toBe(conversation);
   expect(withoutClash(conversation, [])).toBe(conversation);
   const copy = withoutClash(conversation, [{ role: "user", id: "q", text: "Another question", sentAt: 1 }]);
   expect(copy.id).not.toBe(conversation.id);

@@ -3,7 +3,7 @@ import { formatLongDate } from "../../parts/format.ts";
 import { fenced } from "../attachments/attachment.ts";
 import { prettyArguments } from "../tool-calls/tool-calls.ts";
 import { isLive, stopped } from "./answer.ts";
-import { shownTurns, type Conversation, type Turn } from "./conversation.ts";
+import { shownMessages, type Conversation, type Message } from "./conversation.ts";
 import { newId } from "./new-id.ts";
 import { readConversation } from "./read-conversation.ts";
 
@@ -30,26 +30,30 @@ function markdownOf(conversation: Conversation): string {
     `# ${title}`,
     `*${formatLongDate(updatedAt)}*`,
     ...(system === "" ? [] : ["## System prompt", system]),
-    ...shownTurns(conversation).flatMap(turnMarkdown),
+    ...shownMessages(conversation).flatMap(messageMarkdown),
   ];
   return `${parts.join("\n\n")}\n`;
 }
 
-function turnMarkdown(turn: Turn): readonly string[] {
-  if (turn.role === "user") {
-    if (turn.results !== undefined) {
-      return turn.results.flatMap(({ name, text }) => [`## Result of ${name}`, fenced(text)]);
+function messageMarkdown(message: Message): readonly string[] {
+  if (message.role === "user") {
+    if (message.results !== undefined) {
+      return message.results.flatMap(({ name, text }) => [`## Result of ${name}`, fenced(text)]);
     }
     const files =
-      turn.attachments?.map(
+      message.attachments?.map(
         ({ name, picture }) => `- attached: ${name}${picture === undefined ? "" : " (a picture)"}`,
       ) ?? [];
-    return ["## You", ...(files.length === 0 ? [] : [files.join("\n")]), ...(turn.text === "" ? [] : [turn.text])];
+    return [
+      "## You",
+      ...(files.length === 0 ? [] : [files.join("\n")]),
+      ...(message.text === "" ? [] : [message.text]),
+    ];
   }
-  const by = turn.model === undefined ? "Answer" : `Answer (${turn.model})`;
-  const calls = turn.calls?.map((call) => `Calls ${call.name}:\n\n${fenced(prettyArguments(call), "json")}`) ?? [];
-  const text = turn.text === "" && calls.length === 0 ? "*No text.*" : turn.text;
-  return [`## ${turn.edited === true ? `${by}, edited` : by}`, ...(text === "" ? [] : [text]), ...calls];
+  const by = message.model === undefined ? "Answer" : `Answer (${message.model})`;
+  const calls = message.calls?.map((call) => `Calls ${call.name}:\n\n${fenced(prettyArguments(call), "json")}`) ?? [];
+  const text = message.text === "" && calls.length === 0 ? "*No text.*" : message.text;
+  return [`## ${message.edited === true ? `${by}, edited` : by}`, ...(text === "" ? [] : [text]), ...calls];
 }
 
 /** @throws Error whose message is a sentence: "Cannot import notes.json: it is not JSON." */
@@ -79,25 +83,25 @@ export function fromJson(text: string, name: string): readonly Conversation[] {
 }
 
 /**
- * Returns the conversation unchanged, so that its turns are merged with the stored turns. But if a message has other content in this browser,
+ * Returns the conversation unchanged, so that its messages are merged with the stored ones. But if a message has other content in this browser,
  * returns a copy with a new id.
- * @param here the stored turns with the same conversation id
+ * @param here the stored messages with the same conversation id
  */
-export function withoutClash(conversation: Conversation, here: readonly Turn[]): Conversation {
-  const texts = new Map(here.map((turn) => [turn.id, turn]));
-  const clashes = conversation.turns.some((turn) => {
-    const ours = texts.get(turn.id);
-    return ours !== undefined && (ours.role !== turn.role || contentOf(ours) !== contentOf(turn));
+export function withoutClash(conversation: Conversation, here: readonly Message[]): Conversation {
+  const texts = new Map(here.map((message) => [message.id, message]));
+  const clashes = conversation.turns.some((message) => {
+    const ours = texts.get(message.id);
+    return ours !== undefined && (ours.role !== message.role || fixedContent(ours) !== fixedContent(message));
   });
   return clashes ? { ...conversation, id: newId("chat"), title: `${conversation.title} (imported)` } : conversation;
 }
 
-/** The part of a turn that never changes. An answer has no such part, because it grows. */
-function contentOf(turn: Turn): string {
-  return turn.role === "user" ? JSON.stringify([turn.text, turn.results, turn.attachments]) : "";
+/** The part of a message that never changes. An answer has no such part, because it grows. */
+function fixedContent(message: Message): string {
+  return message.role === "user" ? JSON.stringify([message.text, message.results, message.attachments]) : "";
 }
 
 /** An unfinished answer ends, because its stream belongs to another browser. */
-function ended(turn: Turn): Turn {
-  return turn.role === "assistant" && isLive(turn) ? stopped(turn) : turn;
+function ended(message: Message): Message {
+  return message.role === "assistant" && isLive(message) ? stopped(message) : message;
 }

@@ -3,23 +3,23 @@ import { GenerateRequestSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import type { Attachment } from "../attachments/attachment.ts";
 import { newAnswer } from "./answer.ts";
-import { messagesFor, requestFor, titleFor, wordsOf, type Conversation, type Turn } from "./conversation.ts";
+import { messagesFor, requestFor, titleFor, searchText, type Conversation, type Message } from "./conversation.ts";
 
-const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentAt: 0 });
-const answer = (id: string, text: string): Turn => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });
+const you = (id: string, text: string): Message => ({ role: "user", id, text, sentAt: 0 });
+const answer = (id: string, text: string): Message => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });
 const open = { contextTokens: undefined, charsPerToken: 3 };
 
-/** A conversation in which each turn follows the turn before it. */
-function conversation(turns: readonly Turn[], system = ""): Conversation {
+/** A conversation in which each message follows the message before it. */
+function conversation(messages: readonly Message[], system = ""): Conversation {
   return {
     id: "chat-1",
     updatedAt: 0,
     title: "",
     settings: { system, sampling: { temperature: 0.5 } },
     chosen: {},
-    turns: turns.map((turn, i) => {
-      const before = turns[i - 1];
-      return before === undefined ? turn : { ...turn, parent: before.id };
+    turns: messages.map((message, i) => {
+      const before = messages[i - 1];
+      return before === undefined ? message : { ...message, parent: before.id };
     }),
   };
 }
@@ -57,7 +57,7 @@ it("leaves out the oldest pairs if the context cannot hold them, but never the l
 
 it("sends only the messages that lead to the answer, without other branches", () => {
   const line = conversation([you("1", "a"), answer("2", "b"), you("3", "c"), answer("4", "")]);
-  const other: Turn[] = [
+  const other: Message[] = [
     { ...answer("2b", "another"), parent: "1" },
     { ...you("3b", "beside"), parent: "2" },
   ];
@@ -77,8 +77,8 @@ describe("a message with pictures", () => {
     picture: { width: 4, height: 3 },
   });
   const notes: Attachment = { id: "n", name: "n.txt", bytes: 1, text: "n" };
-  const look = (id: string, text: string, attachments: readonly Attachment[]): Turn =>
-    ({ ...you(id, text), attachments }) as Turn;
+  const look = (id: string, text: string, attachments: readonly Attachment[]): Message =>
+    ({ ...you(id, text), attachments }) as Message;
   const image = (id: string): object => ({ type: "image_url", image_url: { url: `attachment:${id}` } });
 
   it("has its pictures before its text, and names them for a model that cannot see", () => {
@@ -172,16 +172,16 @@ it("a conversation takes its title from its first message", () => {
 it("a conversation is searched in messages, in results of calls, and in names of files", () => {
   const attachments = [{ id: "f", name: "notes.txt", bytes: 1, text: "honey" }];
   const results = [{ callId: "a", name: "get_weather", text: "rain" }];
-  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "Read.", attachments })).toBe("Read.\nnotes.txt");
-  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "", results })).toBe("rain");
-  expect(wordsOf(answer("2", "b"))).toBe("b");
+  expect(searchText({ role: "user", id: "1", sentAt: 0, text: "Read.", attachments })).toBe("Read.\nnotes.txt");
+  expect(searchText({ role: "user", id: "1", sentAt: 0, text: "", results })).toBe("rain");
+  expect(searchText(answer("2", "b"))).toBe("b");
 });
 
 describe("calls of tools", () => {
   const calls = [{ index: 0, id: "a", name: "get_weather", arguments: "{}" }];
-  const calling: Turn = { ...newAnswer("2", "job-2", 0), phase: "done", text: "", calls };
+  const calling: Message = { ...newAnswer("2", "job-2", 0), phase: "done", text: "", calls };
   const results = [{ callId: "a", name: "get_weather", text: "rain" }];
-  const gave: Turn = { role: "user", id: "3", text: "", sentAt: 0, results };
+  const gave: Message = { role: "user", id: "3", text: "", sentAt: 0, results };
 
   it("are sent with their results instead of the answer", () => {
     const said = conversation([you("1", "a"), calling, gave, answer("4", "It rains."), you("5", "b"), answer("6", "")]);

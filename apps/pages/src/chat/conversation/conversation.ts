@@ -1,15 +1,15 @@
-// Owns a conversation: its turns, its settings, and the request for its next answer. Pure.
+// Owns a conversation: its messages, its settings, and the request for its next answer. Pure.
 import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
 import type { Attachment } from "../attachments/attachment.ts";
 import { messagesOfSteps } from "../mcp/mcp-steps.ts";
 import { settingsInRequest, type Settings } from "../settings/settings.ts";
 import { messagesOfCalls, type ChatMessage, type ToolResult } from "../tool-calls/tool-calls.ts";
 import { isLive, type Answer } from "./answer.ts";
-import { contentOf, joinedContent, lengthOf } from "./message-content.ts";
-import type { Removed } from "./removed-turns.ts";
-import { pathTo, shownPath, type Chosen, type TreeTurn } from "./turn-tree.ts";
+import { messageContent, joinedContent, lengthOf } from "./message-content.ts";
+import type { Removed } from "./removed-messages.ts";
+import { pathTo, shownPath, type Chosen, type TreeMessage } from "./message-tree.ts";
 
-export interface UserTurn extends TreeTurn {
+export interface UserMessage extends TreeMessage {
   readonly role: "user";
   readonly text: string;
   readonly attachments?: readonly Attachment[];
@@ -17,18 +17,18 @@ export interface UserTurn extends TreeTurn {
   readonly results?: readonly ToolResult[];
 }
 
-export type Turn = UserTurn | Answer;
+export type Message = UserMessage | Answer;
 
-/** The searchable text of a turn: message, results of tool calls, and file names. */
-export function wordsOf(turn: Turn): string {
-  if (turn.role === "assistant") return turn.text;
-  const { text, results = [], attachments = [] } = turn;
+/** The searchable text of a message: its text, results of tool calls, and file names. */
+export function searchText(message: Message): string {
+  if (message.role === "assistant") return message.text;
+  const { text, results = [], attachments = [] } = message;
   return [text, ...results.map((result) => result.text), ...attachments.map(({ name }) => name)]
     .filter((words) => words !== "")
     .join("\n");
 }
 
-/** A conversation without its turns. */
+/** A conversation without its messages. */
 export interface Head {
   /** Also the `session_id` of its requests: a conversation has one stream at a time. */
   readonly id: string;
@@ -48,23 +48,23 @@ export interface Head {
 }
 
 export interface Conversation extends Head {
-  /** All turns of all branches, in no order. */
-  readonly turns: readonly Turn[];
+  /** All messages of all branches, in no order. The stored name is `turns`, also in the database and in exported files. */
+  readonly turns: readonly Message[];
 }
 
 export const untitled = "New conversation";
 const titleChars = 160;
 
-export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
+export function titleFor({ text, attachments }: Pick<UserMessage, "text" | "attachments">): string {
   const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
   // Do not cut a character of two UTF-16 units in half.
   return line.length > titleChars ? `${line.slice(0, titleChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : line;
 }
 
-const paths = new WeakMap<Conversation, readonly Turn[]>();
+const paths = new WeakMap<Conversation, readonly Message[]>();
 
-/** The shown branch, from the first turn on. */
-export function shownTurns(conversation: Conversation): readonly Turn[] {
+/** The shown branch, from the first message on. */
+export function shownMessages(conversation: Conversation): readonly Message[] {
   const known = paths.get(conversation);
   if (known !== undefined) return known;
   const path = shownPath(conversation.turns, conversation.chosen);
@@ -84,15 +84,15 @@ export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | und
 
 /** The last answer of the shown branch that still streams. */
 export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
-  return shownTurns(conversation).findLast(isComing);
+  return shownMessages(conversation).findLast(isComing);
 }
 
-function isComing(turn: Turn): turn is Answer {
-  return turn.role === "assistant" && isLive(turn);
+function isComing(message: Message): message is Answer {
+  return message.role === "assistant" && isLive(message);
 }
 
 export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: string): Answer | undefined {
-  return turns.find((turn): turn is Answer => turn.role === "assistant" && turn.id === answerId);
+  return turns.find((message): message is Answer => message.role === "assistant" && message.id === answerId);
 }
 
 /** The facts about the answering model that shape a request. */
@@ -150,32 +150,32 @@ function fromFirstMessage(messages: readonly ChatMessage[]): readonly ChatMessag
 }
 
 /** User and assistant alternate; tool calls and their results are between them. */
-function joined(turns: readonly Turn[], sees: boolean): ChatMessage[] {
+function joined(branch: readonly Message[], sees: boolean): ChatMessage[] {
   const messages: ChatMessage[] = [];
-  for (const [i, turn] of turns.entries()) {
-    const next = turns[i + 1];
-    if (turn.role === "assistant") messages.push(...messagesOfSteps(turn.mcpSteps ?? []));
+  for (const [i, message] of branch.entries()) {
+    const next = branch[i + 1];
+    if (message.role === "assistant") messages.push(...messagesOfSteps(message.mcpSteps ?? []));
     const calling =
-      turn.role === "assistant" && next?.role === "user" ? messagesOfCalls(turn, next.results ?? []) : undefined;
-    if (calling === undefined) join(messages, turn, sees);
+      message.role === "assistant" && next?.role === "user" ? messagesOfCalls(message, next.results ?? []) : undefined;
+    if (calling === undefined) join(messages, message, sees);
     else messages.push(...calling);
   }
   return messages;
 }
 
-function join(messages: ChatMessage[], turn: Turn, sees: boolean): void {
+function join(messages: ChatMessage[], message: Message, sees: boolean): void {
   const last = messages.at(-1);
-  if (turn.role === "user") {
-    const content = contentOf(turn, sees);
+  if (message.role === "user") {
+    const content = messageContent(message, sees);
     if (content === "") return;
     if (last?.role !== "user") messages.push({ role: "user", content });
     else messages[messages.length - 1] = { role: "user", content: joinedContent(last.content, content) };
     return;
   }
-  if (turn.text === "") return;
+  if (message.text === "") return;
   if (last?.role !== "assistant" || last.tool_calls !== undefined)
-    messages.push({ role: "assistant", content: turn.text });
-  else messages[messages.length - 1] = { role: "assistant", content: `${last.content ?? ""}\n\n${turn.text}` };
+    messages.push({ role: "assistant", content: message.text });
+  else messages[messages.length - 1] = { role: "assistant", content: `${last.content ?? ""}\n\n${message.text}` };
 }
 
 /** Assumed for a model with an unknown context, so that an answer without a reader ends too. */

@@ -1,8 +1,8 @@
-// Shows that merging keeps the version of a turn that is further along.
+// Shows that merging keeps the version of a message that is further along.
 import { expect, it } from "vitest";
 import { broken, continued, newAnswer, revived, stopped, type Answer } from "./answer.ts";
-import type { Head, Turn } from "./conversation.ts";
-import { furtherTurn, mergeTurns, patchHead } from "./merge.ts";
+import type { Head, Message } from "./conversation.ts";
+import { furtherMessage, mergeMessages, patchHead } from "./merge.ts";
 
 const at = (lastIndex: number, more: Partial<Answer> = {}): Answer => ({
   ...newAnswer("turn-1", "job-1", 0),
@@ -16,8 +16,8 @@ const head: Head = { id: "c", updatedAt: 5, title: "t", settings: { system: "", 
 
 /** Compares both versions in both orders, because the order must not matter. */
 function expectFurther(further: Answer, other: Answer): void {
-  expect(furtherTurn(further, other)).toBe(further);
-  expect(furtherTurn(other, further)).toBe(further);
+  expect(furtherMessage(further, other)).toBe(further);
+  expect(furtherMessage(other, further)).toBe(further);
 }
 
 it("takes the answer with more tokens, or with equal tokens the answer that has ended", () => {
@@ -35,12 +35,12 @@ it("takes the answer with more tries; between answers of the same job, the highe
   expectFurther(continued(at(5, { phase: "done" }), "job-3", 1), continued(at(4, { phase: "done" }), "job-2", 1));
 });
 
-it("returns all turns of both versions, and the same object if there is no new turn", () => {
-  const said: Turn = { role: "user", id: "turn-0", text: "a", sentAt: 0 };
+it("returns all messages of both versions, and the same object if there is no new message", () => {
+  const said: Message = { role: "user", id: "turn-0", text: "a", sentAt: 0 };
   const ours = [said, at(5)];
-  expect(mergeTurns(ours, [at(3), { ...said, text: "b" }])).toBe(ours);
-  expect(mergeTurns(ours, [at(8)])).toEqual([said, at(8)]);
-  expect(mergeTurns([], ours)).toEqual(ours);
+  expect(mergeMessages(ours, [at(3), { ...said, text: "b" }])).toBe(ours);
+  expect(mergeMessages(ours, [at(8)])).toEqual([said, at(8)]);
+  expect(mergeMessages([], ours)).toEqual(ours);
 });
 
 it("changes a head field by field", () => {

@@ -1,10 +1,10 @@
-// Owns merging two versions of a turn or a head, from two tabs, the disk or a file: the version that is further along stays. Pure.
+// Owns merging two versions of a message or a head, from two tabs, the disk or a file: the version that is further along stays. Pure.
 import { isLive, type Answer } from "./answer.ts";
-import type { Head, Turn } from "./conversation.ts";
+import type { Head, Message } from "./conversation.ts";
 
-/** The version of a turn that is further along; `ours` if both versions are equal. */
-export function furtherTurn(ours: Turn, theirs: Turn): Turn {
-  // A message never changes: editing a message makes another turn.
+/** The version of a message that is further along; `ours` if both versions are equal. */
+export function furtherMessage(ours: Message, theirs: Message): Message {
+  // A message of the user never changes: editing it makes another message.
   if (ours.role !== "assistant" || theirs.role !== "assistant") return ours;
   return isFurther(theirs, ours) ? theirs : ours;
 }
@@ -26,15 +26,15 @@ function lengthOf({ text, thoughts = "" }: Answer): number {
   return text.length + thoughts.length;
 }
 
-/** All turns of both lists; `ours` itself if no turn of `theirs` is further along. */
-export function mergeTurns(ours: readonly Turn[], theirs: readonly Turn[]): readonly Turn[] {
-  const byId = new Map(ours.map((turn) => [turn.id, turn]));
+/** All messages of both lists; `ours` itself if no message of `theirs` is further along. */
+export function mergeMessages(ours: readonly Message[], theirs: readonly Message[]): readonly Message[] {
+  const byId = new Map(ours.map((message) => [message.id, message]));
   let changed = false;
-  for (const turn of theirs) {
-    const our = byId.get(turn.id);
-    const further = our === undefined ? turn : furtherTurn(our, turn);
+  for (const message of theirs) {
+    const our = byId.get(message.id);
+    const further = our === undefined ? message : furtherMessage(our, message);
     if (further === our) continue;
-    byId.set(turn.id, further);
+    byId.set(message.id, further);
     changed = true;
   }
   return changed ? [...byId.values()] : ours;

@@ -4,7 +4,7 @@ import { unseenPicture } from "../pictures/sight.ts";
 import type { ChatMessage } from "../tool-calls/tool-calls.ts";
 
 export type Content = NonNullable<ChatMessage["content"]>;
-type Part = Exclude<Content, string>[number];
+type MessagePart = Exclude<Content, string>[number];
 
 const picturePrefix = "attachment:";
 
@@ -13,13 +13,13 @@ export function attachmentIdOf(url: string): string {
   return url.slice(picturePrefix.length);
 }
 
-interface Message {
+interface MessageBody {
   readonly text: string;
   readonly attachments?: readonly Attachment[];
 }
 
 /** Pictures come before the text. @param sees false for a model that sees no pictures: it gets their names */
-export function contentOf({ text, attachments }: Message, sees: boolean): Content {
+export function messageContent({ text, attachments }: MessageBody, sees: boolean): Content {
   const pictures = picturesIn(attachments);
   const words = withAttachments(text, attachments);
   if (pictures.length === 0) return words;
@@ -27,15 +27,15 @@ export function contentOf({ text, attachments }: Message, sees: boolean): Conten
     return [...pictures.map(({ name }) => unseenPicture(name)), words].filter((part) => part !== "").join("\n\n");
   }
   return [
-    ...pictures.map(({ id }): Part => ({ type: "image_url", image_url: { url: picturePrefix + id } })),
-    ...partsOf(words),
+    ...pictures.map(({ id }): MessagePart => ({ type: "image_url", image_url: { url: picturePrefix + id } })),
+    ...asParts(words),
   ];
 }
 
 /** Two contents as one, with a blank line between their texts. */
 export function joinedContent(first: Content, second: Content): Content {
   if (typeof first === "string" && typeof second === "string") return `${first}\n\n${second}`;
-  const [before, after] = [partsOf(first), partsOf(second)];
+  const [before, after] = [asParts(first), asParts(second)];
   const [last, next] = [before.at(-1), after[0]];
   return last?.type === "text" && next?.type === "text"
     ? [...before.slice(0, -1), { type: "text", text: `${last.text}\n\n${next.text}` }, ...after.slice(1)]
@@ -44,10 +44,10 @@ export function joinedContent(first: Content, second: Content): Content {
 
 /** The number of characters. @param pictureChars the characters for which a picture counts */
 export function lengthOf(content: Content, pictureChars: number): number {
-  return partsOf(content).reduce((sum, part) => sum + (part.type === "text" ? part.text.length : pictureChars), 0);
+  return asParts(content).reduce((sum, part) => sum + (part.type === "text" ? part.text.length : pictureChars), 0);
 }
 
-function partsOf(content: Content): readonly Part[] {
+function asParts(content: Content): readonly MessagePart[] {
   if (typeof content !== "string") return content;
   return content === "" ? [] : [{ type: "text", text: content }];
 }

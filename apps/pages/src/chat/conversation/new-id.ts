@@ -1,4 +1,4 @@
-// Owns unique ids of conversations, turns, jobs, tabs and files.
+// Owns unique ids of conversations, messages, jobs, tabs and files.
 
 /** 96 random bits. `crypto.randomUUID` exists only on secure origins, and a worker on a local network has no secure origin. */
 export function newId(kind: "chat" | "turn" | "job" | "tab" | "file"): string {

@@ -6,8 +6,8 @@ import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
 import { answerPhases, type Answer } from "./answer.ts";
-import type { Conversation, Turn, UserTurn } from "./conversation.ts";
-import { hasCircle } from "./turn-tree.ts";
+import type { Conversation, Message, UserMessage } from "./conversation.ts";
+import { hasCircle } from "./message-tree.ts";
 
 type Check = (value: unknown) => boolean;
 /** A row for each field, so that a new field does not compile without its check. */
@@ -31,7 +31,7 @@ function isListOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
-const messageShape: Shape<UserTurn> = {
+const messageShape: Shape<UserMessage> = {
   role: { fits: (value) => value === "user", needed: true },
   id: { fits: isId, needed: true },
   parent: { fits: isId },
@@ -163,10 +163,10 @@ export function readConversation(value: unknown, what: string): Conversation {
   const head = pick(value, headShape, what) as Omit<Conversation, "turns" | "settings">;
   const listed = value["turns"];
   if (!Array.isArray(listed)) throw new Error(`${what} has no turns`);
-  const turns = listed.map((turn, i) => readTurn(turn, `turn ${i + 1} of ${what}`));
-  if (new Set(turns.map(({ id }) => id)).size < turns.length) throw new Error(`${what} has a turn twice`);
-  if (hasCircle(turns)) throw new Error(`in ${what} a turn comes before itself`);
-  return { ...head, settings: readSettings(value["settings"], `the settings of ${what}`), turns };
+  const messages = listed.map((message, i) => readMessage(message, `turn ${i + 1} of ${what}`));
+  if (new Set(messages.map(({ id }) => id)).size < messages.length) throw new Error(`${what} has a turn twice`);
+  if (hasCircle(messages)) throw new Error(`in ${what} a turn comes before itself`);
+  return { ...head, settings: readSettings(value["settings"], `the settings of ${what}`), turns: messages };
 }
 
 /** @throws Error as `readConversation` does */
@@ -175,10 +175,10 @@ export function readSettings(value: unknown, what: string): Settings {
   return pick(value, settingsShape, what) as unknown as Settings;
 }
 
-function readTurn(value: unknown, what: string): Turn {
+function readMessage(value: unknown, what: string): Message {
   if (!isObject(value)) throw new Error(`${what} is not an object`);
-  if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Turn;
-  if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Turn;
+  if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Message;
+  if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Message;
   throw new Error(`${what} is neither a message nor an answer`);
 }
 

@@ -40,7 +40,7 @@ export function McpSetting({ api, chosen }: McpSettingProps): VNode | null {
       <ul>
         {found.map((server) => (
           <li key={server.name} class="anywhere">
-            <strong>{server.name}</strong>: {wordsOf(server)}
+            <strong>{server.name}</strong>: {serverWords(server)}
           </li>
         ))}
       </ul>
@@ -50,7 +50,7 @@ export function McpSetting({ api, chosen }: McpSettingProps): VNode | null {
   );
 }
 
-function wordsOf({ problem, tools }: Server): string {
+function serverWords({ problem, tools }: Server): string {
   if (problem !== undefined) return `cannot be used (${problem})`;
   if (tools.length === 0) return "no tools";
   return tools.map(({ tool, needs_consent: asks }) => (asks ? tool : `${tool} (allowed)`)).join(", ");

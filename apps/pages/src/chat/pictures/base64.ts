@@ -17,6 +17,6 @@ export async function base64Of(file: Blob): Promise<string> {
 }
 
 /** @throws DOMException if the text is not base64 */
-export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+export function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

@@ -1,6 +1,6 @@
 // Shows that a tab holds the newest pictures, and finds the others in the storage.
 import { expect, it } from "vitest";
-import type { Turn } from "../conversation/conversation.ts";
+import type { Message } from "../conversation/conversation.ts";
 import { createHeldPictures, draftOwner, pictureKeys } from "./held-pictures.ts";
 import { pictureLimits } from "./picture.ts";
 
@@ -40,6 +40,6 @@ it("lists the pictures of messages", () => {
     { id: "notes", name: "notes.txt", bytes: 1, text: "x" },
     { id: "bee", name: "bee.png", bytes: 1, text: "", picture: { width: 1, height: 1 } },
   ];
-  const turn: Turn = { role: "user", id: "t", text: "", sentAt: 0, attachments };
-  expect(pictureKeys("chat-1", [turn])).toEqual([{ owner: "chat-1", id: "bee" }]);
+  const message: Message = { role: "user", id: "t", text: "", sentAt: 0, attachments };
+  expect(pictureKeys("chat-1", [message])).toEqual([{ owner: "chat-1", id: "bee" }]);
 });

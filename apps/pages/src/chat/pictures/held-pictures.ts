@@ -1,5 +1,5 @@
 // Owns the files of pictures in this tab: keeps the newest in memory, and reads the others from the browser's storage.
-import type { Turn } from "../conversation/conversation.ts";
+import type { Message } from "../conversation/conversation.ts";
 import { picturesIn } from "../attachments/attachment.ts";
 import { pictureLimits } from "./picture.ts";
 
@@ -64,9 +64,9 @@ export function createHeldPictures(load: (key: PictureKey) => Promise<Blob | und
   };
 }
 
-/** The pictures of these turns. */
-export function pictureKeys(owner: string, turns: readonly Turn[]): readonly PictureKey[] {
-  return turns.flatMap((turn) =>
-    turn.role === "user" ? picturesIn(turn.attachments).map(({ id }) => ({ owner, id })) : [],
+/** The pictures of these messages. */
+export function pictureKeys(owner: string, messages: readonly Message[]): readonly PictureKey[] {
+  return messages.flatMap((message) =>
+    message.role === "user" ? picturesIn(message.attachments).map(({ id }) => ({ owner, id })) : [],
   );
 }

@@ -1,7 +1,7 @@
 // Owns pictures in exported files: each picture's file is in its message, as base64.
 import { picturesIn, type Attachment, type PictureAttachment } from "../attachments/attachment.ts";
 import type { Conversation } from "../conversation/conversation.ts";
-import { base64Of, bytesOf } from "./base64.ts";
+import { base64Of, decodeBase64 } from "./base64.ts";
 import type { OwnedPicture, PictureKey } from "./held-pictures.ts";
 import { pictureTypeOf, type PictureFacts } from "./picture.ts";
 
@@ -38,7 +38,7 @@ export function unpackPictures(conversation: Conversation): Unpacked {
   const pictures: OwnedPicture[] = [];
   const unpacked = mapPictures(conversation, (attachment) => {
     const { data = "", ...picture }: FiledPicture = attachment.picture;
-    const file = pictureOf(data);
+    const file = pictureFromBase64(data);
     if (file !== undefined) pictures.push({ owner: conversation.id, id: attachment.id, file });
     return { ...attachment, picture };
   });
@@ -51,23 +51,23 @@ export function packedBytes(conversation: Pick<Conversation, "turns">): number {
 }
 
 function allPictures({ turns }: Pick<Conversation, "turns">): readonly PictureAttachment[] {
-  return turns.flatMap((turn) => (turn.role === "user" ? picturesIn(turn.attachments) : []));
+  return turns.flatMap((message) => (message.role === "user" ? picturesIn(message.attachments) : []));
 }
 
 function mapPictures(conversation: Conversation, change: (attachment: PictureAttachment) => Attachment): Conversation {
-  const turns = conversation.turns.map((turn) => {
-    if (turn.role !== "user" || turn.attachments === undefined) return turn;
-    const attachments = turn.attachments.map((attachment) =>
+  const messages = conversation.turns.map((message) => {
+    if (message.role !== "user" || message.attachments === undefined) return message;
+    const attachments = message.attachments.map((attachment) =>
       attachment.picture === undefined ? attachment : change({ ...attachment, picture: attachment.picture }),
     );
-    return { ...turn, attachments };
+    return { ...message, attachments };
   });
-  return { ...conversation, turns };
+  return { ...conversation, turns: messages };
 }
 
-function pictureOf(base64: string): Blob | undefined {
+function pictureFromBase64(base64: string): Blob | undefined {
   try {
-    const bytes = bytesOf(base64);
+    const bytes = decodeBase64(base64);
     const type = pictureTypeOf(bytes);
     return type === undefined ? undefined : new Blob([bytes], { type });
   } catch {

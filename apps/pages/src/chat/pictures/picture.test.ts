@@ -1,6 +1,6 @@
 // Shows which files are pictures, and in which size a picture is sent.
 import { describe, expect, it } from "vitest";
-import { bytesOf, dataUrlOf } from "./base64.ts";
+import { decodeBase64, dataUrlOf } from "./base64.ts";
 import { pictureLimits, pictureTypeOf, sentSize } from "./picture.ts";
 
 const head = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -41,5 +41,5 @@ it("writes a file as base64, also if it is longer than one piece", async () => {
   const bytes = Uint8Array.from({ length: 33_001 }, (_, i) => i * 7);
   const url = await dataUrlOf(new Blob([bytes], { type: "image/png" }));
   expect(url.slice(0, 22)).toBe("data:image/png;base64,");
-  expect(bytesOf(url.slice(22))).toEqual(bytes);
+  expect(decodeBase64(url.slice(22))).toEqual(bytes);
 });

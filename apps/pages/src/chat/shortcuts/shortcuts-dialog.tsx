@@ -21,7 +21,7 @@ export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }): 
           ))}
         </dl>
         <label class="row check small">
-          <input type="checkbox" checked={shortcutSwitch.on.value} onChange={shortcutSwitch.turn} /> Use single keys;
+          <input type="checkbox" checked={shortcutSwitch.on.value} onChange={shortcutSwitch.message} /> Use single keys;
           they are off while you type
         </label>
         <div class="row end">

@@ -8,7 +8,7 @@ import type { Library, SearchHit } from "../storage/library.ts";
 export interface SearchResultsProps {
   readonly library: Library;
   readonly words: string;
-  readonly onFound: (id: string, turnId: string | undefined) => void;
+  readonly onFound: (id: string, messageId: string | undefined) => void;
 }
 
 /** Time from the last letter until the search. */
@@ -42,12 +42,12 @@ export function SearchResults({ library, words, onFound }: SearchResultsProps): 
         {failed.value !== "" ? failed.value : found === undefined ? "Searching…" : countWords(found.length)}
       </p>
       <ul>
-        {(found ?? []).map(({ head: { id, title }, turn, found: { before, match, after } }) => (
+        {(found ?? []).map(({ head: { id, title }, message, found: { before, match, after } }) => (
           <li key={id} class="entry">
-            <button type="button" class="entry-title found" onClick={() => onFound(id, turn?.id)}>
-              {turn !== undefined && <span class="found-title">{title}</span>}
-              <span class={turn === undefined ? "found-title" : "small muted"}>
-                {turn !== undefined && (turn.role === "user" ? "You: " : "Answer: ")}
+            <button type="button" class="entry-title found" onClick={() => onFound(id, message?.id)}>
+              {message !== undefined && <span class="found-title">{title}</span>}
+              <span class={message === undefined ? "found-title" : "small muted"}>
+                {message !== undefined && (message.role === "user" ? "You: " : "Answer: ")}
                 {before}
                 <mark>{match}</mark>
                 {after}

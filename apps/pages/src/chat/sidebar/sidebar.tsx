@@ -15,8 +15,8 @@ export interface SidebarProps {
   readonly library: Library;
   readonly actions: ListActions;
   readonly onNew: () => void;
-  /** Called with the conversation of a hit, and with the turn if the hit is in a turn. */
-  readonly onFound: (id: string, turnId: string | undefined) => void;
+  /** Called with the conversation of a hit, and with the message if the hit is in a message. */
+  readonly onFound: (id: string, messageId: string | undefined) => void;
 }
 
 export function Sidebar({ conversations, library, actions, onNew, onFound }: SidebarProps): VNode {

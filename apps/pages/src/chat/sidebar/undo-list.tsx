@@ -1,17 +1,17 @@
 // Owns the list of conversations and messages that were just deleted, each with a button to undo that.
 import type { VNode } from "preact";
 import type { Deletions } from "../storage/deletions.ts";
-import type { TurnDeletions } from "../storage/turn-deletions.ts";
+import type { MessageDeletions } from "../storage/message-deletions.ts";
 
 export interface UndoListProps {
   readonly deletions: Deletions;
-  readonly turnDeletions: TurnDeletions;
+  readonly messageDeletions: MessageDeletions;
 }
 
-export function UndoList({ deletions, turnDeletions }: UndoListProps): VNode {
+export function UndoList({ deletions, messageDeletions }: UndoListProps): VNode {
   return (
     <ul class="undo-list" aria-live="polite">
-      {[turnDeletions, deletions].flatMap(({ undoable, undo }) =>
+      {[messageDeletions, deletions].flatMap(({ undoable, undo }) =>
         undoable.value.map(({ id, title }) => (
           <li key={id} class="spread">
             <span class="small">{`Deleted “${title}”`}</span>

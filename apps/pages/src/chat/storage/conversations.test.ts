@@ -2,13 +2,13 @@
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer } from "../conversation/answer.ts";
-import { shownTurns, type Turn } from "../conversation/conversation.ts";
+import { shownMessages, type Message } from "../conversation/conversation.ts";
 import { openAlone } from "../testing/open-alone.ts";
 import { openConversations, type Conversations } from "./conversations.ts";
 import type { TabMessage } from "./other-tabs.ts";
 import { PicturesNotStored, createMemoryStorage, type ConversationStorage } from "./storage.ts";
 
-const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
+const said = (id: string): Message => ({ role: "user", id, text: id, sentAt: 0 });
 
 async function open(storage: Partial<ConversationStorage> = {}, tab = createMemory()): Promise<Conversations> {
   return await openAlone({ ...createMemoryStorage(), ...storage }, tab);
@@ -80,17 +80,20 @@ it("keeps showing this tab's answer when another tab sends a message at the same
     otherTabs: { send: () => undefined, listen: (listener) => (receive = listener) },
   });
   const { id } = conversations.current.value;
-  const turns = (whose: string, sentAt: number): readonly Turn[] => [
+  const messages = (whose: string, sentAt: number): readonly Message[] => [
     { role: "user", id: `message-${whose}`, text: whose, sentAt },
     newAnswer(`answer-${whose}`, `job-${whose}`, sentAt, `message-${whose}`),
   ];
-  conversations.add(id, turns("ours", 1), {});
-  receive({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: turns("theirs", 2) }] });
+  conversations.add(id, messages("ours", 1), {});
+  receive({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: messages("theirs", 2) }] });
   expect(conversations.current.value.turns).toHaveLength(4);
-  expect(shownTurns(conversations.current.value).map((turn) => turn.id)).toEqual(["message-ours", "answer-ours"]);
+  expect(shownMessages(conversations.current.value).map((message) => message.id)).toEqual([
+    "message-ours",
+    "answer-ours",
+  ]);
 });
 
-it("stores a change of a conversation whose turns this tab has not read", async () => {
+it("stores a change of a conversation whose messages this tab has not read", async () => {
   const storage = createMemoryStorage();
   const head = { id: "unread", updatedAt: 1, title: "Bees", settings: { system: "", sampling: {} }, chosen: {} };
   await storage.save([{ id: head.id, head: { kind: "new", head }, turns: [said("one")] }]);
@@ -98,7 +101,7 @@ it("stores a change of a conversation whose turns this tab has not read", async 
   conversations.add(head.id, [], { pinned: true });
   await conversations.flush();
   expect(await storage.loadHeads()).toEqual([{ ...head, pinned: true }]);
-  expect(await storage.loadTurns(head.id)).toEqual([said("one")]);
+  expect(await storage.loadMessages(head.id)).toEqual([said("one")]);
 });
 
 const bee = { id: "bee", name: "bee.png", bytes: 3, text: "", picture: { width: 4, height: 3 } };
@@ -118,9 +121,9 @@ it("stores the text of a message whose picture does not fit, says so, and stores
   });
   const { id } = conversations.current.value;
   conversations.pictures.hold("bee", new Blob(["png"]));
-  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Turn], {});
+  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Message], {});
   await conversations.flush();
-  expect(await storage.loadTurns(id)).toHaveLength(1);
+  expect(await storage.loadMessages(id)).toHaveLength(1);
   expect(conversations.trouble.value).toEqual({ kind: "pictures", reason: "full" });
   // An answer that streams does not try again, because it is stored several times in a second.
   conversations.add(id, [{ ...newAnswer("a", "job", 1, "one"), phase: "done" }], {});
@@ -144,7 +147,7 @@ it("gives other tabs the files of new pictures, and holds those of conversations
   });
   const { id } = conversations.current.value;
   conversations.pictures.hold("bee", new Blob(["png"]));
-  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Turn], {});
+  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Message], {});
   await conversations.flush();
   expect(sent).toMatchObject([{ kind: "changed", pictures: [{ owner: id, id: "bee" }] }]);
   const file = new Blob(["jpg"]);

@@ -1,15 +1,15 @@
 // Owns the conversations of this tab: their list, and the shown conversation. Stores each change, and sends it to other tabs. All heads are read
-// at the start; turns are read when their conversation is shown.
+// at the start; messages are read when their conversation is shown.
 import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
 import { tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { Answer } from "../conversation/answer.ts";
-import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, untitled } from "../conversation/conversation.ts";
-import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
-import { mergeTurns, patchHead, type HeadPatch } from "../conversation/merge.ts";
+import { findAnswer, liveAnswer, shownLiveAnswer, shownMessages, untitled } from "../conversation/conversation.ts";
+import type { Conversation, Head, Message } from "../conversation/conversation.ts";
+import { mergeMessages, patchHead, type HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
-import { withoutRemoved } from "../conversation/removed-turns.ts";
+import { withoutRemoved } from "../conversation/removed-messages.ts";
 import { createHeldPictures, type HeldPictures, type OwnedPicture } from "../pictures/held-pictures.ts";
-import { choicesFor } from "../conversation/turn-tree.ts";
+import { choicesFor } from "../conversation/message-tree.ts";
 import { loadNewSettings, storeNewSettings } from "../settings/new-conversation-settings.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { OtherTabs, TabMessage } from "./other-tabs.ts";
@@ -20,7 +20,7 @@ export interface Conversations {
   /** Heads that are not deleted, in no order. */
   readonly heads: ReadonlySignal<readonly Head[]>;
   readonly current: ReadonlySignal<Conversation>;
-  /** Whether the turns of the current conversation are still being read. */
+  /** Whether the messages of the current conversation are still being read. */
   readonly reading: ReadonlySignal<boolean>;
   /** Ids of the conversations in this tab that have a streaming answer, separated by blanks. */
   readonly answering: ReadonlySignal<string>;
@@ -29,26 +29,26 @@ export interface Conversations {
   /** Settings of new conversations. */
   readonly newSettings: ReadonlySignal<Settings>;
   saveNewSettings(settings: Settings): void;
-  /** Undefined before the conversation's turns are read. */
+  /** Undefined before the conversation's messages are read. */
   get(id: string): Conversation | undefined;
   all(): readonly Conversation[];
-  /** Reads the conversation's turns, unless they have been read. */
+  /** Reads the conversation's messages, unless they have been read. */
   load(id: string): Promise<Conversation | undefined>;
   /** Shows a conversation; an unknown id shows a new conversation. */
   show(id: string | undefined): void;
-  /** Adds turns and changes the head; stores both at once. A new conversation joins the list with its first turn. */
-  add(id: string, turns: readonly Turn[], patch: HeadPatch): void;
+  /** Adds messages and changes the head; stores both at once. A new conversation joins the list with its first message. */
+  add(id: string, messages: readonly Message[], patch: HeadPatch): void;
   /** Changes one answer, and stores the change soon. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
-  readTurns: ConversationStorage["readTurns"];
+  readAllMessages: ConversationStorage["readAllMessages"];
   /** Adds changes from a file; a picture that cannot be stored is reported. @throws the storage's error; then nothing is added */
   bring(changes: readonly Change[], pictures?: readonly OwnedPicture[]): Promise<void>;
-  /** Hides a message. The turns after it follow the turn before it. */
-  removeTurn(id: string, turnId: string): void;
+  /** Hides a message. The messages after it follow the message before it. */
+  removeMessage(id: string, messageId: string): void;
   /** Shows a hidden message again. */
-  restoreTurn(id: string, turnId: string): void;
+  restoreMessage(id: string, messageId: string): void;
   /** Removes for good those messages that are still hidden. */
-  removeHidden(id: string, turnIds: readonly string[]): Promise<void>;
+  removeHidden(id: string, messageIds: readonly string[]): Promise<void>;
   /** Removes for good those conversations that are still marked as deleted. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Whether another tab announced this job before the worker had it. */
@@ -79,20 +79,20 @@ export async function openConversations(options: ConversationsOptions): Promise<
   const newSettings = signal<Settings>(loadedSettings ?? { system: "", sampling: {} });
   const everyHead = signal<readonly Head[]>(loadedHeads);
   const heads = computed(() => everyHead.value.filter(({ deletedAt }) => deletedAt === undefined));
-  const turnsOf = signal<ReadonlyMap<string, readonly Turn[]>>(new Map());
-  /** Settings chosen for the new conversation before its first turn. */
+  const messagesById = signal<ReadonlyMap<string, readonly Message[]>>(new Map());
+  /** Settings chosen for the new conversation before its first message. */
   let freshSettings = loadNewSettings(tab);
   const fresh = signal<Conversation>(blank());
   const shownId = signal(fresh.value.id);
   const shownHead = computed(() => heads.value.find(({ id }) => id === shownId.value));
-  const turnsRead = computed(() => turnsOf.value.get(shownId.value));
+  const messagesRead = computed(() => messagesById.value.get(shownId.value));
   const current = computed<Conversation>(() => {
     const head = shownHead.value;
-    return head === undefined ? fresh.value : shown({ ...head, turns: turnsRead.value ?? [] });
+    return head === undefined ? fresh.value : shown({ ...head, turns: messagesRead.value ?? [] });
   });
-  const reading = computed(() => shownHead.value !== undefined && turnsRead.value === undefined);
-  /** The conversations whose turns are being read, with the turns that other tabs send meanwhile. */
-  const arriving = new Map<string, { turns: readonly Turn[]; readonly read: Promise<void> }>();
+  const reading = computed(() => shownHead.value !== undefined && messagesRead.value === undefined);
+  /** The conversations whose messages are being read, with the messages that other tabs send meanwhile. */
+  const arriving = new Map<string, { turns: readonly Message[]; readonly read: Promise<void> }>();
   const jobsElsewhere = new Set<string>();
   const saveQueue = createSaveQueue({
     storage,
@@ -119,14 +119,14 @@ export async function openConversations(options: ConversationsOptions): Promise<
 
   function get(id: string): Conversation | undefined {
     if (id === fresh.value.id) return fresh.value;
-    const read = turnsOf.value.has(id) ? asFarAsRead(id) : undefined;
+    const read = messagesById.value.has(id) ? asFarAsRead(id) : undefined;
     return read === undefined ? undefined : shown(read);
   }
 
   /** Includes hidden messages. */
   function asFarAsRead(id: string): Conversation | undefined {
     const head = everyHead.value.find((other) => other.id === id);
-    return head === undefined ? undefined : { ...head, turns: turnsOf.value.get(id) ?? [] };
+    return head === undefined ? undefined : { ...head, turns: messagesById.value.get(id) ?? [] };
   }
 
   function setHead(head: Head): void {
@@ -136,19 +136,20 @@ export async function openConversations(options: ConversationsOptions): Promise<
       : [...everyHead.value, head];
   }
 
-  function setTurns(id: string, turns: readonly Turn[]): void {
-    turnsOf.value = new Map(turnsOf.value).set(id, turns);
+  function setMessages(id: string, messages: readonly Message[]): void {
+    messagesById.value = new Map(messagesById.value).set(id, messages);
   }
 
   async function read(id: string): Promise<void> {
-    const turns = await storage.loadTurns(id).catch((error: unknown) => saveQueue.report(error));
+    const messages = await storage.loadMessages(id).catch((error: unknown) => saveQueue.report(error));
     const arrived = arriving.get(id)?.turns ?? [];
     arriving.delete(id);
-    if (turns !== undefined) setTurns(id, mergeTurns(mergeTurns(turns, arrived), turnsOf.value.get(id) ?? []));
+    if (messages !== undefined)
+      setMessages(id, mergeMessages(mergeMessages(messages, arrived), messagesById.value.get(id) ?? []));
   }
 
   async function load(id: string): Promise<Conversation | undefined> {
-    if (!turnsOf.value.has(id) && everyHead.value.some((head) => head.id === id)) {
+    if (!messagesById.value.has(id) && everyHead.value.some((head) => head.id === id)) {
       if (!arriving.has(id)) arriving.set(id, { turns: [], read: read(id) });
       await arriving.get(id)?.read;
     }
@@ -158,7 +159,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
   function forget(ids: readonly string[]): void {
     for (const id of ids) saveQueue.forget(id);
     everyHead.value = everyHead.value.filter(({ id }) => !ids.includes(id));
-    turnsOf.value = new Map([...turnsOf.value].filter(([id]) => !ids.includes(id)));
+    messagesById.value = new Map([...messagesById.value].filter(([id]) => !ids.includes(id)));
   }
 
   /** Applies a change from another tab or a file. */
@@ -169,14 +170,14 @@ export async function openConversations(options: ConversationsOptions): Promise<
     if (head === undefined) return;
     // Only this tab chooses the branch that it shows.
     setHead(ours === undefined ? head : { ...head, chosen: { ...head.chosen, ...ours.chosen } });
-    for (const turn of turns) {
-      if (turn.role === "assistant" && turn.phase === "sending") jobsElsewhere.add(turn.jobId);
+    for (const message of turns) {
+      if (message.role === "assistant" && message.phase === "sending") jobsElsewhere.add(message.jobId);
     }
-    const [known, coming] = [turnsOf.value.get(id), arriving.get(id)];
-    if (coming !== undefined) coming.turns = mergeTurns(coming.turns, turns);
+    const [known, coming] = [messagesById.value.get(id), arriving.get(id)];
+    if (coming !== undefined) coming.turns = mergeMessages(coming.turns, turns);
     if (known === undefined) return;
-    const merged = mergeTurns(known, turns);
-    if (merged !== known) setTurns(id, merged);
+    const merged = mergeMessages(known, turns);
+    if (merged !== known) setMessages(id, merged);
     if (asked !== undefined) keepShown(id, asked.id);
   }
 
@@ -188,11 +189,11 @@ export async function openConversations(options: ConversationsOptions): Promise<
   }
 
   /** Keeps this tab's branch shown if another tab sent a message at the same moment. */
-  function keepShown(id: string, turnId: string): void {
+  function keepShown(id: string, messageId: string): void {
     const conversation = get(id);
-    if (conversation === undefined || shownTurns(conversation).some((turn) => turn.id === turnId)) return;
+    if (conversation === undefined || shownMessages(conversation).some((message) => message.id === messageId)) return;
     const { turns, ...head } = conversation;
-    setHead({ ...head, chosen: { ...head.chosen, ...choicesFor(turns, turnId) } });
+    setHead({ ...head, chosen: { ...head.chosen, ...choicesFor(turns, messageId) } });
   }
 
   function receive(message: TabMessage): void {
@@ -200,17 +201,18 @@ export async function openConversations(options: ConversationsOptions): Promise<
     else if (message.kind === "settings") newSettings.value = message.settings;
     else {
       // A conversation that this tab has not read will be read from the storage, with its pictures.
-      for (const { owner, id, file } of message.pictures ?? []) if (turnsOf.peek().has(owner)) pictures.hold(id, file);
+      for (const { owner, id, file } of message.pictures ?? [])
+        if (messagesById.peek().has(owner)) pictures.hold(id, file);
       batch(() => {
         for (const change of message.changes) take(change);
       });
     }
   }
 
-  function add(id: string, turns: readonly Turn[], patch: HeadPatch): void {
+  function add(id: string, messages: readonly Message[], patch: HeadPatch): void {
     if (id === fresh.value.id) {
       const { turns: _, ...head } = fresh.value;
-      if (turns.length === 0) {
+      if (messages.length === 0) {
         const { settings } = patch;
         if (settings !== undefined) setFresh(isSame(settings, newSettings.peek()) ? undefined : settings);
         fresh.value = { ...patchHead(head, patch), turns: [] };
@@ -219,21 +221,21 @@ export async function openConversations(options: ConversationsOptions): Promise<
       batch(() => {
         // The new conversation may also be shown because the shown conversation was deleted.
         if (current.peek().id === id) shownId.value = id;
-        setTurns(id, turns);
+        setMessages(id, messages);
         setHead(patchHead(head, patch));
         // The next new conversation gets another id.
         setFresh(undefined);
         fresh.value = blank();
       });
-      saveQueue.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
+      saveQueue.note(id, { isNew: true, messageIds: messages.map((message) => message.id) });
     } else {
-      const [head, known] = [everyHead.value.find((other) => other.id === id), turnsOf.value.get(id)];
+      const [head, known] = [everyHead.value.find((other) => other.id === id), messagesById.value.get(id)];
       if (head === undefined) return;
       batch(() => {
-        if (turns.length > 0) setTurns(id, mergeTurns(known ?? [], turns));
+        if (messages.length > 0) setMessages(id, mergeMessages(known ?? [], messages));
         setHead(patchHead(head, patch));
       });
-      saveQueue.note(id, { patch, turnIds: turns.map((turn) => turn.id) });
+      saveQueue.note(id, { patch, messageIds: messages.map((message) => message.id) });
     }
     void saveQueue.flush();
   }
@@ -245,7 +247,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
     current,
     reading,
     answering: computed(() => {
-      const coming = [...turnsOf.value].filter(([, turns]) => liveAnswer({ turns }) !== undefined);
+      const coming = [...messagesById.value].filter(([, messages]) => liveAnswer({ turns: messages }) !== undefined);
       return coming.map(([id]) => id).join(" ");
     }),
     trouble: computed(() => closed ?? saveQueue.trouble.value),
@@ -257,7 +259,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       storage.saveSettings(settings).catch(saveQueue.report);
     },
     get,
-    all: () => [...turnsOf.value.keys()].flatMap((id) => get(id) ?? []),
+    all: () => [...messagesById.value.keys()].flatMap((id) => get(id) ?? []),
     load,
     show(id) {
       if (id !== undefined && heads.value.some((head) => head.id === id)) {
@@ -270,38 +272,38 @@ export async function openConversations(options: ConversationsOptions): Promise<
     },
     add,
     change(conversationId, answerId, change) {
-      const turns = turnsOf.value.get(conversationId);
-      const answer = turns === undefined ? undefined : findAnswer({ turns }, answerId);
-      if (turns === undefined || answer === undefined) return;
+      const messages = messagesById.value.get(conversationId);
+      const answer = messages === undefined ? undefined : findAnswer({ turns: messages }, answerId);
+      if (messages === undefined || answer === undefined) return;
       const changed = change(answer);
       if (changed === answer) return;
-      const next = turns.map((turn) => (turn === answer ? changed : turn));
-      setTurns(conversationId, next);
-      saveQueue.note(conversationId, { turnIds: [answerId] });
+      const next = messages.map((message) => (message === answer ? changed : message));
+      setMessages(conversationId, next);
+      saveQueue.note(conversationId, { messageIds: [answerId] });
       if (changed.phase === answer.phase) saveQueue.soon();
       else void saveQueue.flush();
     },
-    readTurns: storage.readTurns,
-    removeTurn(id, turnId) {
+    readAllMessages: storage.readAllMessages,
+    removeMessage(id, messageId) {
       const conversation = get(id);
-      const parent = asFarAsRead(id)?.turns.find((turn) => turn.id === turnId)?.parent;
-      if (conversation === undefined || conversation.turns.every((turn) => turn.id !== turnId)) return;
-      const path = shownTurns(conversation);
-      const next = path[path.findIndex((turn) => turn.id === turnId) + 1];
-      const removed = { [turnId]: parent ?? "" };
+      const parent = asFarAsRead(id)?.turns.find((message) => message.id === messageId)?.parent;
+      if (conversation === undefined || conversation.turns.every((message) => message.id !== messageId)) return;
+      const path = shownMessages(conversation);
+      const next = path[path.findIndex((message) => message.id === messageId) + 1];
+      const removed = { [messageId]: parent ?? "" };
       const left = withoutRemoved(conversation.turns, removed);
-      // Without this choice, another branch might be shown in the place of the turns that followed.
+      // Without this choice, another branch might be shown in the place of the messages that followed.
       const chosen = next === undefined ? {} : choicesFor(left, next.id);
       add(id, [], { removed, chosen });
     },
-    restoreTurn(id, turnId) {
-      const hidden = asFarAsRead(id)?.turns.find((turn) => turn.id === turnId);
+    restoreMessage(id, messageId) {
+      const hidden = asFarAsRead(id)?.turns.find((message) => message.id === messageId);
       if (hidden === undefined) return;
-      add(id, [hidden], { removed: { [turnId]: null } });
+      add(id, [hidden], { removed: { [messageId]: null } });
       const conversation = get(id);
-      if (conversation !== undefined) add(id, [], { chosen: choicesFor(conversation.turns, turnId) });
+      if (conversation !== undefined) add(id, [], { chosen: choicesFor(conversation.turns, messageId) });
     },
-    removeHidden: storage.removeTurns,
+    removeHidden: storage.removeMessages,
     async bring(changes, files = []) {
       await storage.save(changes);
       for (const { id, file } of files) pictures.hold(id, file);
@@ -323,8 +325,8 @@ export async function openConversations(options: ConversationsOptions): Promise<
 }
 
 function shown(conversation: Conversation): Conversation {
-  const turns = withoutRemoved(conversation.turns, conversation.removed);
-  return turns === conversation.turns ? conversation : { ...conversation, turns };
+  const messages = withoutRemoved(conversation.turns, conversation.removed);
+  return messages === conversation.turns ? conversation : { ...conversation, turns: messages };
 }
 
 function isSame(some: Settings, others: Settings): boolean {

@@ -5,7 +5,7 @@ import { openDB } from "idb";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer, type Answer } from "../conversation/answer.ts";
-import type { Head, Turn } from "../conversation/conversation.ts";
+import type { Head, Message } from "../conversation/conversation.ts";
 import { draftOwner, type OwnedPicture } from "../pictures/held-pictures.ts";
 import { openDatabase } from "./database.ts";
 import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
@@ -24,18 +24,22 @@ const head = (id: string, more: Partial<Head> = {}): Head => ({
   chosen: {},
   ...more,
 });
-const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
+const said = (id: string): Message => ({ role: "user", id, text: id, sentAt: 0 });
 const at = (lastIndex: number): Answer => ({
   ...newAnswer("answer", "job", 0, "said"),
   phase: "streaming",
   text: "x".repeat(lastIndex + 1),
   lastIndex,
 });
-const brings = (id: string, turns: readonly Turn[]): Change => ({ id, head: { kind: "new", head: head(id) }, turns });
-const changes = (id: string, turns: readonly Turn[], patch = {}): Change => ({
+const brings = (id: string, messages: readonly Message[]): Change => ({
+  id,
+  head: { kind: "new", head: head(id) },
+  turns: messages,
+});
+const changes = (id: string, messages: readonly Message[], patch = {}): Change => ({
   id,
   head: { kind: "patch", patch },
-  turns,
+  turns: messages,
 });
 
 const places: Readonly<Record<string, () => Promise<ConversationStorage>>> = {
@@ -44,22 +48,22 @@ const places: Readonly<Record<string, () => Promise<ConversationStorage>>> = {
 };
 
 describe.each(Object.entries(places))("%s", (_, open) => {
-  it("stores heads and turns, and reads the turns of one conversation", async () => {
+  it("stores heads and messages, and reads the messages of one conversation", async () => {
     const storage = await open();
     await storage.save([brings("a", [said("said"), at(1)]), brings("ab", [said("other")])]);
     expect((await storage.loadHeads()).map(({ id }) => id).toSorted()).toEqual(["a", "ab"]);
-    expect((await storage.loadTurns("a")).map(({ id }) => id).toSorted()).toEqual(["answer", "said"]);
-    expect(await storage.loadTurns("nobody")).toEqual([]);
+    expect((await storage.loadMessages("a")).map(({ id }) => id).toSorted()).toEqual(["answer", "said"]);
+    expect(await storage.loadMessages("nobody")).toEqual([]);
   });
 
-  it("merges the writes of two tabs: turn by turn, and the head field by field", async () => {
+  it("merges the writes of two tabs: message by message, and the head field by field", async () => {
     const storage = await open();
     await storage.save([brings("a", [said("said"), at(8)])]);
     await storage.save([changes("a", [at(5)], { pinned: true })]);
     await storage.save([changes("a", [said("more")], { title: "named", named: true })]);
-    const turns = await storage.loadTurns("a");
-    expect(turns.map(({ id }) => id).toSorted()).toEqual(["answer", "more", "said"]);
-    expect(turns.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
+    const messages = await storage.loadMessages("a");
+    expect(messages.map(({ id }) => id).toSorted()).toEqual(["answer", "more", "said"]);
+    expect(messages.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
     expect(await storage.loadHeads()).toEqual([head("a", { pinned: true, title: "named", named: true })]);
   });
 
@@ -71,8 +75,8 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     await storage.removeDeleted(["a", "b"]);
     await storage.save([changes("a", [at(3)])]);
     expect((await storage.loadHeads()).map(({ id }) => id)).toEqual(["b"]);
-    expect(await storage.loadTurns("a")).toEqual([]);
-    expect(await storage.loadTurns("b")).toHaveLength(1);
+    expect(await storage.loadMessages("a")).toEqual([]);
+    expect(await storage.loadMessages("b")).toHaveLength(1);
   });
 
   it("removes deleted messages for good, but not if their deletion was undone", async () => {
@@ -80,19 +84,19 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     await storage.save([brings("a", [said("one"), said("two"), said("three")])]);
     await storage.save([changes("a", [], { removed: { one: "", two: "one" } })]);
     await storage.save([changes("a", [], { removed: { two: null } })]);
-    await storage.removeTurns("a", ["one", "two"]);
+    await storage.removeMessages("a", ["one", "two"]);
     // Another tab still has the message.
     await storage.save([changes("a", [said("one")])]);
-    expect((await storage.loadTurns("a")).map(({ id }) => id).toSorted()).toEqual(["three", "two"]);
+    expect((await storage.loadMessages("a")).map(({ id }) => id).toSorted()).toEqual(["three", "two"]);
     await storage.save([changes("a", [said("one")], { removed: { one: null } })]);
-    expect(await storage.loadTurns("a")).toHaveLength(3);
+    expect(await storage.loadMessages("a")).toHaveLength(3);
   });
 
-  it("reads all turns", async () => {
+  it("reads all messages", async () => {
     const storage = await open();
     await storage.save(Array.from({ length: 700 }, (__, i) => brings(`c${i}`, [said("said")])));
     let count = 0;
-    await storage.readTurns((found) => {
+    await storage.readAllMessages((found) => {
       count += found.length;
       return true;
     });
@@ -137,7 +141,7 @@ describe("pictures", () => {
 
   it("are removed with their message, unless an edited message has them too", async () => {
     const storage = await openDatabase();
-    const shows = (id: string, ...pictures: string[]): Turn => ({
+    const shows = (id: string, ...pictures: string[]): Message => ({
       role: "user",
       id,
       text: id,
@@ -153,7 +157,7 @@ describe("pictures", () => {
     await storage.save([brings("a", [shows("first", "one", "two"), shows("edited", "two")])]);
     await storage.savePictures([picture("a", "one"), picture("a", "two")]);
     await storage.save([changes("a", [], { removed: { first: "" } })]);
-    await storage.removeTurns("a", ["first"]);
+    await storage.removeMessages("a", ["first"]);
     expect([await textOf(storage, "a", "one"), await textOf(storage, "a", "two")]).toEqual([undefined, "png"]);
   });
 
@@ -189,7 +193,7 @@ describe("pictures", () => {
     earlier.close();
     const storage = await openDatabase();
     expect(await storage.loadHeads()).toEqual([head("a")]);
-    expect(await storage.loadTurns("a")).toEqual([said("said")]);
+    expect(await storage.loadMessages("a")).toEqual([said("said")]);
     await storage.savePictures([picture("a", "one")]);
     expect(await textOf(storage, "a", "one")).toBe("png");
   });
@@ -202,7 +206,7 @@ it("writes no change if it cannot write all changes", async () => {
     "could not be cloned",
   );
   expect(await storage.loadHeads()).toEqual([]);
-  expect(await storage.loadTurns("a")).toEqual([]);
+  expect(await storage.loadMessages("a")).toEqual([]);
 });
 
 it("writes the unsaved changes of a closed tab, but never an older change over a newer change", async () => {
@@ -222,9 +226,9 @@ it("writes the unsaved changes of a closed tab, but never an older change over a
   );
   await storage.changeDraft({ key: "b", before: undefined, after: { text: "sent meanwhile" } });
   await saveUnsaved(storage, { removes: true, place: from });
-  const turns = await storage.loadTurns("a");
-  expect(turns.map(({ id }) => id)).toContain("late");
-  expect(turns.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
+  const messages = await storage.loadMessages("a");
+  expect(messages.map(({ id }) => id)).toContain("late");
+  expect(messages.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
   expect(await storage.loadHeads()).toEqual([head("a", { pinned: true })]);
   expect([...(await storage.loadDrafts())]).toEqual([["a", { text: "Dear" }]]);
   expect(from.length).toBe(0);

@@ -1,17 +1,17 @@
-// Owns conversations in IndexedDB: a record for each head, each turn and each picture, so that a streaming answer rewrites only one record. Each
+// Owns conversations in IndexedDB: a record for each head, each message and each picture, so that a streaming answer rewrites only one record. Each
 // write is a transaction that merges with the writes of other tabs. Only this merging is our code; the database itself is used through idb.
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
 import { sameDraft, type Draft } from "../composer/drafts.ts";
-import type { Head, Turn } from "../conversation/conversation.ts";
-import { furtherTurn } from "../conversation/merge.ts";
-import { isRemoved } from "../conversation/removed-turns.ts";
+import type { Head, Message } from "../conversation/conversation.ts";
+import { furtherMessage } from "../conversation/merge.ts";
+import { isRemoved } from "../conversation/removed-messages.ts";
 import type { Settings } from "../settings/settings.ts";
 import { draftOwner, pictureKeys, type OwnedPicture } from "../pictures/held-pictures.ts";
-import { PicturesNotStored, headAfter, type Change, type ConversationStorage, type FoundTurns } from "./storage.ts";
+import { PicturesNotStored, headAfter, type Change, type ConversationStorage, type FoundMessages } from "./storage.ts";
 
-interface TurnRecord {
+interface StoredMessage {
   readonly conversation: string;
-  readonly turn: Turn;
+  readonly turn: Message;
 }
 
 interface PictureRecord extends OwnedPicture {
@@ -21,7 +21,7 @@ interface PictureRecord extends OwnedPicture {
 
 interface Schema extends DBSchema {
   heads: { key: string; value: Head };
-  turns: { key: [string, string]; value: TurnRecord };
+  turns: { key: [string, string]; value: StoredMessage };
   settings: { key: string; value: Settings };
   drafts: { key: string; value: Draft };
   pictures: { key: [string, string]; value: PictureRecord };
@@ -36,7 +36,7 @@ const version = 2;
 const newConversations = "new conversations";
 /** Time limit for opening the database: a browser that stores nothing may never answer. */
 const openTimeoutMs = 5_000;
-/** Number of turns in one read when all turns are read. */
+/** Number of messages in one read when all messages are read. */
 const readBatch = 500;
 
 /** @throws the browser's error, or a timeout error */
@@ -63,7 +63,7 @@ export async function openDatabase(): Promise<ConversationStorage> {
 
   return {
     loadHeads: async () => await (await database()).getAll("heads"),
-    loadTurns: async (id) => (await (await database()).getAll("turns", keysWith(id))).map(({ turn }) => turn),
+    loadMessages: async (id) => (await (await database()).getAll("turns", keysWith(id))).map(({ turn }) => turn),
     save: async (changes) =>
       await write(["heads", "turns"], async (transaction) => await saveAll(transaction, changes)),
     removeDeleted: async (ids) =>
@@ -81,23 +81,23 @@ export async function openDatabase(): Promise<ConversationStorage> {
           }),
         );
       }),
-    removeTurns: async (id, turnIds) =>
+    removeMessages: async (id, messageIds) =>
       await write(["heads", "turns", "pictures"], async (transaction) => {
-        const [heads, turns] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
-        const [head, stored] = await Promise.all([heads.get(id), turns.getAll(keysWith(id))]);
-        const gone = turnIds.filter((turnId) => isRemoved(head?.removed, turnId));
+        const [heads, messages] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
+        const [head, stored] = await Promise.all([heads.get(id), messages.getAll(keysWith(id))]);
+        const gone = messageIds.filter((messageId) => isRemoved(head?.removed, messageId));
         const [left, leaving] = [false, true].map((wanted) =>
-          stored.map(({ turn }) => turn).filter((turn) => gone.includes(turn.id) === wanted),
+          stored.map(({ turn }) => turn).filter((message) => gone.includes(message.id) === wanted),
         );
         // An edited message has the pictures of the message before the edit.
         const shared = new Set(pictureKeys(id, left ?? []).map((key) => key.id));
         const pictures = pictureKeys(id, leaving ?? []).filter((key) => !shared.has(key.id));
         await Promise.all([
-          ...gone.map((turnId) => turns.delete([id, turnId])),
+          ...gone.map((messageId) => messages.delete([id, messageId])),
           ...pictures.map((key) => transaction.objectStore("pictures").delete([key.owner, key.id])),
         ]);
       }),
-    async readTurns(onSome) {
+    async readAllMessages(onSome) {
       for (let after: [string, string] | undefined; ;) {
         const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
         const records = await (await database()).getAll("turns", range, readBatch);
@@ -153,7 +153,7 @@ export async function openDatabase(): Promise<ConversationStorage> {
 type Writing = IDBPTransaction<Schema, Stores, "readwrite">;
 
 async function saveAll(transaction: Writing, changes: readonly Change[]): Promise<void> {
-  const [heads, turns] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
+  const [heads, messages] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
   await Promise.all(
     changes.map(async (change) => {
       const stored = await heads.get(change.id);
@@ -161,11 +161,11 @@ async function saveAll(transaction: Writing, changes: readonly Change[]): Promis
       if (head === undefined) return;
       if (JSON.stringify(head) !== JSON.stringify(stored)) await heads.put(head);
       await Promise.all(
-        change.turns.map(async (turn) => {
-          const there = (await turns.get([change.id, turn.id]))?.turn;
-          if (there === undefined && isRemoved(head.removed, turn.id)) return;
-          if (there === undefined || furtherTurn(turn, there) === turn) {
-            await turns.put({ conversation: change.id, turn });
+        change.turns.map(async (message) => {
+          const there = (await messages.get([change.id, message.id]))?.turn;
+          if (there === undefined && isRemoved(head.removed, message.id)) return;
+          if (there === undefined || furtherMessage(message, there) === message) {
+            await messages.put({ conversation: change.id, turn: message });
           }
         }),
       );
@@ -215,14 +215,14 @@ function abortQuietly(transaction: Writing): void {
   }
 }
 
-/** The keys of a conversation's turns or pictures: `[]` is the upper bound, because IndexedDB sorts arrays after all strings. */
+/** The keys of a conversation's messages or pictures: `[]` is the upper bound, because IndexedDB sorts arrays after all strings. */
 function keysWith(id: string): IDBKeyRange {
   return IDBKeyRange.bound([id], [id, []]);
 }
 
 /** Groups records by conversation. Records are sorted by key, so the records of one conversation are adjacent. */
-function byConversation(records: readonly TurnRecord[]): readonly FoundTurns[] {
-  const found: { id: string; turns: Turn[] }[] = [];
+function byConversation(records: readonly StoredMessage[]): readonly FoundMessages[] {
+  const found: { id: string; turns: Message[] }[] = [];
   for (const { conversation, turn } of records) {
     const last = found.at(-1);
     if (last?.id === conversation) last.turns.push(turn);

@@ -1,9 +1,9 @@
-// Owns search, export and import of all conversations. Reads the turns from the storage, and does not keep them.
+// Owns search, export and import of all conversations. Reads the messages from the storage, and does not keep them.
 import { formatBytes, formatCounted } from "../../parts/format.ts";
 import type { SavedFile } from "../../parts/save-file.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
-import { shownTurns, wordsOf, type Conversation, type Head, type Turn } from "../conversation/conversation.ts";
-import { isRemoved, withoutRemoved } from "../conversation/removed-turns.ts";
+import { shownMessages, searchText, type Conversation, type Head, type Message } from "../conversation/conversation.ts";
+import { isRemoved, withoutRemoved } from "../conversation/removed-messages.ts";
 import { packPictures, packedBytes, unpackPictures } from "../pictures/picture-file.ts";
 import { findIn, folded, type Found } from "../sidebar/search.ts";
 import type { Conversations } from "./conversations.ts";
@@ -12,7 +12,7 @@ import { changeOf, type Change } from "./storage.ts";
 export interface SearchHit {
   readonly head: Head;
   /** Undefined for a hit in the title. */
-  readonly turn?: Pick<Turn, "id" | "role">;
+  readonly message?: Pick<Message, "id" | "role">;
   readonly found: Found;
 }
 
@@ -39,17 +39,17 @@ function stays({ removed }: Head, { turns }: Change): Change["head"] {
 const hitsLimit = 200;
 
 export function createLibrary(conversations: Conversations): Library {
-  async function readAll(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly Turn[]>> {
-    const turnsOf = new Map<string, Turn[]>();
-    await conversations.readTurns((found) => {
+  async function readAll(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly Message[]>> {
+    const messagesById = new Map<string, Message[]>();
+    await conversations.readAllMessages((found) => {
       for (const { id, turns } of found) {
-        if (ids.has(id)) turnsOf.set(id, [...(turnsOf.get(id) ?? []), ...turns]);
+        if (ids.has(id)) messagesById.set(id, [...(messagesById.get(id) ?? []), ...turns]);
       }
       return true;
     });
-    // Turns in this tab may not be stored yet.
-    for (const { id, turns } of conversations.all()) if (ids.has(id)) turnsOf.set(id, [...turns]);
-    return turnsOf;
+    // Messages in this tab may not be stored yet.
+    for (const { id, turns } of conversations.all()) if (ids.has(id)) messagesById.set(id, [...turns]);
+    return messagesById;
   }
 
   return {
@@ -62,7 +62,7 @@ export function createLibrary(conversations: Conversations): Library {
         const found = findIn(head.title, wanted);
         if (found !== undefined) hits.set(head.id, { head, found });
       }
-      await conversations.readTurns((some) => {
+      await conversations.readAllMessages((some) => {
         for (const { id, turns } of some) {
           const head = heads.get(id);
           if (head === undefined || hits.has(id)) continue;
@@ -75,12 +75,12 @@ export function createLibrary(conversations: Conversations): Library {
     },
     async export(kind, ids) {
       const wanted = conversations.heads.peek().filter(({ id }) => ids === undefined || ids.includes(id));
-      const turnsOf = await readAll(new Set(wanted.map(({ id }) => id)));
+      const messagesById = await readAll(new Set(wanted.map(({ id }) => id)));
       const whole = wanted
         .toSorted((a, b) => b.updatedAt - a.updatedAt)
         .map(({ removed, ...head }): Conversation => ({
           ...head,
-          turns: withoutRemoved(turnsOf.get(head.id) ?? [], removed),
+          turns: withoutRemoved(messagesById.get(head.id) ?? [], removed),
         }));
       const name = ids === undefined ? "waggle-conversations" : fileName(whole[0]?.title ?? "");
       if (kind === "markdown") return { name: `${name}.md`, type: "text/markdown", text: toMarkdown(whole) };
@@ -121,15 +121,15 @@ export function createLibrary(conversations: Conversations): Library {
 }
 
 /** The first hit, preferably on the shown branch. */
-function firstHit(head: Head, turns: readonly Turn[], wanted: string): SearchHit | undefined {
-  const matches = turns.filter((turn) => folded(wordsOf(turn)).includes(wanted));
+function firstHit(head: Head, messages: readonly Message[], wanted: string): SearchHit | undefined {
+  const matches = messages.filter((message) => folded(searchText(message)).includes(wanted));
   if (matches.length === 0) return undefined;
-  const shown = shownTurns({ ...head, turns }).find((turn) => matches.includes(turn));
-  const turn = shown ?? matches[0];
-  const found = turn === undefined ? undefined : findIn(wordsOf(turn), wanted);
-  return turn === undefined || found === undefined
+  const shown = shownMessages({ ...head, turns: messages }).find((message) => matches.includes(message));
+  const message = shown ?? matches[0];
+  const found = message === undefined ? undefined : findIn(searchText(message), wanted);
+  return message === undefined || found === undefined
     ? undefined
-    : { head, turn: { id: turn.id, role: turn.role }, found };
+    : { head, message: { id: message.id, role: message.role }, found };
 }
 
 function fileName(title: string): string {

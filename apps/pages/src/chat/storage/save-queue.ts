@@ -18,7 +18,7 @@ export interface StorageTrouble {
 export interface Noted {
   readonly isNew?: boolean;
   readonly patch?: HeadPatch;
-  readonly turnIds?: readonly string[];
+  readonly messageIds?: readonly string[];
 }
 
 export interface SaveQueue {
@@ -39,7 +39,7 @@ export interface SaveQueue {
 interface Pending {
   readonly isNew: boolean;
   readonly patch: HeadPatch;
-  readonly turnIds: ReadonlySet<string>;
+  readonly messageIds: ReadonlySet<string>;
 }
 
 export interface SaveQueueOptions {
@@ -61,14 +61,14 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
   let last = Promise.resolve();
 
   function changesOf(noted: ReadonlyMap<string, Pending>): readonly Change[] {
-    return [...noted].flatMap(([id, { isNew, patch, turnIds }]) => {
+    return [...noted].flatMap(([id, { isNew, patch, messageIds }]) => {
       const conversation = get(id);
       if (conversation === undefined) return [];
       const { turns, ...head } = conversation;
       const change: Change = {
         id,
         head: isNew ? { kind: "new", head } : { kind: "patch", patch },
-        turns: turns.filter((turn) => turnIds.has(turn.id)),
+        turns: turns.filter((message) => messageIds.has(message.id)),
       };
       return [change];
     });
@@ -123,8 +123,8 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
       trouble.value = troubleOf(error);
       return undefined;
     },
-    note(id, { isNew = false, patch = {}, turnIds = [] }) {
-      pending.set(id, joined(pending.get(id), { isNew, patch, turnIds: new Set(turnIds) }));
+    note(id, { isNew = false, patch = {}, messageIds = [] }) {
+      pending.set(id, joined(pending.get(id), { isNew, patch, messageIds: new Set(messageIds) }));
     },
     forget(id) {
       pending.delete(id);
@@ -154,7 +154,7 @@ function joined(older: Pending | undefined, newer: Pending): Pending {
       ...(Object.keys(chosen).length === 0 ? {} : { chosen }),
       ...(Object.keys(removed).length === 0 ? {} : { removed }),
     },
-    turnIds: new Set([...older.turnIds, ...newer.turnIds]),
+    messageIds: new Set([...older.messageIds, ...newer.messageIds]),
   };
 }
 

@@ -14,7 +14,7 @@ export async function storageUsed(): Promise<string | undefined> {
 /** Requests lasting storage only after the first answer: some browsers ask the visitor, who then knows the reason. A refusal has no effect. */
 export function persistOnceAnswered(current: ReadonlySignal<Conversation>): void {
   const stop = effect(() => {
-    if (!current.value.turns.some((turn) => turn.role === "assistant" && turn.phase === "done")) return;
+    if (!current.value.turns.some((message) => message.role === "assistant" && message.phase === "done")) return;
     const storage = (navigator as { readonly storage?: StorageManager }).storage;
     storage?.persist().catch(() => undefined);
     queueMicrotask(() => stop());

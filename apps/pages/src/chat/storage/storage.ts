@@ -1,9 +1,9 @@
-// Owns the contract of a storage of conversations: heads and turns are separate, are written together or not at all, and are merged with
-// stored heads and turns. `createMemoryStorage` is the fallback.
+// Owns the contract of a storage of conversations: heads and messages are separate, are written together or not at all, and are merged with
+// stored heads and messages. `createMemoryStorage` is the fallback.
 import { sameDraft, type Draft, type DraftChange } from "../composer/drafts.ts";
-import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
-import { mergeTurns, patchHead, type HeadPatch } from "../conversation/merge.ts";
-import { isRemoved } from "../conversation/removed-turns.ts";
+import type { Conversation, Head, Message } from "../conversation/conversation.ts";
+import { mergeMessages, patchHead, type HeadPatch } from "../conversation/merge.ts";
+import { isRemoved } from "../conversation/removed-messages.ts";
 import type { OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -12,23 +12,23 @@ export interface Change {
   readonly id: string;
   /** The whole head of a new conversation, or the changed fields of a known conversation. A patch does not restore a removed conversation. */
   readonly head: { readonly kind: "new"; readonly head: Head } | { readonly kind: "patch"; readonly patch: HeadPatch };
-  readonly turns: readonly Turn[];
+  readonly turns: readonly Message[];
 }
 
-export type FoundTurns = Pick<Conversation, "id" | "turns">;
+export type FoundMessages = Pick<Conversation, "id" | "turns">;
 
 export interface ConversationStorage {
   /** All heads, in no order. */
   loadHeads(): Promise<readonly Head[]>;
-  loadTurns(id: string): Promise<readonly Turn[]>;
+  loadMessages(id: string): Promise<readonly Message[]>;
   /** Writes all changes, but no deleted message that is gone. If the promise rejects, no change is written. */
   save(changes: readonly Change[]): Promise<void>;
-  /** Removes conversations that are marked as deleted, with turns and drafts. A conversation whose deletion was undone stays. */
+  /** Removes conversations that are marked as deleted, with messages and drafts. A conversation whose deletion was undone stays. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Removes those of these messages that are still deleted, with their pictures. */
-  removeTurns(id: string, turnIds: readonly string[]): Promise<void>;
-  /** All turns of all conversations, in batches, until `onSome` returns false. */
-  readTurns(onSome: (found: readonly FoundTurns[]) => boolean): Promise<void>;
+  removeMessages(id: string, messageIds: readonly string[]): Promise<void>;
+  /** All messages of all conversations, in batches, until `onSome` returns false. */
+  readAllMessages(onSome: (found: readonly FoundMessages[]) => boolean): Promise<void>;
   /** Settings of new conversations. */
   loadSettings(): Promise<Settings | undefined>;
   saveSettings(settings: Settings): Promise<void>;
@@ -36,7 +36,7 @@ export interface ConversationStorage {
   /** Writes a draft, or removes it unless another tab has written another draft since `before`. */
   changeDraft(change: DraftChange): Promise<void>;
   /**
-   * Writes those files that are not stored, one after the other. Pictures are written separately from their turns, so that a full storage still
+   * Writes those files that are not stored, one after the other. Pictures are written separately from their messages, so that a full storage still
    * takes the texts. Leaves out the pictures of removed conversations.
    * @throws PicturesNotStored; then earlier files are stored
    */
@@ -67,38 +67,38 @@ export function changeOf({ turns, ...head }: Conversation): Change {
 /** Lasts as long as the tab. Stores no pictures: the tab holds the newest in memory. */
 export function createMemoryStorage(): ConversationStorage {
   const heads = new Map<string, Head>();
-  const turnsOf = new Map<string, readonly Turn[]>();
+  const messagesById = new Map<string, readonly Message[]>();
   const drafts = new Map<string, Draft>();
   let settings: Settings | undefined;
   return {
     loadHeads: async () => [...heads.values()],
-    loadTurns: async (id) => turnsOf.get(id) ?? [],
+    loadMessages: async (id) => messagesById.get(id) ?? [],
     async save(changes) {
       for (const change of changes) {
         const head = headAfter(heads.get(change.id), change);
         if (head === undefined) continue;
         heads.set(change.id, head);
-        const there = turnsOf.get(change.id) ?? [];
-        const turns = change.turns.filter(
-          ({ id }) => !isRemoved(head.removed, id) || there.some((turn) => turn.id === id),
+        const there = messagesById.get(change.id) ?? [];
+        const messages = change.turns.filter(
+          ({ id }) => !isRemoved(head.removed, id) || there.some((message) => message.id === id),
         );
-        turnsOf.set(change.id, mergeTurns(turns, there));
+        messagesById.set(change.id, mergeMessages(messages, there));
       }
     },
     async removeDeleted(ids) {
       const deleted = ids.filter((id) => heads.get(id)?.deletedAt !== undefined);
-      for (const places of [heads, turnsOf, drafts]) for (const id of deleted) places.delete(id);
+      for (const places of [heads, messagesById, drafts]) for (const id of deleted) places.delete(id);
     },
-    async removeTurns(id, turnIds) {
+    async removeMessages(id, messageIds) {
       const removed = heads.get(id)?.removed;
-      const gone = turnIds.filter((turnId) => isRemoved(removed, turnId));
-      turnsOf.set(
+      const gone = messageIds.filter((messageId) => isRemoved(removed, messageId));
+      messagesById.set(
         id,
-        (turnsOf.get(id) ?? []).filter((turn) => !gone.includes(turn.id)),
+        (messagesById.get(id) ?? []).filter((message) => !gone.includes(message.id)),
       );
     },
-    async readTurns(onSome) {
-      onSome([...turnsOf].map(([id, turns]) => ({ id, turns })));
+    async readAllMessages(onSome) {
+      onSome([...messagesById].map(([id, messages]) => ({ id, turns: messages })));
     },
     loadSettings: async () => settings,
     async saveSettings(given) {

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import { newAnswer, stopped, type Answer } from "../conversation/answer.ts";
-import type { Turn } from "../conversation/conversation.ts";
+import type { Message } from "../conversation/conversation.ts";
 import { openConversations } from "../storage/conversations.ts";
 import type { TabMessage } from "../storage/other-tabs.ts";
 import { createMemoryStorage } from "../storage/storage.ts";
@@ -37,15 +37,15 @@ it("follows this tab's answer, then the answer that another tab requested at the
     },
   });
   const { id } = conversations.current.value;
-  const turns = (whose: string): readonly [Turn, Answer] => [
+  const messages = (whose: string): readonly [Message, Answer] => [
     { role: "user", id: `message-${whose}`, text: whose, sentAt: Date.now() },
     newAnswer(`answer-${whose}`, `job-${whose}`, Date.now(), `message-${whose}`),
   ];
-  const tell = (sent: readonly Turn[]): void =>
+  const tell = (sent: readonly Message[]): void =>
     receive({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: sent }] });
 
-  conversations.add(id, turns("ours"), {});
-  const [message, theirs] = turns("theirs");
+  conversations.add(id, messages("ours"), {});
+  const [message, theirs] = messages("theirs");
   tell([message, theirs]);
   isSubmitting = false;
   answerStream.select();

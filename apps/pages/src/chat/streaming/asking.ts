@@ -51,7 +51,7 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
   /** Characters in each job's prompt, until the job ends. */
   const sentChars = new Map<string, number>();
 
-  function keyOf(conversationId: string, model: string | undefined): string {
+  function ratioKey(conversationId: string, model: string | undefined): string {
     return `${conversationId} ${model ?? ""}`;
   }
 
@@ -61,7 +61,7 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
       sees: sightOf(facts).sees,
       contextTokens: facts?.context_size,
       chat: facts?.chat,
-      charsPerToken: charsPerToken.get(keyOf(conversationId, model)) ?? assumedCharsPerToken,
+      charsPerToken: charsPerToken.get(ratioKey(conversationId, model)) ?? assumedCharsPerToken,
     };
   }
 
@@ -82,7 +82,7 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
         api,
         pictures: conversations.pictures,
         room: roomOf(asked.id, model),
-        learn: (learnt) => charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
+        learn: (learnt) => charsPerToken.set(ratioKey(asked.id, model), learnt.charsPerToken),
       });
     let outcome = await send();
     // A worker that has just been restarted may not know its model yet.
@@ -134,7 +134,7 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
       const learnt = answer.problem === undefined ? undefined : roomIn(answer.problem, chars);
       if (learnt === undefined || learnt.charsPerToken >= roomOf(conversationId, answer.model).charsPerToken)
         return false;
-      charsPerToken.set(keyOf(conversationId, answer.model), learnt.charsPerToken);
+      charsPerToken.set(ratioKey(conversationId, answer.model), learnt.charsPerToken);
       return true;
     },
   };

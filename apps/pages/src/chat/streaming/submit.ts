@@ -1,6 +1,6 @@
 // Owns submitting an answer's job, which is accepted, or refused with a reason. If the prompt is too long, tries again with fewer messages.
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
+import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { charsIn, messagesFor, requestFor } from "../conversation/conversation.ts";
 import type { Conversation, Fitted, Room } from "../conversation/conversation.ts";
@@ -75,7 +75,7 @@ async function post(api: Api, body: string): Promise<Problem | undefined> {
       headers: { "content-type": "application/json" },
       body,
     });
-    return response.ok ? undefined : await problemOf(response);
+    return response.ok ? undefined : await responseProblem(response);
   } catch {
     return unreachable;
   }

@@ -4,7 +4,7 @@ import type { GenerateRequestInput, StreamEvent, WorkerInfo } from "@waggle/prot
 import type { Api } from "../../wire/api.ts";
 import { readFrames } from "@waggle/client/following";
 import type { Answer } from "../conversation/answer.ts";
-import { shownTurns, titleFor, type Conversation } from "../conversation/conversation.ts";
+import { shownMessages, titleFor, type Conversation } from "../conversation/conversation.ts";
 import { factsOf } from "../model/model-facts.ts";
 import type { ModelChoice } from "../model/model-choice.ts";
 import type { WorkerAbout } from "../model/worker-about.ts";
@@ -72,7 +72,7 @@ export function createTitles({ api, conversations, about, choice }: TitlesOption
 
 /** Whether the conversation consists of one message and this answer, and still has the message as title. */
 function hasFirstTitle(conversation: Conversation, answer: Answer): boolean {
-  const [message, first, ...more] = shownTurns(conversation);
+  const [message, first, ...more] = shownMessages(conversation);
   if (message?.role !== "user" || first?.id !== answer.id || more.length > 0 || answer.text.trim() === "") return false;
   return conversation.named !== true && conversation.title === titleFor(message);
 }
@@ -83,7 +83,7 @@ function titleRequest(
   info: WorkerInfo,
   choice: ModelChoice,
 ): GenerateRequestInput {
-  const [message] = shownTurns(conversation);
+  const [message] = shownMessages(conversation);
   const asked = message?.role === "user" ? message.text : "";
   const content = [
     "Write a title of at most six words for the conversation below, in its language. Write only the title.",

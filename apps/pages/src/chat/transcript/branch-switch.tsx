@@ -1,14 +1,14 @@
-// Owns the switch between branches of a conversation: "‹ 2 of 3 ›" on a turn with siblings.
+// Owns the switch between branches of a conversation: "‹ 2 of 3 ›" on a message with siblings.
 import type { VNode } from "preact";
 import { IconButton } from "../../parts/icons.tsx";
 
 export interface BranchesProps {
-  /** Ids of all turns that follow the same turn, oldest first. A single turn has no switch. */
+  /** Ids of all messages that follow the same message, oldest first. A single message has no switch. */
   readonly siblings: readonly string[];
   readonly shown: string;
   /** The noun in the switch's labels. */
   readonly kind: "answer" | "message";
-  readonly onChoose: (turnId: string) => void;
+  readonly onChoose: (messageId: string) => void;
 }
 
 export function BranchSwitch({ siblings, shown, kind, onChoose }: BranchesProps): VNode | null {
@@ -44,11 +44,11 @@ function Step({ to, label, icon, onChoose }: StepProps): VNode {
   );
 }
 
-/** Moves the focus to the same button on the newly shown turn, because the pressed button disappears with its turn. */
-function focusStep(turnId: string, label: string): void {
+/** Moves the focus to the same button on the newly shown message, because the pressed button disappears with its message. */
+function focusStep(messageId: string, label: string): void {
   requestAnimationFrame(() => {
-    const turn = document.querySelector(`[data-turn="${CSS.escape(turnId)}"]`);
-    const steps = [...(turn?.querySelectorAll<HTMLButtonElement>(".branches button:not(:disabled)") ?? [])];
+    const message = document.querySelector(`[data-turn="${CSS.escape(messageId)}"]`);
+    const steps = [...(message?.querySelectorAll<HTMLButtonElement>(".branches button:not(:disabled)") ?? [])];
     (steps.find((step) => step.title === label) ?? steps[0])?.focus();
   });
 }

@@ -4,14 +4,14 @@ import { useContext } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { PageActionsContext } from "../page-actions.ts";
 
-export function DeleteButton({ turnId, label }: { readonly turnId: string; readonly label: string }): VNode {
+export function DeleteButton({ messageId, label }: { readonly messageId: string; readonly label: string }): VNode {
   const page = useContext(PageActionsContext);
   return (
     <IconButton
       icon="trash"
       label={label}
       onClick={() => {
-        page.deleteTurn(turnId);
+        page.deleteMessage(messageId);
         // The button disappears with its message. The transcript is the nearest place that stays.
         document.querySelector<HTMLElement>(".transcript")?.focus();
       }}

@@ -1,16 +1,16 @@
-// Owns scrolling to one turn of the shown conversation and marking it.
+// Owns scrolling to one message of the shown conversation and marking it.
 
 const markedMs = 3_000;
 
-export function pointAt(turnId: string): void {
+export function pointAt(messageId: string): void {
   // Two frames later, the transcript is drawn and has scrolled to its end.
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
-      const turn = document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(turnId)}"]`);
-      if (turn === null) return;
-      turn.scrollIntoView({ block: "center" });
-      turn.classList.add("pointed");
-      setTimeout(() => turn.classList.remove("pointed"), markedMs);
+      const message = document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(messageId)}"]`);
+      if (message === null) return;
+      message.scrollIntoView({ block: "center" });
+      message.classList.add("pointed");
+      setTimeout(() => message.classList.remove("pointed"), markedMs);
     }),
   );
 }

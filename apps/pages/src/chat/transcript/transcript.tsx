@@ -1,14 +1,14 @@
-// Owns the turns of a conversation. Keeps the newest turn in view, unless the visitor has scrolled away.
+// Owns the messages of a conversation. Keeps the newest message in view, unless the visitor has scrolled away.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
-import { AnswerTurn, showsFigures } from "./answer-turn.tsx";
+import { AnswerView, showsFigures } from "./answer-view.tsx";
 import type { Chat } from "../chat.ts";
-import { shownLiveAnswer, shownTurns, type Conversation, type Turn } from "../conversation/conversation.ts";
-import { MessageTurn } from "./message-turn.tsx";
+import { shownLiveAnswer, shownMessages, type Conversation, type Message } from "../conversation/conversation.ts";
+import { UserMessageView } from "./user-message-view.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
-import { siblingIds } from "../conversation/turn-tree.ts";
+import { siblingIds } from "../conversation/message-tree.ts";
 
 /** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 48;
@@ -22,12 +22,12 @@ export interface TranscriptProps {
 export function Transcript({ conversation, chat, choice }: TranscriptProps): VNode {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useSignal(true);
-  const turns = shownTurns(conversation);
+  const messages = shownMessages(conversation);
   const siblings = siblingIds(conversation.turns);
-  /** The turns of all branches when the transcript was last drawn. */
+  /** The messages of all branches when the transcript was last drawn. */
   const known = useRef<ReadonlyMap<string, readonly string[]>>(new Map());
   const shownLast = useRef<string | undefined>(undefined);
-  const lastId = turns.at(-1)?.id;
+  const lastId = messages.at(-1)?.id;
 
   function scrollToEnd(): void {
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
@@ -38,7 +38,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
     const goesToBranch = isOther && known.current.has(lastId ?? "");
     known.current = siblings;
     shownLast.current = lastId;
-    // Choosing another branch keeps the scroll position at the branching turn.
+    // Choosing another branch keeps the scroll position at the branching message.
     if (goesToBranch) atEnd.value = isNearEnd(scroller.current);
     else if (isOther || atEnd.peek()) {
       atEnd.value = true;
@@ -51,7 +51,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
   }, [showsFigures.on.value]);
   useLayoutEffect(() => {
     if (scroller.current === null) return;
-    // Turning a phone or opening its keyboard must not hide the newest turn.
+    // Turning a phone or opening its keyboard must not hide the newest message.
     const observer = new ResizeObserver(() => {
       if (atEnd.peek()) scrollToEnd();
     });
@@ -71,13 +71,13 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
         onScroll={({ currentTarget }) => (atEnd.value = isNearEnd(currentTarget))}
       >
         <ol class="turns">
-          {turns.map((turn, i) => (
-            <TurnItem
-              key={turn.id}
-              turn={turn}
-              siblings={siblings.get(turn.id)?.join(" ") ?? turn.id}
-              asked={turns[i - 1]?.role === "user"}
-              isLast={turn.id === lastId}
+          {messages.map((message, i) => (
+            <TranscriptItem
+              key={message.id}
+              message={message}
+              siblings={siblings.get(message.id)?.join(" ") ?? message.id}
+              asked={messages[i - 1]?.role === "user"}
+              isLast={message.id === lastId}
               chat={chat}
               choice={choice}
             />
@@ -97,8 +97,8 @@ function isNearEnd(scroller: HTMLElement | null): boolean {
   return scroller === null || scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < nearEndPx;
 }
 
-interface TurnProps {
-  readonly turn: Turn;
+interface TranscriptItemProps {
+  readonly message: Message;
   /** Ids in one text, separated by blanks, so that `useMemo` sees equal lists as equal. */
   readonly siblings: string;
   readonly asked: boolean;
@@ -107,14 +107,14 @@ interface TurnProps {
   readonly choice: ModelChoice;
 }
 
-/** Draws a turn again only when it has changed, so that a streaming answer does not redraw a long conversation. */
-function TurnItem({ turn, siblings, asked, isLast, chat, choice }: TurnProps): VNode {
+/** Draws a message again only when it has changed, so that a streaming answer does not redraw a long conversation. */
+function TranscriptItem({ message, siblings, asked, isLast, chat, choice }: TranscriptItemProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");
-    return turn.role === "user" ? (
-      <MessageTurn turn={turn} siblings={ids} chat={chat} />
+    return message.role === "user" ? (
+      <UserMessageView message={message} siblings={ids} chat={chat} />
     ) : (
-      <AnswerTurn answer={turn} siblings={ids} asked={asked} isLast={isLast} choice={choice} chat={chat} />
+      <AnswerView answer={message} siblings={ids} asked={asked} isLast={isLast} choice={choice} chat={chat} />
     );
-  }, [turn, siblings, asked, isLast, chat, choice]);
+  }, [message, siblings, asked, isLast, chat, choice]);
 }

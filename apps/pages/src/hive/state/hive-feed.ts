@@ -3,7 +3,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames, waitToRetry } from "@waggle/client/following";
-import { problemOf, type Problem } from "../../wire/problem.ts";
+import { responseProblem, type Problem } from "../../wire/problem.ts";
 import { addHistory, applyHiveEvent, emptyHive, type HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
@@ -25,7 +25,7 @@ export function followHive(api: Api): HiveFeed {
   async function readOnce(): Promise<void> {
     const reading = new AbortController();
     const response = await api.request("/v1/heartbeats/stream", { signal: reading.signal });
-    refusal.value = response.ok ? undefined : await problemOf(response);
+    refusal.value = response.ok ? undefined : await responseProblem(response);
     if (!response.ok) return;
     connection.value = "open";
     for await (const event of readFrames(response, reading)) {

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Alert } from "../../parts/alert.tsx";
 import type { Api } from "../../wire/api.ts";
-import { problemOf } from "../../wire/problem.ts";
+import { responseProblem } from "../../wire/problem.ts";
 
 interface Action {
   readonly label: "Drain" | "Remove";
@@ -101,7 +101,7 @@ function drainQuestion({ slots: { busy }, queue: { depth } }: HiveWorker): strin
 async function send(api: Api, path: string): Promise<string | undefined> {
   try {
     const response = await api.request(path, { method: "POST" });
-    return response.ok ? undefined : (await problemOf(response)).message;
+    return response.ok ? undefined : (await responseProblem(response)).message;
   } catch {
     return "The hive does not answer.";
   }

@@ -3,7 +3,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import type { ModelDeleted } from "@waggle/protocol";
 import { formatBytes } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
+import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 import { followChange } from "./follow-change.ts";
 
@@ -91,7 +91,7 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     const init =
       body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
     const response = await api.request(path, { method, ...init, responseTimeoutMs: changeTimeoutMs });
-    return response.ok ? await words(response) : await problemOf(response);
+    return response.ok ? await words(response) : await responseProblem(response);
   }
 
   const post = (path: string, body: object, sentence: string) => () => ask("POST", path, body, () => sentence);

@@ -2,7 +2,7 @@
 import type { ModelEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames } from "@waggle/client/following";
-import { problemOf, type Problem } from "../../wire/problem.ts";
+import { responseProblem, type Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 
 export interface FollowChangeOptions {
@@ -34,7 +34,7 @@ export async function followChange(options: FollowChangeOptions): Promise<string
       signal: connection.signal,
       responseTimeoutMs,
     });
-    return response.ok ? await readToEnd(response, connection, tell) : await problemOf(response);
+    return response.ok ? await readToEnd(response, connection, tell) : await responseProblem(response);
   } finally {
     connection.abort();
   }

@@ -2,7 +2,7 @@
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Download, Downloads as DownloadList } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
+import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 
 const pollIntervalMs = 1_000;
 /** A worker answers these requests at once, unless its disk is slow. */
@@ -94,7 +94,7 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     try {
       const init = { method, ...content, signal: connection.signal, responseTimeoutMs: requestTimeoutMs };
       const response = await api.request(path, init);
-      if (!response.ok) put(subject, await problemOf(response));
+      if (!response.ok) put(subject, await responseProblem(response));
     } catch {
       put(subject, unreachable);
     }

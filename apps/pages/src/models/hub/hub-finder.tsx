@@ -54,7 +54,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
         <button class="button">{direct ? "Download" : "Search"}</button>
       </form>
       <p class="small muted anywhere" id="hub-hint" role="status">
-        {statusOf(result)}
+        {searchStatus(result)}
       </p>
       {sent.value !== "" && <Typed key={sent.value} reference={sent.value} offers={offers} />}
       {result?.state === "failed" && <Alert text={result.problem.message} />}
@@ -69,7 +69,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
   );
 }
 
-function statusOf(result: HubSearch["result"]["value"]): string {
+function searchStatus(result: HubSearch["result"]["value"]): string {
   if (result?.state === "asking") return "Searching…";
   if (result?.state !== "found")
     return "References: hf:user/repo:quant, ollama:name:tag, or an https address, optionally with #sha256=….";

@@ -2,7 +2,7 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import type { HubFiles, HubModels } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
+import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 
 export type Asked<T> =
   | { readonly state: "asking" }
@@ -34,7 +34,7 @@ export function createHubSearch(api: Api): HubSearch {
       const response = await api.request(path, init);
       return response.ok
         ? { state: "found", found: (await response.json()) as T }
-        : { state: "failed", problem: await problemOf(response) };
+        : { state: "failed", problem: await responseProblem(response) };
     } catch {
       return { state: "failed", problem: unreachable };
     }

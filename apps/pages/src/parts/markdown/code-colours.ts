@@ -48,7 +48,7 @@ function colourLine(language: Language, line: string, state: unknown, pieces: Pi
       style = language.token(stream, state);
     }
     if (stream.pos === stream.start) stream.next();
-    add(pieces, stream.current(), kindOf(style));
+    add(pieces, stream.current(), colourKind(style));
   }
 }
 
@@ -83,7 +83,7 @@ const kinds = new Map(
 );
 
 /** The kind of a style. Some languages return undefined instead of null for plain text. */
-function kindOf(style: string | null | undefined): Kind | undefined {
+function colourKind(style: string | null | undefined): Kind | undefined {
   if (style === null || style === undefined) return undefined;
   for (const tag of style.split(" ")) {
     const [name = "", modifier] = tag.split(".");

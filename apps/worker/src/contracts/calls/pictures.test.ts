@@ -40,8 +40,8 @@ const ways: Readonly<Record<string, () => Promise<Response>>> = {
   "a response, streamed": async () => await respond({ store: false, stream: true }),
 };
 
-function use(tools: InlineTools, vision = true): InlineWorker {
-  return turns.use(tools, { fake: { vision } });
+function use(tools: InlineTools, readsPictures = true): InlineWorker {
+  return turns.use(tools, { fake: { readsPictures } });
 }
 
 /** A tool whose calls wait for `go`. */

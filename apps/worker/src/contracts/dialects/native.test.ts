@@ -11,7 +11,7 @@ import type { StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
-import { isStarted, readEvents, textOf } from "../../testing/events.ts";
+import { isStarted, readEvents, textInEvents } from "../../testing/events.ts";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
@@ -151,11 +151,11 @@ describe("POST /v1/jobs and its stream", () => {
     const texts = await Promise.all(
       Array.from({ length: 24 }, async (_, index) => {
         const response = await post("/v1/inference", { prompt: `story ${index} [eog:${index + 1}]`, temperature: 0 });
-        return textOf((await readEvents(response).rest()).events);
+        return textInEvents((await readEvents(response).rest()).events);
       }),
     );
     const alone = await post("/v1/inference", { prompt: "story 17 [eog:18]", temperature: 0 });
-    expect(textOf((await readEvents(alone).rest()).events)).toBe(texts[17]);
+    expect(textInEvents((await readEvents(alone).rest()).events)).toBe(texts[17]);
     expect(new Set(texts).size).toBe(24);
   });
 });

@@ -11,7 +11,7 @@ import {
   refusal,
   responsesClient,
   say,
-  textOf,
+  itemText,
   weather,
 } from "../../testing/responses-client.ts";
 import type { Answer, Event, Item } from "../../testing/responses-client.ts";
@@ -323,7 +323,7 @@ describe("a request", () => {
       schema: { type: "object", properties: { a: { enum: [1] } }, required: ["a"] },
     };
     const answer = await whole({ input: say('{"a":1}'), text: { format, verbosity: "low" } });
-    expect(textOf(answer.output.at(-1))).toBe('{"a":1}');
+    expect(itemText(answer.output.at(-1))).toBe('{"a":1}');
     expect(answer["text"]).toMatchObject({ format: { type: "json_schema" } });
     await whole({ input: say("{}"), text: { format: { type: "json_object" } } });
     expect(lastPrompt().answerGrammar).toContain("root ::=");

@@ -11,7 +11,7 @@ import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { embeddedModelPath } from "../../models/embedded-model.ts";
-import { readEvents, textOf } from "../../testing/events.ts";
+import { readEvents, textInEvents } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModelsOptions } from "../../testing/several-models.ts";
@@ -58,7 +58,7 @@ const textFor = (text: string): string =>
 /** Reads the answer to its end, and checks that the file's engine wrote it completely. */
 async function expectAnswer(reader: StreamReader, file: string, prompt: string): Promise<void> {
   const { events, done, failed } = await reader.rest();
-  expect([fileIn(events), textOf(events), done, failed]).toEqual([file, textFor(prompt), true, false]);
+  expect([fileIn(events), textInEvents(events), done, failed]).toEqual([file, textFor(prompt), true, false]);
   expect(endOf(events)).toMatchObject({ type: "end", finish_reason: "stop" });
 }
 

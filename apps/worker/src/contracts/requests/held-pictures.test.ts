@@ -17,7 +17,7 @@ import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { worker, start, call, post, answerOf, read, lastWork } = useInlineWorker({ fake: { vision: true } });
+const { worker, start, call, post, answerOf, read, lastWork } = useInlineWorker({ fake: { readsPictures: true } });
 
 describe("stored responses", () => {
   const ask = (input: unknown, more: Json = {}) => answerOf("/v1/responses", { input, temperature: 0, ...more });

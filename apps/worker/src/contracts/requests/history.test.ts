@@ -5,7 +5,7 @@ import { base64, dataUrl, green, red } from "../../testing/made-up-pictures.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { start, post, answerOf, lastWork, lastConversation } = useInlineWorker({ fake: { vision: true } });
+const { start, post, answerOf, lastWork, lastConversation } = useInlineWorker({ fake: { readsPictures: true } });
 
 async function accepted(path: string, body: Json): Promise<void> {
   const response = await post(path, body);
@@ -353,7 +353,7 @@ test.each<[string, Place, Json[], string]>([
   ),
   ...odd.map((row): [string, ...Odd] => [JSON.stringify(row[1]), ...row]),
 ])("%s (%s)", async (_, place, before, expected) => {
-  start({ fake: { vision: false } });
+  start({ fake: { readsPictures: false } });
   await accepted(...bodyOf(place, before));
   const prompt = JSON.stringify(lastConversation().messages);
   const escaped = JSON.stringify(expected).slice(1, -1);
@@ -452,7 +452,7 @@ test.each<[string, Json, RegExp]>([
 ])(
   "what the user attaches in the last turn, or has no role, is refused by name: %s %j",
   async (path, body, message) => {
-    start({ fake: { vision: false } });
+    start({ fake: { readsPictures: false } });
     const response = await post(path, body);
     expect([response.status, await response.text()]).toEqual([
       400,

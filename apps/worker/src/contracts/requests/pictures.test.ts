@@ -22,7 +22,9 @@ import { framesOf } from "../../testing/events.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { worker, start, post, answerOf, read, lastWork, lastConversation } = useInlineWorker({ fake: { vision: true } });
+const { worker, start, post, answerOf, read, lastWork, lastConversation } = useInlineWorker({
+  fake: { readsPictures: true },
+});
 
 /** A request with pictures before a question, in one dialect. */
 interface Dialect {
@@ -165,7 +167,7 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
   });
 
   it("refuses pictures for a model without a projector", async () => {
-    start({ fake: { vision: false } });
+    start({ fake: { readsPictures: false } });
     expect(await refusal("What?", [red])).toEqual([
       400,
       'Cannot read pictures: the model "waggle-fake" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf next to its file, or --mmproj).',
@@ -362,7 +364,7 @@ describe("routes that count or show a prompt", () => {
     start();
     const messages = [{ role: "user", content: [text("a"), openAiPart(red), text("b")] }];
     expect((await answerOf("/apply-template", { messages }))["prompt"]).toContain("a[picture]b");
-    start({ fake: { vision: false } });
+    start({ fake: { readsPictures: false } });
     expect((await post("/apply-template", { messages })).status).toBe(400);
   });
 });
@@ -467,7 +469,7 @@ describe("llama-server's prompts", () => {
 
 test("a model's ability to read pictures is shown to the clients of all dialects", async () => {
   for (const vision of [true, false]) {
-    start({ fake: { vision } });
+    start({ fake: { readsPictures: vision } });
     expect("vision" in (await read("/v1/info"))).toBe(vision);
     const props = await read("/props");
     expect(props["modalities"]).toEqual({ vision, video: false, audio: false });

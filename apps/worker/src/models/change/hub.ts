@@ -69,11 +69,11 @@ export function createHub({
     const { models, leftOut } = await readHubModels(repo, { ...downloadsOf(config), mmproj, mostHeaders, signal });
     const here = machine(gpu());
     const wanted = engineSettingsOf(modelSettings);
-    const nameOf = await servedAs();
+    const nameOnWorker = await servedAs();
     const files: HubFile[] = [];
     for (const model of models) {
       const { rows } = fitReport([sourceOf(model, modelSettings.maxPicturePixels)], here, wanted);
-      files.push({ ...toWire(model, rows[0]), ...modelField(await nameOf(model.reference)) });
+      files.push({ ...toWire(model, rows[0]), ...modelField(await nameOnWorker(model.reference)) });
       // Streams continue between two files.
       await nextTurn();
     }
@@ -92,8 +92,8 @@ export function createHub({
 }
 
 function sourceOf({ path, bytes, header, projector }: HubModel, maxPixels: number): FitSource {
-  const vision = projector === undefined ? undefined : { projector, maxPixels };
-  return { name: path, header, fileBytes: bytes, vision };
+  const pictures = projector === undefined ? undefined : { projector, maxPixels };
+  return { name: path, header, fileBytes: bytes, pictures };
 }
 
 function toWire(model: HubModel, row: FitReport["rows"][number] | undefined): HubFile {

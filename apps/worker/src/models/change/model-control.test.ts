@@ -20,8 +20,8 @@ const removeFiles = vi.fn<(path: string) => Promise<number>>();
 function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["ant", "bee"], ...options });
   entry = worker.models.add({ name: "hornet", ...download });
-  const vision = { projector: undefined, problem: undefined };
-  const facts = { path: "/models/ant.gguf", bytes: 7, modifiedAt: "", card: undefined, plan: undefined, vision };
+  const pictures = { projector: undefined, problem: undefined };
+  const facts = { path: "/models/ant.gguf", bytes: 7, modifiedAt: "", card: undefined, plan: undefined, pictures };
   entry.current.file.facts = facts;
   const file = deferred<{ readonly reference: string; readonly source: ModelSource }>();
   resolveFile = file.resolve;

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ModelControl } from "@waggle/front";
-import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
+import { createCatalogue, defaultModelName, uniqueName } from "@waggle/models/download";
 import type { PullOptions } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
 import type { WorkerConfig } from "../../config.ts";
@@ -47,7 +47,7 @@ export function createOperations(options: OperationsOptions): {
     // Another request may have taken the name during the download.
     if (name !== undefined && findNamed(models.entries(), name) !== undefined)
       throw nameTaken(name, " It is downloaded.");
-    const own = name ?? uniqueName(nameOf(reference ?? path), taken);
+    const own = name ?? uniqueName(defaultModelName(reference ?? path), taken);
     return models.add({ name: own, aliases: [], reference: path, source: "download", pinned: false });
   }
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
-import { visionOf } from "../list/vision.ts";
+import { pictureAbility } from "../list/picture-ability.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import { describeModel, prepareModel } from "./prepare.ts";
 
@@ -129,8 +129,8 @@ describe("the projector of a model", () => {
   test("is found next to the model, and counts as memory", async () => {
     const [seeing, blind] = [setUp(), setUp({ mmproj: "none" })];
     for (const host of [seeing, blind]) await prepareModel(host, options());
-    expect(visionOf(seeing)).toMatchObject({ projector: "mmproj-a-f16.gguf", max_pixels: 1_000_000 });
-    expect(visionOf(blind)).toBeUndefined();
+    expect(pictureAbility(seeing)).toMatchObject({ projector: "mmproj-a-f16.gguf", max_pixels: 1_000_000 });
+    expect(pictureAbility(blind)).toBeUndefined();
     const [more, less] = [seeing, blind].map(({ file }) => file.facts?.plan?.memory);
     expect(more?.vision).toBeGreaterThan(0);
     expect(more?.total).toBe((less?.total ?? 0) + (more?.vision ?? 0));
@@ -141,7 +141,7 @@ describe("the projector of a model", () => {
     const host = setUp({}, 64);
     for (let times = 0; times < 2; times += 1) await prepareModel(host, options());
     const problem = "mmproj-a-f16.gguf: its embeddings have 64 numbers, and the model's 128";
-    expect(host.file.facts?.vision).toEqual({ projector: undefined, problem });
+    expect(host.file.facts?.pictures).toEqual({ projector: undefined, problem });
     expect(unused).toEqual([problem]);
   });
 
@@ -150,7 +150,7 @@ describe("the projector of a model", () => {
     const host = setUp({ mmproj: path }, 64);
     writeProjectorHeader(path, 128);
     await prepareModel(host, options());
-    expect(visionOf(host)).toMatchObject({ projector: "eye.gguf" });
+    expect(pictureAbility(host)).toMatchObject({ projector: "eye.gguf" });
     await expect(prepareModel(setUp({ mmproj: join(folder, "a.gguf") }), options())).rejects.toThrow(
       /^Cannot use --mmproj .*a\.gguf with model .*a\.gguf: not a projector, but a model of architecture llama\.$/,
     );

@@ -40,11 +40,11 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
       report(totalBytes ? doneBytes / totalBytes : 0, { doneBytes, totalBytes, bytesPerSecond, etaMs }),
   });
   const header = await headerOf(path);
-  const vision = header === undefined ? noVision : await visionOf(path, header, file.settings);
-  if (vision.problem !== undefined && vision.problem !== file.facts?.vision.problem) {
-    options.onUnusedProjector(host, vision.problem);
+  const found = header === undefined ? noProjector : await projectorFor(path, header, file.settings);
+  if (found.problem !== undefined && found.problem !== file.facts?.pictures.problem) {
+    options.onUnusedProjector(host, found.problem);
   }
-  const settings = engineSettingsOf(file.settings, vision.projector);
+  const settings = engineSettingsOf(file.settings, found.projector);
   const plan = header === undefined ? undefined : memoryPlanOf(header, settings, options.budgetBytes);
   // Only a file of this folder can be deleted as a download.
   const downloaded = isInside(path, options.resolve.folder) && (await isDownload(path));
@@ -57,7 +57,7 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
       plan,
-      vision,
+      pictures: found,
     };
   return { memory: plan?.memory };
 }
@@ -78,11 +78,11 @@ export async function describeModel(host: ModelHost, options: DescribeOptions): 
   }
 }
 
-const noVision: FoundProjector = { projector: undefined, problem: undefined };
+const noProjector: FoundProjector = { projector: undefined, problem: undefined };
 
 /** @throws WaggleError unavailable when the projector of the settings cannot be used */
-async function visionOf(path: string, header: GgufHeader, { mmproj }: ModelSettings): Promise<FoundProjector> {
-  if (mmproj === "none" || modelCardOf(header).kind !== "generate") return noVision;
+async function projectorFor(path: string, header: GgufHeader, { mmproj }: ModelSettings): Promise<FoundProjector> {
+  if (mmproj === "none" || modelCardOf(header).kind !== "generate") return noProjector;
   if (mmproj === "auto") return await findProjector(path, header);
   try {
     return { projector: await readProjector(mmproj, header), problem: undefined };

@@ -1,7 +1,7 @@
 // Owns the running downloads. Clients with the same request share one. It continues when they leave, unless all release it. Decision 115.
 import { createConflatedChannel } from "@waggle/async";
 import type { ModelChange, ModelPull } from "@waggle/front";
-import { nameOf, pullModel, shownReference } from "@waggle/models/download";
+import { defaultModelName, pullModel, shownReference } from "@waggle/models/download";
 import type { PulledModel, PullOptions, PullProgress } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
 import type { Download, ModelEvent, ModelStatus } from "@waggle/protocol";
@@ -172,7 +172,7 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
 /** The name that the model will get, unless another model has it. */
 function likelyName(reference: string): string {
   try {
-    return nameOf(reference);
+    return defaultModelName(reference);
   } catch {
     // A malformed reference ends with an error that says so.
     return reference;

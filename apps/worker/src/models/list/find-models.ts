@@ -2,10 +2,10 @@
 // whose settings name no model serves all downloads of this machine and the embedded model.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models/download";
+import { createCatalogue, defaultModelName, nameOfFile, scanFolder, uniqueName } from "@waggle/models/download";
 import type { DownloadedModel } from "@waggle/models/download";
 import { WaggleError, reservedModelNames } from "@waggle/protocol";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { errorReason } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
 import type { GivenModel } from "../../config/given-models.ts";
 import { embeddedModelName, embeddedModelPath } from "../embedded-model.ts";
@@ -119,7 +119,7 @@ function withEmbeddedFile(model: GivenModel): GivenModel {
 }
 
 function defaultName(reference: string): string {
-  return isLocalFile(reference) ? nameOfFile(reference) : nameOf(reference);
+  return isLocalFile(reference) ? nameOfFile(reference) : defaultModelName(reference);
 }
 
 async function modelsInFolder(
@@ -129,7 +129,7 @@ async function modelsInFolder(
   const known = new Set(given.map(({ reference }) => resolve(reference)));
   const taken = given.flatMap(({ name }) => name ?? []);
   const refuse = (error: unknown): never => {
-    throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
+    throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${errorReason(error)}`);
   };
   const catalogue = await createCatalogue({ folder: modelsFolder }).list().catch(refuse);
   const paths = catalogue.filter(({ state }) => state === "whole").map(({ path }) => path);

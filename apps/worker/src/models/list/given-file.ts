@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, relative, resolve, sep } from "node:path";
 import { StartError } from "@waggle/daemon";
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
-import { downloadHint, nameOf, shownReference, uniqueName } from "@waggle/models/download";
+import { downloadHint, defaultModelName, shownReference, uniqueName } from "@waggle/models/download";
 import { exitCodes } from "@waggle/protocol";
 
 /** Whether the reference is a path on this machine, not a download. */
@@ -18,7 +18,9 @@ export function isLocalFile(reference: string): boolean {
  * @throws StartError for a file that is missing, unreadable, or no model
  */
 export async function ownName(reference: string): Promise<string> {
-  const name = isLocalFile(reference) ? ((await lookAt(reference)).name ?? basename(reference)) : nameOf(reference);
+  const name = isLocalFile(reference)
+    ? ((await lookAt(reference)).name ?? basename(reference))
+    : defaultModelName(reference);
   return uniqueName(name, new Set());
 }
 

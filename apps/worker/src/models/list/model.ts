@@ -7,7 +7,7 @@ import type { ModelSettings } from "../../config/model-settings.ts";
 import type { Pool, Stay } from "../memory/pool.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import { isLocalFile } from "./given-file.ts";
-import { visionOf } from "./vision.ts";
+import { pictureAbility } from "./picture-ability.ts";
 
 export interface Model {
   readonly name: string;
@@ -33,7 +33,7 @@ export interface StatusOptions {
   readonly chat: ModelStatus["chat"];
 }
 
-export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOptions): ModelStatus {
+export function currentModelStatus(model: Model, { pool, isDefault, now, chat }: StatusOptions): ModelStatus {
   const { current: host, next, stay } = model;
   const { state, info } = host;
   const { reference, facts } = host.file;
@@ -63,8 +63,8 @@ export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOpt
       trained_context_size: info?.trainedContextSize ?? facts?.card?.trainedContext,
       embedding_size: info?.embeddingSize ?? undefined,
       infill: info?.infill,
-      vision: visionOf(host),
-      vision_problem: info?.vision === undefined ? (info?.visionProblem ?? facts?.vision.problem) : undefined,
+      vision: pictureAbility(host),
+      vision_problem: info?.projector === undefined ? (info?.projectorProblem ?? facts?.pictures.problem) : undefined,
       chat,
       modified_at: info?.file?.modifiedAt ?? facts?.modifiedAt,
       memory: memory === undefined ? undefined : { ...memory, ...(measured === 0 ? {} : { measured }) },

@@ -11,7 +11,9 @@ export function engineSettingsOf(settings: ModelSettings, projector?: Projector)
   return {
     ...settings,
     hasAddon: settings.cacheForm !== "separate" && hasAddon(),
-    ...(projector === undefined ? {} : { vision: { projector: projector.card, maxPixels: settings.maxPicturePixels } }),
+    ...(projector === undefined
+      ? {}
+      : { pictures: { projector: projector.card, maxPixels: settings.maxPicturePixels } }),
     loraBytes: files.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
   };
 }

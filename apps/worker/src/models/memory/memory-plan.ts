@@ -46,7 +46,7 @@ function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: numb
   const usual = engineMemory(header, settings);
   const asIs = { memory: modelMemoryOf(usual), context: undefined, memoryAt };
   if (budgetBytes === undefined) return asIs;
-  const most = Math.min(budgetBytes, usual.weights + usual.process + usual.vision + budgetBytes * contextShare);
+  const most = Math.min(budgetBytes, usual.weights + usual.process + usual.pictures + budgetBytes * contextShare);
   // GPU memory counts towards the same budget.
   const fitting = fittingMemory(header, settings, ({ total }) => total <= most);
   // If not even the shortest context fits, the plan has this context, because the error then shows how much memory is missing.
@@ -56,6 +56,6 @@ function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: numb
   return { memory: modelMemoryOf(fitting), context: { contextSize, contextPool }, memoryAt };
 }
 
-function modelMemoryOf({ weights, kvCache, compute, process, vision, total }: EngineMemory): ModelMemory {
-  return { weights, kv_cache: kvCache, compute, process, ...(vision === 0 ? {} : { vision }), total };
+function modelMemoryOf({ weights, kvCache, compute, process, pictures, total }: EngineMemory): ModelMemory {
+  return { weights, kv_cache: kvCache, compute, process, ...(pictures === 0 ? {} : { vision: pictures }), total };
 }

@@ -117,7 +117,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     return found;
   }
 
-  function bytesOf({ plan, host }: Residency): number {
+  function residencyBytes({ plan, host }: Residency): number {
     return Math.max(plan?.memory?.total ?? 0, host.readings.rssBytes);
   }
 
@@ -127,7 +127,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
       const phase = phases[host.state.name];
       if (phase === undefined) return [];
       const busy = held.leases.size > 0;
-      return [{ key: host.key, bytes: bytesOf(held), phase, pinned: isPinned(held), busy, usedAt, loadedAt }];
+      return [{ key: host.key, bytes: residencyBytes(held), phase, pinned: isPinned(held), busy, usedAt, loadedAt }];
     });
   }
 
@@ -185,7 +185,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     for (const held of line) {
       if (closed) return;
       const { host } = held;
-      const admission = admit(bytesOf(held), tenants(), budget, clock.now());
+      const admission = admit(residencyBytes(held), tenants(), budget, clock.now());
       switch (admission.kind) {
         case "fits":
           line.delete(held);

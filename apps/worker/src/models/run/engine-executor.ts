@@ -4,7 +4,7 @@ import type { Clock, Deferred } from "@waggle/async";
 import type { EngineCommand, EngineJob, JobMessage, PriorWork } from "@waggle/engine";
 import { engineJobOf, isRelease, jobUidOf, preflightTimeoutMs, priorWorkOf } from "@waggle/jobs";
 import type { Executor, ExecutorOwner, Job, Preflight, SequenceState } from "@waggle/jobs";
-import { errorOf } from "@waggle/protocol";
+import { failureError } from "@waggle/protocol";
 import type { WaggleError } from "@waggle/protocol";
 
 export interface EngineExecutor extends Executor {
@@ -117,8 +117,8 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
           unanswered.delete(jobId);
           sent.delete(jobId);
           const preflight = preflights.get(jobId);
-          if (preflight === undefined) owner?.onRefused(jobId, errorOf(failure));
-          else preflight.reject(errorOf(failure));
+          if (preflight === undefined) owner?.onRefused(jobId, failureError(failure));
+          else preflight.reject(failureError(failure));
           return;
         }
         case "unprepared":

@@ -29,7 +29,7 @@ export interface ServedFileFacts {
   readonly card: ModelCard | undefined;
   /** Undefined when the memory needs are unknown. */
   readonly plan: MemoryPlan | undefined;
-  readonly vision: FoundProjector;
+  readonly pictures: FoundProjector;
 }
 
 /** The file that a host serves. */

@@ -38,7 +38,7 @@ interface HeldCall {
   readonly returned: Deferred<CallOutcome>;
 }
 
-interface Turn {
+interface SimulatedTurn {
   readonly digest: string;
   readonly steps: RecordedStep[];
   readonly sent: Set<string>;
@@ -50,7 +50,7 @@ export function createSimulatedTools(options: SimulatedToolsOptions): SimulatedT
   const { random, limits, count, fault, onUnrecorded } = options;
   const held: HeldCall[] = [];
   const writes: Deferred<void>[] = [];
-  const turns = new Map<string, Turn>();
+  const turns = new Map<string, SimulatedTurn>();
   /** The place of the call that may be sent next, by client and key: the journal has it. */
   const sendable = new Map<string, string>();
   /** The places of the calls that were sent. */
@@ -108,7 +108,7 @@ export function createSimulatedTools(options: SimulatedToolsOptions): SimulatedT
     written.reject(new WaggleError("unavailable", "Cannot record the call."));
   }
 
-  function recordOf(client: string, key: string, turn: Turn): TurnRecord {
+  function recordOf(client: string, key: string, turn: SimulatedTurn): TurnRecord {
     const name = `${client} ${key}`;
     let isReleased = false;
     const use = (what: string): void => {

@@ -9,7 +9,7 @@ import { createArrivingBody, isRefusedByFront } from "./pictures.ts";
 import type { ArrivingBody } from "./pictures.ts";
 import { isRefusedByModel, randomRequest, randomToolRequest } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
-import { nameOf, placeOf } from "./rules.ts";
+import { jobLabel, jobStateLabel } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";
 import type { Visitor } from "./visitor.ts";
 import { createWitness } from "./witness.ts";
@@ -126,7 +126,7 @@ export function createClients(world: World): Clients {
     if (world.refusing) fault(`${trace} was accepted though the worker refuses`);
     const witness = createWitness(job, request, witnesses.length + 1, fault);
     witnesses.push(witness);
-    note(`accepted ${trace} as ${nameOf(witness)}`);
+    note(`accepted ${trace} as ${jobLabel(witness)}`);
     if (isRefusedByModel(request, contextSize)) witness.reasons.add("invalid_argument");
     rules.watch(witness);
   }
@@ -175,7 +175,7 @@ export function createClients(world: World): Clients {
     const by = tools !== undefined && random.chance(0.3) ? "operator" : "client";
     if (outcome === undefined) {
       reasons.add(by);
-      count(`cancel in ${placeOf(job)}`);
+      count(`cancel in ${jobStateLabel(job)}`);
     } else if (tools !== undefined) giveUp(witness);
     dispatcher.cancel(job, by);
   }
@@ -221,15 +221,15 @@ export function createClients(world: World): Clients {
     cancel() {
       const witness = random.pickAny(random.chance(0.8) ? rules.live : witnesses);
       if (witness === undefined) return;
-      note(`cancel ${nameOf(witness)}`);
+      note(`cancel ${jobLabel(witness)}`);
       cancelWitness(witness);
     },
     again() {
       const witness = random.pickAny(witnesses.filter(({ request }) => request.mcp_tools !== undefined).slice(-8));
       if (witness === undefined) return;
       const trace = `t${(submissions += 1)}`;
-      note(`send the request of ${nameOf(witness)} again as ${trace}`);
-      count(`sent again in ${placeOf(witness.job)}`);
+      note(`send the request of ${jobLabel(witness)} again as ${trace}`);
+      count(`sent again in ${jobStateLabel(witness.job)}`);
       undecided += 1;
       requests.set(trace, witness.request);
       send(trace, witness.job.spec.who.client, witness.request);
@@ -239,7 +239,7 @@ export function createClients(world: World): Clients {
       const phase = witness?.job.state.phase;
       if (witness === undefined || phase?.name !== "calling") return;
       const allow = random.pick(["once", "once", "conversation", "no"]);
-      note(`consent "${allow}" to ${nameOf(witness)}`);
+      note(`consent "${allow}" to ${jobLabel(witness)}`);
       count(`consent ${allow}`);
       const { id, spec } = witness.job;
       const body = JSON.stringify({ call_id: phase.call?.call_id, allow });
@@ -253,7 +253,7 @@ export function createClients(world: World): Clients {
       const job = dispatcher.sessionJob(random.pick(["alice", "bob"]), random.pick(["s1", "s2"]));
       const witness = witnesses.find((each) => each.job === job);
       if (witness === undefined) return;
-      note(`cancel the session of ${nameOf(witness)}`);
+      note(`cancel the session of ${jobLabel(witness)}`);
       cancelWitness(witness);
     },
     arrive() {

@@ -2,7 +2,7 @@
 import { hasOutput, isWaiting, waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
-import { nameOf, placeOf } from "./rules.ts";
+import { jobLabel, jobStateLabel } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export interface Operator {
@@ -38,7 +38,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         if (fate === "continues") count("streams that lost their engine");
         const { step } = witness.job.state;
         if (step.index > 0 && !hasOutput(witness.job)) count("engine deaths before the first token of a later step");
-        else if (witness.job.spec.calls !== undefined) count(`engine deaths, ${placeOf(witness.job)}`);
+        else if (witness.job.spec.calls !== undefined) count(`engine deaths, ${jobStateLabel(witness.job)}`);
       }
       const backend = worker.backend();
       loaded = false;
@@ -47,10 +47,10 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       void backend.dispose();
       for (const { witness, fate } of before) {
         const ends = fate === "ends" || fate === "fails" || (world.refusing && fate !== "continues");
-        if (ends && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
+        if (ends && witness.outcome === undefined) fault(`${jobLabel(witness)} outlives its engine`);
         // Work that the dead engine has not checked supersedes the session's older jobs, because no engine checks it before its start.
         const lives = witness.outcome === undefined || witness.outcome === "cancelled superseded";
-        if (!ends && !lives) fault(`${nameOf(witness)} does not outlive its engine`);
+        if (!ends && !lives) fault(`${jobLabel(witness)} does not outlive its engine`);
       }
       if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
     },
@@ -87,7 +87,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       for (const { reasons } of waiting) reasons.add("unavailable");
       host.refuse();
       for (const witness of waiting) {
-        if (witness.outcome === undefined) fault(`${nameOf(witness)} waits though the worker leaves`);
+        if (witness.outcome === undefined) fault(`${jobLabel(witness)} waits though the worker leaves`);
       }
       drained = false;
       void dispatcher.idle().then(() => {
@@ -100,7 +100,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       world.refusing = true;
       for (const { reasons } of rules.live) reasons.add("unavailable");
       host.abort();
-      for (const witness of rules.live) fault(`${nameOf(witness)} outlives the abort`);
+      for (const witness of rules.live) fault(`${jobLabel(witness)} outlives the abort`);
     },
     get loaded() {
       return loaded;

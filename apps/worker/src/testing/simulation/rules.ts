@@ -1,5 +1,5 @@
 // Owns the rules that must hold between any two turns of the event loop, whatever has happened to the worker.
-import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
+import { hasEnded, isWaiting, outcomeReason, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, JobRegistry, Outcome } from "@waggle/jobs";
 import type { App } from "@waggle/front";
 import type { ModelHost } from "../../models/run/model-host-port.ts";
@@ -60,7 +60,7 @@ export function createRules(options: RulesOptions): Rules {
     }
     for (const reason of due) witness.reasons.add(reason);
     const ends = hasEnded(job) || job.state.phase.name === "ending";
-    holds(due.length === 0 || ends, () => `${nameOf(witness)} continues in spite of ${due.join()}`);
+    holds(due.length === 0 || ends, () => `${jobLabel(witness)} continues in spite of ${due.join()}`);
   }
 
   function checkEnding(witness: Witness): void {
@@ -70,8 +70,11 @@ export function createRules(options: RulesOptions): Rules {
     const asked = endings.get(witness) ?? { outcome: phase.outcome, sinceMs: now() };
     endings.set(witness, asked);
     const agoMs = now() - asked.sinceMs;
-    holds(phase.outcome === asked.outcome, () => `${nameOf(witness)} was to end by ${reasonOf(asked.outcome)} first`);
-    holds(agoMs < limits.supersedeTimeoutMs, () => `${nameOf(witness)} was to end ${agoMs} ms ago`);
+    holds(
+      phase.outcome === asked.outcome,
+      () => `${jobLabel(witness)} was to end by ${outcomeReason(asked.outcome)} first`,
+    );
+    holds(agoMs < limits.supersedeTimeoutMs, () => `${jobLabel(witness)} was to end ${agoMs} ms ago`);
   }
 
   function checkPlaces(witnesses: readonly Witness[], engineReady: boolean): void {
@@ -99,7 +102,7 @@ export function createRules(options: RulesOptions): Rules {
       const { uid, state } = witness.job;
       if (state.phase.name !== "calling") continue;
       const hasPlace = tickets.has(uid) || queue.position(uid) !== undefined || state.sequences.some((one) => one.held);
-      holds(!hasPlace, () => `${nameOf(witness)} calls, and holds a place of the queue or a slot`);
+      holds(!hasPlace, () => `${jobLabel(witness)} calls, and holds a place of the queue or a slot`);
     }
     const idle = engineReady && dispatcher.running < slots;
     // A job that may have killed the engines waits until the other jobs have output, and no job overtakes it.
@@ -115,10 +118,10 @@ export function createRules(options: RulesOptions): Rules {
     for (const witness of witnesses) {
       const { job } = witness;
       const position = dispatcher.position(job);
-      if (!isWaiting(job)) holds(position === 0, () => `${nameOf(witness)} runs at position ${position}`);
+      if (!isWaiting(job)) holds(position === 0, () => `${jobLabel(witness)} runs at position ${position}`);
       if (job.state.phase.name !== "queued") continue;
       const fits = position !== undefined && position >= 1 && position <= dispatcher.waiting && !taken.has(position);
-      holds(fits, () => `${nameOf(witness)} waits at position ${position} of ${dispatcher.waiting}`);
+      holds(fits, () => `${jobLabel(witness)} waits at position ${position} of ${dispatcher.waiting}`);
       if (position !== undefined) taken.add(position);
     }
   }
@@ -143,13 +146,13 @@ export function createRules(options: RulesOptions): Rules {
       const newest = newestOfSession.get(sessionKey);
       if (newest === witness) {
         const found = dispatcher.sessionJob(job.spec.who.client, job.spec.who.sessionId ?? "");
-        holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
+        holds(found === job, () => `session ${sessionKey} does not know ${jobLabel(witness)}, its newest job`);
       } else {
         // The newest job may wait until the engine has checked its work.
         const phases = [job.state.phase.name, newest?.job.state.phase.name];
         holds(
           phases[0] === "ending" || phases[1] === "blocked",
-          () => `${nameOf(witness)} was superseded and continues`,
+          () => `${jobLabel(witness)} was superseded and continues`,
         );
       }
     }
@@ -177,7 +180,7 @@ export function createRules(options: RulesOptions): Rules {
         applyTimes(witness);
         checkEnding(witness);
         const { job, readers } = witness;
-        holds(job.readers === readers, () => `${nameOf(witness)} counts ${job.readers} readers of ${readers}`);
+        holds(job.readers === readers, () => `${jobLabel(witness)} counts ${job.readers} readers of ${readers}`);
         if (witness.outcome !== undefined) active.delete(witness);
       }
       const witnesses = live();
@@ -214,10 +217,10 @@ function ticketOf({ job }: Witness): number {
   return job.spec.who.ticket ?? 0;
 }
 
-export function nameOf({ job, number }: Witness): string {
-  return `job ${number} (${job.uid}, ${placeOf(job)})`;
+export function jobLabel({ job, number }: Witness): string {
+  return `job ${number} (${job.uid}, ${jobStateLabel(job)})`;
 }
 
-export function placeOf({ state }: Job): string {
+export function jobStateLabel({ state }: Job): string {
   return `${state.phase.name} ${stateNameOf(state)}`;
 }

@@ -26,13 +26,13 @@ function namesIn(said: string): readonly string[] {
 }
 
 /** The texts of the token events together: a call has its arguments only. */
-function tokensOf(said: string): string {
+function scriptTokens(said: string): string {
   return said.replaceAll(/<tool_call>.*?"arguments":(\{.*?\})\}<\/tool_call>/g, "$1");
 }
 
 /** Whether the tokens of a cancelled answer may have this text: the beginning of a call is text until the call's name has come. */
 function isBeginning(text: string, said: string): boolean {
-  return tokensOf(said).startsWith(text) || [...said].some((_, at) => tokensOf(said.slice(0, at)) === text);
+  return scriptTokens(said).startsWith(text) || [...said].some((_, at) => scriptTokens(said.slice(0, at)) === text);
 }
 
 /** Follows the steps of a job with MCP tools. */
@@ -56,7 +56,7 @@ export function createSteps(job: Job, prompt: string, accuse: (message: string) 
 
   const hasTools = (): boolean => texts.length <= (calls?.steps ?? 0);
   const names = (): readonly string[] => (hasTools() ? namesIn(said) : []);
-  const due = (): string => (hasTools() ? tokensOf(said) : said);
+  const due = (): string => (hasTools() ? scriptTokens(said) : said);
 
   /** All calls of the step that the worker runs have a result. */
   function checkResults(): void {

@@ -89,7 +89,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
         contextPool,
         copies: random.chance(0.5),
         drafts: random.chance(0.5),
-        vision: true,
+        readsPictures: true,
         encodeGate: newWire.encodeGate,
       },
       access: forTwoClients,

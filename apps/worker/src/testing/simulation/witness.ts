@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
-import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
+import { outcomeReason, stateNameOf, jobStatus } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
 import { createSteps } from "./script.ts";
@@ -118,16 +118,16 @@ export function createWitness(
     terminal = event;
     const { phase } = job.state;
     if (phase.name !== "ended") return accuse(`its stream has ended and it is ${phase.name}`);
-    outcome = `${phase.outcome.type} ${reasonOf(phase.outcome)}`;
-    lastStatus = JSON.stringify(statusOf(job, undefined));
+    outcome = `${phase.outcome.type} ${outcomeReason(phase.outcome)}`;
+    lastStatus = JSON.stringify(jobStatus(job, undefined));
     const parsed = StreamEventSchema.safeParse(event);
     if (!parsed.success) accuse(`its terminal event breaks the schema: ${parsed.error.message}`);
   }
 
   function conclude(contextSize: number): void {
     if (outcome === undefined) return accuse(`never ended: ${job.state.phase.name}`);
-    if (lastStatus !== JSON.stringify(statusOf(job, undefined))) {
-      accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
+    if (lastStatus !== JSON.stringify(jobStatus(job, undefined))) {
+      accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(jobStatus(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
     checkReceipts(steps?.texts ?? [text]);

@@ -25,9 +25,9 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
     left -= 1;
     const found = [ownTypes(schema)];
     if (typeof schema["$ref"] === "string") found.push(typesOf(resolve(root, schema["$ref"])));
-    for (const one of listOf(schema["allOf"])) found.push(typesOf(one));
+    for (const one of listOrNothing(schema["allOf"])) found.push(typesOf(one));
     for (const key of ["anyOf", "oneOf"]) {
-      const choices = listOf(schema[key]);
+      const choices = listOrNothing(schema[key]);
       if (choices.length > 0) found.push(union(choices.map(typesOf)));
     }
     const types = intersection(found) ?? shapeTypes(schema);
@@ -42,7 +42,7 @@ export function createSchemaTypes(root: unknown): SchemaTypes {
     if (own !== undefined) return own;
     const parts = [
       ...(typeof schema["$ref"] === "string" ? [resolve(root, schema["$ref"])] : []),
-      ...["allOf", "anyOf", "oneOf"].flatMap((key) => listOf(schema[key])),
+      ...["allOf", "anyOf", "oneOf"].flatMap((key) => listOrNothing(schema[key])),
     ];
     for (const part of parts) {
       const found = within(part, find);
@@ -85,10 +85,10 @@ function union(sets: readonly JsonTypes[]): JsonTypes {
 }
 
 function ownTypes(schema: Readonly<Record<string, unknown>>): JsonTypes {
-  const values = "const" in schema ? [schema["const"]] : listOf(schema["enum"]);
+  const values = "const" in schema ? [schema["const"]] : listOrNothing(schema["enum"]);
   if (values.length > 0) return new Set(values.map(typeOfValue));
   const { type } = schema;
-  const named = jsonTypes.filter((one) => one === type || listOf(type).includes(one));
+  const named = jsonTypes.filter((one) => one === type || listOrNothing(type).includes(one));
   return named.length > 0 ? new Set(named) : undefined;
 }
 
@@ -129,7 +129,7 @@ function unescaped(step: string): string {
   }
 }
 
-function listOf(value: unknown): readonly unknown[] {
+function listOrNothing(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 

@@ -97,14 +97,14 @@ function* readKey({ cursor, syntax }: ValuesContext, level: Level): Generator<un
   return (yield* takeLiteral(cursor, assign)) ? key : undefined;
 }
 
-interface Place {
+interface ValuePlace {
   readonly schema: unknown;
   readonly level: Level;
   /** Whether the value is an argument with a name. */
   readonly isNamed?: boolean;
 }
 
-function* readValue(context: ValuesContext, { schema, level, isNamed }: Place): Reading {
+function* readValue(context: ValuesContext, { schema, level, isNamed }: ValuePlace): Reading {
   const { cursor, syntax, target, levels } = context;
   const char = cursor.text.charAt(cursor.at);
   if ("{[(".includes(char)) {

@@ -59,12 +59,12 @@ function objectSyntax(value: Readonly<Record<string, unknown>>, name: string): S
   if (members.length === 1 && members[0]?.[0] === name) return nameAsKey;
   const within = members.find(([, one]) => isRecord(one) && Object.values(one).includes(name));
   const inner = within === undefined ? value : (within[1] as Readonly<Record<string, unknown>>);
-  const nameKey = keyOf(inner, (one) => one === name);
-  const argumentsKey = keyOf(inner, (one) => isRecord(one) && firstKey in one);
+  const nameKey = findKey(inner, (one) => one === name);
+  const argumentsKey = findKey(inner, (one) => isRecord(one) && firstKey in one);
   // Some templates number the calls and ignore their ids.
   const id =
-    keyOf(value, (one) => needles.ids.includes(one as (typeof needles.ids)[number])) ??
-    keyOf(value, (one, key) => /(?:^|_)id$/.test(key) && typeof one === "string");
+    findKey(value, (one) => needles.ids.includes(one as (typeof needles.ids)[number])) ??
+    findKey(value, (one, key) => /(?:^|_)id$/.test(key) && typeof one === "string");
   if (nameKey === undefined || argumentsKey === undefined) return undefined;
   return {
     kind: "object",
@@ -138,7 +138,7 @@ export function withIdMarks(text: string): string {
   return needles.ids.reduce((result, id) => result.replaceAll(id, idMark), text);
 }
 
-function keyOf(
+function findKey(
   value: Readonly<Record<string, unknown>>,
   is: (one: unknown, key: string) => boolean,
 ): string | undefined {

@@ -123,14 +123,14 @@ async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilitie
         : inWords(inputs.callSyntax, calls);
     if (text === undefined) return "";
     const parts = readAll(format, text, probe);
-    const right = needles.values.every((value) => textOf(parts, "arguments").split(value).length === calls + 1);
+    const right = needles.values.every((value) => textOfKind(parts, "arguments").split(value).length === calls + 1);
     return right ? parts.flatMap((part) => (part.kind === "call" ? [part.name] : [])).join(" ") : "";
   };
   const thinks = async (spoken: Spoken): Promise<boolean> => {
     const { thoughtKey } = format.inputs;
     const thought = { thought: needles.thought, ...(thoughtKey === undefined ? {} : { thoughtKey }) };
     const text = thoughtKey === undefined ? undefined : await probe.answer({ ...spoken, ...thought });
-    return text !== undefined && textOf(readAll(format, text, probe), "reasoning").trim() === needles.thought;
+    return text !== undefined && textOfKind(readAll(format, text, probe), "reasoning").trim() === needles.thought;
   };
   // Some templates keep a thought only before a call.
   const thought = (await thinks({ content: needles.content })) || (await thinks({ calls: 1 }));
@@ -161,6 +161,6 @@ function readAll(format: ChatFormat, text: string, { turnOpens }: TemplateProbe)
   return [...reader.push(text), ...reader.end()];
 }
 
-function textOf(parts: readonly AnswerPart[], kind: AnswerPart["kind"]): string {
+function textOfKind(parts: readonly AnswerPart[], kind: AnswerPart["kind"]): string {
   return parts.flatMap((part) => (part.kind === kind && "text" in part ? [part.text] : [])).join("");
 }

@@ -115,12 +115,12 @@ const noCalls = {
 
 /** Whether the rendering shows an answer's text before its call. */
 function isInOrder(text: string | undefined): boolean {
-  return shows(text, needles.content, ...callNeedles) && placeOf(text, needles.content) < placeOf(text, callValue);
+  return shows(text, needles.content, ...callNeedles) && indexIn(text, needles.content) < indexIn(text, callValue);
 }
 
 const [callValue] = needles.values;
 
-function placeOf(text: string | undefined, word: string): number {
+function indexIn(text: string | undefined, word: string): number {
   return text?.indexOf(word) ?? -1;
 }
 
@@ -136,7 +136,7 @@ interface Called {
 async function contentTaken(attempt: Attempt, shape: CallShape, { one, answer }: Called): Promise<Content | undefined> {
   if (isInOrder(await attempt(withCalls({ shape, content: needles.content })))) return { contentWithCalls: "beside" };
   const userEnd = one.lastIndexOf(needles.user) + needles.user.length;
-  const nameAt = one.lastIndexOf(needles.names[0], placeOf(one, callValue));
+  const nameAt = one.lastIndexOf(needles.names[0], indexIn(one, callValue));
   const callsOpen = callsOpenOf(one, { from: userEnd, nameAt }, answer);
   const apart = await contentApart(attempt, shape);
   // If the text is in a separate message, the call must begin with the opening of another turn.
@@ -181,8 +181,8 @@ async function contentApart(attempt: Attempt, shape: CallShape): Promise<string 
   const messages = [asks, said, ...rest, { ...said, content: texts.second }, user];
   const text = await attempt({ ...values, messages });
   if (text === undefined || !isInOrder(text) || !shows(text, texts.second)) return undefined;
-  const end = placeOf(text, needles.content) + needles.content.length;
-  return text.slice(end, text.lastIndexOf(needles.names[0], placeOf(text, callValue)));
+  const end = indexIn(text, needles.content) + needles.content.length;
+  return text.slice(end, text.lastIndexOf(needles.names[0], indexIn(text, callValue)));
 }
 
 async function showsUserAfterResult(attempt: Attempt, shape: CallShape): Promise<boolean> {

@@ -36,7 +36,7 @@ export interface ChatConversation {
 }
 
 /** Joins several texts with line breaks, as llama.cpp does. */
-export function textOf(content: ChatContent): string {
+export function chatText(content: ChatContent): string {
   return typeof content === "string" ? content : content.map(({ text }) => text).join("\n");
 }
 

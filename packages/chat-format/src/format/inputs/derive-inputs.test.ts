@@ -6,7 +6,7 @@ import { type TemplateInputs, usualInputs } from "./template-inputs.ts";
 
 type Part = { readonly type: string; readonly text: string };
 
-interface Turn {
+interface ProbedMessage {
   readonly role: string;
   readonly content?: string | null | readonly Part[];
   readonly reasoning_content?: string;
@@ -27,26 +27,26 @@ interface Schema {
 
 /** Replaces parts of a small template. Each part may throw, to refuse its input. */
 interface Ways {
-  readonly content?: (turn: Turn) => string;
-  readonly calls?: (turn: Turn) => string;
+  readonly content?: (turn: ProbedMessage) => string;
+  readonly calls?: (turn: ProbedMessage) => string;
   readonly tool?: (tool: Tool) => string;
-  readonly turns?: (turns: readonly Turn[]) => readonly Turn[];
+  readonly turns?: (turns: readonly ProbedMessage[]) => readonly ProbedMessage[];
 }
 
 function no(reason: string): never {
   throw new Error(reason);
 }
 
-function plainContent({ content }: Turn): string {
+function plainContent({ content }: ProbedMessage): string {
   return typeof content === "string" ? content : "";
 }
 
-function jsonCalls({ tool_calls: calls = [] }: Turn): string {
+function jsonCalls({ tool_calls: calls = [] }: ProbedMessage): string {
   return calls.map((call) => `[${call.function.name} ${JSON.stringify(call.function.arguments)}]`).join("");
 }
 
 /** Calls in the form that the generic format reads after text. */
-function taggedCalls({ tool_calls: calls = [] }: Turn): string {
+function taggedCalls({ tool_calls: calls = [] }: ProbedMessage): string {
   const texts = calls.map(({ function: { name, arguments: given } }) => JSON.stringify({ name, arguments: given }));
   return texts.map((text) => `<tool_call>\n${text.replace('":"', '": "')}\n</tool_call>`).join("");
 }
@@ -58,7 +58,7 @@ const eitherOr: Ways = {
     turns.some(({ role }, index) => role === "assistant" && turns[index + 1]?.role === "assistant") ? no("!") : turns,
 };
 
-function saysNothing({ role, content, tool_calls: calls }: Turn): boolean {
+function saysNothing({ role, content, tool_calls: calls }: ProbedMessage): boolean {
   return role === "assistant" && content === "" && calls === undefined;
 }
 
@@ -67,7 +67,7 @@ function template(ways: Ways = {}): Render {
   const { content = plainContent, calls = jsonCalls, tool = (one) => JSON.stringify(one), turns = (all) => all } = ways;
   return async (values) => {
     const tools = values["tools"] as readonly Tool[] | undefined;
-    const lines = turns(values["messages"] as readonly Turn[]).map(
+    const lines = turns(values["messages"] as readonly ProbedMessage[]).map(
       (turn) => `<${turn.role}>${turn.reasoning_content ?? ""}${content(turn)}${calls(turn)}\n`,
     );
     return `${(tools ?? []).map(tool).join("")}${lines.join("")}<assistant>`;
@@ -206,14 +206,14 @@ test.each(
 });
 
 test("finds that a template takes content only as lists", async () => {
-  const content = ({ content: all }: Turn): string =>
+  const content = ({ content: all }: ProbedMessage): string =>
     typeof all === "string" || all == null ? "" : all.map(({ text }) => text).join(" ");
   const { lists, listsOnly } = await taken(template({ content }));
   expect({ lists, listsOnly }).toEqual({ lists: ["system", "user", "assistant", "tool"], listsOnly: true });
 });
 
 test("finds that a thought and content with a call exclude each other", async () => {
-  const content = (turn: Turn): string =>
+  const content = (turn: ProbedMessage): string =>
     turn.tool_calls !== undefined && turn.reasoning_content !== undefined && turn.content !== ""
       ? no("both")
       : plainContent(turn);

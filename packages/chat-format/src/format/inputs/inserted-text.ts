@@ -1,18 +1,18 @@
 // Inserts the text before a call into a rendering, for templates that show only the text or only the call. The text goes where
 // the call begins, as in the model's answer.
 import { type AnswerItem, beginnings, hasCall } from "../syntax.ts";
-import { type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
+import { type ChatMessage, TemplateInputError, chatText } from "./conversation.ts";
 
 /** Marks the name of a call that follows text. Guarded texts never contain this mark, since a guarded text never has two break marks in a row. */
 export const insertionMark = "\uFDD0\uFDD0";
 
 /** The texts of all messages that have text before their calls. */
 export function textsBeforeCalls(messages: readonly ChatMessage[]): readonly string[] {
-  return messages.filter(saysBeforeCalls).map(({ content }) => textOf(content));
+  return messages.filter(saysBeforeCalls).map(({ content }) => chatText(content));
 }
 
 export function saysBeforeCalls({ content, tool_calls: calls = [] }: ChatMessage): boolean {
-  return calls.length > 0 && textOf(content).trim() !== "";
+  return calls.length > 0 && chatText(content).trim() !== "";
 }
 
 /**

@@ -21,23 +21,23 @@ export function callSyntaxOf(answer: readonly AnswerItem[]): Syntax | undefined 
 export function spellCalls(syntax: Syntax, calls: readonly SpelledCall[]): string | undefined {
   const texts: string[] = [];
   for (let next = 0; next < calls.length;) {
-    const turn: Turn = { calls, next };
-    const text = spell(syntax, turn);
+    const cursor: CallCursor = { calls, next };
+    const text = spell(syntax, cursor);
     if (text === undefined) return undefined;
     texts.push(text.trim());
-    next = turn.next + 1;
+    next = cursor.next + 1;
   }
   return texts.join("\n");
 }
 
 /** The calls, and the index of the call that is being written. */
-interface Turn {
+interface CallCursor {
   readonly calls: readonly SpelledCall[];
   next: number;
 }
 
-function spell(syntax: Syntax, turn: Turn): string | undefined {
-  const call = turn.calls[turn.next];
+function spell(syntax: Syntax, cursor: CallCursor): string | undefined {
+  const call = cursor.calls[cursor.next];
   if (call === undefined) return undefined;
   switch (syntax.kind) {
     case "literal":
@@ -45,21 +45,21 @@ function spell(syntax: Syntax, turn: Turn): string | undefined {
       return syntax.text;
     case "sequence":
       return joined(
-        syntax.items.map((item) => spell(item, turn)),
+        syntax.items.map((item) => spell(item, cursor)),
         "",
       );
     case "choice": {
       const one = syntax.items.find(hasCall) ?? syntax.items[0];
-      return one === undefined ? "" : spell(one, turn);
+      return one === undefined ? "" : spell(one, cursor);
     }
     case "optional":
-      return spell(syntax.item, turn);
+      return spell(syntax.item, cursor);
     case "repeat": {
-      if (!hasCall(syntax.item)) return spell(syntax.item, turn);
-      const texts = [spell(syntax.item, turn)];
-      while (turn.next + 1 < turn.calls.length) {
-        turn.next += 1;
-        texts.push(spell(syntax.item, turn));
+      if (!hasCall(syntax.item)) return spell(syntax.item, cursor);
+      const texts = [spell(syntax.item, cursor)];
+      while (cursor.next + 1 < cursor.calls.length) {
+        cursor.next += 1;
+        texts.push(spell(syntax.item, cursor));
       }
       return joined(texts, syntax.separator ?? "");
     }
@@ -70,7 +70,7 @@ function spell(syntax: Syntax, turn: Turn): string | undefined {
     case "implied-name":
       return "";
     case "id":
-      return syntax.name === undefined ? call.id : `${syntax.name.open}${call.name}${syntax.name.close}${turn.next}`;
+      return syntax.name === undefined ? call.id : `${syntax.name.open}${call.name}${syntax.name.close}${cursor.next}`;
     case "arguments":
       return spellArguments(syntax.syntax, call);
     case "object": {

@@ -2,12 +2,12 @@
 // is kept or causes an error, except for thoughts that the template does not show.
 import { isRecord } from "@waggle/grammar/json-schema";
 import { idsOf } from "./call-ids.ts";
-import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall, textOf } from "./conversation.ts";
+import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall, chatText } from "./conversation.ts";
 import { insertionMark, saysBeforeCalls } from "./inserted-text.ts";
 import { spacedJson } from "./spell-call.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
 import { callsAsText, resultAsText, toolWords } from "./tool-words.ts";
-import { arrangeTurns, intoUser, join } from "./turns.ts";
+import { arrangeMessages, intoUser, join } from "./arrange-messages.ts";
 
 /**
  * Returns `messages`, `tools` if the template shows them, `add_generation_prompt`, and the request's variables. All are plain data, except for
@@ -18,7 +18,7 @@ export function templateValues(inputs: TemplateInputs, conversation: ChatConvers
   const { tools = [], template: { variables, continueFinalMessage: continues = false } = {} } = conversation;
   const idOf = idsOf(conversation.messages, inputs.ids);
   const told = toldInWords(conversation.messages, inputs);
-  const turns = arrangeTurns(inputs.tools ? told : withTools(told, tools, inputs), inputs);
+  const turns = arrangeMessages(inputs.tools ? told : withTools(told, tools, inputs), inputs);
   const names = namesOf(conversation.messages);
   return {
     ...variables,
@@ -49,7 +49,7 @@ function withTools(
   const words: ChatMessage = { role: "system", content: toolWords(tools, callSyntax) };
   const [first, ...rest] = messages;
   if (first?.role === "system") return [join(first, words), ...rest];
-  return system ? [words, ...messages] : intoUser(textOf(words.content), messages);
+  return system ? [words, ...messages] : intoUser(chatText(words.content), messages);
 }
 
 /** The names of the called tools, by the calls' ids. */
@@ -92,9 +92,9 @@ function shaped(message: ChatMessage, inputs: TemplateInputs, { idOf, names }: C
   const { role, tool_calls: calls = [], tool_call_id: id } = message;
   if (role === "tool" && id !== undefined) {
     const name = names.get(id);
-    return { role, tool_call_id: idOf(id), ...(name === undefined ? {} : { name }), ...contentOf(message, inputs) };
+    return { role, tool_call_id: idOf(id), ...(name === undefined ? {} : { name }), ...contentFields(message, inputs) };
   }
-  if (role !== "assistant") return { role, ...contentOf(message, inputs) };
+  if (role !== "assistant") return { role, ...contentFields(message, inputs) };
   const isInserted = inputs.contentWithCalls === "inserted" && saysBeforeCalls(message);
   const toolCalls = calls.map((call, index) => ({
     id: idOf(call.id),
@@ -114,23 +114,26 @@ function shaped(message: ChatMessage, inputs: TemplateInputs, { idOf, names }: C
 function spoken(message: ChatMessage, inputs: TemplateInputs): Record<string, unknown> {
   const { reasoning_content: thought = "", tool_calls: calls = [], content } = message;
   const { thoughtKey } = inputs;
-  if (thought === "" || thoughtKey === undefined) return contentOf(message, inputs);
+  if (thought === "" || thoughtKey === undefined) return contentFields(message, inputs);
   if (thoughtKey === "parts") {
-    const text = textOf(content);
+    const text = chatText(content);
     const said = text === "" ? [] : [{ type: "text", text }];
     return { content: [{ type: "thinking", thinking: thought }, ...said] };
   }
-  if (calls.length > 0 && !inputs.thoughtWithBoth && textOf(content).trim() !== "") {
-    return { ...contentOf({ ...message, content: "" }, inputs), [thoughtKey]: `${thought}\n\n${textOf(content)}` };
+  if (calls.length > 0 && !inputs.thoughtWithBoth && chatText(content).trim() !== "") {
+    return {
+      ...contentFields({ ...message, content: "" }, inputs),
+      [thoughtKey]: `${thought}\n\n${chatText(content)}`,
+    };
   }
-  return { ...contentOf(message, inputs), [thoughtKey]: thought };
+  return { ...contentFields(message, inputs), [thoughtKey]: thought };
 }
 
-function contentOf(
+function contentFields(
   { role, content, tool_calls: calls = [] }: ChatMessage,
   inputs: TemplateInputs,
 ): Record<string, unknown> {
-  const text = textOf(content);
+  const text = chatText(content);
   if (text === "" && calls.length > 0) {
     if (inputs.emptyContent === "absent") return {};
     return { content: inputs.emptyContent === "null" ? null : "" };

@@ -1,5 +1,5 @@
 // Writes tools, calls and results as text, for models whose template does not render them.
-import { type ChatMessage, type ChatTool, textOf } from "./conversation.ts";
+import { type ChatMessage, type ChatTool, chatText } from "./conversation.ts";
 import type { Syntax } from "../syntax.ts";
 import { genericCall } from "../derive/generic.ts";
 import { type SpelledCall, spellCalls } from "./spell-call.ts";
@@ -27,7 +27,7 @@ function callsIn(syntax: Syntax | undefined, calls: readonly SpelledCall[]): str
 export function callsAsText(message: ChatMessage, syntax: Syntax | undefined): ChatMessage {
   const { tool_calls: calls = [], ...rest } = message;
   if (calls.length === 0) return rest;
-  const said = textOf(message.content);
+  const said = chatText(message.content);
   const told = calls.map(({ id, function: { name, arguments: given } }) => ({ name, id, arguments: given }));
   return { ...rest, content: [...(said === "" ? [] : [said]), callsIn(syntax, told)].join("\n") };
 }
@@ -35,5 +35,5 @@ export function callsAsText(message: ChatMessage, syntax: Syntax | undefined): C
 /** Writes a tool's result as a user's message. */
 export function resultAsText({ content }: ChatMessage, name: string | undefined): ChatMessage {
   const what = name === undefined ? "Result of the function" : `Result of ${name}`;
-  return { role: "user", content: `${what}:\n${textOf(content)}` };
+  return { role: "user", content: `${what}:\n${chatText(content)}` };
 }

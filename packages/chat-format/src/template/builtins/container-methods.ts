@@ -3,8 +3,8 @@
 import type { Budget } from "../budget.ts";
 import { failure } from "../template-error.ts";
 import { bind, required, type Arguments } from "../values/arguments.ts";
-import { dictOf, getItem, keyOf, setItem } from "../values/dict.ts";
-import { areEqual, compareValues, isTrue, listOf } from "../values/operators.ts";
+import { dictOf, getItem, dictKey, setItem } from "../values/dict.ts";
+import { areEqual, compareValues, isTrue, toList } from "../values/operators.ts";
 import { isDict, isInteger, isUndefined, tupleValue, type Dict, type Value } from "../values/value.ts";
 
 type Method<Of> = (of: Of, args: Arguments, budget: Budget) => Value;
@@ -40,7 +40,7 @@ export const listMethods: ReadonlyMap<string, Method<Value[]>> = new Map(
     },
     copy: (list) => [...list],
     extend(list, args, budget) {
-      const more = listOf(required("extend()", "iterable", bind("extend()", args, ["iterable"])[0]), budget);
+      const more = toList(required("extend()", "iterable", bind("extend()", args, ["iterable"])[0]), budget);
       for (const item of more) list.push(item);
       return null;
     },
@@ -100,7 +100,7 @@ export const dictMethods: ReadonlyMap<string, Method<Dict>> = new Map(
       const known = getItem(dict, wanted);
       const item = known === undefined ? otherwise : known;
       if (item === undefined) throw failure("the key is not in the dict");
-      dict.entries.delete(keyOf(wanted));
+      dict.entries.delete(dictKey(wanted));
       return item;
     },
     setdefault(dict, args, budget) {
@@ -131,8 +131,8 @@ export function pairsOf(value: Value, budget: Budget): (readonly [Value, Value])
     budget.spend(value.entries.size);
     return [...value.entries.values()];
   }
-  return listOf(value, budget).map((pair) => {
-    const [key, item, ...more] = listOf(pair, budget);
+  return toList(value, budget).map((pair) => {
+    const [key, item, ...more] = toList(pair, budget);
     if (key === undefined || item === undefined || more.length > 0)
       throw failure("an item is not a pair of a key and a value");
     return [key, item];

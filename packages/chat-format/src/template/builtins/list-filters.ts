@@ -3,13 +3,13 @@ import { applyFilter, namedTest, type Filter, type Runtime } from "../runtime/ru
 import { itemOf, ownAttribute } from "../runtime/access.ts";
 import { failure } from "../template-error.ts";
 import { bind, required, type Arguments } from "../values/arguments.ts";
-import { keyOf } from "../values/dict.ts";
-import { calculate, compareValues, isTrue, itemsOf, lengthOf, listOf, undefinedError } from "../values/operators.ts";
+import { dictKey } from "../values/dict.ts";
+import { calculate, compareValues, isTrue, itemsOf, lengthOf, toList, undefinedError } from "../values/operators.ts";
 import { str } from "../values/text.ts";
 import {
   isDict,
   isUndefined,
-  kindOf,
+  valueKind,
   sequenceOf,
   typeName,
   undefinedValue,
@@ -58,7 +58,7 @@ function sorted(items: readonly Value[], key: Getter, reverse: Value, { budget }
 
 const sort: Filter = (value, args, runtime) => {
   const [reverse = false, caseSensitive = false, path] = bind("sort", args, ["reverse", "case_sensitive", "attribute"]);
-  return sorted(listOf(value, runtime.budget), sortKey(path, caseSensitive, runtime), reverse, runtime);
+  return sorted(toList(value, runtime.budget), sortKey(path, caseSensitive, runtime), reverse, runtime);
 };
 
 const dictsort: Filter = (value, args, runtime) => {
@@ -79,7 +79,7 @@ function extreme(sign: 1 | -1): Filter {
     const [caseSensitive = false, path] = bind("the filter", args, ["case_sensitive", "attribute"]);
     const key = orderKey(path, caseSensitive, runtime);
     let best: Value | undefined;
-    for (const item of listOf(value, runtime.budget)) {
+    for (const item of toList(value, runtime.budget)) {
       if (best === undefined || sign * compareValues(key(item), key(best), runtime.budget) < 0) best = item;
     }
     return valueOr(best, "the extreme of no items");
@@ -137,7 +137,7 @@ const unique: Filter = (value, args, runtime) => {
     const seen = new Set<unknown>();
     for (const item of itemsOf(value)) {
       runtime.budget.spend(1);
-      const known = keyOf(key(item));
+      const known = dictKey(key(item));
       if (!seen.has(known)) yield item;
       seen.add(known);
     }
@@ -149,7 +149,7 @@ const join: Filter = (value, args, runtime) => {
   const get = getter(path, runtime);
   const between = str(separator, runtime.budget);
   const grow = runtime.budget.growingText();
-  const texts = listOf(value, runtime.budget).map((item) => {
+  const texts = toList(value, runtime.budget).map((item) => {
     const text = str(get(item), runtime.budget);
     grow(text.length + between.length);
     return text;
@@ -162,7 +162,7 @@ const batch: Filter = (value, args, runtime) => {
   const count = Number(required("batch", "linecount", size));
   return lazily(function* () {
     if (!(count >= 1)) throw failure("batch needs a positive number");
-    const items = listOf(value, runtime.budget);
+    const items = toList(value, runtime.budget);
     for (let at = 0; at < items.length; at += count) {
       const row = items.slice(at, at + count);
       if (fill !== null) runtime.budget.spend(count - row.length);
@@ -176,7 +176,7 @@ const slice: Filter = (value, args, runtime) => {
   const count = Number(required("slice", "slices", given));
   return lazily(function* () {
     if (!(count >= 1)) throw failure("slice needs a positive number");
-    const items = listOf(value, runtime.budget);
+    const items = toList(value, runtime.budget);
     const [each, longer] = [Math.floor(items.length / count), items.length % count];
     for (let i = 0, at = 0; i < count; i += 1) {
       runtime.budget.spend(1);
@@ -218,11 +218,11 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     }),
   join,
   last(value, _args, { budget }) {
-    if (kindOf(value) === "sequence") throw failure("a generator has no last item");
-    return valueOr(listOf(value, budget).at(-1), "the last of no items");
+    if (valueKind(value) === "sequence") throw failure("a generator has no last item");
+    return valueOr(toList(value, budget).at(-1), "the last of no items");
   },
   length,
-  list: (value, _args, { budget }) => listOf(value, budget),
+  list: (value, _args, { budget }) => toList(value, budget),
   map,
   max: extreme(-1),
   min: extreme(1),
@@ -230,7 +230,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   rejectattr: chosen(false, true),
   reverse(value, _args, { budget }) {
     if (typeof value === "string") return Array.from(value).toReversed().join("");
-    return sequenceOf(listOf(value, budget).toReversed());
+    return sequenceOf(toList(value, budget).toReversed());
   },
   select: chosen(true, false),
   selectattr: chosen(true, true),
@@ -239,7 +239,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sum(value, args, runtime) {
     const [path, start = 0] = bind("sum", args, ["attribute", "start"]);
     const get = getter(path, runtime);
-    return listOf(value, runtime.budget).reduce((sum, item) => calculate("+", sum, get(item), runtime.budget), start);
+    return toList(value, runtime.budget).reduce((sum, item) => calculate("+", sum, get(item), runtime.budget), start);
   },
   unique,
 };

@@ -7,11 +7,11 @@ const months = [
 ];
 const msPerDay = 86_400_000;
 
-type Part = (date: Date) => string;
+type DatePart = (date: Date) => string;
 const two = (value: number): string => String(value).padStart(2, "0");
 const hour12 = (date: Date): number => date.getHours() % 12 || 12;
 
-const parts: Readonly<Record<string, Part>> = {
+const parts: Readonly<Record<string, DatePart>> = {
   a: (date) => (days[date.getDay()] ?? "").slice(0, 3),
   A: (date) => days[date.getDay()] ?? "",
   b: (date) => (months[date.getMonth()] ?? "").slice(0, 3),

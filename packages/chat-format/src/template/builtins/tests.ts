@@ -3,7 +3,7 @@ import type { Test } from "../runtime/runtime.ts";
 import { bind, required } from "../values/arguments.ts";
 import { calculate, contains, holds, isIterable } from "../values/operators.ts";
 import { str } from "../values/text.ts";
-import { isDict, isFloat, isInteger, isNumber, isUndefined, kindOf, type Value } from "../values/value.ts";
+import { isDict, isFloat, isInteger, isNumber, isUndefined, valueKind, type Value } from "../values/value.ts";
 import type { Comparison } from "../syntax/nodes.ts";
 import { isCased } from "../values/characters.ts";
 
@@ -21,7 +21,7 @@ function remainder(value: Value, by: Value, expected: number): Test {
 export const tests: ReadonlyMap<string, Test> = new Map(
   Object.entries<Test>({
     boolean: (value) => typeof value === "boolean",
-    callable: (value) => kindOf(value) === "callable" || kindOf(value) === "loop",
+    callable: (value) => valueKind(value) === "callable" || valueKind(value) === "loop",
     defined: (value) => !isUndefined(value),
     divisibleby(value, args, runtime) {
       const by = required("divisibleby", "num", bind("divisibleby", args, ["num"])[0]);
@@ -45,7 +45,7 @@ export const tests: ReadonlyMap<string, Test> = new Map(
     sameas(value, args) {
       return value === required("sameas", "other", bind("sameas", args, ["other"])[0]);
     },
-    sequence: (value) => sequences.has(kindOf(value)),
+    sequence: (value) => sequences.has(valueKind(value)),
     string: (value) => typeof value === "string",
     test: (value) => typeof value === "string" && tests.has(value),
     true: (value) => value === true,

@@ -7,7 +7,7 @@ import { formatBraces } from "../values/brace-format.ts";
 import { capitalize, characters, isCased, placeIn, swapCase, textLength, titleCase } from "../values/characters.ts";
 import { pad, type Alignment } from "../values/number-format.ts";
 import { str } from "../values/text.ts";
-import { listItems, listOf } from "../values/operators.ts";
+import { listItems, toList } from "../values/operators.ts";
 import { isDict, isInteger, tupleValue, typeName, type Value } from "../values/value.ts";
 import { splitLeft, splitLines, splitRight } from "./split.ts";
 
@@ -101,7 +101,7 @@ function divider(find: (text: string, part: string) => number, missing: "first" 
 }
 
 function join(text: string, args: Arguments, budget: Budget): Value {
-  const items = listOf(required("join()", "iterable", bind("join()", args, ["iterable"])[0]), budget);
+  const items = toList(required("join()", "iterable", bind("join()", args, ["iterable"])[0]), budget);
   const texts = items.map((item) => textArgument("an item of join()", item));
   budget.text(texts.reduce((sum, item) => sum + item.length + text.length, 0));
   return texts.join(text);

@@ -7,12 +7,12 @@ import { failure } from "../template-error.ts";
 import type { Arguments } from "../values/arguments.ts";
 import { characters, charactersCost } from "../values/characters.ts";
 import { getItem } from "../values/dict.ts";
-import { listItems, listOf, undefinedError } from "../values/operators.ts";
+import { listItems, toList, undefinedError } from "../values/operators.ts";
 import {
   callable,
   isInteger,
   isUndefined,
-  kindOf,
+  valueKind,
   tupleValue,
   typeName,
   undefinedValue,
@@ -29,14 +29,14 @@ export function attributeOf(value: Value, name: string, budget: Budget): Value {
   if (isUndefined(value)) throw undefinedError(value);
   const own = ownAttribute(value, name, budget);
   if (own !== undefined) return own;
-  const item = kindOf(value) === "dict" ? getItem(value as Dict, name) : undefined;
+  const item = valueKind(value) === "dict" ? getItem(value as Dict, name) : undefined;
   return item === undefined ? missing(value, name) : item;
 }
 
 /** An attribute or a method, but not an item; undefined if there is no such attribute. */
 export function ownAttribute(value: Value, name: string, budget: Budget): Value | undefined {
   if (hidden.test(name)) return missing(value, name);
-  switch (kindOf(value)) {
+  switch (valueKind(value)) {
     case "namespace":
       return (value as { attributes: Map<string, Value> }).attributes.get(name);
     case "loop":
@@ -70,7 +70,7 @@ function method(value: Value, name: string, budget: Budget): Callable | undefine
   if (value === null || typeof value !== "object") return undefined;
   if (value.kind === "tuple") return bound(of(sequenceMethods, value.items));
   if (value.kind === "dict") return bound(of(dictMethods, value));
-  return value.kind === "range" ? bound(of(sequenceMethods, listOf(value, budget))) : undefined;
+  return value.kind === "range" ? bound(of(sequenceMethods, toList(value, budget))) : undefined;
 }
 
 /** `value[key]`. @throws TemplateError failed if the value is undefined */
@@ -84,8 +84,8 @@ export function itemOf(value: Value, key: Value, budget: Budget): Value {
 }
 
 function directItem(value: Value, key: Value, budget: Budget): Value | undefined {
-  if (kindOf(value) === "dict") {
-    const kind = kindOf(key);
+  if (valueKind(value) === "dict") {
+    const kind = valueKind(key);
     return kind === "list" || kind === "dict" ? undefined : getItem(value as Dict, key);
   }
   if (!isInteger(key)) return undefined;
@@ -99,7 +99,7 @@ function indexable(value: Value, budget: Budget): string | readonly Value[] | un
     budget.spend(charactersCost(value));
     return characters(value);
   }
-  return kindOf(value) === "range" ? listOf(value, budget) : listItems(value);
+  return valueKind(value) === "range" ? toList(value, budget) : listItems(value);
 }
 
 /** @throws TemplateError failed for a value without slices, and for a step of 0 */
@@ -116,16 +116,16 @@ export function sliceOf(value: Value, bounds: readonly [Value, Value, Value], bu
     return pick(items as readonly string[], places).join("");
   }
   const picked = pick(items as readonly Value[], places);
-  return kindOf(value) === "tuple" ? tupleValue(picked) : picked;
+  return valueKind(value) === "tuple" ? tupleValue(picked) : picked;
 }
 
-interface Places {
+interface SlicePlaces {
   readonly start: number;
   readonly step: number;
   readonly length: number;
 }
 
-function placesOf(length: number, bounds: readonly (number | null)[]): Places {
+function placesOf(length: number, bounds: readonly (number | null)[]): SlicePlaces {
   const [start, stop, step] = bounds.map((bound) => (bound === null ? undefined : Number(bound)));
   const by = step ?? 1;
   if (by === 0) throw failure("a slice's step cannot be zero");
@@ -136,6 +136,6 @@ function placesOf(length: number, bounds: readonly (number | null)[]): Places {
   return { start: from, step: by, length: Math.max(0, Math.ceil((to - from) / by)) };
 }
 
-function pick<T>(items: ArrayLike<T>, { start, step, length }: Places): T[] {
+function pick<T>(items: ArrayLike<T>, { start, step, length }: SlicePlaces): T[] {
   return Array.from({ length }, (_, i) => items[start + i * step] as T);
 }

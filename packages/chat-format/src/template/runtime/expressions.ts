@@ -4,7 +4,7 @@ import type { ArgumentNodes, Expression, FilterNode } from "../syntax/nodes.ts";
 import { noArguments, type Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
 import { compute } from "../values/numbers.ts";
-import { calculate, holds, isTrue, listOf, undefinedError } from "../values/operators.ts";
+import { calculate, holds, isTrue, toList, undefinedError } from "../values/operators.ts";
 import { str } from "../values/text.ts";
 import { isDict, isNumber, isUndefined, tupleValue, typeName, undefinedValue, type Value } from "../values/value.ts";
 import { attributeOf, itemOf, sliceOf } from "./access.ts";
@@ -100,7 +100,7 @@ export function evaluateArguments(nodes: ArgumentNodes, scope: Scope, runtime: R
   }
   const values = positional.map((one) => evaluate(one, scope, runtime));
   const byName = new Map(named.map(([name, one]) => [name, evaluate(one, scope, runtime)]));
-  if (spread !== undefined) values.push(...listOf(evaluate(spread, scope, runtime), runtime.budget));
+  if (spread !== undefined) values.push(...toList(evaluate(spread, scope, runtime), runtime.budget));
   if (values.length > maxArguments) throw overLimit(`it passes more than ${maxArguments} arguments`);
   if (spreadNamed !== undefined) {
     const given = evaluate(spreadNamed, scope, runtime);

@@ -3,7 +3,7 @@ import { failure } from "../template-error.ts";
 import type { FilterNode, ForNode, MacroNode, Statement, Target } from "../syntax/nodes.ts";
 import type { Arguments } from "../values/arguments.ts";
 import { dictOf } from "../values/dict.ts";
-import { isTrue, itemsOf, listOf } from "../values/operators.ts";
+import { isTrue, itemsOf, toList } from "../values/operators.ts";
 import { str } from "../values/text.ts";
 import {
   callable,
@@ -88,11 +88,11 @@ function written(node: Writing, scope: Scope, runtime: Runtime): Value {
 }
 
 function blockValue(body: readonly Statement[], filter: FilterNode | undefined, scope: Scope, runtime: Runtime): Value {
-  const text = textOf(body, innerScope(scope), runtime);
+  const text = renderBody(body, innerScope(scope), runtime);
   return filter === undefined ? text : evaluateFilter(filter, text, scope, runtime);
 }
 
-function textOf(body: readonly Statement[], scope: Scope, runtime: Runtime): string {
+function renderBody(body: readonly Statement[], scope: Scope, runtime: Runtime): string {
   const out = createOutput(runtime.budget);
   run(body, scope, out, runtime);
   return out.text();
@@ -108,20 +108,20 @@ function assign(target: Target, value: Value, scope: Scope, runtime: Runtime): v
     (namespace as Namespace).attributes.set(target.attribute, value);
     return;
   }
-  const items = listOf(value, runtime.budget);
+  const items = toList(value, runtime.budget);
   if (items.length !== target.items.length) {
     throw failure(`expected ${target.items.length} values to unpack, got ${items.length}`);
   }
   for (const [i, one] of target.items.entries()) assign(one, items[i] ?? null, scope, runtime);
 }
 
-interface Place {
+interface StatementContext {
   readonly scope: Scope;
   readonly out: Output;
   readonly runtime: Runtime;
 }
 
-function runFor(node: ForNode, over: Value, depth: number, { scope, out, runtime }: Place): void {
+function runFor(node: ForNode, over: Value, depth: number, { scope, out, runtime }: StatementContext): void {
   const loop = createLoop({
     items: itemsFor(node, over, scope, runtime)[Symbol.iterator](),
     depth,
@@ -163,7 +163,7 @@ function createMacro(macro: MacroNode, scope: Scope, runtime: Runtime): Callable
     runtime.budget.deeper(() => {
       const inner = innerScope(scope);
       bindParameters(macro, args, inner, runtime);
-      return textOf(macro.body, inner, runtime);
+      return renderBody(macro.body, inner, runtime);
     }),
   );
 }

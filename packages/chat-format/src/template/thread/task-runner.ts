@@ -47,7 +47,7 @@ export function createTaskRunner(limits: ThreadLimits, startThread: StartTemplat
   const isolate = createIsolate<{ task: RenderTask; source: string }, RenderResult, RenderTask>({
     thread: { name: "template-thread", caller: import.meta.url },
     limits,
-    messageOf: ({ task, source }) => (known.has(task.template) ? task : { ...task, source }),
+    toMessage: ({ task, source }) => (known.has(task.template) ? task : { ...task, source }),
     onStart: () => known.clear(),
     ...(startThread === undefined ? {} : { startThread }),
   });

@@ -17,7 +17,7 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
   let counted = 0;
   const grow = budget.growingText();
 
-  function valueOf(field: string): Value {
+  function fieldValue(field: string): Value {
     const [, first = "", rest = ""] = /^([^.[]*)(.*)$/s.exec(field) ?? [];
     let value =
       first === ""
@@ -37,8 +37,8 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
   return template.replace(token, (whole, field?: string, conversion?: string, spec?: string) => {
     if (whole === "{{" || whole === "}}") return whole.slice(1);
     if (field === undefined) throw failure("a format has a single brace");
-    const value = valueOf(field);
-    const inner = spec?.replace(/\{([^{}]*)\}/g, (_, name: string) => str(valueOf(name), budget)) ?? "";
+    const value = fieldValue(field);
+    const inner = spec?.replace(/\{([^{}]*)\}/g, (_, name: string) => str(fieldValue(name), budget)) ?? "";
     const converted = conversion === "s" ? str(value, budget) : conversion === undefined ? value : repr(value, budget);
     const text = format(converted, inner, budget);
     grow(text.length);

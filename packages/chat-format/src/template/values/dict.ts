@@ -12,7 +12,7 @@ export function dictOf(pairs: Iterable<readonly [Value, Value]>): Dict {
 }
 
 /** @throws TemplateError failed for a value that cannot be a key */
-export function keyOf(value: Value): Key {
+export function dictKey(value: Value): Key {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null || typeof value !== "object") return value;
   if (!Array.isArray(value)) {
@@ -27,12 +27,12 @@ export function keyOf(value: Value): Key {
 }
 
 export function getItem(dict: Dict, key: Value): Value | undefined {
-  return dict.entries.get(keyOf(key))?.[1];
+  return dict.entries.get(dictKey(key))?.[1];
 }
 
 /** Sets an item. An existing key keeps its position and its type (1, 1.0 or true). */
 export function setItem(dict: Dict, key: Value, value: Value): void {
-  const known = keyOf(key);
+  const known = dictKey(key);
   dict.entries.set(known, [dict.entries.get(known)?.[0] ?? key, value]);
 }
 

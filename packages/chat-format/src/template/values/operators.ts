@@ -4,13 +4,13 @@ import { charsPerStep, checkDepth } from "../limits.ts";
 import { failure } from "../template-error.ts";
 import type { Arithmetic, Comparison } from "../syntax/nodes.ts";
 import { charactersCost, compareTexts, textLength } from "./characters.ts";
-import { dictItems, keyOf } from "./dict.ts";
+import { dictItems, dictKey } from "./dict.ts";
 import { formatPercent } from "./percent-format.ts";
 import { compute, toDouble, type Num } from "./numbers.ts";
 import {
   isFloat,
   isNumber,
-  kindOf,
+  valueKind,
   tupleValue,
   typeName,
   type Range,
@@ -63,7 +63,7 @@ export function lengthOf(value: Value, budget: Budget): number {
 const kindsWithoutItems: readonly string[] = ["none", "bool", "int", "float", "callable", "namespace"];
 
 export function isIterable(value: Value): boolean {
-  return !kindsWithoutItems.includes(kindOf(value));
+  return !kindsWithoutItems.includes(valueKind(value));
 }
 
 /** @throws TemplateError failed for values without items */
@@ -91,7 +91,7 @@ export function itemsOf(value: Value): Iterable<Value> {
 }
 
 /** Returns all items in a new list. */
-export function listOf(value: Value, budget: Budget): Value[] {
+export function toList(value: Value, budget: Budget): Value[] {
   const list: Value[] = [];
   for (const item of itemsOf(value)) {
     budget.spend(1);
@@ -111,8 +111,8 @@ export function areEqual(left: Value, right: Value, budget: Budget, depth = 0): 
     budget.spend(Math.min(left.length, right.length) / charsPerStep);
   if (left === right) return true;
   if (isNumber(left) && isNumber(right)) return numbersAreEqual(left, right);
-  const kind = kindOf(left);
-  if (kind !== kindOf(right)) return false;
+  const kind = valueKind(left);
+  if (kind !== valueKind(right)) return false;
   if (Array.isArray(left) && Array.isArray(right)) return listsAreEqual(left, right, budget, depth);
   if (left === null || right === null || typeof left !== "object" || typeof right !== "object") return false;
   if (Array.isArray(left) || Array.isArray(right)) return false;
@@ -156,22 +156,22 @@ export function compareValues(left: Value, right: Value, budget: Budget, depth =
     return compareTexts(left, right);
   }
   const [a, b] = [listItems(left), listItems(right)];
-  if (a !== undefined && b !== undefined && kindOf(left) === kindOf(right)) {
+  if (a !== undefined && b !== undefined && valueKind(left) === valueKind(right)) {
     for (let i = 0; i < Math.min(a.length, b.length); i += 1) {
       const [x = null, y = null] = [a[i], b[i]];
       if (!areEqual(x, y, budget, depth + 1)) return compareValues(x, y, budget, depth + 1);
     }
     return a.length - b.length;
   }
-  if (kindOf(left) === "undefined") throw undefinedError(left as Undefined);
-  if (kindOf(right) === "undefined") throw undefinedError(right as Undefined);
+  if (valueKind(left) === "undefined") throw undefinedError(left as Undefined);
+  if (valueKind(right) === "undefined") throw undefinedError(right as Undefined);
   throw failure(`'${typeName(left)}' and '${typeName(right)}' have no order`);
 }
 
 /** The items of a list or a tuple; undefined for other values. */
 export function listItems(value: Value): readonly Value[] | undefined {
   if (Array.isArray(value)) return value;
-  return kindOf(value) === "tuple" ? (value as Tuple).items : undefined;
+  return valueKind(value) === "tuple" ? (value as Tuple).items : undefined;
 }
 
 export function holds(operator: Comparison, left: Value, right: Value, budget: Budget): boolean {
@@ -203,7 +203,8 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
     budget.text(container.length);
     return container.includes(item);
   }
-  if (kindOf(container) === "dict") return (container as { entries: Map<unknown, unknown> }).entries.has(keyOf(item));
+  if (valueKind(container) === "dict")
+    return (container as { entries: Map<unknown, unknown> }).entries.has(dictKey(item));
   if (!isIterable(container)) throw failure(`argument of type '${typeName(container)}' is not iterable`);
   for (const one of itemsOf(container)) if (areEqual(one, item, budget)) return true;
   return false;
@@ -221,7 +222,7 @@ export function calculate(operator: Arithmetic, left: Value, right: Value, budge
   if (isNumber(left) && isNumber(right)) return compute(operator, left, right);
   if (operator === "+") {
     const [a, b] = [listItems(left), listItems(right)];
-    if (a !== undefined && b !== undefined && kindOf(left) === kindOf(right)) {
+    if (a !== undefined && b !== undefined && valueKind(left) === valueKind(right)) {
       budget.spend(a.length + b.length);
       return Array.isArray(left) ? [...a, ...b] : tupleValue([...a, ...b]);
     }
@@ -230,8 +231,8 @@ export function calculate(operator: Arithmetic, left: Value, right: Value, budge
     const repeated = repeat(left, right, budget) ?? repeat(right, left, budget);
     if (repeated !== undefined) return repeated;
   }
-  if (kindOf(left) === "undefined") throw undefinedError(left as Undefined);
-  if (kindOf(right) === "undefined") throw undefinedError(right as Undefined);
+  if (valueKind(left) === "undefined") throw undefinedError(left as Undefined);
+  if (valueKind(right) === "undefined") throw undefinedError(right as Undefined);
   throw failure(`unsupported operand types for ${operator}: '${typeName(left)}' and '${typeName(right)}'`);
 }
 

@@ -4,13 +4,13 @@ import { failure } from "../template-error.ts";
 import { getItem } from "./dict.ts";
 import { formatNumber, pad } from "./number-format.ts";
 import { repr, str } from "./text.ts";
-import { isDict, isFloat, isNumber, isUndefined, kindOf, typeName, type Tuple, type Value } from "./value.ts";
+import { isDict, isFloat, isNumber, isUndefined, valueKind, typeName, type Tuple, type Value } from "./value.ts";
 
 const field = /%(?:\(([^)]{0,200})\))?([-+ #0]{0,5})(\*|\d+)?(?:\.(\*|\d+))?[hlL]?([a-zA-Z%])?/g;
 
 /** @throws TemplateError failed if the values do not fit the format; limit */
 export function formatPercent(template: string, values: Value, budget: Budget): string {
-  const isTuple = kindOf(values) === "tuple";
+  const isTuple = valueKind(values) === "tuple";
   const given = isTuple ? (values as Tuple).items : [values];
   let used = 0;
   let named = false;

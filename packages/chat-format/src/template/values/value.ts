@@ -124,7 +124,7 @@ export function loopState(
 }
 
 /** A value's kind. Plain values have the names of Python's types. */
-export function kindOf(
+export function valueKind(
   value: Value,
 ): "none" | "bool" | "int" | "str" | "list" | Extract<Value, { kind: string }>["kind"] {
   switch (typeof value) {
@@ -141,15 +141,15 @@ export function kindOf(
 }
 
 export function isUndefined(value: Value): value is Undefined {
-  return kindOf(value) === "undefined";
+  return valueKind(value) === "undefined";
 }
 
 export function isDict(value: Value): value is Dict {
-  return kindOf(value) === "dict";
+  return valueKind(value) === "dict";
 }
 
 export function isFloat(value: Value): value is Float {
-  return kindOf(value) === "float";
+  return valueKind(value) === "float";
 }
 
 /** Whether the value is an integer in Python, where booleans are integers. */
@@ -161,7 +161,7 @@ export function isNumber(value: Value): value is number | bigint | boolean | Flo
   return isInteger(value) || isFloat(value);
 }
 
-const typeNames: Partial<Record<ReturnType<typeof kindOf>, string>> = {
+const typeNames: Partial<Record<ReturnType<typeof valueKind>, string>> = {
   none: "NoneType",
   sequence: "generator",
   callable: "function",
@@ -172,7 +172,7 @@ const typeNames: Partial<Record<ReturnType<typeof kindOf>, string>> = {
 
 /** The name of the value's type, as in Python's error messages. */
 export function typeName(value: Value): string {
-  const kind = kindOf(value);
+  const kind = valueKind(value);
   if (kind === "view") return `dict_${(value as DictView).of}`;
   return typeNames[kind] ?? kind;
 }

@@ -42,7 +42,7 @@ interface MatrixPrice extends Price {
 }
 
 /** A price in a step, and how many times the step pays it. */
-interface Part {
+interface PriceShare {
   readonly price: Price;
   readonly amount: number;
 }
@@ -67,7 +67,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   /** Whether the price comes from steps with this number of threads, and is not derived from other prices. */
   function isKnown(shape: StepShape, threads: number): boolean {
-    const kind = kindOf(shape);
+    const kind = matrixKind(shape);
     return shape[kind].every((size) =>
       basisOf(kind, nearestSize(size), threads).some((price) => pricesOf(kind, threads).includes(price)),
     );
@@ -77,7 +77,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
    * The prices that a step corrects: those of its prompts, or of its decoding rows if it has no prompt or takes less time than they alone should. Where
    * context was not measured, a step after a long context shows what the context costs, and others the rest.
    */
-  function partsOf(shape: StepShape, threads: number, stepMs: number): readonly Part[] {
+  function priceShares(shape: StepShape, threads: number, stepMs: number): readonly PriceShare[] {
     const { rowContext, tileContext } = shape;
     const shares = [
       { price: rowShare, amount: rowContext / threads },
@@ -100,7 +100,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   /** Moves the prices of a step, each by its part of the step. The first step of a size sets its price. */
   function correct(shape: StepShape, threads: number, ms: number, differenceMs: number): void {
     const before: readonly Price[] = [...table.all, rowShare, tileShare];
-    const parts = partsOf(shape, threads, ms);
+    const parts = priceShares(shape, threads, ms);
     const squares = parts.map(({ price, amount }) => (price.ms * amount) ** 2);
     const sum = squares.reduce((total, square) => total + square, 0);
     for (const [i, { price, amount }] of parts.entries()) {
@@ -111,7 +111,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   /** The first step of all: all its tokens cost alike. */
   function begin(shape: StepShape, threads: number, ms: number): void {
-    const tokens = tokensOf(shape);
+    const tokens = stepTokens(shape);
     for (const [kind, size] of matricesOf(shape))
       enter(kind, nearestSize(size), threads, (ms * nearestSize(size)) / tokens);
   }
@@ -119,7 +119,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   return {
     ms: predict,
     hasPiece: (tokens) => table.all.some(({ kind, size }) => kind === "prompt" && size >= tokens),
-    forgetAbove: (shape, threads) => table.forgetAbove(kindOf(shape), threads),
+    forgetAbove: (shape, threads) => table.forgetAbove(matrixKind(shape), threads),
     enter,
     observe(shape, threads, ms) {
       const predicted = predict(shape, threads);
@@ -220,17 +220,17 @@ function matricesOf({ decode, prompt }: StepShape): readonly (readonly [Kind, nu
 }
 
 /** The kind of matrices whose prices a step corrects. */
-function kindOf({ prompt }: StepShape): Kind {
+function matrixKind({ prompt }: StepShape): Kind {
   return prompt.length > 0 ? "prompt" : "decode";
 }
 
-function tokensOf({ decode, prompt }: StepShape): number {
+function stepTokens({ decode, prompt }: StepShape): number {
   return [...decode, ...prompt].reduce((sum, size) => sum + size, 0);
 }
 
 /** Whether the tokens of the step have a long context on average. */
 function isLong(shape: StepShape): boolean {
-  return shape.rowContext + shape.tileContext > longContext * tokensOf(shape);
+  return shape.rowContext + shape.tileContext > longContext * stepTokens(shape);
 }
 
 function nearestSize(size: number): number {

@@ -2,7 +2,7 @@
 import type { Load, Pacing } from "../costs/pacing.ts";
 import type { Backend } from "../../port/backend.ts";
 import type { Token } from "../../port/steps.ts";
-import { tokensOf } from "../../port/entries.ts";
+import { entryTokens } from "../../port/entries.ts";
 import { usedCells } from "../cells.ts";
 import { runsIn, type Run, type Slot } from "../slots.ts";
 import { createAnswerPool } from "./answer-pool.ts";
@@ -49,7 +49,7 @@ export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions)
   function drafterOf({ sequence, target, prepared }: Run): Drafter {
     const { guessScope } = prepared.job;
     return createDrafter({
-      prompt: tokensOf(target.slice(0, prepared.promptTokens)),
+      prompt: entryTokens(target.slice(0, prepared.promptTokens)),
       output: sequence.ids,
       earlier: (tail) => (guessScope === undefined ? undefined : pool.find(guessScope, tail)),
       records,

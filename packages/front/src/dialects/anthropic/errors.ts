@@ -23,13 +23,13 @@ const types: Readonly<Record<ErrorCode, string>> = {
 export function anthropicError(error: WaggleError, requestId: string): AnthropicError {
   return {
     type: "error",
-    error: { type: types[error.code], message: messageOf(error) },
+    error: { type: types[error.code], message: anthropicMessage(error) },
     request_id: requestId,
   };
 }
 
 /** Claude Code searches for exactly these words, and then shortens its conversation. */
-function messageOf(error: WaggleError): string {
+function anthropicMessage(error: WaggleError): string {
   const overflow = overflowOf(error);
   if (overflow === undefined) return error.message;
   return `prompt is too long: ${overflow.promptTokens} tokens > ${overflow.contextSize - 1} maximum`;

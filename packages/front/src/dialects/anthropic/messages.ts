@@ -2,71 +2,72 @@
 // answers may have started such blocks.
 import type { CountTokensRequest } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
-import { callOf, partsIn, readAnswer, readContent, textOf } from "../../conversation/parts.ts";
+import { callOf, partsIn, readAnswer, readContent, contentText } from "../../conversation/parts.ts";
 import type { PromptMessage } from "../../conversation/parts.ts";
 import { joined, joinedContents, withContent } from "../../conversation/system-messages.ts";
 
 /** First line of Claude Code's system prompt. The line changes with each request, which would make cached prefixes useless. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
-type Turns = Pick<CountTokensRequest, "system" | "messages">;
+type AnthropicConversation = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
  * Converts the conversation. A system message after the first turn is added to the user's text or the tool result before it, else to the next user
  * text. Most templates accept no later system message, and moving the message to the front would change the whole prompt. No message may separate a
  * call from its result.
  */
-export function chatMessagesOf({ system, messages }: Turns): readonly PromptMessage[] {
+export function chatMessagesOf({ system, messages }: AnthropicConversation): readonly PromptMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");
   const begin = first === -1 ? messages.length : first;
   const leading = messages.slice(0, begin).flatMap(({ content }) => textsIn(content));
   const instructions = joined([...textsIn(system), ...leading].map((text) => text.replace(billingLine, "")));
-  const turns: PromptMessage[] = instructions === "" ? [] : [{ role: "system", content: instructions }];
+  const promptMessages: PromptMessage[] = instructions === "" ? [] : [{ role: "system", content: instructions }];
 
   /** System messages to add to the next user message. */
   let waiting = "";
   const flush = (): void => {
-    if (waiting !== "") turns.push({ role: "user", content: waiting });
+    if (waiting !== "") promptMessages.push({ role: "user", content: waiting });
     waiting = "";
   };
   for (const [index, message] of messages.slice(begin).entries()) {
     const field = `messages.${begin + index}.content`;
     switch (message.role) {
       case "user":
-        turns.push(...userTurns(message.content, waiting, field));
+        promptMessages.push(...userMessages(message.content, waiting, field));
         waiting = "";
         break;
       case "assistant":
         flush();
-        turns.push(...assistantTurns(message.content, field));
+        promptMessages.push(...assistantMessages(message.content, field));
         break;
       case "system": {
         const text = joined(textsIn(message.content));
         if (text === "") break;
-        const last = turns.at(-1);
+        const last = promptMessages.at(-1);
         const folded = `<system>\n${text}\n</system>`;
-        if (last?.role === "user" || last?.role === "tool") turns[turns.length - 1] = withContent(last, "", folded);
+        if (last?.role === "user" || last?.role === "tool")
+          promptMessages[promptMessages.length - 1] = withContent(last, "", folded);
         else waiting = joined([waiting, folded]);
       }
     }
   }
   flush();
-  return withUserMessage(turns);
+  return withUserMessage(promptMessages);
 }
 
 /** @param before text to put before the user's text */
-function userTurns(content: unknown, before: string, field: string): readonly PromptMessage[] {
+function userMessages(content: unknown, before: string, field: string): readonly PromptMessage[] {
   const blocks = blocksIn(content);
-  const turns = blocks.flatMap((block, at) => (isResult(block) ? [resultOf(block, `${field}.${at}`)] : []));
+  const promptMessages = blocks.flatMap((block, at) => (isResult(block) ? [resultOf(block, `${field}.${at}`)] : []));
   const own = Array.isArray(content)
     ? joinedContents(blocks.map((block, at) => (isResult(block) ? "" : readContent(block, `${field}.${at}`))))
     : readContent(content, field);
-  const lastResult = turns.at(-1);
+  const lastResult = promptMessages.at(-1);
   if (own === "" && lastResult !== undefined && before !== "") {
-    return [...turns.slice(0, -1), withContent(lastResult, "", before)];
+    return [...promptMessages.slice(0, -1), withContent(lastResult, "", before)];
   }
-  if (own === "" && before === "" && lastResult !== undefined) return turns;
-  return [...turns, { role: "user", content: joinedContents([before, own]) }];
+  if (own === "" && before === "" && lastResult !== undefined) return promptMessages;
+  return [...promptMessages, { role: "user", content: joinedContents([before, own]) }];
 }
 
 type Block = Readonly<Record<string, unknown>>;
@@ -92,7 +93,7 @@ function resultOf(block: Block, field: string): PromptMessage & { role: "tool" }
 }
 
 /** A result of a tool that Anthropic ran ends the message with its call. */
-function assistantTurns(content: unknown, field: string): readonly PromptMessage[] {
+function assistantMessages(content: unknown, field: string): readonly PromptMessage[] {
   const blocks = blocksIn(content);
   const result = blocks.findIndex(isResult);
   const [block] = blocks.slice(result, result + 1);
@@ -100,7 +101,7 @@ function assistantTurns(content: unknown, field: string): readonly PromptMessage
   return [
     ...assistantTurn(blocks.slice(0, result), field),
     resultOf(block, `${field}.${result}`),
-    ...assistantTurns(blocks.slice(result + 1), field),
+    ...assistantMessages(blocks.slice(result + 1), field),
   ];
 }
 
@@ -111,7 +112,7 @@ function assistantTurn(content: unknown, field: string): readonly PromptMessage[
     Array.isArray(content) ? blocks.filter((block) => !isCall(block)) : content,
     field,
   );
-  const text = textOf(words);
+  const text = contentText(words);
   const calls = blocks.filter(isCall).map(({ id, name, server_name: server, input }) => {
     const called = typeof server === "string" ? `${server}__${String(name)}` : String(name);
     return callOf(typeof id === "string" ? id : "", called, input);
@@ -128,5 +129,5 @@ function assistantTurn(content: unknown, field: string): readonly PromptMessage[
 }
 
 function textsIn(content: unknown): readonly string[] {
-  return partsIn(readContent(content, "system")).map((part) => textOf([part]).trimEnd());
+  return partsIn(readContent(content, "system")).map((part) => contentText([part]).trimEnd());
 }

@@ -56,7 +56,7 @@ export function createCompletionRoutes(
     const optionsOf = (job: Job, work: GenerateWork, index: number): AnswerOptions => ({
       // The answer may outlive the job, and must not keep its pictures.
       ...{ job, work: { ...work, pictures: undefined }, served, index, samplers, endTokens, streamed },
-      promptText: textOf(work.prompt),
+      promptText: plainPromptText(work.prompt),
     });
     if (streamed) {
       const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec.work, 0), body);
@@ -115,7 +115,7 @@ async function endTokensOf(c: AppContext, { prompts, query }: ServedModel): Prom
   return text === "" ? [] : (await query<"tokenize">(question, leavingOf(c))).tokens;
 }
 
-function textOf(prompt: PromptInput): string | undefined {
+function plainPromptText(prompt: PromptInput): string | undefined {
   if (prompt.kind !== "pieces") return undefined;
   const [first, ...rest] = prompt.pieces;
   return typeof first === "string" && rest.length === 0 ? first : undefined;

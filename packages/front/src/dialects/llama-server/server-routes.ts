@@ -1,7 +1,7 @@
 // Owns llama-server's routes about the server: properties, adapters and slots. Their answers contain no prompts, no generated text and no folders.
 import { jobUidOf } from "@waggle/jobs";
 import type { Work } from "@waggle/engine";
-import { WaggleError, mediaMarker, samplingOf } from "@waggle/protocol";
+import { WaggleError, mediaMarker, requestSampling } from "@waggle/protocol";
 import type { LlamaServerSlots, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -25,7 +25,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       return c.json({
         default_generation_settings: {
           params: {
-            ...samplingOf({}),
+            ...requestSampling({}),
             n_predict: -1,
             max_tokens: -1,
             n_probs: 0,

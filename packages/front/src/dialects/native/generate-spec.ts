@@ -1,6 +1,6 @@
 // Translates a native request to a JobSpec.
 import type { GenerateSpec, JobOwner, JobSpec, JobTerms } from "@waggle/jobs";
-import { samplingOf, stopStringsOf } from "@waggle/protocol";
+import { requestSampling, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { ConversationContext, OfferedCalls } from "../../conversation/conversation.ts";
@@ -39,7 +39,7 @@ export function generateSpecOf(
           ? { kind: "text", text: prompt }
           : { kind: "messages", messages: messages.map((message) => templateMessage(message, () => undefined)) },
       choices: 1,
-      sampling: samplingOf(request),
+      sampling: requestSampling(request),
       maxTokens: request.max_tokens,
       repetitionLimit: request.repetition_limit ?? undefined,
       contextShift: request.context_shift,

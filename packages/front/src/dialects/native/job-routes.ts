@@ -9,7 +9,7 @@ import {
 } from "@waggle/protocol";
 import type { EndedJob, GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import { acceptedOf, drawnId, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
+import { acceptedOf, drawnId, hasEnded, jobListOf, stateNameOf, jobStatus } from "@waggle/jobs";
 import { isPast } from "@waggle/telemetry";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
@@ -51,7 +51,7 @@ export function createJobRoutes(
     const id = body.job_id ?? drawnId();
     const offered = { ...body, tools: [...(body.tools ?? []), ...found.map(toolOf)] };
     const { steps, timeoutMs } = tools;
-    const calls = { key: keyOf(c, body) ?? `job_id ${id}`, tools: found, steps, timeoutMs };
+    const calls = { key: idempotencyKey(c, body) ?? `job_id ${id}`, tools: found, steps, timeoutMs };
     return await withFormat({ ...spec, id }, offered, context, calls);
   }
 
@@ -135,7 +135,7 @@ export function createJobRoutes(
     },
     async getJob(c) {
       const job = await find(c);
-      return c.json(statusOf(job, dispatcher.position(job)));
+      return c.json(jobStatus(job, dispatcher.position(job)));
     },
     async cancelJob(c) {
       const job = await findToCancel(c);
@@ -145,7 +145,7 @@ export function createJobRoutes(
         dispatcher.cancel(job, by);
         await job.ended.promise;
       }
-      return c.json(statusOf(job, undefined));
+      return c.json(jobStatus(job, undefined));
     },
     async cancelSession(c) {
       const parsed = SessionIdSchema.safeParse(c.req.param("id"));
@@ -169,7 +169,7 @@ export function createJobRoutes(
 }
 
 /** The first jobs of equal keys are the same job, so their calls are in the journal under the same key. */
-function keyOf(c: AppContext, { job_id: id }: GenerateRequest): string | undefined {
+function idempotencyKey(c: AppContext, { job_id: id }: GenerateRequest): string | undefined {
   const key = c.req.header("idempotency-key");
   return id !== undefined || key === undefined ? undefined : `Idempotency-Key ${key}`;
 }

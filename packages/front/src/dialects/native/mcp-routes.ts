@@ -8,8 +8,8 @@ import type { Handler } from "../../generation/dialect.ts";
 
 export function createMcpRoutes(tools: McpTools | undefined): Record<keyof typeof mcpRoutes, Handler> {
   return {
-    mcpServers: async (c) => c.json(answerOf((await tools?.read(c.get("client"))) ?? [])),
-    connectMcpServers: async (c) => c.json(answerOf((await tools?.connect(c.get("client"))) ?? [])),
+    mcpServers: async (c) => c.json(toMcpServers((await tools?.read(c.get("client"))) ?? [])),
+    connectMcpServers: async (c) => c.json(toMcpServers((await tools?.connect(c.get("client"))) ?? [])),
     async consent(c) {
       const { call_id: call, allow } = await readBody(c, ConsentRequestSchema);
       const job = c.req.param("id") ?? "";
@@ -22,7 +22,7 @@ export function createMcpRoutes(tools: McpTools | undefined): Record<keyof typeo
   };
 }
 
-function answerOf(servers: readonly ToolServer[]): McpServers {
+function toMcpServers(servers: readonly ToolServer[]): McpServers {
   return {
     servers: servers.map(({ name, state, problem, tools, leftOut }) => ({
       name,

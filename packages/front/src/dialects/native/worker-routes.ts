@@ -57,15 +57,15 @@ export function createWorkerRoutes(
       requireAdmin(c);
       options.log.info({ client: c.get("client") }, "drain_requested");
       options.drain();
-      return c.json({ ready: false, state: state.name, ...reasonOf(state.reason) }, workerRoutes.drain.status);
+      return c.json({ ready: false, state: state.name, ...reasonField(state.reason) }, workerRoutes.drain.status);
     },
     livez(c) {
       const live = state.name !== "failed";
-      return c.json({ live, state: state.name, ...reasonOf(state.reason) }, live ? 200 : 503);
+      return c.json({ live, state: state.name, ...reasonField(state.reason) }, live ? 200 : 503);
     },
     readyz(c) {
       const ready = state.name === "ready";
-      return c.json({ ready, state: state.name, ...reasonOf(state.reason) }, ready ? 200 : 503, retryHeaders(ready));
+      return c.json({ ready, state: state.name, ...reasonField(state.reason) }, ready ? 200 : 503, retryHeaders(ready));
     },
     health(c) {
       const health = view.health();
@@ -112,7 +112,7 @@ function wholeNumber(c: AppContext, name: string, { fallback, least, most }: Num
   throw refuseField(name, `it must be a whole number from ${least} to ${most}`);
 }
 
-function reasonOf(reason: string | undefined): { reason?: string } {
+function reasonField(reason: string | undefined): { reason?: string } {
   return reason === undefined ? {} : { reason };
 }
 

@@ -1,5 +1,5 @@
 // Writes an answer in Ollama's dialect: a JSON object per line, or one object. Shapes after Ollama's API reference (chat, generate).
-import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
+import { emptyMessage, toAnswerMessage, withToken } from "@waggle/jobs";
 import { ndjsonHeaders } from "@waggle/protocol";
 import type {
   AnswerMessage,
@@ -15,7 +15,7 @@ import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts"
 import type { Collector, Framing } from "../../generation/dialect.ts";
 import { tokenLogprobs } from "../../generation/logprobs.ts";
 import { conversationNumbers } from "./conversation-numbers.ts";
-import type { Turn } from "./conversation-numbers.ts";
+import type { ContextMessage } from "./conversation-numbers.ts";
 import { ollamaError } from "./errors.ts";
 
 type OllamaAnswer = OllamaChatAnswer | OllamaGenerateAnswer;
@@ -46,7 +46,7 @@ export function chatForm(model: string): AnswerForm {
 }
 
 /** @param turns the conversation of the prompt; undefined without a conversation */
-export function generateForm(model: string, turns: readonly Turn[] | undefined): AnswerForm {
+export function generateForm(model: string, turns: readonly ContextMessage[] | undefined): AnswerForm {
   return {
     model,
     piece: ({ content, ...said }) => ({ response: content, ...said }),
@@ -83,7 +83,7 @@ export function ollamaFraming(form: AnswerForm): Framing {
       );
     },
     frameEnd(end) {
-      const called = messageOf(calls);
+      const called = toAnswerMessage(calls);
       const last = { ...objectOf(form, { content: "" }, form.closing(end.message)), ...doneOf(end, called) };
       const all = callsOf(called);
       return (all === undefined ? "" : line({ content: "", tool_calls: all })) + encodeNdjson(last);
@@ -103,7 +103,7 @@ export function ollamaCollector(form: AnswerForm): Collector {
       if (token.logprobs !== undefined) logprobs.add(0, token.logprobs);
     },
     body(end): OllamaAnswer {
-      const message = messageOf(draft);
+      const message = toAnswerMessage(draft);
       const { content, reasoning_content: thinking } = message;
       const calls = callsOf(message);
       const said = {

@@ -6,7 +6,7 @@ import type { Content, PromptMessage } from "../../conversation/parts.ts";
 export function chatMessagesOf(messages: readonly OllamaMessage[]): PromptMessage[] {
   const open = createOpenCalls();
   return messages.map((message) => {
-    const content = contentOf(message.content, message.images);
+    const content = ollamaContent(message.content, message.images);
     switch (message.role) {
       case "system":
       case "user":
@@ -27,7 +27,7 @@ export function chatMessagesOf(messages: readonly OllamaMessage[]): PromptMessag
 }
 
 /** As in Ollama, pictures come before the text of their message. */
-export function contentOf(text: string | null | undefined, images: readonly string[] | null | undefined): Content {
+export function ollamaContent(text: string | null | undefined, images: readonly string[] | null | undefined): Content {
   if (images == null || images.length === 0) return text ?? "";
   const pictures = images.map((url) => ({ type: "image_url" as const, image_url: { url } }));
   return text == null || text === "" ? pictures : [...pictures, { type: "text" as const, text }];

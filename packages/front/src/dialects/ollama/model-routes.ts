@@ -130,10 +130,10 @@ function refusal(what: string, why: string): WaggleError {
 }
 
 function pullLine(event: ModelEvent): string {
-  return `${JSON.stringify(statusOf(event))}\n`;
+  return `${JSON.stringify(ollamaProgress(event))}\n`;
 }
 
-function statusOf(event: ModelEvent): Record<string, unknown> {
+function ollamaProgress(event: ModelEvent): Record<string, unknown> {
   if (event.type === "done") return { status: "success" };
   if (event.type === "error") return { error: event.message };
   const { stage, done_bytes: completed, total_bytes: total } = event;

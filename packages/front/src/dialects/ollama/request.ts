@@ -10,8 +10,8 @@ import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
 import { conversationOf } from "./conversation-numbers.ts";
-import type { Turn } from "./conversation-numbers.ts";
-import { chatMessagesOf, contentOf } from "./messages.ts";
+import type { ContextMessage } from "./conversation-numbers.ts";
+import { chatMessagesOf, ollamaContent } from "./messages.ts";
 import { thinkingOptions } from "./think.ts";
 import { sharedThinking, wantsThinking } from "../../conversation/thinking.ts";
 
@@ -32,7 +32,7 @@ export async function translateChat(body: OllamaChatRequest, context: OllamaCont
 export interface TranslatedPrompt {
   readonly spec: GenerateSpec;
   /** The conversation of the prompt; undefined for raw prompts and infill. */
-  readonly turns: readonly Turn[] | undefined;
+  readonly turns: readonly ContextMessage[] | undefined;
 }
 
 export async function translateGenerate(
@@ -52,7 +52,7 @@ export async function translateGenerate(
     return { spec: await textJob({ kind: "infill", infill }, body, context), turns: undefined };
   }
   const turns = turnsOf(body, prompt);
-  const messages = [...turns.slice(0, -1), { role: "user" as const, content: contentOf(prompt, images) }];
+  const messages = [...turns.slice(0, -1), { role: "user" as const, content: ollamaContent(prompt, images) }];
   // The pictures are not in `turns`, from which the context of the answer is made: its numbers could not hold them.
   return { spec: await conversationJob(messages, body, context), turns };
 }
@@ -73,7 +73,7 @@ function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: s
 }
 
 /** A system text of this request replaces the earlier system text. */
-function turnsOf({ system, context }: OllamaGenerateRequest, prompt: string): readonly Turn[] {
+function turnsOf({ system, context }: OllamaGenerateRequest, prompt: string): readonly ContextMessage[] {
   const before = context == null || context.length === 0 ? [] : conversationOf(context);
   const user = { role: "user" as const, content: prompt };
   if (system == null || system === "") return [...before, user];

@@ -1,5 +1,5 @@
 // Builds the choices of a chat completion, as deltas or as whole messages.
-import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
+import { emptyMessage, toAnswerMessage, withToken } from "@waggle/jobs";
 import type { ChatCompletionChunk, Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs, choiceOf, deltaOf, finishReasonOf, messageIn } from "./answer.ts";
 import type { ChatDelta, PartNames } from "./answer.ts";
@@ -64,7 +64,7 @@ function collectedChoices(options: CompletionOptions, names: PartNames): ChoiceC
     choices(end) {
       const reasons = reasonsOf(end, drafts.length);
       return drafts.map((draft, index) => {
-        const message = messageOf(draft);
+        const message = toAnswerMessage(draft);
         return {
           index,
           message: messageIn(message, names),

@@ -7,7 +7,7 @@ import type { AppContext, AppOptions, ServedModel } from "../../server/context.t
 import type { Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
-import { answerOf, optionsOf } from "./framing.ts";
+import { openAiAnswer, optionsOf } from "./framing.ts";
 import { createPromptScores } from "./prompt-scores.ts";
 import { promptsOf, translateCompletion } from "./request.ts";
 import { textCompletion } from "./text.ts";
@@ -59,7 +59,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
     // With several prompts, a chunk could not name the prompt of its progress and timings.
     const fields = prompts.length === 1 ? body : { ...body, return_progress: false, timings_per_token: false };
-    const answer = answerOf(completion, optionsOf(completion, info, shape), fields);
+    const answer = openAiAnswer(completion, optionsOf(completion, info, shape), fields);
 
     const specs = prompts.map((prompt) => ({ ...spec, work: { ...spec.work, prompt } }));
     const [only] = specs;

@@ -17,13 +17,13 @@ export function openAiError(error: WaggleError): OpenAiError {
       message: error.message,
       type: overflow === undefined ? errorKinds[error.code].type : "exceed_context_size_error",
       param,
-      code: codeOf(error.code, overflow !== undefined, param),
+      code: openAiCode(error.code, overflow !== undefined, param),
       ...(overflow === undefined ? {} : { n_prompt_tokens: overflow.promptTokens, n_ctx: overflow.contextSize }),
     },
   };
 }
 
-function codeOf(code: ErrorCode, isOverflow: boolean, param: string | null): string {
+function openAiCode(code: ErrorCode, isOverflow: boolean, param: string | null): string {
   if (isOverflow) return "context_length_exceeded";
   if (code === "not_found" && param === "model") return "model_not_found";
   if (code === "not_found" && param === "previous_response_id") return "previous_response_not_found";

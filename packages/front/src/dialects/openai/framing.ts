@@ -74,7 +74,7 @@ export function optionsOf(
 /** Request fields of chat and text completions about the format of the answer. */
 export type AnswerFields = Pick<CompletionRequest, "return_progress" | "timings_per_token" | "stream_options">;
 
-export function answerOf(completion: Completion, options: CompletionOptions, fields: AnswerFields): Answer {
+export function openAiAnswer(completion: Completion, options: CompletionOptions, fields: AnswerFields): Answer {
   return {
     framing: () => openAiFraming(completion, options, fields),
     collector: () => openAiCollector(completion, options),

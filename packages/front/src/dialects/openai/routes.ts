@@ -14,7 +14,7 @@ import { completionsRoute } from "./completions.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { openAiError } from "./errors.ts";
 import { knowsFunctionsOnly } from "./functions.ts";
-import { answerOf, optionsOf } from "./framing.ts";
+import { openAiAnswer, optionsOf } from "./framing.ts";
 import { modelListOf, modelOf } from "./models.ts";
 import { conversationOf, translateChat } from "./request.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
@@ -58,7 +58,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const spec = await translateChat(body, context);
       const completion = chatCompletion(partNamesFor(c, body));
       const shape = { choices: spec.work.choices, logprobs: spec.work.topLogprobs !== undefined };
-      const answer = answerOf(completion, optionsOf(completion, served.info(), shape), body);
+      const answer = openAiAnswer(completion, optionsOf(completion, served.info(), shape), body);
       return await generations.respond(c, { spec, streamed, answer });
     },
     async countChatInput(c) {

@@ -7,7 +7,7 @@ import type { Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { rank, scoreOf, truncationOf } from "./rank.ts";
 
-interface Place {
+interface RankedDocument {
   readonly index: number;
   readonly text: string;
   readonly score: number;
@@ -52,11 +52,11 @@ function textsOf({ documents, texts, top_k: topK, max_tokens_per_doc: perDocumen
   if (perDocument != null) throw refuseField("max_tokens_per_doc", "documents are cut at the model's maximum length");
   if (documents != null && texts != null) throw refuseField("texts", "there are documents already");
   if (texts != null) return texts;
-  if (documents != null) return documents.map(textOf);
+  if (documents != null) return documents.map(documentText);
   throw refuseField("documents", "it is required");
 }
 
-function textOf(document: RerankDocument): string {
+function documentText(document: RerankDocument): string {
   return typeof document === "string" ? document : document.text;
 }
 
@@ -65,7 +65,7 @@ function bestOf(
   texts: readonly string[],
   logits: readonly number[],
   { top_n: count, raw_scores: raw }: Pick<RerankRequest, "top_n" | "raw_scores">,
-): readonly Place[] {
+): readonly RankedDocument[] {
   const places = logits.map((logit, index) => ({ index, text: texts[index] ?? "", logit }));
   const sorted = places.toSorted((a, b) => b.logit - a.logit);
   const most = count == null || count === 0 ? sorted.length : count;
@@ -81,7 +81,7 @@ export function scoreRoute(options: AppOptions, generations: Generations): Handl
   return async (c) => {
     const body = await readBody(c, ScoreRequestSchema);
     const served = options.models.find(body.model);
-    const [queries, documents] = [listOf(body.text_1), listOf(body.text_2)];
+    const [queries, documents] = [asTexts(body.text_1), asTexts(body.text_2)];
     if (queries.length > 1 && queries.length !== documents.length) {
       throw refuseField("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
     }
@@ -99,6 +99,6 @@ export function scoreRoute(options: AppOptions, generations: Generations): Handl
   };
 }
 
-function listOf(texts: string | readonly string[]): readonly string[] {
+function asTexts(texts: string | readonly string[]): readonly string[] {
   return typeof texts === "string" ? [texts] : texts;
 }

@@ -4,7 +4,7 @@ import { failedOutcome } from "@waggle/mcp";
 import type { CallOutcome } from "@waggle/mcp";
 import type { ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
-import { callOf, customArgument, readAnswer, readContent, readable, textOf } from "../../conversation/parts.ts";
+import { callOf, customArgument, readAnswer, readContent, readable, contentText } from "../../conversation/parts.ts";
 import type { Content, PromptMessage } from "../../conversation/parts.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
 import { markedResult } from "../../calls/call-messages.ts";
@@ -69,11 +69,11 @@ export function messagesOf(
         }
         const { words, thoughts } = readAnswer(item.content, `${field}.content`);
         if (thoughts !== "") think(thoughts);
-        say(textOf(words));
+        say(contentText(words));
         break;
       }
       case "agent_message": {
-        const text = textOf(readContent(item.content, `${field}.content`));
+        const text = contentText(readContent(item.content, `${field}.content`));
         add({ role: "user", content: `[Message of the agent ${JSON.stringify(item["author"])}]\n${text}` });
         break;
       }
@@ -102,11 +102,11 @@ export function messagesOf(
         break;
       case "mcp_list_tools":
         if (servers.has(String(item["server_label"]))) break;
-        say(`[The MCP server ${JSON.stringify(item["server_label"])} ${listOf(item)}]`);
+        say(`[The MCP server ${JSON.stringify(item["server_label"])} ${toolListNote(item)}]`);
         break;
       case "mcp_approval_request":
       case "configuration_update":
-        say(textOf(readContent(item, field)));
+        say(contentText(readContent(item, field)));
         break;
       case "mcp_approval_response":
         add({ role: "user", content: approvalOf(item, field) });
@@ -176,7 +176,7 @@ function cameOf(item: Readonly<Record<string, unknown>>, field: string, path: st
   return lines.filter((line) => line !== "").join("\n");
 }
 
-function listOf({ tools, error }: Readonly<Record<string, unknown>>): string {
+function toolListNote({ tools, error }: Readonly<Record<string, unknown>>): string {
   if (error != null) return `has no list of tools: ${textOrJson(error)}`;
   const names = Array.isArray(tools) ? tools.map((tool: { name?: unknown } | null) => String(tool?.name)) : [];
   return `has the tools ${names.join(", ") || "of an unknown list"}`;
@@ -212,14 +212,14 @@ function joined(text: string | undefined, more: string | undefined): string | un
 /** The reasoning's text; the summary if the client has only a summary. */
 function thoughtsOf({ content, summary, encrypted_content: encrypted }: Extract<ResponseItem, { type: "reasoning" }>) {
   const [parts = []] = [content, summary].filter((given) => given != null && (given as unknown[]).length !== 0);
-  const texts = (Array.isArray(parts) ? parts : [parts]).map((part) => textOf(readContent([part], "")));
+  const texts = (Array.isArray(parts) ? parts : [parts]).map((part) => contentText(readContent([part], "")));
   return texts.length > 0 || encrypted == null || encrypted === ""
     ? texts.join("\n\n")
     : "[encrypted reasoning, left out]";
 }
 
 function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
-  const text = output == null ? undefined : textOf(readContent(output, ""));
+  const text = output == null ? undefined : contentText(readContent(output, ""));
   if (error != null) return { kind: "tool_error", text: joined(textOrJson(error), text) ?? "" };
   return text === undefined ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text };
 }
@@ -227,5 +227,5 @@ function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }
 /** The output of a call: one text, or parts if there are pictures or notes. */
 function resultIn(output: unknown, field: string): Content {
   const content = readContent(output, field);
-  return typeof content === "string" || content.some(({ type }) => type !== "text") ? content : textOf(content);
+  return typeof content === "string" || content.some(({ type }) => type !== "text") ? content : contentText(content);
 }

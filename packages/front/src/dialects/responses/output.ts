@@ -107,7 +107,7 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
       if (event.type !== "token") return [];
       if (event.part === "reasoning") reasoningTokens += event.ids?.length ?? 0;
       const events = turnTo(event);
-      if (open === undefined || kindOf(event) !== open.kind) return events;
+      if (open === undefined || outputKind(event) !== open.kind) return events;
       return [...events, ...(open.add(event) as OutputEvent[])];
     },
     opening() {
@@ -135,7 +135,7 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
 /** Beginnings of the ids of calls. */
 const prefixes = { function: "fc", custom: "ctc", tool_search: "tsc", mcp: "mcp" } as const;
 
-function kindOf({ part }: TokenEvent): OpenItem["kind"] {
+function outputKind({ part }: TokenEvent): OpenItem["kind"] {
   if (part === "reasoning") return "reasoning";
   return part === undefined || part === "content" ? "message" : "call";
 }

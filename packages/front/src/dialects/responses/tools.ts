@@ -72,8 +72,8 @@ export function withItemTools(
 function unionOf<T extends ResponseTool>(known: readonly T[], found: readonly T[]): T[] {
   const all = [...known];
   for (const tool of found) {
-    const key = keyOf(tool);
-    const at = key === undefined ? -1 : all.findIndex((other) => keyOf(other) === key);
+    const key = toolKey(tool);
+    const at = key === undefined ? -1 : all.findIndex((other) => toolKey(other) === key);
     const earlier = all[at];
     if (earlier === undefined) all.push(tool);
     else if (earlier.type !== "namespace" || tool.type !== "namespace") all[at] = tool;
@@ -84,7 +84,7 @@ function unionOf<T extends ResponseTool>(known: readonly T[], found: readonly T[
 }
 
 /** Tools with the same key replace each other. The model knows functions and custom tools alike by their name. */
-function keyOf(tool: ResponseTool): string | undefined {
+function toolKey(tool: ResponseTool): string | undefined {
   if (tool.type === "server") return undefined;
   if (tool.type === "mcp") return `mcp ${tool.server_label}`;
   return tool.type === "namespace" ? `namespace ${tool.name}` : tool.name;

@@ -11,7 +11,7 @@ import {
   type Expression,
 } from "../../rules/expression.ts";
 import { comma } from "../values/json-text.ts";
-import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
 import { schemaAt } from "../objects/properties.ts";
 import { conditionsAt, itemConditions, prefixLength, restKeyword } from "./positions.ts";
 import { countedValues, uniqueList } from "./unique-items.ts";
@@ -33,7 +33,7 @@ export function arrayExpression(context: CompileContext, parts: readonly SchemaP
   const { limits } = context.grammar;
   const { min, max } = countsOf(parts, "minItems", "maxItems", limits.repetitions);
   if (min > max) return never;
-  const unique = parts.find((part) => valueOf(part, "uniqueItems") === true);
+  const unique = parts.find((part) => keywordValue(part, "uniqueItems") === true);
   const list =
     unique !== undefined && max > 1
       ? uniqueItems(context, parts, unique, { min, max, name })

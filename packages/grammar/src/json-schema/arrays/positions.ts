@@ -2,7 +2,7 @@
 import type { CompileContext } from "../compile-context.ts";
 import type { Condition } from "../conjunction.ts";
 import { schemaAt } from "../objects/properties.ts";
-import { has, listOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { has, keywordList, keywordValue, type SchemaPart } from "../schema-part.ts";
 
 export function prefixLength(parts: readonly SchemaPart[], context: CompileContext): number {
   return Math.max(0, ...parts.map((part) => prefixOf(context, part).length));
@@ -10,11 +10,11 @@ export function prefixLength(parts: readonly SchemaPart[], context: CompileConte
 
 /** Reads `prefixItems` (2020-12), or `items` as a list (earlier drafts, with `additionalItems` for further items). */
 function prefixOf(context: CompileContext, part: SchemaPart): readonly unknown[] {
-  return listOf(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
+  return keywordList(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
 }
 
 function prefixKeyword(part: SchemaPart): "items" | "prefixItems" {
-  return Array.isArray(valueOf(part, "items")) ? "items" : "prefixItems";
+  return Array.isArray(keywordValue(part, "items")) ? "items" : "prefixItems";
 }
 
 export function restKeyword(part: SchemaPart): "items" | "additionalItems" {

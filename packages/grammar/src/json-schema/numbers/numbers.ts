@@ -7,7 +7,7 @@ import type { Grammar } from "../../rules/grammar.ts";
 import { numberDigits } from "../../rules/limits.ts";
 import { literalChoice } from "../values/literal-tree.ts";
 import { residuesBetween } from "./multiples.ts";
-import { numberOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import { numberOf, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
 
 interface Bound {
   readonly value: number;
@@ -56,12 +56,12 @@ function bound(
   part: SchemaPart,
   keyword: "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum",
 ): readonly Bound[] {
-  if (typeof valueOf(part, keyword) === "boolean") return [];
+  if (typeof keywordValue(part, keyword) === "boolean") return [];
   const value = numberOf(part, keyword);
   if (value === undefined) return [];
   const isBeside =
-    (keyword === "minimum" && valueOf(part, "exclusiveMinimum") === true) ||
-    (keyword === "maximum" && valueOf(part, "exclusiveMaximum") === true);
+    (keyword === "minimum" && keywordValue(part, "exclusiveMinimum") === true) ||
+    (keyword === "maximum" && keywordValue(part, "exclusiveMaximum") === true);
   return [{ value, exclusive: isBeside || keyword.startsWith("exclusive"), part, keyword }];
 }
 

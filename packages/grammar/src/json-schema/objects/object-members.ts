@@ -84,11 +84,11 @@ function membersOf(contexts: Contexts, whole: readonly Condition[], hint: string
       if (!required.has(name)) return [];
       throw new UnsupportedSchemaError("", "required", `names ${JSON.stringify(name)}, which can have no value`);
     }
-    return [{ name, required: required.has(name), ...valueOf(contexts, conditions, `${hint}-${name}`) }];
+    return [{ name, required: required.has(name), ...memberValue(contexts, conditions, `${hint}-${name}`) }];
   });
 }
 
-function valueOf(contexts: Contexts, conditions: readonly Condition[], hint: string): SchemaValue {
+function memberValue(contexts: Contexts, conditions: readonly Condition[], hint: string): SchemaValue {
   const context = contexts(jsonNotation);
   const kind = isStringOnly(context, conditions, 0) ? "string" : "json";
   return {
@@ -130,7 +130,7 @@ function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: stri
   if (isUnlike || listed.length === 0 || listed.some(({ schema }) => Array.isArray(schema["items"]))) return undefined;
   return {
     kind: "items",
-    item: valueOf(
+    item: memberValue(
       contexts,
       listed.map((part) => schemaAt(part, "items")),
       `${hint}-item`,

@@ -6,7 +6,7 @@ import { finiteNames } from "./finite-names.ts";
 import { memberList, type Member } from "./member-list.ts";
 import { otherNames } from "./object-names.ts";
 import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
-import { countsOf, has, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
 import { someMember } from "./some-member.ts";
 
 /** Writes an object. Returns `never` if a required member can have no value. */
@@ -38,7 +38,7 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   const counts = countsOf(parts, "minProperties", "maxProperties", grammar.limits.repetitions);
   if (some !== undefined) {
     if (isNever(extra)) return never;
-    const beyond = valueOf(some, "~beyond");
+    const beyond = keywordValue(some, "~beyond");
     // All names in `~beyond` must be in `taken`: the name of the undeclared member is certain to differ only from the names in `taken`.
     if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
     const text = extraMember(context, parts, taken, `${name}-some`, some);

@@ -3,7 +3,17 @@ import type { Condition } from "../conjunction.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { asksSomething } from "../keywords.ts";
 import { matchesPattern } from "../strings/patterns.ts";
-import { has, isDerived, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import {
+  has,
+  isDerived,
+  isRecord,
+  keywordList,
+  namesOf,
+  pathOf,
+  refuse,
+  keywordValue,
+  type SchemaPart,
+} from "../schema-part.ts";
 import type { SchemaDocument } from "../schema-document.ts";
 
 /** This many names or schemas count as one step of `GrammarLimits.steps`. */
@@ -27,8 +37,8 @@ export function absentNames(parts: readonly SchemaPart[], grammar: Grammar): rea
 function namedBy(parts: readonly SchemaPart[], keyword: string, grammar: Grammar): readonly string[] {
   const names = parts.flatMap((part) => {
     // In draft 3 `required` is a boolean in the member's schema.
-    if (typeof valueOf(part, keyword) === "boolean") return [];
-    const listed = listOf(part, keyword, grammar.limits.alternatives) ?? [];
+    if (typeof keywordValue(part, keyword) === "boolean") return [];
+    const listed = keywordList(part, keyword, grammar.limits.alternatives) ?? [];
     grammar.spend(listed.length / namesPerStep);
     return listed.map((name) => {
       if (typeof name !== "string") throw refuse(part, keyword, "must be an array of strings");
@@ -83,6 +93,6 @@ export function additionalConditions(part: SchemaPart): readonly Condition[] {
 }
 
 function declares(part: SchemaPart, name: string): boolean {
-  const properties = valueOf(part, "properties");
+  const properties = keywordValue(part, "properties");
   return isRecord(properties) && Object.hasOwn(properties, name);
 }

@@ -4,7 +4,7 @@ import type { CompileContext } from "../compile-context.ts";
 import { createLanguages } from "../../rules/languages.ts";
 import { hasText } from "../strings/patterns.ts";
 import { memberNames, schemaAt } from "./properties.ts";
-import { derive, pathOf, valueOf, type SchemaPart } from "../schema-part.ts";
+import { derive, pathOf, keywordValue, type SchemaPart } from "../schema-part.ts";
 import { stringsLanguage } from "../strings/string-languages.ts";
 
 /** Writes an object of these parts; with `some`, the object has an undeclared member that fulfils `some`. */
@@ -25,12 +25,12 @@ export function someMember(
 }
 
 function requiring({ document }: CompileContext, some: SchemaPart, member: string): SchemaPart {
-  const schema = derive({ required: [member], properties: { [member]: valueOf(some, "~value") } });
+  const schema = derive({ required: [member], properties: { [member]: keywordValue(some, "~value") } });
   return { path: document.derive(pathOf(some, "~value", member), () => schema), schema };
 }
 
 function isOfKind(context: CompileContext, some: SchemaPart): (name: string) => boolean {
-  const listed = valueOf(some, "~beyond");
+  const listed = keywordValue(some, "~beyond");
   if (Array.isArray(listed)) return (name) => !listed.includes(name);
   const languages = createLanguages(context.grammar.spend);
   const language = stringsLanguage(context, languages, [schemaAt(some, "~name")]);

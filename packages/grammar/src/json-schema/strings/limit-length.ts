@@ -1,5 +1,5 @@
 // Limits the length of a language's texts without counting each character: every unbounded repetition gets a share of the length.
-import { partsOf, type Language, type Languages } from "../../rules/languages.ts";
+import { concatenatedParts, type Language, type Languages } from "../../rules/languages.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
 /** Limit for the repetitions of an item of unlimited length: each repetition gets a share of the length. */
@@ -21,7 +21,7 @@ export function limitLength(languages: Languages, language: Language, max: numbe
       return options.every((option) => option !== undefined) ? languages.union(options) : undefined;
     }
     case "concat":
-      return limitRow(languages, partsOf(language), max);
+      return limitRow(languages, concatenatedParts(language), max);
     case "repeat":
       return limitRepeat(languages, language, max);
     case "intersection":

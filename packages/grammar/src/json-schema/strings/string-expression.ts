@@ -16,14 +16,14 @@ export function stringExpression(grammar: Grammar, constraints: StringConstraint
   return choice(
     ...grammar.notation.quotes.map((quote) => {
       if (quote.escapes === undefined) return quoted(rawString(grammar, constraints, quote.text, hint), quote);
-      return grammar.shared(`${quote.text} ${constraintsKey(constraints)}`, nameOf(constraints, hint), (name) =>
+      return grammar.shared(`${quote.text} ${constraintsKey(constraints)}`, stringRuleName(constraints, hint), (name) =>
         quoted(escapedString(grammar, constraints, quote, name), quote),
       );
     }),
   );
 }
 
-function nameOf(constraints: StringConstraints, hint: string): string {
+function stringRuleName(constraints: StringConstraints, hint: string): string {
   const { minLength, maxLength } = constraints;
   return isPlain(constraints) ? `string-${minLength}-${maxLength === Infinity ? "up" : maxLength}` : hint;
 }

@@ -15,7 +15,7 @@ import { limitLength } from "./limit-length.ts";
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { defaultGrammarLimits, type GrammarLimits } from "../../rules/limits.ts";
 import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
-import { countsOf, listOf, pathOf, textOf, type SchemaPart } from "../schema-part.ts";
+import { countsOf, keywordList, pathOf, keywordText, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
 /** If counting the characters of a pattern's texts needs too many states, the pattern's repetitions share at most this many characters. */
@@ -47,7 +47,7 @@ export function readStringConstraints(parts: readonly SchemaPart[], limits: Gram
     ...rulesOf(part, "~notFormat", negatedFormat, true),
   ]);
   const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false));
-  const excluded = parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String);
+  const excluded = parts.flatMap((part) => keywordList(part, "~notTexts", limits.alternatives) ?? []).map(String);
   const { min, max } = countsOf(parts, "minLength", "maxLength", limits.repetitions);
   return { patterns, formats, excluded, minLength: min, maxLength: max };
 }
@@ -58,7 +58,7 @@ function rulesOf(
   patternOf: (value: string) => string | undefined,
   negated: boolean,
 ): readonly StringRule[] {
-  const value = textOf(part, keyword);
+  const value = keywordText(part, keyword);
   const source = value === undefined ? undefined : patternOf(value);
   if (value === undefined || source === undefined) return [];
   return [{ source, path: pathOf(part, keyword), keyword, negated, format: keyword === "format" ? value : "" }];

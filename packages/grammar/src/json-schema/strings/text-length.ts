@@ -1,5 +1,5 @@
 // Computes bounds for the length of a language's texts from the language's construction.
-import { partsOf, type Language } from "../../rules/languages.ts";
+import { concatenatedParts, type Language } from "../../rules/languages.ts";
 
 export interface TextLength {
   readonly min: number;
@@ -26,7 +26,7 @@ export function textLength(language: Language): TextLength {
       case "set":
         return { min: 1, max: 1 };
       case "concat": {
-        const parts = partsOf(part).map(measure);
+        const parts = concatenatedParts(part).map(measure);
         return { min: sum(parts.map(({ min }) => min)), max: sum(parts.map(({ max }) => max)) };
       }
       case "union": {

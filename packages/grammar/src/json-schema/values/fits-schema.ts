@@ -5,7 +5,7 @@ import { conditionsAt } from "../arrays/positions.ts";
 import { equalityKey, readFixedValues } from "./fixed-values.ts";
 import { numberFilter, readNumberConstraints } from "../numbers/numbers.ts";
 import { absentNames, propertyConditions, requiredNames, schemaAt } from "../objects/properties.ts";
-import { countOf, has, isRecord, valueOf, type SchemaPart } from "../schema-part.ts";
+import { countOf, has, isRecord, keywordValue, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
 import { alternativeParts } from "../unions.ts";
@@ -55,7 +55,7 @@ function fitsObject(
 }
 
 function hasSome(context: CompileContext, value: Readonly<Record<string, unknown>>, some: SchemaPart): boolean {
-  const beyond = valueOf(some, "~beyond");
+  const beyond = keywordValue(some, "~beyond");
   return Object.entries(value).some(([name, member]) => {
     const isNamed = Array.isArray(beyond)
       ? !beyond.includes(name)
@@ -68,7 +68,7 @@ function fitsArray(context: CompileContext, value: readonly unknown[], parts: re
   const { limits } = context.grammar;
   return parts.every((part) => {
     if (!isCount(part, value.length, "minItems", "maxItems", limits)) return false;
-    if (valueOf(part, "uniqueItems") === true && new Set(value.map(equalityKey)).size < value.length) return false;
+    if (keywordValue(part, "uniqueItems") === true && new Set(value.map(equalityKey)).size < value.length) return false;
     if (has(part, "contains") && !value.some((item) => fitsConditions(context, item, [schemaAt(part, "contains")])))
       return false;
     return value.every((item, index) => fitsConditions(context, item, conditionsAt(context, part, index)));

@@ -4,7 +4,7 @@ import { hasExactNumbers } from "../numbers/exact-numbers.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { constrains } from "../keywords.ts";
 import { numberFilter, readNumberConstraints } from "../numbers/numbers.ts";
-import { has, isRecord, listOf, refuse, valueOf, type SchemaPart } from "../schema-part.ts";
+import { has, isRecord, keywordList, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
 
@@ -68,7 +68,7 @@ const known = new WeakMap<Grammar, Map<unknown, FixedValues>>();
 function knownValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: Grammar): FixedValues {
   const cache = known.get(grammar) ?? new Map<unknown, FixedValues>();
   known.set(grammar, cache);
-  const written = valueOf(part, keyword);
+  const written = keywordValue(part, keyword);
   const values = cache.get(written) ?? listedValues(part, keyword, grammar);
   if (typeof written === "object") cache.set(written, values);
   return values;
@@ -76,7 +76,8 @@ function knownValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: 
 
 function listedValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: Grammar): FixedValues {
   const { limits, spend } = grammar;
-  const values = keyword === "const" ? [valueOf(part, "const")] : (listOf(part, "enum", limits.alternatives) ?? []);
+  const values =
+    keyword === "const" ? [keywordValue(part, "const")] : (keywordList(part, "enum", limits.alternatives) ?? []);
   return new Map(
     values.map((value) => {
       const entry = fixedValue(part, keyword, value, grammar);

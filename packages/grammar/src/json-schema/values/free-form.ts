@@ -77,8 +77,8 @@ export function anyArray(grammar: Grammar): Expression {
 function freeForm(grammar: Grammar, kind: "value" | "object" | "array", depth: number): Expression {
   const name = depth === 0 ? kind : `${kind}-${depth}`;
   return grammar.shared(`any ${name}`, name, () => {
-    if (kind === "object") return listOf(grammar, "{", freeFormMember(grammar, depth + 1), "}");
-    if (kind === "array") return listOf(grammar, "[", freeForm(grammar, "value", depth + 1), "]");
+    if (kind === "object") return listExpression(grammar, "{", freeFormMember(grammar, depth + 1), "}");
+    if (kind === "array") return listExpression(grammar, "[", freeForm(grammar, "value", depth + 1), "]");
     const scalar = [anyString(grammar), anyNumber(grammar), anyBoolean(grammar), nullWord(grammar)];
     if (depth === freeFormDepth) return choice(...scalar);
     return choice(freeForm(grammar, "object", depth), freeForm(grammar, "array", depth), ...scalar);
@@ -89,7 +89,7 @@ function freeFormMember(grammar: Grammar, depth: number): Expression {
   return sequence(anyName(grammar), literal(":"), blank(grammar), freeForm(grammar, "value", depth));
 }
 
-function listOf(grammar: Grammar, open: string, item: Expression, close: string): Expression {
+function listExpression(grammar: Grammar, open: string, item: Expression, close: string): Expression {
   const items = sequence(item, repeat(sequence(comma(grammar), item), 0, Infinity));
   return sequence(literal(open), optional(items), literal(close));
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import { newFolder } from "../../testing/folder.ts";
 import { scanFolder } from "./scan-folder.ts";
-import { nameOf, uniqueName } from "../reference/served-names.ts";
+import { defaultModelName, uniqueName } from "../reference/served-names.ts";
 
 let folder: string;
 beforeEach(() => void (folder = newFolder()));
@@ -72,7 +72,7 @@ test.each([
   ["C:\\models\\Story.gguf", "story"],
   ["/models/.gguf", "model"],
 ])("%s is served as %s", (reference, name) => {
-  expect(nameOf(reference)).toBe(name);
+  expect(defaultModelName(reference)).toBe(name);
 });
 
 test("a taken name gets a number", () => {

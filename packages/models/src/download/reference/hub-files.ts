@@ -52,15 +52,15 @@ export async function listHubFiles(reference: string, options: HubFilesOptions =
 
 function modelsAmong(files: readonly TreeFile[], repository: string): readonly HubModelFile[] {
   /** The parts of each model that the list has, by the path of the first one: a name may claim a thousand parts. */
-  const partsOf = new Map<string, TreeFile[]>();
+  const partsByFirst = new Map<string, TreeFile[]>();
   for (const file of new Map(files.map((each) => [each.path, each])).values()) {
     const first = firstPart(file.path);
-    const parts = partsOf.get(first);
-    if (parts === undefined) partsOf.set(first, [file]);
+    const parts = partsByFirst.get(first);
+    if (parts === undefined) partsByFirst.set(first, [file]);
     else parts.push(file);
   }
   const models: HubModelFile[] = [];
-  for (const [path, parts] of partsOf) {
+  for (const [path, parts] of partsByFirst) {
     const name = path.slice(path.lastIndexOf("/") + 1);
     if (!/\.gguf$/i.test(name) || /imatrix/i.test(name) || isProjectorName(name)) continue;
     // A model with a missing part cannot be loaded.

@@ -8,7 +8,7 @@ import { defaultEndpoint, parseReference } from "./parse-reference.ts";
  * `ollama:llama3.2:3b`, and the file's name for a path or a URL. Several references may get the same name; use `uniqueName` then.
  * @throws WaggleError invalid_argument if the reference is malformed
  */
-export function nameOf(reference: string, endpoint: string = defaultEndpoint): string {
+export function defaultModelName(reference: string, endpoint: string = defaultEndpoint): string {
   const target = parseReference(reference, endpoint);
   if (target.kind === "path") return nameOfFile(reference);
   if (target.kind === "file") return nameOfFile(decodeURIComponent(new URL(target.url).pathname));

@@ -111,7 +111,7 @@ async function begin(target: RemoteTarget, download: Download): Promise<Download
   const fetched: boolean[] = [];
   // The model comes first: it can be used without the projector.
   for (const remote of files) {
-    const part = { ...all, meter: meterWithin(meter, placeOf(remote, files)) };
+    const part = { ...all, meter: meterWithin(meter, progressPlace(remote, files)) };
     fetched.push(await fetchLocked(remote, remote.file === file ? projectorName : undefined, part));
   }
   return { path, downloaded: fetched.includes(true) };
@@ -123,7 +123,7 @@ interface Remote {
   readonly parts: readonly RemoteFile[];
 }
 
-function placeOf(remote: Remote, all: readonly Remote[]): ProgressPlace {
+function progressPlace(remote: Remote, all: readonly Remote[]): ProgressPlace {
   const before = all.slice(0, all.indexOf(remote)).flatMap(({ parts }) => parts);
   const parts = all.flatMap((one) => one.parts);
   return {

@@ -14,7 +14,7 @@ import {
 import { partSizes } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import { partialsOf } from "./partial-file.ts";
-import { nameOf, uniqueName } from "../reference/served-names.ts";
+import { defaultModelName, uniqueName } from "../reference/served-names.ts";
 import { shownReference } from "./download-error.ts";
 
 export interface RecordOptions {
@@ -60,7 +60,8 @@ export async function openRecord(
 
   async function write(): Promise<void> {
     const others = (await listDownloads(folder)).filter((model) => model.path !== path);
-    const name = former?.name ?? uniqueName(nameOf(reference, endpoint), new Set(others.map((model) => model.name)));
+    const name =
+      former?.name ?? uniqueName(defaultModelName(reference, endpoint), new Set(others.map((model) => model.name)));
     try {
       const parts = remotes.map(recordedPart);
       const shown = shownReference(reference);

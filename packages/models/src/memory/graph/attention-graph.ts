@@ -40,7 +40,7 @@ function cacheInputs(pass: Pass): CacheInputs {
   };
 }
 
-interface Parts {
+interface AttentionTensors {
   readonly query: Tensor;
   readonly key: Tensor | undefined;
   readonly value: Tensor | undefined;
@@ -97,7 +97,7 @@ function queryKeyValue(
   source: Tensor,
   { attention, layer }: AttentionLayer,
   turn: (tensor: Tensor) => Tensor,
-): Parts {
+): AttentionTensors {
   const { graph, shape, tokens } = pass;
   const { heads, keyLength, valueLength, keys, values } = attention;
   const prefix = `blk.${layer}.attn_`;

@@ -1,7 +1,7 @@
 // Owns the command line of the repository's tools: runs the commands of a table, and reports a failure in one line and by an exit code.
 import { Command, CommanderError } from "commander";
 import { complaint, sentence, usageProblem } from "@waggle/daemon/terminal";
-import { messageOf } from "../message-of.ts";
+import { errorText } from "../error-text.ts";
 import { OptionError } from "./options.ts";
 
 export interface CommandRow {
@@ -66,7 +66,7 @@ async function addOptions(command: Command, row: CommandRow | undefined, name: s
 
 function fail(error: unknown, name: string, command: Command | undefined): void {
   const usage = error instanceof CommanderError || error instanceof OptionError;
-  const message = error instanceof CommanderError ? usageProblem(error, command) : sentence(messageOf(error));
+  const message = error instanceof CommanderError ? usageProblem(error, command) : sentence(errorText(error));
   const help = command === undefined ? `${name} --help lists the commands` : `${pathOf(command)} --help says more`;
   process.stderr.write(complaint(name, usage ? `${message} (${help}.)` : message));
   process.exitCode = usage ? usageCode : failedCode;

@@ -11,7 +11,7 @@ export interface WorkerPlan {
   /** Duration of a step of the fake backend. When undefined, the worker runs the embedded model on one thread. */
   readonly stepMs?: number;
   /** Whether the fake backend reads pictures; default false. */
-  readonly vision?: boolean;
+  readonly readsPictures?: boolean;
 }
 
 export const fleetModel = "waggle-fake";
@@ -93,13 +93,13 @@ export async function startFleet(
 async function startOne(
   groups: ProcessGroups,
   nats: NatsServer,
-  { name, slots, stepMs, vision = false }: WorkerPlan,
+  { name, slots, stepMs, readsPictures = false }: WorkerPlan,
   further: readonly string[],
 ): Promise<FleetWorker> {
   const backend = stepMs === undefined ? embeddedModel : ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`];
   const flags = [
     ...backend,
-    ...(vision ? ["--mmproj", "fake"] : []),
+    ...(readsPictures ? ["--mmproj", "fake"] : []),
     "--slots",
     String(slots),
     "--nats-url",

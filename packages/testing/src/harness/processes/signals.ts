@@ -1,7 +1,7 @@
 // Owns the reaction of a command to SIGINT, SIGTERM and SIGHUP: its children are killed, or exit by themselves, and the exit code names the signal.
 import { constants } from "node:os";
 import { OptionError } from "../command-line/options.ts";
-import { messageOf } from "../message-of.ts";
+import { errorText } from "../error-text.ts";
 import { createProcessGroups, type ProcessGroups } from "./process-group.ts";
 
 export interface CommandEnding {
@@ -63,7 +63,7 @@ export async function guarded(
   } catch (error) {
     // The command line reports a wrong value like an unknown option.
     if (error instanceof OptionError) throw error;
-    process.stderr.write(`${name}: ${messageOf(error)}\n`);
+    process.stderr.write(`${name}: ${errorText(error)}\n`);
     process.exitCode = ending.exitCode ?? codeOf(error);
   } finally {
     groups.killAll();

@@ -61,8 +61,8 @@ export const nativeDialect: StreamDialect = {
     ...sampling,
   }),
   read: ({ type, text, finish_reason: finish, message, prompt_tokens: prompt, cached_tokens: cached, ...more }) => ({
-    text: textOf(text),
-    finish: textOf(finish),
+    text: nonEmptyText(text),
+    finish: nonEmptyText(finish),
     error: type === "error" ? String(message) : undefined,
     promptTokens: countOf(prompt),
     cachedTokens: countOf(cached),
@@ -80,9 +80,9 @@ export const completionsDialect: StreamDialect = {
     ...(sampling === undefined ? {} : { ...sampling, stream_options: { include_usage: true } }),
   }),
   read: ({ choices, error, usage, timings }) => ({
-    text: textOf(at(choices, 0, "text")),
-    finish: textOf(at(choices, 0, "finish_reason")),
-    error: errorOf(error),
+    text: nonEmptyText(at(choices, 0, "text")),
+    finish: nonEmptyText(at(choices, 0, "finish_reason")),
+    error: frameError(error),
     promptTokens: countOf(at(usage, "prompt_tokens")),
     cachedTokens: countOf(at(usage, "prompt_tokens_details", "cached_tokens")),
     completionTokens: countOf(at(usage, "completion_tokens")),
@@ -96,9 +96,9 @@ export const streamDialects: readonly StreamDialect[] = [
     ...{ name: "OpenAI chat", path: "/v1/chat/completions", encoding: "sse", done: DONE },
     body: ({ prompt, maxTokens }) => ({ messages: asked(prompt), max_tokens: maxTokens, stream: true }),
     read: ({ choices, error }) => ({
-      text: textOf(at(choices, 0, "delta", "content")),
-      finish: textOf(at(choices, 0, "finish_reason")),
-      error: errorOf(error),
+      text: nonEmptyText(at(choices, 0, "delta", "content")),
+      finish: nonEmptyText(at(choices, 0, "finish_reason")),
+      error: frameError(error),
     }),
   },
   completionsDialect,
@@ -108,10 +108,10 @@ export const streamDialects: readonly StreamDialect[] = [
     read({ type, delta, response, message }) {
       const isEnd = type === "response.completed" || type === "response.incomplete";
       return {
-        text: type === "response.output_text.delta" ? textOf(delta) : undefined,
-        finish: isEnd ? textOf(at(response, "status")) : undefined,
+        text: type === "response.output_text.delta" ? nonEmptyText(delta) : undefined,
+        finish: isEnd ? nonEmptyText(at(response, "status")) : undefined,
         end: isEnd,
-        error: type === "error" ? String(message) : errorOf(at(response, "error")),
+        error: type === "error" ? String(message) : frameError(at(response, "error")),
       };
     },
   },
@@ -121,10 +121,10 @@ export const streamDialects: readonly StreamDialect[] = [
       ...{ model, messages: asked(prompt), max_tokens: maxTokens, stream: true },
     }),
     read: ({ type, delta, error }) => ({
-      text: textOf(at(delta, "text")),
-      finish: textOf(at(delta, "stop_reason")),
+      text: nonEmptyText(at(delta, "text")),
+      finish: nonEmptyText(at(delta, "stop_reason")),
       end: type === "message_stop",
-      error: errorOf(error),
+      error: frameError(error),
     }),
   },
   {
@@ -133,30 +133,30 @@ export const streamDialects: readonly StreamDialect[] = [
       ...{ model, messages: asked(prompt), options: { num_predict: maxTokens } },
     }),
     read: ({ message, done, done_reason: finish, error }) => ({
-      text: textOf(at(message, "content")),
-      finish: textOf(finish),
+      text: nonEmptyText(at(message, "content")),
+      finish: nonEmptyText(finish),
       end: done === true,
-      error: errorOf(error),
+      error: frameError(error),
     }),
   },
   {
     ...{ name: "Ollama generate", path: "/api/generate", encoding: "ndjson", asksModel: true },
     body: ({ model, prompt, maxTokens }) => ({ model, prompt, options: { num_predict: maxTokens } }),
     read: ({ response, done, done_reason: finish, error }) => ({
-      text: textOf(response),
-      finish: textOf(finish),
+      text: nonEmptyText(response),
+      finish: nonEmptyText(finish),
       end: done === true,
-      error: errorOf(error),
+      error: frameError(error),
     }),
   },
   {
     ...{ name: "llama-server", path: "/completion", encoding: "sse" },
     body: ({ prompt, maxTokens }) => ({ prompt, n_predict: maxTokens, stream: true }),
     read: ({ content, stop, stop_type: finish, error }) => ({
-      text: textOf(content),
-      finish: stop === true ? textOf(finish) : undefined,
+      text: nonEmptyText(content),
+      finish: stop === true ? nonEmptyText(finish) : undefined,
       end: stop === true,
-      error: errorOf(error),
+      error: frameError(error),
     }),
   },
 ];
@@ -171,7 +171,7 @@ function at(value: unknown, ...names: readonly (string | number)[]): unknown {
 }
 
 /** The value if it is a non-empty text, otherwise undefined. */
-function textOf(value: unknown): string | undefined {
+function nonEmptyText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
@@ -187,6 +187,6 @@ function countOf(value: unknown): number | undefined {
 }
 
 /** The message of an error that is a text, or an object with `message`. */
-function errorOf(error: unknown): string | undefined {
-  return error == null ? undefined : (textOf(error) ?? String(at(error, "message")));
+function frameError(error: unknown): string | undefined {
+  return error == null ? undefined : (nonEmptyText(error) ?? String(at(error, "message")));
 }

@@ -90,7 +90,7 @@ export function send(request: Request): Promise<Answer> {
         headers: incoming.headers,
         sentAt,
         headersAt: performance.now(),
-        text: () => textOf(incoming),
+        text: () => readBodyText(incoming),
         frames: (reader, encoding = "sse") => readFrames(incoming, decoders[encoding], reader, silenceMs),
       });
     });
@@ -170,7 +170,7 @@ function readFrames(
   };
 }
 
-function textOf(incoming: IncomingMessage): Promise<string> {
+function readBodyText(incoming: IncomingMessage): Promise<string> {
   const read = async (): Promise<string> => {
     let text = "";
     for await (const part of incoming.setEncoding("utf8")) {

@@ -48,7 +48,7 @@ function learnedPieces(): string[] {
 function mergesOf(learned: readonly string[]): string[] {
   const ranks = new Map<string, number>();
   return learned.map((piece) => {
-    const parts = partsOf(piece, ranks);
+    const parts = longestParts(piece, ranks);
     if (parts.length !== 2) throw new Error(`Cannot use the learned piece ${piece}: its halves are not earlier pieces`);
     ranks.set(piece, ranks.size);
     return parts.join(" ");
@@ -56,7 +56,7 @@ function mergesOf(learned: readonly string[]): string[] {
 }
 
 /** The longest parts of a piece that earlier pieces give. */
-function partsOf(piece: string, ranks: ReadonlyMap<string, number>): string[] {
+function longestParts(piece: string, ranks: ReadonlyMap<string, number>): string[] {
   const parts = [...piece];
   for (;;) {
     const joined = parts.slice(1).map((part, index) => ranks.get(`${parts[index]}${part}`) ?? Infinity);

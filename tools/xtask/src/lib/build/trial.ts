@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { writeRandomModel, writeVisionModel, type ModelShape } from "@waggle/testing/models";
+import { writeRandomModel, writePictureModel, type ModelShape } from "@waggle/testing/models";
 import { addonPath, type AddonName } from "./addon-file.ts";
 
 const trialTimeoutMs = 60_000;
@@ -119,7 +119,7 @@ export async function tryAddon(packageFolder: string, name: AddonName, path: str
   if (name === "waggle-llama") await runTrial("the addon", script, packageFolder, writeTrialModel, [path]);
   else {
     const addons = [addonPath("waggle-llama"), path];
-    await runTrial("the addon for pictures", mtmdScript, packageFolder, writeTrialVisionModel, addons);
+    await runTrial("the addon for pictures", mtmdScript, packageFolder, writeTrialPictureModel, addons);
   }
 }
 
@@ -140,8 +140,8 @@ const writeTrialModel: WriteModel = (folder) => {
   return [path];
 };
 
-const writeTrialVisionModel: WriteModel = (folder) => {
-  const { model, projector } = writeVisionModel({ folder, shape: "llava" });
+const writeTrialPictureModel: WriteModel = (folder) => {
+  const { model, projector } = writePictureModel({ folder, shape: "llava" });
   return [model, projector];
 };
 

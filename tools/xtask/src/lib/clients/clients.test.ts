@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clients, type Output } from "./clients.ts";
-import { nameOf } from "./install.ts";
+import { packageName } from "./install.ts";
 import { isOffline } from "./offline.ts";
 
 const client = (name: string) => clients.find((one) => one.name === name);
@@ -47,9 +47,9 @@ test("an agent that compacts gets calls with long results until it requests a su
 });
 
 test("a package's name is the part before its version", () => {
-  expect(nameOf("@openai/codex@0.169.0")).toBe("@openai/codex");
-  expect(nameOf("promptfoo@0.123.1")).toBe("promptfoo");
-  expect(nameOf("@openai/codex")).toBe("@openai/codex");
+  expect(packageName("@openai/codex@0.169.0")).toBe("@openai/codex");
+  expect(packageName("promptfoo@0.123.1")).toBe("promptfoo");
+  expect(packageName("@openai/codex")).toBe("@openai/codex");
 });
 
 test("a machine with only loopback is offline", () => {

@@ -28,7 +28,7 @@ export async function installClients(chosen: readonly Client[], options: Install
     installed.add(into);
     say(`Installing ${client.packages[0]} …`);
     const [own, ...others] = client.packages;
-    const packages = options.latest ? [`${nameOf(own)}@latest`, ...others] : client.packages;
+    const packages = options.latest ? [`${packageName(own)}@latest`, ...others] : client.packages;
     const flags = client.withoutOptional ? ["--omit=optional", "--omit=peer"] : [];
     await npmInstall(packages, flags, into, { ...process.env, PATH: pathOf(folder) }, options.signal);
   }
@@ -44,7 +44,7 @@ interface Installed {
 /** Returns the path of the client's program and the installed version. @throws Error when the client is not installed */
 export function installed(client: Client, folder: string): Installed {
   const modules = join(folder, folderOf(client), "node_modules");
-  const manifest = join(modules, nameOf(client.packages[0]), "package.json");
+  const manifest = join(modules, packageName(client.packages[0]), "package.json");
   if (!existsSync(manifest)) throw new Error(`Cannot run ${client.title}: it is not installed in ${folder}`);
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
   const program = client.program === "node" ? join(folder, nodeBin, "node") : join(modules, ".bin", client.program);
@@ -59,13 +59,13 @@ export function pathOf(folder: string, ...more: readonly string[]): string {
 /** Clients of the same packages share a folder. */
 function folderOf({ packages }: Client): string {
   return packages
-    .map(nameOf)
+    .map(packageName)
     .join("+")
     .replaceAll(/[^\w+-]/g, "_");
 }
 
 /** "@openai/codex@0.169.0" is a version of "@openai/codex". */
-export function nameOf(specifier: string): string {
+export function packageName(specifier: string): string {
   const at = specifier.lastIndexOf("@");
   return at > 0 ? specifier.slice(0, at) : specifier;
 }

@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { isAnswerPath, messageOf, type Body } from "@waggle/testing/harness";
+import { isAnswerPath, errorText, type Body } from "@waggle/testing/harness";
 
 export interface Call {
   /** Method and path, without the query, such as "POST /v1/messages". */
@@ -60,13 +60,13 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     if (incoming.method === "POST" && isAnswerPath(path)) {
       // The model has one answer at a time, so the next request waits until the model is prepared for this request.
       const prepared = turn.then(() => options.prepare(path, JSON.parse(body.toString()) as Body));
-      turn = prepared.catch((error: unknown) => void (fault = messageOf(error)));
+      turn = prepared.catch((error: unknown) => void (fault = errorText(error)));
       await turn;
     }
     try {
       await pass(new URL(target, options.target), incoming, body, outgoing, record);
     } catch (error) {
-      fault ??= messageOf(error);
+      fault ??= errorText(error);
       record(0);
       outgoing.destroy();
     }

@@ -8,7 +8,7 @@ import {
   createLeftoverCheck,
   endLeftovers,
   killGroup,
-  messageOf,
+  errorText,
   promptTokens,
   stopwatch,
   waitFor,
@@ -94,7 +94,7 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     const left = endLeftovers(await leftovers.check());
     const { calls } = proxy;
     const facts = { client, version, word, calls, exit, left, promptLengths, seconds: elapsed() / 1_000 };
-    return { ...facts, ...workSince(before, await worker.metrics()), ...textOf(client, output) };
+    return { ...facts, ...workSince(before, await worker.metrics()), ...clientText(client, output) };
   } finally {
     leaders.forEach(killGroup);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -122,10 +122,10 @@ function workSince(before: Metrics, after: Metrics): Pick<ClientRun, "computedTo
   };
 }
 
-function textOf(client: Client, output: Output): Pick<ClientRun, "text" | "textFault"> {
+function clientText(client: Client, output: Output): Pick<ClientRun, "text" | "textFault"> {
   try {
     return { text: client.textIn(output) };
   } catch (error) {
-    return { text: undefined, textFault: `it has no answer: ${messageOf(error)}` };
+    return { text: undefined, textFault: `it has no answer: ${errorText(error)}` };
   }
 }

@@ -61,15 +61,15 @@ export function faultsOf(run: ClientRun): string[] {
 function placeFaults({ name, bytes, place }: PictureFile, body: string): string[] {
   const base64 = Buffer.from(bytes).toString("base64");
   if (!body.includes(base64)) return [`its last request did not contain ${name}`];
-  const found = placeOf(base64, JSON.parse(body));
+  const found = findValue(base64, JSON.parse(body));
   return found === place ? [] : [`${name} was in ${found} instead of ${place}`];
 }
 
 /** The types of the objects around the first string that ends with `text`; undefined without such a string. */
-function placeOf(text: string, value: unknown): string | undefined {
+function findValue(text: string, value: unknown): string | undefined {
   if (typeof value === "string") return value.endsWith(text) ? "" : undefined;
   if (typeof value !== "object" || value === null) return undefined;
-  const inner = Object.values(value).flatMap((part) => placeOf(text, part) ?? [])[0];
+  const inner = Object.values(value).flatMap((part) => findValue(text, part) ?? [])[0];
   const { type } = value as { readonly type?: unknown };
   if (inner === undefined || typeof type !== "string") return inner;
   return inner === "" ? type : `${type} > ${inner}`;
@@ -90,11 +90,11 @@ export function lineOf(run: ClientRun): string {
   const prompts = `${promptLengths.join(" and ")} tokens of prompt, ${computedTokens} computed`;
   const encoded = client.pictures === undefined ? [] : [`${run.encodedPictures} pictures encoded`];
   const counts = [`${calls.length} calls`, ...encoded, prompts];
-  const figures = [kindOf(client), ...counts, written, `${seconds.toFixed(1)} s`].join(", ");
+  const figures = [clientKind(client), ...counts, written, `${seconds.toFixed(1)} s`].join(", ");
   return `${client.title} ${version}: ${figures}: ${verdict}`;
 }
 
-function kindOf({ asks, compacts, pictures }: Client): string {
+function clientKind({ asks, compacts, pictures }: Client): string {
   if (compacts) return "a conversation that is compacted";
   if (pictures !== undefined) return "a conversation with pictures";
   return asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";

@@ -5,11 +5,11 @@ import { delimiter, dirname, join } from "node:path";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { execa } from "execa";
-import type { Place } from "./terminal.ts";
+import type { BlockPlace } from "./terminal.ts";
 
 export interface Newcomer extends Disposable {
   /** Makes the folder in which a page is run. @param clone whether the folder is a clone of the repository's last commit instead of empty */
-  place(name: string, clone: boolean): Promise<Place>;
+  place(name: string, clone: boolean): Promise<BlockPlace>;
   /** The folder into which `npm install -g` installs commands. */
   readonly bin: string;
   has(command: string): boolean;
@@ -24,7 +24,7 @@ export interface Newcomer extends Disposable {
 
 export interface NewcomerOptions {
   readonly repository: string;
-  readonly onLeader: Place["onLeader"];
+  readonly onLeader: BlockPlace["onLeader"];
 }
 
 const prepareLimitMs = 300_000;
@@ -84,7 +84,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
     standIn(reference) {
       const file = reference.startsWith("~/")
         ? folder("home", reference.slice(2))
-        : folder("home/.cache/waggle/models", fileOf(reference));
+        : folder("home/.cache/waggle/models", referenceFile(reference));
       mkdirSync(dirname(file), { recursive: true });
       const encoder = /rerank|embed/i.exec(file)?.[0].toLowerCase();
       if (encoder === undefined) writeStandIn(file);
@@ -96,7 +96,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
 }
 
 /** The file name that `waggle pull` would use. @throws Error for a reference that is not hf:user/repo-GGUF:quantization */
-function fileOf(reference: string): string {
+function referenceFile(reference: string): string {
   const [, user, repo, quantization] = /^hf:([\w.-]+)\/([\w.-]+)-GGUF:(\w+)$/.exec(reference) ?? [];
   if (user === undefined)
     throw new Error(`Cannot make up a model for ${reference}: it must be hf:user/repo-GGUF:quantization`);

@@ -70,7 +70,7 @@ export function readPage(page: string): readonly Step[] {
       if (found.kind === "stop" || found.kind === "page") steps.push(found as BareStep);
       else mark = found;
     } else if (fence !== null) {
-      const end = endOf(lines, at, fence);
+      const end = blockEnd(lines, at, fence);
       const step = blockOf(mark, fence[3] as string, lines.slice(at + 1, end), at + 2);
       if (step !== undefined) steps.push(step);
       mark = undefined;
@@ -102,7 +102,7 @@ function markOf(line: string, number: number): Mark | undefined {
   return { kind: kind as Mark["kind"], line: number, options: Object.fromEntries(options) as StepOptions };
 }
 
-function endOf(lines: readonly string[], at: number, [, , ticks = ""]: RegExpExecArray): number {
+function blockEnd(lines: readonly string[], at: number, [, , ticks = ""]: RegExpExecArray): number {
   const end = lines.findIndex((line, i) => i > at && line.trim() === ticks);
   if (end === -1) throw new Error(`Line ${at + 1}: this block has no end`);
   return end;

@@ -2,11 +2,19 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import { createLeftoverCheck, endLeftovers, killGroup, messageOf, openProxy, stopwatch } from "@waggle/testing/harness";
+import { createLeftoverCheck, endLeftovers, killGroup, errorText, openProxy, stopwatch } from "@waggle/testing/harness";
 import { missingLine } from "./expected.ts";
 import type { Newcomer } from "./newcomer.ts";
 import { readPage, type BlockStep, type Step } from "./read-page.ts";
-import { folderOf, interrupt, openTerminal, toItsEnd, untilItSays, type Place, type Terminal } from "./terminal.ts";
+import {
+  folderOf,
+  interrupt,
+  openTerminal,
+  toItsEnd,
+  untilItSays,
+  type BlockPlace,
+  type Terminal,
+} from "./terminal.ts";
 
 export type Outcome = "passed" | "failed" | "not run";
 
@@ -22,7 +30,7 @@ export interface StepResult {
 export interface PageRun {
   readonly text: string;
   readonly newcomer: Newcomer;
-  readonly place: Place;
+  readonly place: BlockPlace;
   readonly signal: AbortSignal;
   readonly onResult: (result: StepResult) => void;
   /** Called for each way in which this run differs from what a reader would do. */
@@ -65,7 +73,7 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
         if (counts(step)) say(unable === undefined ? "passed" : "not run", unable ?? step.options.instead);
         await leftovers.observe(leaders);
       } catch (error) {
-        say("failed", messageOf(error));
+        say("failed", errorText(error));
         broken = `line ${step.line} failed`;
       }
     }
@@ -109,7 +117,7 @@ interface Reader {
   leave(): void;
 }
 
-function createReader(newcomer: Newcomer, place: Place): Reader {
+function createReader(newcomer: Newcomer, place: BlockPlace): Reader {
   const terminals: (Terminal | undefined)[] = [];
   const standIns: Disposable[] = [];
   let output = "";

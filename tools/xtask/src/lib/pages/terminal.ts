@@ -6,7 +6,7 @@ import { deferred } from "@waggle/async";
 import { killGroup, poll, waitFor } from "@waggle/testing/harness";
 import { plain } from "./expected.ts";
 
-export interface Place {
+export interface BlockPlace {
   /** The environment of the first block. Later blocks also get the variables that earlier blocks have exported. */
   readonly env: NodeJS.ProcessEnv;
   /** The folder in which the first block starts. Each later block starts in the folder in which the block before it ended. */
@@ -35,7 +35,7 @@ const leaveLimitMs = 20_000;
 const interruptKey = "\u0003";
 
 /** @param typed input for a block with a terminal, as blocks in the background have; undefined: no terminal and no input */
-export function openTerminal(block: string, place: Place, typed?: string): Terminal {
+export function openTerminal(block: string, place: BlockPlace, typed?: string): Terminal {
   const { env, stateFolder, onLeader } = place;
   const state = (name: string): string => join(stateFolder, name);
   writeFileSync(state("block.sh"), block);
@@ -110,7 +110,7 @@ export async function interrupt(terminal: Terminal): Promise<void> {
 }
 
 /** The reader's present folder. */
-export function folderOf({ folder, stateFolder }: Place): string {
+export function folderOf({ folder, stateFolder }: BlockPlace): string {
   const gone = join(stateFolder, "folder");
   return existsSync(gone) ? readFileSync(gone, "utf8").trimEnd() : folder;
 }

@@ -1,4 +1,4 @@
-// Owns the editor of a turn, and whether it is open. An unsent edit is restored with its turn.
+// Owns the editor of a message, and whether it is open. An unsent edit is restored with its message.
 import { signal, useSignal, type Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -8,14 +8,14 @@ import { isComposing } from "../composer/is-composing.ts";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
 
 export interface Editing {
-  /** Whether this turn is being edited. */
+  /** Whether this message is being edited. */
   readonly open: Signal<boolean>;
   /** The button that opens the editor; it gets the focus back when the editor closes. */
   readonly button: RefObject<HTMLButtonElement | null>;
 }
 
-export function useEditing(turnId: string): Editing {
-  const open = useMemo(() => signal(storedEdits(`edit.${turnId}`) !== undefined), [turnId]);
+export function useEditing(messageId: string): Editing {
+  const open = useMemo(() => signal(storedEdits(`edit.${messageId}`) !== undefined), [messageId]);
   const button = useRef<HTMLButtonElement>(null);
   const wasOpen = useRef(false);
   useLayoutEffect(() => {
@@ -29,8 +29,8 @@ export function EditButton({ editing, label }: { readonly editing: Editing; read
   return <IconButton ref={editing.button} icon="edit" label={label} onClick={() => (editing.open.value = true)} />;
 }
 
-export interface TurnEditorProps {
-  readonly turnId: string;
+export interface MessageEditorProps {
+  readonly messageId: string;
   readonly text: string;
   readonly label: string;
   /** Label of the button. */
@@ -45,9 +45,9 @@ export interface TurnEditorProps {
   readonly children: ComponentChildren;
 }
 
-export function TurnEditor(props: TurnEditorProps): VNode {
-  const { turnId, text, label, action, enterSaves, optional = false, onSave, onCancel, children } = props;
-  const keptFor = `edit.${turnId}` as const;
+export function MessageEditor(props: MessageEditorProps): VNode {
+  const { messageId, text, label, action, enterSaves, optional = false, onSave, onCancel, children } = props;
+  const keptFor = `edit.${messageId}` as const;
   const kept = useMemo(() => storedEdits(keptFor)?.["text"], [keptFor]);
   const edited = useSignal(kept ?? text);
   const form = useRef<HTMLFormElement>(null);

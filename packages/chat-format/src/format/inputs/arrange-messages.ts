@@ -1,5 +1,5 @@
 // Arranges messages for templates that restrict their order: system messages only at the beginning or not at all, alternating roles.
-import { type ChatContent, type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
+import { type ChatContent, type ChatMessage, TemplateInputError, chatText } from "./conversation.ts";
 import { saysBeforeCalls } from "./inserted-text.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
 
@@ -7,7 +7,7 @@ import type { TemplateInputs } from "./template-inputs.ts";
 const between = "\n\n";
 
 /** @throws TemplateInputError for a system message at a place where the template cannot show it */
-export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
+export function arrangeMessages(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");
   const begin = first === -1 ? messages.length : first;
   const leading = messages.slice(0, begin);
@@ -16,7 +16,7 @@ export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateI
     throw new TemplateInputError("the model's chat template cannot show a system message after the first turn");
   }
   const system = inputs.laterSystem && inputs.system ? leading : joined(leading);
-  const commands = system.map(({ content }) => textOf(content)).join(between);
+  const commands = system.map(({ content }) => chatText(content)).join(between);
   const turns = inputs.system || commands === "" ? [...system, ...rest] : intoUser(commands, rest);
   const answered = inputs.userAfterResult ? turns : turns.reduce(intoResult, []);
   const said = inputs.emptyAnswers ? answered : answered.filter((message) => !saysNothing(message));
@@ -26,7 +26,7 @@ export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateI
 }
 
 function saysNothing({ role, content, tool_calls: calls = [], reasoning_content: thought = "" }: ChatMessage): boolean {
-  return role === "assistant" && calls.length === 0 && (textOf(content) + thought).trim() === "";
+  return role === "assistant" && calls.length === 0 && (chatText(content) + thought).trim() === "";
 }
 
 /** Splits a message with several calls into one message for each call, followed by its results. */
@@ -103,6 +103,6 @@ export function join(one: ChatMessage, other: ChatMessage): ChatMessage {
 }
 
 function joinContents(one: ChatContent, other: ChatContent): ChatContent {
-  const texts = [textOf(one), textOf(other)].filter((text) => text !== "");
+  const texts = [chatText(one), chatText(other)].filter((text) => text !== "");
   return texts.join(between);
 }

@@ -5,19 +5,19 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { shapeNamed } from "../shapes.ts";
 import { projectorTensors } from "./projector-model.ts";
-import { visionShapes, writeVisionModel } from "./vision-model.ts";
+import { pictureShapes, writePictureModel } from "./picture-model.ts";
 
 let folder: string;
-beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-vision-"))));
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-pictures-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const bytesOf = ({ model, projector }: ReturnType<typeof writeVisionModel>): Buffer[] =>
+const bytesOf = ({ model, projector }: ReturnType<typeof writePictureModel>): Buffer[] =>
   [model, projector].map((path) => readFileSync(path));
 
-describe.each(visionShapes)("writeVisionModel in the shape of %s", (shape) => {
+describe.each(pictureShapes)("writePictureModel in the shape of %s", (shape) => {
   it("writes two small files, the same each time", () => {
-    const first = writeVisionModel({ folder, shape });
-    const second = writeVisionModel({ folder, name: "again", shape });
+    const first = writePictureModel({ folder, shape });
+    const second = writePictureModel({ folder, name: "again", shape });
     expect(readdirSync(folder).toSorted()).toEqual(
       ["again.gguf", "mmproj-again.gguf", `mmproj-${shape}.gguf`, `${shape}.gguf`].toSorted(),
     );
@@ -28,12 +28,12 @@ describe.each(visionShapes)("writeVisionModel in the shape of %s", (shape) => {
   });
 
   it("makes other weights of another seed", () => {
-    const [model, projector] = bytesOf(writeVisionModel({ folder, name: "1", shape })) as [Buffer, Buffer];
-    const [other, otherProjector] = bytesOf(writeVisionModel({ folder, name: "2", shape, seed: 2 })) as [
+    const [model, projector] = bytesOf(writePictureModel({ folder, name: "1", shape })) as [Buffer, Buffer];
+    const [other, otherProjector] = bytesOf(writePictureModel({ folder, name: "2", shape, seed: 2 })) as [
       Buffer,
       Buffer,
     ];
-    const mixed = bytesOf(writeVisionModel({ folder, name: "3", shape, projectorSeed: 2 })) as [Buffer, Buffer];
+    const mixed = bytesOf(writePictureModel({ folder, name: "3", shape, projectorSeed: 2 })) as [Buffer, Buffer];
     expect([other.length, other.equals(model)]).toEqual([model.length, false]);
     expect([otherProjector.length, otherProjector.equals(projector)]).toEqual([projector.length, false]);
     expect([mixed[0].equals(model), mixed[1].equals(otherProjector)]).toEqual([true, true]);
@@ -70,7 +70,7 @@ describe("sizes", () => {
   it("are those of the text model and the encoder that were asked for", () => {
     const text = { ...shapeNamed("15m"), layers: 2, vocabulary: 400 };
     const encoder = { layers: 3, width: 128, imageSize: 224 };
-    const written = writeVisionModel({ folder, shape: "gemma3", text, encoder, context: 99 });
+    const written = writePictureModel({ folder, shape: "gemma3", text, encoder, context: 99 });
     const [model, projector] = bytesOf(written) as [Buffer, Buffer];
     // A number follows its key, after four bytes with its type.
     const numberOf = (file: Buffer, key: string): number => file.readUInt32LE(file.indexOf(key) + key.length + 4);
@@ -90,7 +90,7 @@ describe("sizes", () => {
     ["pixtral", { width: 100 }, "width 100: it must be a multiple of 64 from 64 to 4096"],
     ["gemma3", { imageSize: 896 + 14 }, "image size 910: it must be a multiple of 56 from 56 to 2048"],
   ] as const)("of the encoder of %s are refused: %o", (shape, encoder, message) => {
-    expect(() => writeVisionModel({ folder, shape, encoder })).toThrow(`Cannot make an encoder with ${message}`);
+    expect(() => writePictureModel({ folder, shape, encoder })).toThrow(`Cannot make an encoder with ${message}`);
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe("sizes", () => {
     ["llava", "mamba", "it must be a decoder with attention"],
     ["llava", "embed", "it must be a decoder with attention"],
   ] as const)("of the text model of %s cannot be those of %s", (shape, name, message) => {
-    const write = (): unknown => writeVisionModel({ folder, shape, text: shapeNamed(name) });
+    const write = (): unknown => writePictureModel({ folder, shape, text: shapeNamed(name) });
     expect(write).toThrow(`Cannot make a text model of the shape ${name}: ${message}`);
     expect(readdirSync(folder)).toEqual([]);
   });

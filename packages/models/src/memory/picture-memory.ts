@@ -1,14 +1,14 @@
 // Estimates the memory with which a model reads pictures: the projector's weights, the buffers of its encoder, and the embeddings that are kept.
 import type { ProjectorCard } from "../header/index.ts";
 
-export interface VisionSettings {
+export interface PictureMemorySettings {
   readonly projector: ProjectorCard;
   /** Maximum number of pixels of a picture; a larger one is scaled down. */
   readonly maxPixels: number;
 }
 
 /** In bytes. */
-export interface VisionMemory {
+export interface PictureMemory {
   readonly weights: number;
   /** Buffers for the largest picture, or for the largest part of a picture that is encoded at once. */
   readonly encoder: number;
@@ -51,7 +51,7 @@ export function chunkPixels({ type, imageSize, patchSize, mergedPatches = 1 }: P
 }
 
 /** An estimate for flash attention, which all of llama.cpp's encoders use where the device supports it. */
-export function visionMemory({ projector, maxPixels }: VisionSettings): VisionMemory {
+export function pictureMemory({ projector, maxPixels }: PictureMemorySettings): PictureMemory {
   const {
     type,
     fileBytes,

@@ -10,12 +10,12 @@ import { gemmaChat, idefics3Chat, llavaChat, pixtralChat, qwenChat } from "./cha
 import { checkEncoderSize, type EncoderSize } from "./encoder-size.ts";
 import { projectorMetadata, projectorTensors, unitOf, type ProjectorKind } from "./projector-model.ts";
 
-export interface VisionModelOptions {
+export interface PictureModelOptions {
   /** Folder of the two files. */
   readonly folder: string;
   /** Name of the model's file without its ending; that of the shape by default. */
   readonly name?: string;
-  readonly shape: VisionShape;
+  readonly shape: PictureShape;
   /** Number that the weights depend on; 1 by default. */
   readonly seed?: number;
   /** Number that the projector's weights depend on; `seed` by default. */
@@ -32,14 +32,14 @@ export interface VisionModelOptions {
   readonly onProgress?: (share: number) => void;
 }
 
-export interface VisionModel {
+export interface PictureModel {
   /** Path of the text model. */
   readonly model: string;
   /** Path of the projector: `mmproj-` and the name of the model. */
   readonly projector: string;
 }
 
-export interface ProjectorFileOptions extends Pick<VisionModelOptions, "shape" | "seed" | "encoder" | "onProgress"> {
+export interface ProjectorFileOptions extends Pick<PictureModelOptions, "shape" | "seed" | "encoder" | "onProgress"> {
   readonly path: string;
   /** Width of the text model. */
   readonly textWidth: number;
@@ -84,9 +84,9 @@ const families = {
   },
 } as const satisfies Readonly<Record<ProjectorKind, Family>>;
 
-export type VisionShape = keyof typeof families;
+export type PictureShape = keyof typeof families;
 
-export const visionShapes = Object.keys(families) as readonly VisionShape[];
+export const pictureShapes = Object.keys(families) as readonly PictureShape[];
 
 const sharpness = 4;
 
@@ -96,15 +96,15 @@ const smallText: ModelShape = {
 };
 
 /** The real model of this shape. */
-export function likeOf(shape: VisionShape): string {
+export function likeOf(shape: PictureShape): string {
   return families[shape].like;
 }
 
 /** @throws Error naming a size that cannot be used, or a path that cannot be written */
-export function writeVisionModel(options: VisionModelOptions): VisionModel {
+export function writePictureModel(options: PictureModelOptions): PictureModel {
   const { folder, name = options.shape, shape, seed = 1, projectorSeed = seed, onProgress = () => {} } = options;
   const { text: sizes = smallText, context = sizes.context } = options;
-  const text = { ...textOf(shape, sizes), context };
+  const text = { ...textModelShape(shape, sizes), context };
   const [model, projector] = [join(folder, `${name}.gguf`), join(folder, `mmproj-${name}.gguf`)];
   const { chat } = families[shape];
   const encoder = encoderSizeOf(shape, options.encoder);
@@ -113,7 +113,7 @@ export function writeVisionModel(options: VisionModelOptions): VisionModel {
   return { model, projector };
 }
 
-/** Writes only the projector. @throws Error like `writeVisionModel` */
+/** Writes only the projector. @throws Error like `writePictureModel` */
 export function writeProjector({ path, shape, textWidth, encoder, ...random }: ProjectorFileOptions): void {
   const projection = { size: encoderSizeOf(shape, encoder), textWidth };
   const metadata = {
@@ -127,7 +127,7 @@ export function writeProjector({ path, shape, textWidth, encoder, ...random }: P
 }
 
 /** @throws Error naming a size that cannot be used */
-function encoderSizeOf(shape: VisionShape, encoder: Partial<EncoderSize> | undefined): EncoderSize {
+function encoderSizeOf(shape: PictureShape, encoder: Partial<EncoderSize> | undefined): EncoderSize {
   const family: Family = families[shape];
   const size = { ...family.encoder, ...encoder };
   checkEncoderSize(size, { leastLayers: family.leastLayers, unit: unitOf(shape) });
@@ -135,7 +135,7 @@ function encoderSizeOf(shape: VisionShape, encoder: Partial<EncoderSize> | undef
 }
 
 /** The sizes of a decoder with the family's architecture. @throws Error for sizes that the architecture cannot have */
-function textOf(shape: VisionShape, sizes: ModelShape): ModelShape {
+function textModelShape(shape: PictureShape, sizes: ModelShape): ModelShape {
   const { like, architecture, window } = families[shape] as Family;
   const { width, heads, headSize = width / heads } = sizes;
   if (sizes.encoder !== undefined || sizes.recurrent === true)

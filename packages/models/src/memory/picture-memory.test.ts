@@ -6,7 +6,7 @@ import { estimateMemory } from "./estimate.ts";
 import { engineProcessBytes, largestFit } from "./largest-fit.ts";
 import { renderFitReport } from "./render.ts";
 import { fitReport } from "./report.ts";
-import { chunkPixels, visionMemory } from "./vision.ts";
+import { chunkPixels, pictureMemory } from "./picture-memory.ts";
 
 const qwen: ProjectorCard = {
   name: "Qwen2-VL",
@@ -25,12 +25,12 @@ const qwen: ProjectorCard = {
 };
 const gemma: ProjectorCard = { ...qwen, type: "gemma3", imageSize: 896, mergedPatches: 4, embeddingSize: 2_560 };
 const header = madeUpModel({ layers: 4, tensors: [["output.weight", 64 << 20]] });
-const vision = { projector: qwen, maxPixels: 14 ** 2 * 10_000 };
-const { total } = visionMemory(vision);
+const pictures = { projector: qwen, maxPixels: 14 ** 2 * 10_000 };
+const { total } = pictureMemory(pictures);
 
 describe("the memory for reading pictures", () => {
   test("has the projector's file, buffers for the patches of the largest picture, and embeddings of two pictures", () => {
-    const { weights, encoder, embeddings } = visionMemory(vision);
+    const { weights, encoder, embeddings } = pictureMemory(pictures);
     expect({ weights, encoder, embeddings, sum: weights + encoder + embeddings }).toEqual({
       weights: 1_300_000_000,
       encoder: 10_000 * (8 * 1_280 + 2 * 5_120) * 4,
@@ -41,13 +41,13 @@ describe("the memory for reading pictures", () => {
 
   test("grows with the pixels of a picture, up to the projector's own limit", () => {
     const encoderFor = (maxPixels: number, mostPixels?: number): number =>
-      visionMemory({ projector: { ...qwen, mostPixels }, maxPixels }).encoder;
+      pictureMemory({ projector: { ...qwen, mostPixels }, maxPixels }).encoder;
     expect(encoderFor(2_000_000)).toBeGreaterThan(1.9 * encoderFor(1_000_000));
     expect(encoderFor(2_000_000, 1_000_000)).toBe(encoderFor(1_000_000));
   });
 
   test("does not grow with the pixels for an encoder with a fixed size", () => {
-    const [small, large] = [1_000, 10_000_000].map((maxPixels) => visionMemory({ projector: gemma, maxPixels }));
+    const [small, large] = [1_000, 10_000_000].map((maxPixels) => pictureMemory({ projector: gemma, maxPixels }));
     expect(small).toEqual(large);
     expect(small?.encoder).toBe(64 ** 2 * (8 * 1_280 + 2 * 5_120) * 4);
     expect(small?.embeddings).toBe(64 * 2 ** 20);
@@ -64,30 +64,30 @@ describe("the memory for reading pictures", () => {
   });
 
   test("has a mask over all pairs of patches where layers see windows", () => {
-    const windows = visionMemory({ ...vision, projector: { ...qwen, hasWindows: true } });
-    expect(windows.encoder - visionMemory(vision).encoder).toBe(10_000 ** 2 * 6);
+    const windows = pictureMemory({ ...pictures, projector: { ...qwen, hasWindows: true } });
+    expect(windows.encoder - pictureMemory(pictures).encoder).toBe(10_000 ** 2 * 6);
   });
 
   test("is part of an engine's memory, on the GPU if layers of the model are there", () => {
     const settings = { slots: 2, contextSize: 1_024 };
-    const [blind, seeing] = [engineMemory(header, settings), engineMemory(header, { ...settings, vision })];
-    expect(seeing).toMatchObject({ vision: total, total: blind.total + total, host: blind.host + total, gpu: 0 });
-    const gpu = engineMemory(header, { ...settings, vision, gpuFreeBytes: 1e12 });
+    const [blind, seeing] = [engineMemory(header, settings), engineMemory(header, { ...settings, pictures })];
+    expect(seeing).toMatchObject({ pictures: total, total: blind.total + total, host: blind.host + total, gpu: 0 });
+    const gpu = engineMemory(header, { ...settings, pictures, gpuFreeBytes: 1e12 });
     expect(gpu).toMatchObject({ total: gpu.host + gpu.gpu });
     expect(gpu.gpu).toBeGreaterThan(total);
-    expect(engineMemory(header, { ...settings, vision, gpuFreeBytes: total }).gpu).toBe(0);
+    expect(engineMemory(header, { ...settings, pictures, gpuFreeBytes: total }).gpu).toBe(0);
   });
 
   test("leaves less room for a context", () => {
     const { resident } = estimateMemory(header, { slots: 1, contextSize: 2_048 });
     const machine = { freeBytes: resident + engineProcessBytes };
     expect(largestFit(header, machine).largestContext).toBe(2_048);
-    expect(largestFit(header, machine, { vision })).toMatchObject({ verdict: "none", vision: total });
-    expect(largestFit(header, { freeBytes: machine.freeBytes + total }, { vision }).largestContext).toBe(2_048);
+    expect(largestFit(header, machine, { pictures })).toMatchObject({ verdict: "none", pictures: total });
+    expect(largestFit(header, { freeBytes: machine.freeBytes + total }, { pictures }).largestContext).toBe(2_048);
   });
 
   test("is a line of the report of a single model", () => {
-    const text = renderFitReport(fitReport([{ name: "x.gguf", header, vision }], { freeBytes: 1e12 }));
+    const text = renderFitReport(fitReport([{ name: "x.gguf", header, pictures }], { freeBytes: 1e12 }));
     expect(text).toMatch(/projector, with buffers and embeddings +2\.2 GB\n/);
     expect(text).toMatch(/total +2\.\d GB/);
   });

@@ -5,22 +5,22 @@ import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../transcript/branch-switch.tsx";
 import { DeleteButton } from "../transcript/delete-button.tsx";
 import type { Chat } from "../chat.ts";
-import type { UserTurn } from "../conversation/conversation.ts";
-import { EditButton, useEditing } from "../transcript/turn-editor.tsx";
+import type { UserMessage } from "../conversation/conversation.ts";
+import { EditButton, useEditing } from "../transcript/message-editor.tsx";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
 import "./tools.css";
 
-export interface ToolResultTurnProps {
-  readonly turn: UserTurn;
+export interface ToolResultViewProps {
+  readonly message: UserMessage;
   readonly results: readonly ToolResult[];
-  /** Ids of all turns that follow the same answer, itself included. */
+  /** Ids of all messages that follow the same answer, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "giveResults" | "choose">;
 }
 
-export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurnProps): VNode {
-  const { id, parent } = turn;
+export function ToolResultView({ message, results, siblings, chat }: ToolResultViewProps): VNode {
+  const { id, parent } = message;
   const editing = useEditing(id);
   const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
   return (
@@ -47,7 +47,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
           <div class="row turn-tools">
             {branches}
             <EditButton editing={editing} label="Edit the result and send again" />
-            <DeleteButton turnId={id} label="Delete result" />
+            <DeleteButton messageId={id} label="Delete result" />
           </div>
         </>
       )}

@@ -1,4 +1,4 @@
 // Owns the message of a thrown value, which may not be an Error.
-export function messageOf(error: unknown): string {
+export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

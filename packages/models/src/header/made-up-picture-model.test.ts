@@ -2,24 +2,24 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { shapeNamed, visionShapes, writeVisionModel, type VisionShape } from "@waggle/testing/models";
+import { shapeNamed, pictureShapes, writePictureModel, type PictureShape } from "@waggle/testing/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFileSource } from "./byte-source.ts";
 import { readGgufFile } from "./read-file.ts";
 import type { GgufHeader } from "./read-header.ts";
 import { readVocabularyTexts } from "./vocabulary-texts.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "made-up-vision-"));
-const headers = new Map<VisionShape, { model: GgufHeader; projector: GgufHeader }>();
+const folder = mkdtempSync(join(tmpdir(), "made-up-pictures-"));
+const headers = new Map<PictureShape, { model: GgufHeader; projector: GgufHeader }>();
 beforeAll(async () => {
-  for (const shape of visionShapes) {
-    const { model, projector } = writeVisionModel({ folder, shape });
+  for (const shape of pictureShapes) {
+    const { model, projector } = writePictureModel({ folder, shape });
     headers.set(shape, { model: await readGgufFile(model), projector: await readGgufFile(projector) });
   }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function headersOf(shape: VisionShape): { model: GgufHeader; projector: GgufHeader } {
+function headersOf(shape: PictureShape): { model: GgufHeader; projector: GgufHeader } {
   const found = headers.get(shape);
   if (found === undefined) throw new Error(`no files of ${shape}`);
   return found;
@@ -40,7 +40,7 @@ interface Expected {
   readonly last: readonly [name: string, shape: readonly number[]];
 }
 
-const expected: Readonly<Record<VisionShape, Expected>> = {
+const expected: Readonly<Record<PictureShape, Expected>> = {
   qwen2vl: {
     ...{ type: "qwen2vl_merger", patchSize: 14, layer: separate },
     others: ["v.patch_embd.weight", "v.patch_embd.weight.1", ...weightAndBias("v.post_ln", "mm.0", "mm.2")],
@@ -83,7 +83,7 @@ const expected: Readonly<Record<VisionShape, Expected>> = {
   },
 };
 
-describe.each(visionShapes)("the projector of %s", (shape) => {
+describe.each(pictureShapes)("the projector of %s", (shape) => {
   test("has the keys that mtmd reads", () => {
     const { metadata, architecture } = headersOf(shape).projector;
     expect(architecture).toBe("clip");
@@ -139,7 +139,7 @@ test.each([
   "the rotations of %s in the size of %s have the shares of the real model",
   async (shape, size, sections) => {
     const text = { ...shapeNamed(size), layers: 1, vocabulary: 400 };
-    const { metadata } = await readGgufFile(writeVisionModel({ folder, name: size, shape, text }).model);
+    const { metadata } = await readGgufFile(writePictureModel({ folder, name: size, shape, text }).model);
     expect(metadata.numbers(`${shape}.rope.dimension_sections`)).toEqual(sections);
     expect(metadata.number(`${shape}.n_deepstack_layers`)).toBe(shape === "qwen3vl" ? 3 : undefined);
   },
@@ -147,7 +147,7 @@ test.each([
 
 test("Qwen3-VL's text model gets the outputs of the layers that the real encoder passes on", async () => {
   const options = { folder, name: "deep", shape: "qwen3vl", encoder: { layers: 24 } } as const;
-  const { metadata, tensors } = await readGgufFile(writeVisionModel(options).projector);
+  const { metadata, tensors } = await readGgufFile(writePictureModel(options).projector);
   const deep = metadata.booleans("clip.vision.is_deepstack_layers") ?? [];
   expect(deep.flatMap((is, layer) => (is ? [layer] : []))).toEqual([5, 11, 17]);
   expect(tensors.flatMap(({ name }) => /^v\.deepstack\.(\d+)\.fc2\.weight$/.exec(name)?.[1] ?? [])).toEqual([

@@ -1,4 +1,4 @@
-// Owns how the families of vision models write conversations: their markers, with those around pictures, and their templates in a plain form.
+// Owns how families of models that read pictures write conversations: their markers, with those around pictures, and their templates in a plain form.
 //
 // A template gets texts only. mtmd replaces each picture in the text by its embeddings and writes the family's markers around them (mtmd.cpp).
 import type { Chat } from "../decoder-model.ts";

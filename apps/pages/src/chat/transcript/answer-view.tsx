@@ -19,31 +19,31 @@ import type { ModelChoice } from "../model/model-choice.ts";
 import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
-import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
+import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
 import { describeLine } from "../words.ts";
 import { formatCounted, formatMilliseconds, formatPercent, formatTokenRate } from "../../parts/format.ts";
 
-export interface AnswerTurnProps {
+export interface AnswerViewProps {
   readonly answer: Answer;
   /** Ids of all answers to the same message, itself included. */
   readonly siblings: readonly string[];
   /** Whether the answer follows a message. */
   readonly asked: boolean;
-  /** Whether no turn follows the answer. */
+  /** Whether no message follows the answer. */
   readonly isLast: boolean;
   readonly choice: ModelChoice;
   readonly chat: Chat;
 }
 
-export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: AnswerTurnProps): VNode {
+export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: AnswerViewProps): VNode {
   const live = isLive(answer);
   const editing = useEditing(answer.id);
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
   if (editing.open.value) {
     return (
       <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
-        <TurnEditor
-          turnId={answer.id}
+        <MessageEditor
+          messageId={answer.id}
           text={answer.text}
           label="Edit the answer"
           action="Save"
@@ -55,7 +55,7 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
           onCancel={() => (editing.open.value = false)}
         >
           {branches}
-        </TurnEditor>
+        </MessageEditor>
       </li>
     );
   }
@@ -106,14 +106,14 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
         )}
         {answer.problem === undefined && <RegenerateButton answer={answer} asked={asked} chat={chat} />}
         <ContinueButton answer={answer} asked={asked} chat={chat} />
-        {!live && <DeleteButton turnId={answer.id} label="Delete answer" />}
+        {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
         <Figures answer={answer} />
       </div>
     </li>
   );
 }
 
-function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">): VNode | null {
+function Waiting({ answer, choice }: Pick<AnswerViewProps, "answer" | "choice">): VNode | null {
   const lost = answer.reconnecting === true;
   const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
   if (wait === undefined) return null;

@@ -9,43 +9,43 @@ import { SentPictures } from "../pictures/sent-pictures.tsx";
 import { BranchSwitch } from "./branch-switch.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import type { Chat } from "../chat.ts";
-import type { UserTurn } from "../conversation/conversation.ts";
-import { ToolResultTurn } from "../tool-calls/tool-result-turn.tsx";
-import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
+import type { UserMessage } from "../conversation/conversation.ts";
+import { ToolResultView } from "../tool-calls/tool-result-view.tsx";
+import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
 
-export interface MessageTurnProps {
-  readonly turn: UserTurn;
-  /** Ids of all messages that follow the same turn, itself included. */
+export interface UserMessageViewProps {
+  readonly message: UserMessage;
+  /** Ids of all messages that follow the same message, itself included. */
   readonly siblings: readonly string[];
   readonly chat: Pick<Chat, "resend" | "giveResults" | "choose">;
 }
 
-export function MessageTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
-  return turn.results === undefined ? (
-    <WrittenTurn turn={turn} siblings={siblings} chat={chat} />
+export function UserMessageView({ message, siblings, chat }: UserMessageViewProps): VNode {
+  return message.results === undefined ? (
+    <WrittenMessage message={message} siblings={siblings} chat={chat} />
   ) : (
-    <ToolResultTurn turn={turn} results={turn.results} siblings={siblings} chat={chat} />
+    <ToolResultView message={message} results={message.results} siblings={siblings} chat={chat} />
   );
 }
 
-function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
-  const editing = useEditing(turn.id);
-  const branches = <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={chat.choose} />;
-  const removal = useRemoval(turn);
+function WrittenMessage({ message, siblings, chat }: UserMessageViewProps): VNode {
+  const editing = useEditing(message.id);
+  const branches = <BranchSwitch siblings={siblings} shown={message.id} kind="message" onChoose={chat.choose} />;
+  const removal = useRemoval(message);
   if (editing.open.value) {
     return (
-      <li class="turn message" data-turn={turn.id}>
+      <li class="turn message" data-turn={message.id}>
         <Attachments attachments={removal.left} onRemove={removal.remove} />
-        <TurnEditor
-          turnId={turn.id}
-          text={turn.text}
+        <MessageEditor
+          messageId={message.id}
+          text={message.text}
           label="Edit the message"
           action="Send again"
           enterSaves
           optional={removal.left.length > 0}
           onSave={(text) => {
             editing.open.value = false;
-            chat.resend(turn.id, text, removal.left);
+            chat.resend(message.id, text, removal.left);
             removal.reset();
           }}
           onCancel={() => {
@@ -54,20 +54,20 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
           }}
         >
           {branches}
-        </TurnEditor>
+        </MessageEditor>
       </li>
     );
   }
   return (
-    <li class="turn message" data-turn={turn.id}>
+    <li class="turn message" data-turn={message.id}>
       <h3 class="visually-hidden">You</h3>
-      <Attachments attachments={turn.attachments ?? []} />
-      {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
+      <Attachments attachments={message.attachments ?? []} />
+      {message.text.trim() !== "" && <p class="bubble">{message.text}</p>}
       <div class="row turn-tools">
         {branches}
         <EditButton editing={editing} label="Edit and send again" />
-        <CopyButton text={turn.text} label="Copy message" />
-        <DeleteButton turnId={turn.id} label="Delete message" />
+        <CopyButton text={message.text} label="Copy message" />
+        <DeleteButton messageId={message.id} label="Delete message" />
       </div>
     </li>
   );
@@ -99,8 +99,8 @@ interface Removal {
 }
 
 /** The attachments that a visitor removes while editing a message. Like the edited text, they survive switching and reload. */
-function useRemoval({ id: turnId, attachments = [] }: UserTurn): Removal {
-  const keptFor = `files.${turnId}` as const;
+function useRemoval({ id: messageId, attachments = [] }: UserMessage): Removal {
+  const keptFor = `files.${messageId}` as const;
   const removed = useSignal<readonly string[]>(Object.keys(storedEdits(keptFor) ?? {}));
   return {
     left: attachments.filter(({ id }) => !removed.value.includes(id)),

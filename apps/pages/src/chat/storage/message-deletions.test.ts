@@ -1,16 +1,16 @@
 // Shows that a deleted message can be restored in place for a while, and is then gone from the storage.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { newAnswer } from "../conversation/answer.ts";
-import { shownTurns, type Turn } from "../conversation/conversation.ts";
+import { shownMessages, type Message } from "../conversation/conversation.ts";
 import { openAlone } from "../testing/open-alone.ts";
 import type { Conversations } from "./conversations.ts";
 import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
-import { createTurnDeletions, type TurnDeletions } from "./turn-deletions.ts";
+import { createMessageDeletions, type MessageDeletions } from "./message-deletions.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-const turns: readonly Turn[] = [
+const messages: readonly Message[] = [
   { role: "user", id: "u1", text: "one", sentAt: 1 },
   { ...newAnswer("a1", "j1", 2, "u1"), phase: "done", text: "first" },
   { ...newAnswer("a1b", "j2", 3, "u1"), phase: "done", text: "other" },
@@ -20,30 +20,30 @@ const turns: readonly Turn[] = [
 
 interface Opened {
   readonly conversations: Conversations;
-  readonly deletions: TurnDeletions;
+  readonly deletions: MessageDeletions;
 }
 
 async function open(storage: ConversationStorage): Promise<Opened> {
   const conversations = await openAlone(storage);
-  return { conversations, deletions: createTurnDeletions(conversations) };
+  return { conversations, deletions: createMessageDeletions(conversations) };
 }
 
 async function begun(): Promise<Opened & { id: string; storage: ConversationStorage }> {
   const storage = createMemoryStorage();
   const opened = await open(storage);
   const { id } = opened.conversations.current.value;
-  opened.conversations.add(id, turns, { chosen: { u1: "a1" } });
+  opened.conversations.add(id, messages, { chosen: { u1: "a1" } });
   await opened.conversations.flush();
   return { ...opened, id, storage };
 }
 
 const path = ({ conversations }: Pick<Opened, "conversations">): string =>
-  shownTurns(conversations.current.value)
+  shownMessages(conversations.current.value)
     .map(({ id }) => id)
     .join(" ");
 const stored = async (storage: ConversationStorage, id: string): Promise<string> =>
-  (await storage.loadTurns(id))
-    .map((turn) => turn.id)
+  (await storage.loadMessages(id))
+    .map((message) => message.id)
     .toSorted()
     .join(" ");
 
