@@ -16,6 +16,6 @@ it("lists its commands, and the parts of check", async () => {
   const { stdout: parts } = await xtask("check", "--help");
   for (const name of ["docs", "clients", "mcp", "package"]) expect(parts).toMatch(new RegExp(`^ {2}${name} `, "m"));
   const { stderr, exitCode } = await xtask("check", "dcs");
-  expect(stderr).toBe("xtask: Unknown command 'check dcs'. (xtask check --help says more.)\n");
+  expect(stderr).toBe("xtask: Unknown command 'check dcs'. (xtask check --help says more.)");
   expect(exitCode).toBe(64);
 });
