@@ -29,21 +29,26 @@ export interface GatewaySide {
   readonly isAlive: IsAlive;
   /** Gateways whose beats have stopped. */
   silentGateways(): readonly GatewayProcessId[];
+  /** The broker's time, as far as it is known. Milliseconds since 1970; it may differ by half a round trip. */
+  now(): number | undefined;
 
   /**
    * Puts a job into the queue; resolves when NATS has it on disk.
-   * @param at the id of the worker that keeps a slot for the job; by default any worker may take it
+   * @param to `at`: the id of the worker that keeps a slot for the job; by default any worker may take it. `again`: how often the job was lost from
+   * the queue and put there again, 0 by default; the queue drops a job that it got lately with the same number
    * @throws WaggleError resource_exhausted when the queue is full, payload_too_large, unavailable
    */
-  publish(job: FleetJob, at?: string): Promise<void>;
+  publish(job: FleetJob, to?: { readonly at?: string | undefined; readonly again?: number }): Promise<void>;
+  /** Whether the job is in the queue, waiting or with a worker. @throws WaggleError unavailable */
+  isQueued(job: FleetJob): Promise<boolean>;
   /** Subscribes to the records of a job that this gateway publishes, from now on. Returns the function that unsubscribes. */
   subscribe(jobId: string, listener: RecordListener): () => void;
   /** Subscribes to the records of any gateway's job, from the first one. @throws WaggleError unavailable */
   subscribeFromStart(jobId: string, listener: RecordListener): Promise<() => void>;
   /** Cancels the job at the worker that has it or takes it later. Resolves when the cancel is stored. @throws WaggleError unavailable */
-  cancel(jobId: string): Promise<void>;
+  cancel(jobId: string, by: EndedBy): Promise<void>;
   /** Calls back for each cancelled job of the fleet. Returns the function that unsubscribes. */
-  onCancel(listener: (jobId: string) => void): () => void;
+  onCancel(listener: (jobId: string, by: EndedBy) => void): () => void;
   /** Deletes the job's records, which are no longer needed. Never throws. */
   forget(jobId: string): Promise<void>;
 
@@ -68,11 +73,15 @@ export interface GatewaySide {
     /** Undefined if the session has no live job. @throws WaggleError unavailable */
     get(client: string, sessionId: string): Promise<SessionRecord | undefined>;
     /**
-     * Makes a job of this gateway the live job of its session.
-     * @returns the record that it replaces, if there is one
+     * Makes a job of this gateway the live job of its session, unless the session has a newer job.
+     * @returns `before`: the record that it replaces, if there is one. `newer`: the record of the newer job, which stays
      * @throws WaggleError unavailable
      */
-    claim(client: string, sessionId: string, record: SessionRecord): Promise<SessionRecord | undefined>;
+    claim(
+      client: string,
+      sessionId: string,
+      record: SessionRecord,
+    ): Promise<{ readonly before: SessionRecord | undefined } | { readonly newer: SessionRecord }>;
     /** Removes the claim, unless another job has claimed the session since. Never throws. */
     release(client: string, sessionId: string, record: SessionRecord): Promise<void>;
   };
@@ -89,20 +98,24 @@ export interface GatewaySide {
   readonly records: {
     /**
      * Reserves the job's id.
-     * @returns `taken`: the record of the job that has the id
+     * @returns `taken`: the record of the job that has the id. `foreign`: the id has a record of another version of the fleet's messages
      * @throws WaggleError payload_too_large
      */
-    create(record: JobRecord): Promise<{ readonly revision: number } | { readonly taken: FoundRecord }>;
+    create(
+      record: JobRecord,
+    ): Promise<{ readonly revision: number } | { readonly taken: FoundRecord } | { readonly foreign: true }>;
     get(client: string, jobId: string): Promise<FoundRecord | undefined>;
     /** @returns the record's new revision; undefined if the record has changed since `revision` */
     update(record: JobRecord, revision: number): Promise<number | undefined>;
     /** Deletes the record, unless it has changed since `revision`. */
     remove(client: string, jobId: string, revision: number): Promise<void>;
-    /** All records, the oldest first. */
-    list(): AsyncIterable<FoundRecord>;
+    /** All records of this version, the oldest first. */
+    list(): Promise<readonly FoundRecord[]>;
   };
   /** Writes this gateway's heartbeat, now and every few seconds. @param self returns the gateway's member record; called for each heartbeat */
   report(self: () => GatewayMember): void;
+  /** Tells the fleet that this gateway is gone, so that its jobs continue elsewhere at once. The gateway must not touch them any more. */
+  leave(): void;
   /** Ends the beats, the heartbeat and the subscriptions. */
   close(): Promise<void>;
 }

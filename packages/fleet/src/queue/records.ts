@@ -94,7 +94,14 @@ export type EventRecord =
   /** A worker takes the job over: from here on the records of other workers are rejected. */
   | ({ readonly kind: "fence"; readonly attempt: string; readonly worker: string } & FleetModelFile)
   /** Events of the engine, in order; the last one may be the job's end. `serial` counts this attempt's records from 0. */
-  | { readonly kind: "events"; readonly attempt: string; readonly serial: number; readonly events: readonly JobEvent[] }
+  | {
+      readonly kind: "events";
+      readonly attempt: string;
+      readonly serial: number;
+      readonly events: readonly JobEvent[];
+      /** Why the job ends, if the last event is `cancelled`. `orphaned`: its gateway was silent for too long. */
+      readonly cancelledBy?: EndedBy | "orphaned";
+    }
   /** An engine died while running the job. `enginesLost` counts the engines in a row that died without new output. */
   | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly enginesLost: number }
   /** The whole output so far and the model's file, because NATS may have deleted earlier records by age, including the fence. */
@@ -221,6 +228,8 @@ export interface SessionRecord {
   readonly gateway: GatewayProcessId;
   /** The client's id of the session's live job. */
   readonly jobId: string;
+  /** The broker's time of the job's acceptance, in milliseconds since 1970: the newest job has the session. Undefined from earlier gateways. */
+  readonly acceptedAt?: number | undefined;
 }
 
 /** Bytes from which messages are compressed. Compression of shorter ones saves too little. */
