@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
-import { createGatewaySide, fleetVersion, newGatewayProcessId, openConnection } from "@waggle/fleet";
+import { createGatewaySide, fleetVersion, newGatewayProcessId, openBroker, systemChance } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
 import type { Banner } from "@waggle/daemon/terminal";
@@ -28,19 +28,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const { config, log, clock, print, screen } = options;
   const startedAt = new Date().toISOString();
   const { natsUrl, natsCreds, natsInsecure, gatewayId } = config;
-  const connection = openConnection({
+  const broker = openBroker({
     url: natsUrl,
     credsFile: natsCreds,
     insecure: natsInsecure,
     name: gatewayId,
     log,
     clock,
+    random: systemChance.next,
   });
   const side = createGatewaySide({
-    connection,
-    id: newGatewayProcessId(gatewayId),
+    broker,
+    id: newGatewayProcessId(gatewayId, systemChance),
     clientShare: config.clientQueueShare,
     clock,
+    chance: systemChance,
     log,
   });
   let ownUrl = "";
@@ -59,7 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const server = await listen(gateway.app, config.host, config.port, config).catch(async (error: unknown) => {
     await gateway.stop();
-    await connection.close();
+    await broker.close();
     throw error;
   });
   ownUrl = server.url;
@@ -90,7 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
       server.stopAccepting();
       await before(server.answered(), flushTimeoutMs);
       await gateway.stop();
-      await connection.close();
+      await broker.close();
       await server.close();
     },
   }));

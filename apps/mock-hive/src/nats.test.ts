@@ -1,6 +1,6 @@
 // Tests, with a real NATS, that the hive follows a fleet's members as they join, change and leave, and that it reconnects.
 import { systemClock } from "@waggle/async";
-import { createMembers, fleetVersion, openConnection, type Member } from "@waggle/fleet";
+import { createMembers, fleetVersion, openBroker, type Member } from "@waggle/fleet";
 import { createProcessGroups, poll, startNats, type NatsServer } from "@waggle/testing/harness";
 import { createLogger } from "@waggle/telemetry";
 import { needs } from "@waggle/testing";
@@ -26,8 +26,8 @@ describe("a fleet that the hive looks into", needs("nats-server"), () => {
     let told = 0;
     const forget = fleet.onChange(() => (told += 1));
     let jobs = 0;
-    const connection = openConnection({ url: nats.url, insecure: false, name: "g 1", log, clock });
-    const member = createMembers(connection, { clock, log });
+    const broker = openBroker({ url: nats.url, insecure: false, name: "g 1", log, clock, random: () => 0.5 });
+    const member = createMembers({ broker, clock, log });
     const self = (): Member => ({ ...gateway, jobs });
     member.report(self);
     await poll("the gateway to come", () => fleet.list().length === 1, 10_000);
@@ -42,7 +42,7 @@ describe("a fleet that the hive looks into", needs("nats-server"), () => {
     );
     await member.close();
     await poll("the gateway to leave", () => fleet.list().length === 0, 10_000);
-    await connection.close();
+    await broker.close();
     forget();
     await fleet.close();
   });

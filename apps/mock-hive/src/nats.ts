@@ -18,24 +18,24 @@ export interface WatchedFleet extends FleetMembers {
 
 /** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function watchFleet({ url, credsFile, insecure, clock, log }: WatchFleetOptions): Promise<WatchedFleet> {
-  const { createMembers, memberIntervalMs, openConnection } = await import("@waggle/fleet");
-  const connection = openConnection({ url, credsFile, insecure, name: "waggle-hive", log, clock });
-  const members = createMembers(connection, { clock, log });
+  const { createMembers, memberIntervalMs, openBroker, systemChance } = await import("@waggle/fleet");
+  const broker = openBroker({ url, credsFile, insecure, name: "waggle-hive", log, clock, random: systemChance.next });
+  const members = createMembers({ broker, clock, log });
   return {
     get connected() {
-      return connection.connected;
+      return broker.connected;
     },
     intervalMs: memberIntervalMs,
     list: () => members.list(),
     onChange(listener) {
-      const forget = [members.onChange(listener), connection.onChange(() => listener())];
+      const forget = [members.onChange(listener), broker.onConnection(() => listener())];
       return () => {
         for (const each of forget) each();
       };
     },
     async close() {
       await members.close();
-      await connection.close();
+      await broker.close();
     },
   };
 }

@@ -1,4 +1,6 @@
-export { openConnection, type ConnectionOptions, type FleetConnection } from "./nats/connection.ts";
+export { systemChance, type Chance } from "./broker/chance.ts";
+export { openBroker, type ConnectionOptions } from "./broker/nats/broker.ts";
+export type { Broker } from "./broker/port.ts";
 export type { RecordListener } from "./events/event-feed.ts";
 export type { GatewaySide } from "./gateway/gateway-port.ts";
 export { createGatewaySide } from "./gateway/gateway-side.ts";

@@ -1,6 +1,6 @@
 // Owns the worker's membership of a fleet. Workers without a fleet do not load NATS's library.
 import type { Clock } from "@waggle/async";
-import type { FleetConnection, WorkerSide } from "@waggle/fleet";
+import type { Broker, WorkerSide } from "@waggle/fleet";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { Worker, WorkerListener } from "../worker.ts";
@@ -22,20 +22,21 @@ export interface FleetMembershipOptions {
 }
 
 export function createFleetMembership({ config, log, metrics, clock }: FleetMembershipOptions): FleetMembership {
-  let joined: { readonly connection: FleetConnection; readonly side: WorkerSide } | undefined;
+  let joined: { readonly broker: Broker; readonly side: WorkerSide } | undefined;
   return {
     async join(worker) {
       const { natsUrl, natsCreds, natsInsecure, workerId, version } = config;
       if (natsUrl === undefined) return;
-      const { createWorkerSide, openConnection } = await import("@waggle/fleet");
+      const { createWorkerSide, openBroker, systemChance: chance } = await import("@waggle/fleet");
       const { createFleetPort } = await import("./fleet-port.ts");
-      const connection = openConnection({
+      const broker = openBroker({
         url: natsUrl,
         credsFile: natsCreds,
         insecure: natsInsecure,
         name: `waggle-worker ${workerId}`,
         log,
         clock,
+        random: chance.next,
       });
       const port = createFleetPort({
         id: workerId,
@@ -43,7 +44,7 @@ export function createFleetMembership({ config, log, metrics, clock }: FleetMemb
         ...worker,
         moved: (how) => metrics.fleetMoves.inc({ how }),
       });
-      joined = { connection, side: createWorkerSide({ connection, port, clock, log }) };
+      joined = { broker, side: createWorkerSide({ broker, port, clock, chance, log }) };
     },
     observe(_job, { type }) {
       // The dispatcher frees the slot right after it has reported the job's end.
@@ -52,13 +53,13 @@ export function createFleetMembership({ config, log, metrics, clock }: FleetMemb
     modelChanged: () => joined?.side.changed(),
     collect() {
       if (joined === undefined) return;
-      metrics.fleetConnected.set(Number(joined.connection.connected));
+      metrics.fleetConnected.set(Number(joined.broker.connected));
       metrics.fleetJobs.set(joined.side.running);
     },
     leave: async () => await joined?.side.leave(),
     async close() {
       await joined?.side.close();
-      await joined?.connection.close();
+      await joined?.broker.close();
     },
   };
 }

@@ -155,6 +155,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await fleet.join(worker);
     await mcp?.open();
   } catch (error) {
+    // Otherwise the fleet would send jobs to this worker until its heartbeat expires.
+    await fleet.close();
+    await worker.stop();
     prefixFolder?.close();
     await server.close();
     throw error;

@@ -1,12 +1,8 @@
 // Reads a job's records for the worker that continues the job: the output so far, the model's file, crashes, and whether the job has ended.
 import type { JobEvent } from "@waggle/engine";
 import { addTokens, newOutput, type OutputSoFar } from "@waggle/jobs";
-import type { Connected } from "../nats/connection.ts";
-import { eventsStream } from "../nats/names.ts";
+import type { Broker } from "../broker/port.ts";
 import { decode, fileIn, type EventRecord, type FleetModelFile } from "../queue/records.ts";
-
-/** Time limit for reading all records of a job. */
-const readTimeoutMs = 3_000;
 
 export interface JobHistory {
   /** The sequence of the job's last record; 0 without records. */
@@ -21,9 +17,9 @@ export interface JobHistory {
   readonly enginesLost: number;
   /** Number of workers in a row that took the job and were lost without new output. */
   readonly silentWorkers: number;
-  /** Whether part of the output is missing, because NATS has deleted its records by age. */
+  /** Whether part of the output is missing, because the broker has deleted its records by age. */
   readonly incomplete: boolean;
-  /** Time of the last record, in milliseconds since 1970; 0 without records. */
+  /** The broker's time of the last record, in milliseconds since 1970; 0 without records. */
   readonly lastAt: number;
 }
 
@@ -114,22 +110,11 @@ export function createHistoryReader(): HistoryReader {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Reads all records so far. @throws Error when NATS does not answer, or deletes records while they are read */
-export async function readHistory({ js, jsm }: Connected, subject: string): Promise<JobHistory> {
+/** Reads all records so far. @throws WaggleError unavailable; Error for a record that is not from a member */
+export async function readHistory({ events }: Broker, topic: string): Promise<JobHistory> {
   const reader = createHistoryReader();
-  const last = await jsm.streams.getMessage(eventsStream, { last_by_subj: subject });
-  if (last === null) return reader.history;
-  const consumer = await js.consumers.get(eventsStream, { filter_subjects: subject });
-  const messages = await consumer.consume({ max_messages: 1_000 });
-  const timer = setTimeout(() => void messages.close(), readTimeoutMs);
-  try {
-    for await (const { seq, data, timestamp } of messages) {
-      reader.take(decode<EventRecord>(data), { sequence: seq, ms: Date.parse(timestamp) });
-      if (seq >= last.seq) return reader.history;
-    }
-  } finally {
-    clearTimeout(timer);
-    void consumer.delete().catch(() => false);
+  for (const { sequence, data, at } of await events.read(topic)) {
+    reader.take(decode<EventRecord>(data), { sequence, ms: at });
   }
-  throw new Error("NATS did not deliver the job's records in time");
+  return reader.history;
 }

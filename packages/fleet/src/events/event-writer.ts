@@ -1,35 +1,37 @@
 // Publishes a worker's records of a job: each once, in order, and none after another worker has taken over the job. The engine does not wait:
 // events that arrive while a record is in flight go into the next record.
-import { createBackoff, deferred, sleep } from "@waggle/async";
+import { createBackoff, deferred } from "@waggle/async";
 import type { JobEvent, PriorOutput } from "@waggle/engine";
-import type { FleetConnection } from "../nats/connection.ts";
-import { isWrongSequence } from "../nats/nats-errors.ts";
-import { eventsStream } from "../nats/names.ts";
-import { mostBytesOf } from "../nats/publish.ts";
+import { errorReason } from "@waggle/daemon/terminal";
+import type { MemberContext } from "../broker/member-context.ts";
 import { decode, encode, fileIn, type EventRecord } from "../queue/records.ts";
 
-const publishTimeoutMs = 2_000;
+/** How long attempts to write one record may fail while the broker is there. Then the worker gives the job back. */
+const stuckAfterMs = 15_000;
 /** Waits before a record is sent again. */
 const retryDelaysMs = [50, 100, 250, 500, 1_000];
 /** Maximum number of events in one record. */
 const eventsPerRecord = 256;
-/** Maximum number of events that may wait for NATS. A job that exceeds this limit is given up. */
+/** Maximum number of events that may wait for the broker. A job that exceeds this limit is given up. */
 const mostWaiting = 65_536;
 
-export interface EventWriterOptions {
-  readonly connection: Pick<FleetConnection, "use" | "connected">;
-  readonly subject: string;
+export interface EventWriterOptions extends Pick<MemberContext, "broker" | "clock"> {
+  /** The job's topic. */
+  readonly topic: string;
   /** The sequence of the job's last record when this worker took the job; 0 without records. */
   readonly after: number;
   readonly fence: Extract<EventRecord, { kind: "fence" }>;
   /** Called once, when another worker has the job or too many events wait. The writer writes nothing after this call. */
   readonly onLost: () => void;
-  /** Called when one event exceeds NATS's message limit. That event and all events that wait then are dropped; events written later are published. */
+  /** Called once, when this worker cannot write records: it may not, or attempts have failed for too long. The writer writes nothing after this call. */
+  readonly onStuck: (reason: string) => void;
+  /** Called when one event exceeds the broker's message limit. That event and all events that wait then are dropped; events written later are published. */
   readonly onTooLarge: (bytes: number, mostBytes: number) => void;
 }
 
 export interface EventWriter {
-  write(events: readonly JobEvent[]): void;
+  /** @param cancelledBy why the job ends, if the last event is its cancel */
+  write(events: readonly JobEvent[], cancelledBy?: CancelledBy): void;
   engineLost(enginesLost: number): void;
   /** Writes the whole output so far, for a worker that takes the job over when the earlier records have expired. */
   repeat(output: PriorOutput): void;
@@ -40,6 +42,8 @@ export interface EventWriter {
   /** Stops the writer: it publishes no more records. */
   stop(): void;
 }
+
+export type CancelledBy = Extract<EventRecord, { kind: "events" }>["cancelledBy"];
 
 type BodyOf<T> = T extends { readonly serial: number } ? Omit<T, "attempt" | "serial"> : never;
 /** A record without the fields that all records share. */
@@ -52,7 +56,7 @@ interface Fitted {
 
 /** Starts at once, by publishing the fence. */
 export function createEventWriter(options: EventWriterOptions): EventWriter {
-  const { connection, subject, fence } = options;
+  const { broker, topic, fence, clock } = options;
   const { attempt } = fence;
   const file = fileIn(fence);
   const waiting: Body[] = [];
@@ -104,41 +108,56 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     if (first === undefined) return undefined;
     if (first.kind !== "events") return { ...first, attempt, serial: serial++ };
     const events = [...first.events];
+    let { cancelledBy } = first;
     for (let next = waiting[0]; next?.kind === "events" && events.length < eventsPerRecord; next = waiting[0]) {
       for (const event of next.events) events.push(event);
+      ({ cancelledBy } = next);
       waiting.shift();
     }
-    return { kind: "events", attempt, serial: serial++, events };
+    return { kind: "events", attempt, serial: serial++, events, cancelledBy };
   }
 
-  /** Retries until this record is on disk, or another worker's record is there instead. */
+  /** Tries until this record is on disk, or another worker's record is there instead. Without the broker it waits for the broker's return. */
   async function send(wanted: EventRecord): Promise<void> {
     const backoff = createBackoff({ delaysMs: retryDelaysMs });
     let fitted: Fitted | undefined;
+    let failingSince: number | undefined;
     while (!over) {
+      const connected = broker.connected;
       try {
-        const { js, nc } = connection.use();
-        fitted ??= fitting(wanted, mostBytesOf(nc));
+        fitted ??= fitting(wanted, broker.mostBytes);
         if (fitted === undefined) return;
-        const expect = { lastSubjectSequence: last };
-        const ack = await js.publish(subject, fitted.data, { expect, timeout: publishTimeoutMs, retries: 1 });
-        last = ack.seq;
-        return;
+        const appended = await broker.events.append(topic, fitted.data, last);
+        if (appended === "denied") return stick(`this worker has no permission to write to ${topic}`);
+        if (appended !== "moved") return void (last = appended.sequence);
+        if (await settle(fitted.record)) return;
       } catch (error) {
-        if (fitted !== undefined && isWrongSequence(error) && (await settle(fitted.record))) return;
+        failingSince = connected ? (failingSince ?? clock.now()) : undefined;
+        if (failingSince !== undefined && clock.now() - failingSince >= stuckAfterMs) return stick(errorReason(error));
       }
-      if (!over) await sleep(backoff.next(), { ref: false });
+      if (!over) await pause(backoff.next());
     }
   }
 
-  /** Returns the longest beginning of the record that fits into a NATS message. The rest waits for the next record. Undefined if nothing fits. */
+  async function pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+  }
+
+  function stick(reason: string): void {
+    if (over) return;
+    over = true;
+    options.onStuck(reason);
+  }
+
+  /** Returns the longest beginning of the record that fits into a message. The rest waits for the next record. Undefined if nothing fits. */
   function fitting(record: EventRecord, mostBytes: number): Fitted | undefined {
     const data = encode(record);
     if (data.length <= mostBytes) return { record, data };
     if (record.kind === "events" && record.events.length > 1) {
       const half = Math.ceil(record.events.length / 2);
-      waiting.unshift({ kind: "events", events: record.events.slice(half) });
-      return fitting({ ...record, events: record.events.slice(0, half) }, mostBytes);
+      const { cancelledBy } = record;
+      waiting.unshift({ kind: "events", events: record.events.slice(half), cancelledBy });
+      return fitting({ ...record, events: record.events.slice(0, half), cancelledBy: undefined }, mostBytes);
     }
     serial -= 1;
     // A repetition that does not fit is dropped. Without the repetition, a later worker may report missing records.
@@ -148,27 +167,24 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     return undefined;
   }
 
-  /** Reads the job's last record: the attempt that wrote this record has the job. @returns whether our record was written */
+  /** Reads the job's last record: the attempt that wrote this record has the job. @returns whether our record was written @throws WaggleError unavailable */
   async function settle(record: EventRecord): Promise<boolean> {
-    try {
-      const found = await connection.use().jsm.streams.getMessage(eventsStream, { last_by_subj: subject });
-      const there = found === null ? undefined : decode<EventRecord>(found.data);
+    const found = await broker.events.last(topic);
+    if (found === undefined) {
       // All records of the job have expired or were deleted. The queue then decides which worker has the job.
-      if (found === null || there === undefined) last = 0;
-      else if (isSame(there, record)) {
-        last = found.seq;
-        return true;
-      } else if (there.attempt === attempt) last = found.seq;
-      else lose();
-    } catch {
-      // NATS is away: the next attempt checks again.
+      last = 0;
+      return false;
     }
-    return false;
+    const there = decode<EventRecord>(found.data);
+    const isOurs = isSame(there, record);
+    if (isOurs || there.attempt === attempt) last = found.sequence;
+    else lose();
+    return isOurs;
   }
 
   kick();
   return {
-    write: (events) => add({ kind: "events", events }),
+    write: (events, cancelledBy) => add({ kind: "events", events, cancelledBy }),
     engineLost: (enginesLost) => add({ kind: "engine_lost", enginesLost }),
     repeat: (output) => add({ kind: "output", output, ...file }),
     giveBack: (output) => add({ kind: "output", output, ...file, givenBack: true }),

@@ -1,6 +1,7 @@
 // Owns the interface between a gateway and the fleet.
 import type { PictureStore } from "../pictures/picture-store.ts";
-import type { StoreUse } from "../nats/store-use.ts";
+import type { StoreUse } from "../broker/port.ts";
+import type { PublishTo } from "../queue/job-queue.ts";
 import type { RecordListener } from "../events/event-feed.ts";
 import type { IsAlive } from "../members/beats.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
@@ -34,11 +35,9 @@ export interface GatewaySide {
 
   /**
    * Puts a job into the queue; resolves when NATS has it on disk.
-   * @param to `at`: the id of the worker that keeps a slot for the job; by default any worker may take it. `again`: how often the job was lost from
-   * the queue and put there again, 0 by default; the queue drops a job that it got lately with the same number
    * @throws WaggleError resource_exhausted when the queue is full, payload_too_large, unavailable
    */
-  publish(job: FleetJob, to?: { readonly at?: string | undefined; readonly again?: number }): Promise<void>;
+  publish(job: FleetJob, to?: PublishTo): Promise<void>;
   /** Whether the job is in the queue, waiting or with a worker. @throws WaggleError unavailable */
   isQueued(job: FleetJob): Promise<boolean>;
   /** Subscribes to the records of a job that this gateway publishes, from now on. Returns the function that unsubscribes. */

@@ -2,22 +2,19 @@
 import type { TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { errorReason } from "@waggle/daemon/terminal";
-import { waitForLast } from "../nats/publish.ts";
-import { createBeats } from "../members/beats.ts";
-import { cancelJob, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type MemberContext } from "../nats/connection.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { topics } from "../broker/names.ts";
 import { createEventFeed } from "../events/event-feed.ts";
-import type { GatewaySide } from "./gateway-port.ts";
-import { publishJob } from "../queue/job-queue.ts";
-import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
+import { createBeats } from "../members/beats.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
-import { eventsStream, subjects } from "../nats/names.ts";
-import { readStoreUse } from "../nats/store-use.ts";
-import { attempt, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createPictureStore } from "../pictures/picture-store.ts";
+import { cancelJob, onCancels } from "../queue/cancels.ts";
+import { isQueued, publishJob } from "../queue/job-queue.ts";
 import { createRescue } from "../queue/rescue.ts";
+import type { GatewaySide } from "./gateway-port.ts";
+import { createJobRecords, createSessions } from "./shared-records.ts";
 import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
@@ -25,6 +22,8 @@ import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../q
  * the answer several times only if several workers unload the model at the same moment.
  */
 const mostUnloaded = 8;
+/** Seconds until a client may ask again for a model that no worker has loaded. */
+const retryAfterS = 2;
 /** Interval of the check for silent workers. */
 const rescueIntervalMs = 1_000;
 
@@ -34,20 +33,23 @@ interface GatewaySideOptions extends MemberContext {
   readonly clientShare?: number;
 }
 
-export function createGatewaySide({ connection, id, clock, log, clientShare = 1 }: GatewaySideOptions): GatewaySide {
-  const feed = createEventFeed(connection, id, clock, log);
-  const beats = createBeats(connection, { kind: "gateway", id }, clock);
-  const members = createMembers(connection, { clock, log });
-  const rescueJobs = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
+export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
+  const { broker, id, clock, log, clientShare = 1 } = options;
+  const feed = createEventFeed(options, id);
+  const beats = createBeats(broker, { kind: "gateway", id }, clock);
+  const members = createMembers(options);
+  const rescueJobs = createRescue({ ...options, beats, models: modelsOfFleet });
   let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
-  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) => {
-    void answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
-      await end?.(client, jobId, by);
-      return { kind: "ended" };
-    });
-  });
+  const forgetQuestions = broker.messages.answer(
+    topics.askGateway(id),
+    async (data) =>
+      await answerWith<GatewayQuestion, GatewayAnswer>(data, async ({ client, jobId, by }) => {
+        await end?.(client, jobId, by);
+        return { kind: "ended" };
+      }),
+  );
 
   function modelsOfFleet(): Iterable<string> {
     const workers = members.list().filter((member) => member.kind === "worker");
@@ -56,63 +58,60 @@ export function createGatewaySide({ connection, id, clock, log, clientShare = 1 
 
   function checkWorkers(): void {
     rescuing = clock.setTimeout(checkWorkers, rescueIntervalMs);
-    if (connection.connected) void rescueJobs();
+    if (broker.connected) void rescueJobs();
   }
   checkWorkers();
 
   return {
     id,
     get connected() {
-      return connection.connected;
+      return broker.connected;
     },
-    onConnection: (listener) => connection.onChange((connected) => listener(connected !== undefined)),
+    onConnection: broker.onConnection,
     members: members.list,
     onMembers: members.onChange,
     isAlive: beats.isAlive,
     silentGateways: beats.silentGateways,
-    async publish(job, at) {
-      const connected = connection.use();
+    now: broker.now,
+    async publish(job, to) {
       // Without a subscription no one would receive the job's records.
-      await attempt("put the job into the fleet's queue", feed.listening);
-      await publishJob(connected, job, at);
+      await feed.listening();
+      await publishJob(broker, job, to);
     },
+    isQueued: async (job) => await isQueued(broker, job),
     subscribe: feed.subscribe,
-    subscribeFromStart: async (jobId, listener) =>
-      await attempt("read the job's stream", async () => await feed.subscribeFromStart(jobId, listener)),
-    cancel: async (jobId) => await attempt("cancel the job", async () => await cancelJob(connection.use(), jobId)),
-    onCancel: (listener) => onCancels(connection, listener),
+    subscribeFromStart: feed.subscribeFromStart,
+    cancel: async (jobId, by) => await cancelJob(broker, jobId, by),
+    onCancel: (listener) => onCancels(broker, listener),
     async forget(jobId) {
       try {
-        // Keep the last record: if an acknowledgement was lost, NATS delivers the job again, and the next worker must see that the job has ended.
-        await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId), keep: 1 });
+        // Keeps the last record: if an acknowledgement was lost, the queue gives the job to a worker again, which must see that the job has ended.
+        await broker.events.trim(topics.eventsOfJob(jobId));
       } catch (error) {
-        // NATS deletes the records anyway when they are two minutes old.
+        // The broker deletes the records anyway when they are two minutes old.
         log.debug({ reason: errorReason(error), job: jobId }, "fleet_purge_failed");
       }
     },
-    storeUse: async () =>
-      await attempt("read how full the fleet's stores are", async () => await readStoreUse(connection.use().jsm)),
-    pictures: createPictureStore({ connection, clock, log, clientShare }),
+    storeUse: broker.storeUse,
+    pictures: createPictureStore({ broker, clock, log, clientShare }),
     async ask(question, { timeoutMs, worker, readsPictures }) {
-      const subject = worker === undefined ? subjects.ask(question.model, readsPictures) : subjects.askWorker(worker);
+      const topic = worker === undefined ? topics.ask(question.model, readsPictures) : topics.askWorker(worker);
       const until = clock.now() + timeoutMs;
       for (let asked = 0; asked < mostUnloaded; asked += 1) {
         const leftMs = Math.max(1, until - clock.now());
-        const answer = await ask<WorkerAnswer>(connection.use(), subject, question, leftMs);
+        const answer = await ask<WorkerAnswer>(broker, topic, question, leftMs);
         if (answer !== undefined && answer.kind !== "not_loaded") return answer as never;
         if (answer === undefined || worker !== undefined) break;
       }
       throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", {
-        retryAfterS: natsRetryAfterS,
+        retryAfterS,
       });
     },
-    sessions: createSessions(connection),
+    sessions: createSessions(options),
     async end({ gateway, jobId }, client, { by, timeoutMs }) {
       const question: GatewayQuestion = { kind: "end", client, jobId, by };
       try {
-        return (
-          (await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs)) !== undefined
-        );
+        return (await ask<GatewayAnswer>(broker, topics.askGateway(gateway), question, timeoutMs)) !== undefined;
       } catch {
         // The gateway is gone, or did not end the job in time. In both cases the session continues with the new job.
         return false;
@@ -121,12 +120,13 @@ export function createGatewaySide({ connection, id, clock, log, clientShare = 1 
     onEnd(handler) {
       end = handler;
     },
-    records: createJobRecords(connection),
+    records: createJobRecords(options),
     report: members.report,
+    leave: beats.close,
     async close() {
       forgetQuestions();
       rescuing?.cancel();
-      await Promise.all([waitForLast(feed.close()), members.close()]);
+      await Promise.all([feed.close(), members.close()]);
       beats.close();
     },
   };

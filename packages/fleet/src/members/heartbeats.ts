@@ -1,55 +1,71 @@
 // Owns a member's heartbeat: a record in the bucket of members, written every few seconds and deleted when the member leaves.
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
-import { waitForLast } from "../nats/publish.ts";
-import type { FleetConnection } from "../nats/connection.ts";
-import { keys } from "../nats/names.ts";
-import { encode, type Member } from "../queue/records.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { keys } from "../broker/names.ts";
+import { decodeOwn, encode, type Member } from "../queue/records.ts";
 
 export const memberIntervalMs = 5_000;
 
 export interface Heartbeat {
-  /** Writes the record now. Resolves when NATS has it, or when the write failed; never throws. */
+  /** Writes the record now. Resolves when the broker has it, or when the write failed; never throws. */
   report(): Promise<void>;
-  /** Deletes the record. */
+  /** Deletes the record. Never throws. */
   close(): Promise<void>;
 }
 
-/** @param self returns the member's record; called for each heartbeat */
-export function createHeartbeat(
-  connection: FleetConnection,
-  { self, clock, log }: { readonly self: () => Member; readonly clock: Clock; readonly log: Logger },
-): Heartbeat {
+export interface HeartbeatOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
+  /** Returns the member's record; called for each heartbeat. Undefined while it is not a member. */
+  readonly self: () => Member | undefined;
+  /** Called when another process has written a record with this member's id. */
+  readonly onOther?: (other: Member) => void;
+}
+
+export function createHeartbeat({ broker, clock, log, self, onOther }: HeartbeatOptions): Heartbeat {
   let timer: TimerHandle | undefined;
   let writing: Promise<void> = Promise.resolve();
   let closed = false;
+  /** The revision of this member's last record. Another process with the same id would change it. */
+  let revision: number | undefined;
+  const { members } = broker.records;
 
   async function write(): Promise<void> {
     const member = self();
+    if (member === undefined) return;
+    const key = keys.member(member.kind, member.id);
+    const value = encode(member);
     try {
-      await connection.use().buckets.members.put(keys.member(member.kind, member.id), encode(member));
+      const written = await members.put(key, value, revision);
+      if (written === undefined) await checkOther(key, member);
+      if (self() !== undefined) revision = written ?? (await members.put(key, value));
     } catch (error) {
+      revision = undefined;
       log.debug({ reason: errorReason(error) }, "fleet_heartbeat_failed");
     }
+  }
+
+  /** The record is not the one that this member wrote last: it has expired, or another process has written one. */
+  async function checkOther(key: string, { instance }: Member): Promise<void> {
+    const found = await members.get(key);
+    const other = found && decodeOwn<Member>(found.value);
+    if (other?.instance !== undefined && other.instance !== instance) onOther?.(other);
   }
 
   async function report(): Promise<void> {
     if (closed) return;
     timer?.cancel();
     timer = clock.setTimeout(() => void report(), memberIntervalMs);
-    if (connection.connected) writing = write();
+    if (broker.connected) writing = writing.then(write);
     await writing;
   }
 
   async function remove(): Promise<void> {
-    if (!connection.connected) return;
-    const { kind, id } = self();
-    await connection.use().buckets.members.delete(keys.member(kind, id));
+    const member = self();
+    if (member !== undefined && broker.connected) await members.delete(keys.member(member.kind, member.id));
   }
 
-  const forget = connection.onChange((connected) => {
-    if (connected !== undefined) void report();
+  const forget = broker.onConnection((connected) => {
+    if (connected) void report();
   });
 
   return {
@@ -58,7 +74,7 @@ export function createHeartbeat(
       closed = true;
       forget();
       timer?.cancel();
-      await waitForLast(writing.then(remove));
+      await writing.then(remove).catch(() => {});
     },
   };
 }

@@ -1,11 +1,10 @@
 // Owns the list of members. Each member keeps its heartbeat in a bucket; a member whose heartbeat is too old is removed from the list.
-import type { Clock, TimerHandle } from "@waggle/async";
-import { errorReason } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import type { TimerHandle } from "@waggle/async";
+import type { MemberContext } from "../broker/member-context.ts";
+import type { DeletedRecord, StoredRecord } from "../broker/port.ts";
+import { bucketLifetimesMs } from "../broker/stores.ts";
+import { decodeOwn, type Member } from "../queue/records.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeats.ts";
-import { decode, fleetVersion, type Member } from "../queue/records.ts";
-import { memberTtlMs } from "../nats/topology.ts";
 
 const sweepIntervalMs = 1_000;
 /** Changes within this time are reported to the listeners in one call. */
@@ -16,23 +15,16 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Writes our heartbeat, now and every few seconds. @param self returns our member record; called for each heartbeat */
   report(self: () => Member): void;
-  /** Ends the watch and our heartbeats, and deletes our record if NATS answers in time. */
+  /** Ends the watch and our heartbeats, and deletes our record if the broker answers in time. */
   close(): Promise<void>;
 }
 
-export function createMembers(
-  connection: FleetConnection,
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
-): Members {
+export function createMembers({ broker, clock, log }: Pick<MemberContext, "broker" | "clock" | "log">): Members {
   let heartbeat: Heartbeat | undefined;
   const known = new Map<string, { readonly member: Member; readonly at: number }>();
   const listeners = new Set<() => void>();
   let sweep: TimerHandle | undefined;
   let notifying: TimerHandle | undefined;
-  /** Counts the watches: entries of an earlier watch are ignored. */
-  let watches = 0;
-  let again: TimerHandle | undefined;
-  let stopWatching = (): void => {};
 
   function changed(): void {
     notifying ??= clock.setTimeout(() => {
@@ -41,64 +33,32 @@ export function createMembers(
     }, settleMs);
   }
 
-  /** Starts a new watch on each connection: when a server loses a watch, the library notices only after the heartbeats have expired. */
-  function watch(connected: Connected): void {
-    unwatch();
-    const mine = watches;
-    listen(connected, mine)
-      .catch((error: unknown) => log.warn({ reason: errorReason(error) }, "fleet_members_failed"))
-      .finally(() => {
-        if (mine === watches) again = clock.setTimeout(() => watch(connected), sweepIntervalMs);
-      });
-  }
-
-  function unwatch(): void {
-    watches += 1;
-    again?.cancel();
-    stopWatching();
-  }
-
-  /** Resolves when the watch has ended, or a newer watch has replaced it. */
-  async function listen({ buckets }: Connected, mine: number): Promise<void> {
-    const entries = await buckets.members.watch();
-    if (mine !== watches) return entries.stop();
-    stopWatching = () => entries.stop();
-    for await (const { key, operation, value } of entries) {
-      if (mine !== watches) return;
-      if (operation === "PUT") take(key, value);
-      else if (known.delete(key)) changed();
-    }
-  }
-
-  function take(key: string, value: Uint8Array): void {
-    try {
-      const member = decode<Member>(value);
-      if (member.version !== fleetVersion) return;
-      known.set(key, { member, at: clock.now() });
-      changed();
-    } catch (error) {
-      log.warn({ err: error, key }, "fleet_member_unreadable");
-    }
+  /** A member of another version is ignored: it has fields that this version does not know. */
+  function take({ key, value }: StoredRecord | DeletedRecord): void {
+    const member = value && decodeOwn<Member>(value);
+    if (member !== undefined) known.set(key, { member, at: clock.now() });
+    else if (value !== undefined || !known.delete(key)) return;
+    changed();
   }
 
   function sweepOld(): void {
     sweep = clock.setTimeout(sweepOld, sweepIntervalMs);
-    // While NATS is away no heartbeat can arrive.
-    if (!connection.connected) return;
+    // While the broker is away no heartbeat can arrive.
+    if (!broker.connected) return;
     for (const [key, { at }] of known) {
-      if (clock.now() - at > memberTtlMs) {
+      if (clock.now() - at > bucketLifetimesMs.members) {
         known.delete(key);
         changed();
       }
     }
   }
 
-  const forget = connection.onChange((connected) => {
-    if (connected === undefined) return unwatch();
+  const forget = broker.onConnection((connected) => {
+    if (!connected) return;
     const now = clock.now();
     for (const [key, { member }] of known) known.set(key, { member, at: now });
-    watch(connected);
   });
+  const unwatch = broker.records.members.watch(take);
   sweepOld();
 
   return {
@@ -108,7 +68,7 @@ export function createMembers(
       return () => listeners.delete(listener);
     },
     report(self) {
-      heartbeat ??= createHeartbeat(connection, { self, clock, log });
+      heartbeat ??= createHeartbeat({ broker, self, clock, log });
       void heartbeat.report();
     },
     async close() {

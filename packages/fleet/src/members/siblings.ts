@@ -1,12 +1,10 @@
 // Finds workers that can continue a leaving worker's jobs. Reads the bucket of members once, on demand: if every worker watched all
 // others, messages would grow with the square of the fleet's size.
-import type { Connected } from "../nats/connection.ts";
+import { keys } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
-import { keys } from "../nats/names.ts";
 import { decodeOwn, type FleetModelFile, type Member } from "../queue/records.ts";
 
-/** Time limit for reading all heartbeats. */
-const readTimeoutMs = 500;
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
@@ -19,27 +17,20 @@ export interface Siblings {
 }
 
 /**
- * @param self id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS
+ * @param self id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time at
+ * the broker
  * @param files the files of this worker's models, by model name
- * @throws Error when NATS does not answer
+ * @throws WaggleError unavailable
  */
 export async function modelsOfSiblings(
-  { buckets }: Connected,
+  { records }: Broker,
   self: string,
   files: ReadonlyMap<string, FleetModelFile>,
 ): Promise<Siblings> {
   const found = new Map<string, { readonly member: Member; readonly ms: number }>();
-  const entries = await buckets.members.watch();
-  const timer = setTimeout(() => entries.stop(), readTimeoutMs);
-  try {
-    for await (const { key, operation, value, created, delta } of entries) {
-      const member = operation === "PUT" ? decodeOwn<Member>(value) : undefined;
-      if (member !== undefined) found.set(key, { member, ms: created.getTime() });
-      if (delta === 0) break;
-    }
-  } finally {
-    clearTimeout(timer);
-    entries.stop();
+  for (const { key, value, at } of await records.members.list()) {
+    const member = decodeOwn<Member>(value);
+    if (member !== undefined) found.set(key, { member, ms: at });
   }
   const own = found.get(keys.member("worker", self));
   const others = [...found.values()].filter(

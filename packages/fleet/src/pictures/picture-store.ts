@@ -6,17 +6,16 @@ import type { Shares } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
 import { errorReason } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
-import type { Connected, MemberContext } from "../nats/connection.ts";
-import { attempt, isStreamFull, natsRetryAfterS } from "../nats/nats-errors.ts";
-import { picturesStream, subjects } from "../nats/names.ts";
-import { mostBytesOf } from "../nats/publish.ts";
-import { picturesAgeMs } from "../nats/topology.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
+import { picturesAgeMs } from "../broker/stores.ts";
 import type { StoredPicture, StoredPictures } from "../queue/records.ts";
 
 /** Bytes of a piece. The other messages of a gateway wait while NATS takes a piece. */
 const pieceBytes = 256 * 1024;
-/** How long NATS may take to store or to send a piece. */
-const pieceTimeoutMs = 5_000;
+/** Seconds until a client may retry what the full store refused. */
+const retryAfterS = 2;
 /** Maximum number of bytes of the pictures of one job or question. */
 export const mostPictureBytes = 64 * 1024 * 1024;
 
@@ -26,7 +25,7 @@ export interface PutOptions {
   readonly signal: AbortSignal;
 }
 
-export interface PictureStoreOptions extends Pick<MemberContext, "connection" | "clock" | "log"> {
+export interface PictureStoreOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
   /** Share of the store that one client may fill. */
   readonly clientShare: number;
 }
@@ -57,7 +56,7 @@ function requireSizes(files: readonly StoredPicture[]): void {
   );
 }
 
-export function createPictureStore({ connection, clock, log, clientShare }: PictureStoreOptions): PictureStore {
+export function createPictureStore({ broker, clock, log, clientShare }: PictureStoreOptions): PictureStore {
   let last: Promise<unknown> = Promise.resolve();
   let shares: Shares | undefined;
   /** What this gateway has stored, the oldest first. */
@@ -65,8 +64,8 @@ export function createPictureStore({ connection, clock, log, clientShare }: Pict
 
   /** @throws WaggleError resource_exhausted */
   async function hold(key: string, pictures: readonly Picture[], client: string): Promise<void> {
-    const { config } = await connection.use().jsm.streams.info(picturesStream);
-    shares ??= createShares(config.max_bytes, clientShare);
+    const capacity = await broker.pictures.capacity();
+    shares ??= createShares(capacity, clientShare);
     release(key);
     // NATS has deleted these. Another gateway took over their jobs, so this gateway was not asked to remove them.
     for (const [old, { since }] of entries) if (clock.now() - since > picturesAgeMs) release(old);
@@ -75,8 +74,8 @@ export function createPictureStore({ connection, clock, log, clientShare }: Pict
     if (shares.limitFor(client, bytes) === "client_share") {
       throw new WaggleError(
         "resource_exhausted",
-        `Cannot accept the pictures: this client's jobs would have more than ${shares.clientCapacity} bytes in the fleet's store of pictures. Retry in ${natsRetryAfterS} s.`,
-        { retryAfterS: natsRetryAfterS },
+        `Cannot accept the pictures: this client's jobs would have more than ${shares.clientCapacity} bytes in the fleet's store of pictures. Retry in ${retryAfterS} s.`,
+        { retryAfterS },
       );
     }
     shares.add(client, bytes);
@@ -96,41 +95,30 @@ export function createPictureStore({ connection, clock, log, clientShare }: Pict
     await sent;
   }
 
-  async function putPiece(subject: string, piece: Uint8Array): Promise<void> {
-    try {
-      await connection.use().js.publish(subject, piece, { timeout: pieceTimeoutMs });
-    } catch (error) {
-      if (!isStreamFull(error)) throw error;
-      throw new WaggleError(
-        "resource_exhausted",
-        "Cannot accept the pictures: the fleet's store of pictures is full.",
-        {
-          retryAfterS: natsRetryAfterS,
-          cause: error,
-        },
-      );
-    }
+  async function putPiece(topic: string, piece: Uint8Array): Promise<void> {
+    if ((await broker.pictures.put(topic, piece)) === "stored") return;
+    const full = "Cannot accept the pictures: the fleet's store of pictures is full.";
+    throw new WaggleError("resource_exhausted", full, { retryAfterS });
   }
 
   return {
-    put: async (key, pictures, { client, signal }) =>
-      await attempt("store the pictures", async () => {
-        await hold(key, pictures, client);
-        const length = Math.max(1, Math.min(pieceBytes, mostBytesOf(connection.use().nc)));
-        for (const { sha256, bytes } of pictures) {
-          for (let from = 0, index = 0; from < bytes.length; from += length, index += 1) {
-            const piece = bytes.subarray(from, from + length);
-            await inTurn(async () => {
-              signal.throwIfAborted();
-              await putPiece(subjects.piece(key, sha256, index), piece);
-            });
-          }
+    async put(key, pictures, { client, signal }) {
+      await hold(key, pictures, client);
+      const length = Math.max(1, Math.min(pieceBytes, broker.mostBytes));
+      for (const { sha256, bytes } of pictures) {
+        for (let from = 0, index = 0; from < bytes.length; from += length, index += 1) {
+          const piece = bytes.subarray(from, from + length);
+          await inTurn(async () => {
+            signal.throwIfAborted();
+            await putPiece(topics.piece(key, sha256, index), piece);
+          });
         }
-      }),
+      }
+    },
     async remove(key) {
       release(key);
       try {
-        await connection.use().jsm.streams.purge(picturesStream, { filter: subjects.pictures(key) });
+        await broker.pictures.remove(topics.pictures(key));
       } catch (error) {
         log.debug({ reason: errorReason(error) }, "fleet_purge_failed");
       }
@@ -143,7 +131,7 @@ export function createPictureStore({ connection, clock, log, clientShare }: Pict
  * @throws WaggleError engine_failed if NATS no longer has a picture; unavailable when NATS does not answer; the signal's reason
  */
 export async function readPictures(
-  connected: Pick<Connected, "jsm">,
+  broker: Pick<Broker, "pictures">,
   { key, files }: StoredPictures,
   signal: AbortSignal,
 ): Promise<readonly Picture[]> {
@@ -158,8 +146,7 @@ export async function readPictures(
     const hash = createHash("sha256");
     for (let at = 0, index = 0; at < size; index += 1) {
       signal.throwIfAborted();
-      const subject = subjects.piece(key, sha256, index);
-      const piece = await attempt("read the pictures", async () => await readPiece(connected, subject));
+      const piece = await broker.pictures.get(topics.piece(key, sha256, index));
       if (piece === undefined || piece.length === 0 || at + piece.length > size) throw missing;
       bytes.set(piece, at);
       hash.update(piece);
@@ -169,13 +156,4 @@ export async function readPictures(
     pictures.push({ sha256, bytes });
   }
   return pictures;
-}
-
-async function readPiece({ jsm }: Pick<Connected, "jsm">, subject: string): Promise<Uint8Array | undefined> {
-  const query = { last_by_subj: subject };
-  const found =
-    (await jsm.direct.getMessage(picturesStream, query)) ??
-    // A replica of the stream may not have the piece yet. Its leader has it, and takes three times as long to send it.
-    (await jsm.streams.getMessage(picturesStream, query));
-  return found?.data;
 }

@@ -1,23 +1,34 @@
-// Owns the cancel of a job: a key for the worker that takes the job later, and a message for the worker that has it now.
-import { subscribeAlways, type Connected, type FleetConnection } from "../nats/connection.ts";
-import { subjects } from "../nats/names.ts";
+// Owns the cancel of a job: a key for the worker that takes the job later, and a message for the worker that has it now. Both say who cancelled it.
+import { topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
+import type { EndedBy } from "./records.ts";
 
-/** Resolves when the key is written. @throws Error when NATS does not answer */
-export async function cancelJob({ nc, buckets }: Connected, jobId: string): Promise<void> {
-  // Publish at once, so that the worker that has the job need not wait for the disk.
-  nc.publish(subjects.cancel(jobId));
-  await buckets.cancels.put(jobId, "");
-  // Publish again for a worker that took the job in between and looked for the key before it was written.
-  nc.publish(subjects.cancel(jobId));
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Resolves when the key is written. @throws WaggleError unavailable */
+export async function cancelJob({ messages, records }: Broker, jobId: string, by: EndedBy): Promise<void> {
+  const data = encoder.encode(by);
+  // Sent at once, so that the worker that has the job need not wait for the disk.
+  messages.send(topics.cancel(jobId), data);
+  await records.cancels.put(jobId, data);
+  // Sent again for a worker that took the job in between and looked for the key before it was written.
+  messages.send(topics.cancel(jobId), data);
 }
 
-/** @throws Error when NATS does not answer */
-export async function isCancelled({ buckets }: Connected, jobId: string): Promise<boolean> {
-  return (await buckets.cancels.get(jobId)) !== null;
+/** Undefined for a job that is not cancelled. @throws WaggleError unavailable */
+export async function cancelOf({ records }: Broker, jobId: string): Promise<EndedBy | undefined> {
+  const found = await records.cancels.get(jobId);
+  return found && read(found.value);
 }
 
 /** Calls back for each cancelled job. Returns the function that unsubscribes. */
-export function onCancels(connection: FleetConnection, listener: (jobId: string) => void): () => void {
-  const prefix = subjects.cancel("");
-  return subscribeAlways(connection, subjects.allCancels, ({ subject }) => listener(subject.slice(prefix.length)));
+export function onCancels({ messages }: Broker, listener: (jobId: string, by: EndedBy) => void): () => void {
+  const prefix = topics.cancel("");
+  return messages.receive(topics.allCancels, (topic, data) => listener(topic.slice(prefix.length), read(data)));
+}
+
+/** Cancels without a reason come from earlier gateways, which only passed on what clients asked for. */
+function read(data: Uint8Array): EndedBy {
+  return decoder.decode(data) === "superseded" ? "superseded" : "client";
 }

@@ -1,119 +1,75 @@
 // Owns the work queue: gateways publish jobs, and workers take jobs, keep them and give them back.
-import { createInbox } from "@nats-io/transport-node";
-import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
-import { fireAndForget, requireFit } from "../nats/publish.ts";
-import type { Connected } from "../nats/connection.ts";
-import { isStreamFull, natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
-import { jobsStream, subjects } from "../nats/names.ts";
-import { decodeOwn, encode, queueOf, type FleetJob } from "./records.ts";
+import { queues, topics } from "../broker/names.ts";
+import type { Broker, Delivery } from "../broker/port.ts";
+import { requireFit } from "../broker/sizes.ts";
+import { decodeOwn, encode, queueOf, type FleetJob, type JobQueue } from "./records.ts";
 
-/** How long NATS may take to answer. */
-const answerTimeoutMs = 3_000;
-/** Delay before NATS delivers a job of another version again. */
+/** Seconds until a client may retry what the full queue refused. */
+const retryAfterS = 2;
+/** Delay before the queue gives a job of another version to a worker again. */
 const notOurVersionMs = 10_000;
 /** A job that no worker can read is deleted after this many deliveries. */
 const mostUnread = 360;
-const nanosPerMs = 1_000_000;
 
-/**
- * Resolves when the job is on disk.
- * @param at the id of the worker that keeps a slot for the job; by default any worker may take it
- * @throws WaggleError resource_exhausted, payload_too_large, unavailable
- */
-export async function publishJob(connected: Connected, job: FleetJob, at?: string): Promise<void> {
-  await put(connected, job, at, job.id);
+export interface PublishTo {
+  /** The id of the worker that keeps a slot for the job; by default any worker may take it. */
+  readonly at?: string | undefined;
+  /** How often the job was lost from the queue and published again. */
+  readonly again?: number;
+}
+
+/** Resolves when the job is on disk. @throws WaggleError resource_exhausted, payload_too_large, unavailable */
+export async function publishJob(broker: Broker, job: FleetJob, { at, again = 0 }: PublishTo = {}): Promise<void> {
+  await put(broker, job, at, again === 0 ? job.id : `${job.id}:${again}`);
 }
 
 /**
  * Moves a job for one worker to the common queue. If several members do this at once, the queue gets the job only once.
  * @throws WaggleError as `publishJob`
  */
-export async function shareJob(connected: Connected, job: FleetJob): Promise<void> {
-  await put(connected, job, undefined, `${job.id}:shared`);
+export async function shareJob(broker: Broker, job: FleetJob): Promise<void> {
+  await put(broker, job, undefined, `${job.id}:shared`);
 }
 
-/** @param messageId NATS drops a second message with the same id within two minutes */
-async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
+async function put(broker: Broker, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
   const data = encode(job);
-  requireFit(nc, data, "hand the job to the fleet");
+  requireFit(broker, data, "hand the job to the fleet");
   const { model, id } = job;
-  const subject = at === undefined ? subjects.job(model, queueOf(job), id) : subjects.jobAt(model, at, id);
-  try {
-    await js.publish(subject, data, { msgID: messageId, timeout: answerTimeoutMs });
-  } catch (error) {
-    if (!isStreamFull(error)) throw unavailable("put the job into the fleet's queue", error);
-    throw new WaggleError("resource_exhausted", `Cannot accept the job: the fleet's queue is full.`, {
-      retryAfterS: natsRetryAfterS,
-      cause: error,
-    });
+  const topic = at === undefined ? topics.job(model, queueOf(job), id) : topics.jobAt(model, at, id);
+  if ((await broker.jobs.put(topic, data, messageId)) === "full") {
+    throw new WaggleError("resource_exhausted", "Cannot accept the job: the fleet's queue is full.", { retryAfterS });
   }
-  fireAndForget(nc, at === undefined ? subjects.hint(model) : subjects.hintAt(at));
+  broker.messages.send(at === undefined ? topics.hint(model) : topics.hintAt(at));
+}
+
+/** Whether the queue has the job, for any worker or for one. @throws WaggleError unavailable */
+export async function isQueued({ jobs }: Broker, job: FleetJob): Promise<boolean> {
+  const { model, id } = job;
+  return (await jobs.has(topics.job(model, queueOf(job), id))) || (await jobs.has(topics.jobAt(model, undefined, id)));
+}
+
+export async function openQueue({ jobs }: Broker, model: string, queue: JobQueue): Promise<void> {
+  await jobs.open(queues.of(model, queue), topics.jobsOf(model, queue));
 }
 
 /** A job of this worker, until the worker gives the job back or sends no `working` for five seconds. */
-export interface TakenJob {
+export interface TakenJob extends Pick<Delivery, "working" | "done"> {
   readonly job: FleetJob;
-  /** Keeps the job for another five seconds. */
-  working(): void;
-  /** Acknowledges the job's end. Never throws: after a failure NATS delivers the job again, and the job's records show its end. */
-  done(): Promise<void>;
   /** Returns the job to the queue. Any worker may take it after this time. */
   giveBack(afterMs?: number): void;
 }
 
-/** Takes the next job of this consumer, if there is one. @throws Error when NATS does not answer, also without such a consumer */
-export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): Promise<TakenJob | undefined> {
+/** Takes the next job of this queue, if there is one. @throws WaggleError unavailable, also without such a queue */
+export async function takeJob({ jobs }: Broker, queue: string): Promise<TakenJob | undefined> {
   for (;;) {
-    const message = await pull(nc, consumer);
-    if (message?.reply === undefined) return undefined;
-    const job = decodeOwn<FleetJob>(message.data);
-    if (job !== undefined) return taken(nc, message.reply, job);
+    const delivery = await jobs.take(queue);
+    if (delivery === undefined) return undefined;
+    const { working, done, giveBack } = delivery;
+    const job = decodeOwn<FleetJob>(delivery.data);
+    if (job !== undefined) return { job, working, done, giveBack: (afterMs = 0) => giveBack(afterMs) };
     // A worker of another version may be able to read the job. This worker gives the job back and continues with the next one.
-    const tooOften = deliveriesOf(message.reply) >= mostUnread;
-    fireAndForget(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
+    if (delivery.deliveries >= mostUnread) delivery.drop();
+    else giveBack(notOurVersionMs);
   }
-}
-
-function nak(afterMs: number): string {
-  return afterMs === 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: Math.round(afterMs * nanosPerMs) })}`;
-}
-
-function taken(nc: NatsConnection, reply: string, job: FleetJob): TakenJob {
-  return {
-    job,
-    working: () => fireAndForget(nc, reply, "+WPI"),
-    async done() {
-      await nc.request(reply, "+ACK", { timeout: answerTimeoutMs }).catch(() => {});
-    },
-    giveBack: (afterMs = 0) => fireAndForget(nc, reply, nak(afterMs)),
-  };
-}
-
-/** Pulls one message without waiting: undefined if the queue is empty. Written here because the library has only pulls that wait. */
-async function pull(nc: NatsConnection, consumer: string): Promise<Msg | undefined> {
-  const reply = createInbox();
-  const message = await new Promise<Msg>((resolve, reject) => {
-    const subscription = nc.subscribe(reply, {
-      max: 1,
-      timeout: answerTimeoutMs,
-      callback(error, answer) {
-        if (error === null) return resolve(answer);
-        // After an error the library ends the wait but keeps the subscription.
-        subscription.unsubscribe();
-        reject(error);
-      },
-    });
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${jobsStream}.${consumer}`, JSON.stringify({ batch: 1, no_wait: true }), {
-      reply,
-    });
-  });
-  // A message with a status code has no job: the queue is empty, or too many pulls wait.
-  return message.headers?.code ? undefined : message;
-}
-
-/** Reads the count from `$JS.ACK.<stream>.<consumer>.<deliveries>.…`; newer servers put a domain and an account hash before the stream. */
-function deliveriesOf(reply: string): number {
-  const parts = reply.split(".");
-  return Number(parts.length < 11 ? parts[4] : parts[6]);
 }

@@ -100,7 +100,7 @@ export type EventRecord =
       readonly serial: number;
       readonly events: readonly JobEvent[];
       /** Why the job ends, if the last event is `cancelled`. `orphaned`: its gateway was silent for too long. */
-      readonly cancelledBy?: EndedBy | "orphaned";
+      readonly cancelledBy?: EndedBy | "orphaned" | undefined;
     }
   /** An engine died while running the job. `enginesLost` counts the engines in a row that died without new output. */
   | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly enginesLost: number }
@@ -124,6 +124,8 @@ export interface WorkerMember {
   /** False for a draining worker, which takes no new jobs. */
   readonly takesJobs: boolean;
   readonly models: readonly MemberModel[];
+  /** Distinguishes two processes with one id. Undefined from earlier members. */
+  readonly instance?: string | undefined;
 }
 
 export interface MemberModel extends FleetModelFile {
@@ -147,6 +149,7 @@ export interface GatewayMember {
   readonly jobs: number;
   /** The part of `jobs` that is not in the fleet's queue yet. */
   readonly waiting?: number;
+  readonly instance?: undefined;
 }
 
 export type Member = WorkerMember | GatewayMember;
@@ -176,12 +179,18 @@ export type WorkerQuestion =
   /** Does this worker have room for one more job? If so, it keeps a slot for the job for a second. */
   | { readonly kind: "offer"; readonly model: string; readonly jobId: string };
 
+/** Asks the worker with an id which process it is. */
+export interface IdentityQuestion {
+  readonly kind: "identify";
+}
+
 export type WorkerAnswer =
   /** `size` is null if the engine did not answer in time. */
   | { readonly kind: "preflight"; readonly size: PromptSize | null }
   | { readonly kind: "query"; readonly result: EngineQueryResult }
   | { readonly kind: "describe"; readonly description: ModelDescription }
   | { readonly kind: "offer"; readonly taken: boolean }
+  | { readonly kind: "identity"; readonly instance: string }
   /** This worker has unloaded the model. Another worker may have it loaded. */
   | { readonly kind: "not_loaded" }
   | { readonly kind: "failed"; readonly failure: JobFailure };

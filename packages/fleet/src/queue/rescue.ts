@@ -1,13 +1,10 @@
 // Rescues jobs from lost workers. Jobs in a lost worker's own queue move to the common queue. While NATS returns the jobs that the lost
 // worker had taken, idle workers get hints to pull. The gateways rescue jobs, not the workers, because there are fewer gateways.
-import type { Clock } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
-import { fireAndForget } from "../nats/publish.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { queues, topics } from "../broker/names.ts";
 import type { Beats } from "../members/beats.ts";
-import type { FleetConnection } from "../nats/connection.ts";
 import { shareJob, takeJob } from "./job-queue.ts";
-import { consumers, jobsStream, subjects } from "../nats/names.ts";
 
 /** How long the empty queue of a silent worker is kept. */
 const keepQueueMs = 60_000;
@@ -16,16 +13,15 @@ const listIntervalMs = 60_000;
 /** How long NATS may return jobs of a silent worker: NATS returns each job five seconds after the job's last `working`. */
 const comingBackMs = 10_000;
 
-/** Returns the function that moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
-export function createRescue(options: {
-  readonly connection: FleetConnection;
+export interface RescueOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
   readonly beats: Pick<Beats, "silentWorkers" | "isAlive">;
   /** The names of all models that the fleet has. */
   readonly models: () => Iterable<string>;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): () => Promise<void> {
-  const { connection, beats, models, clock, log } = options;
+}
+
+/** Returns the function that moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
+export function createRescue(options: RescueOptions): () => Promise<void> {
+  const { broker, beats, models, clock, log } = options;
   /** The time when each worker was first found silent. */
   const silentSince = new Map<string, number>();
   /** Silent workers whose queues are gone. */
@@ -36,19 +32,18 @@ export function createRescue(options: {
   let running = false;
 
   async function rescue(worker: string, since: number): Promise<void> {
-    const connected = connection.use();
-    const name = consumers.at(worker);
-    const info = await connected.jsm.consumers.info(jobsStream, name).catch(() => undefined);
-    if (info === undefined) return void cleared.add(worker);
-    if (info.num_pending === 0 && info.num_ack_pending === 0) {
+    const queue = queues.at(worker);
+    const size = await broker.jobs.sizeOf(queue);
+    if (size === undefined) return void cleared.add(worker);
+    if (size.waiting === 0 && size.taken === 0) {
       if (clock.now() - since < keepQueueMs) return;
-      await connected.jsm.consumers.delete(jobsStream, name);
+      await broker.jobs.remove(queue);
       cleared.add(worker);
       return;
     }
-    for (let taken = await takeJob(connected, name); taken !== undefined; taken = await takeJob(connected, name)) {
-      log.info({ job: taken.job.id, worker }, "fleet_job_rescued");
-      await shareJob(connected, taken.job);
+    for (let taken = await takeJob(broker, queue); taken !== undefined; taken = await takeJob(broker, queue)) {
+      log.info({ job: taken.job.id, stream_id: taken.job.clientJob.id, worker }, "fleet_job_rescued");
+      await shareJob(broker, taken.job);
       await taken.done();
     }
   }
@@ -61,24 +56,23 @@ export function createRescue(options: {
       silentSince.delete(known);
       cleared.delete(known);
     }
-    for (const worker of silent) if (!silentSince.has(worker)) silentSince.set(worker, clock.now());
+    for (const worker of silent) {
+      if (silentSince.has(worker)) continue;
+      silentSince.set(worker, clock.now());
+      log.warn({ worker }, "worker_lost");
+    }
   }
 
   /** Sends hints to idle workers, because NATS sends no message when it returns a lost worker's jobs. */
   function hintIdleWorkers(): void {
     const isDue = [...silentSince.values()].some((since) => clock.now() - since <= comingBackMs);
-    if (!isDue || !connection.connected) return;
-    for (const model of models()) fireAndForget(connection.use().nc, subjects.hint(model));
+    if (!isDue) return;
+    for (const model of models()) broker.messages.send(topics.hint(model));
   }
 
   async function list(): Promise<void> {
     if (clock.now() - listedAt < listIntervalMs) return;
-    const found: string[] = [];
-    for await (const { name } of connection.use().jsm.consumers.list(jobsStream)) {
-      const worker = consumers.ownerOf(name);
-      if (worker !== undefined) found.push(worker);
-    }
-    owners = found;
+    owners = (await broker.jobs.list()).map(queues.ownerOf).filter((worker) => worker !== undefined);
     listedAt = clock.now();
   }
 

@@ -9,7 +9,10 @@ import type { JobListener, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../nats/connection.ts";
+import { systemChance } from "../broker/chance.ts";
+import { openBroker, type ConnectionOptions } from "../broker/nats/broker.ts";
+import type { Broker } from "../broker/port.ts";
+import { topics } from "../broker/names.ts";
 import {
   fleetVersion,
   type EventRecord,
@@ -17,7 +20,6 @@ import {
   type FleetModelFile,
   type GatewayMember,
 } from "../queue/records.ts";
-import { subjects } from "../nats/names.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type { Move, RunnableModel, WorkerPort } from "../worker/worker-port.ts";
 import { createGatewaySide } from "../gateway/gateway-side.ts";
@@ -84,33 +86,30 @@ export function useNats({ folder, config }: { readonly folder?: string; readonly
 }
 
 /** Resolves when the connection is up or, with `wanted` false, lost. */
-export async function whenConnected(connection: FleetConnection, wanted = true): Promise<void> {
+export async function whenConnected(broker: Pick<Broker, "connected" | "onConnection">, wanted = true): Promise<void> {
   await new Promise<void>((resolve) => {
-    const forget = connection.onChange((connected) => {
-      if ((connected !== undefined) === wanted) resolve();
+    const forget = broker.onConnection((connected) => {
+      if (connected === wanted) resolve();
     });
-    if (connection.connected === wanted) resolve();
+    if (broker.connected === wanted) resolve();
     closeLater(async () => forget());
   });
 }
 
 /** Resolves with a connection that is up. It is closed after the test. */
-export async function connectTo(url: string, more: Partial<ConnectionOptions> = {}): Promise<FleetConnection> {
-  const connection = openConnection({
+export async function connectTo(url: string, more: Partial<ConnectionOptions> = {}): Promise<Broker> {
+  const broker = openBroker({
     url,
     insecure: false,
     name: "test",
     log: silent,
     clock: systemClock,
+    random: systemChance.next,
     ...more,
   });
-  closeLater(() => connection.close());
-  await whenConnected(connection);
-  return connection;
-}
-
-export async function usableOn(url: string): Promise<Connected> {
-  return (await connectTo(url)).use();
+  closeLater(() => broker.close());
+  await whenConnected(broker);
+  return broker;
 }
 
 export function processId(id: string): GatewayProcessId {
@@ -242,7 +241,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
 export interface FakeWorker {
   readonly id: string;
   readonly side: WorkerSide;
-  readonly connection: FleetConnection;
+  readonly broker: Broker;
   /** The moves of jobs that this worker reported. */
   readonly moves: readonly Move[];
   /** Disconnects without a message, as a killed process does. */
@@ -258,11 +257,12 @@ export interface FakeWorkerOptions {
 
 export async function joinWorker(url: string, options: FakeWorkerOptions): Promise<FakeWorker> {
   const { id = unique("worker"), models, clock = systemClock } = options;
-  const connection = await connectTo(url);
+  const broker = await connectTo(url);
   const moves: Move[] = [];
   const side = createWorkerSide({
-    connection,
+    broker,
     clock,
+    chance: systemChance,
     log: silent,
     port: {
       id,
@@ -287,13 +287,8 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
     },
   });
   // Waits for the member's answer, which shows that the server has the member's subscriptions.
-  const { nc } = connection.use();
-  while (
-    await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(
-      () => false,
-      () => true,
-    )
-  );
+  const question = new TextEncoder().encode("?");
+  while ((await broker.messages.ask(topics.askWorker(id), question, 1_000)) === undefined);
   let gone = false;
   const close = async (): Promise<void> => {
     if (!gone) await side.close();
@@ -302,11 +297,11 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
   return {
     id,
     side,
-    connection,
+    broker,
     moves,
     async vanish() {
       gone = true;
-      await connection.close();
+      await broker.close();
       await side.close();
     },
   };
@@ -315,8 +310,8 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
 export async function joinGateway(
   url: string,
   id = processId(unique("gateway")),
-): Promise<GatewaySide & { readonly connection: FleetConnection }> {
-  const connection = await connectTo(url);
+): Promise<GatewaySide & { readonly broker: Broker }> {
+  const broker = await connectTo(url);
   const self = (): GatewayMember => ({
     version: fleetVersion,
     kind: "gateway",
@@ -325,10 +320,10 @@ export async function joinGateway(
     startedAt: "2026-01-01T00:00:00.000Z",
     jobs: 0,
   });
-  const side = createGatewaySide({ connection, id, clock: systemClock, log: silent });
+  const side = createGatewaySide({ broker, id, clock: systemClock, chance: systemChance, log: silent });
   side.report(self);
   closeLater(() => side.close());
-  return Object.assign(side, { connection });
+  return Object.assign(side, { broker });
 }
 
 interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
@@ -365,7 +360,7 @@ export async function submitJob(
 ): Promise<{ readonly job: FleetJob; readonly received: Received }> {
   const job = fleetJob({ gateway: gateway.id, ...more });
   const received = receive(gateway, job);
-  await gateway.publish(job, worker);
+  await gateway.publish(job, { at: worker });
   return { job, received };
 }
 

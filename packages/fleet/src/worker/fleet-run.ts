@@ -1,15 +1,14 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
-import { randomUUID } from "node:crypto";
 import { deferred, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent, type Work } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { failureError, failureOf, WaggleError } from "@waggle/protocol";
-import { isCancelled } from "../queue/cancels.ts";
-import type { MemberContext } from "../nats/connection.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { topics } from "../broker/names.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
-import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
+import { createEventWriter, type CancelledBy, type EventWriter } from "../events/event-writer.ts";
+import { cancelOf } from "../queue/cancels.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
-import { subjects } from "../nats/names.ts";
 import { readPictures } from "../pictures/picture-store.ts";
 import type { FleetJob } from "../queue/records.ts";
 import { isActive, transition, type RunEvent, type RunState } from "./run-state.ts";
@@ -27,7 +26,7 @@ const mostSilentWorkers = 8;
 const longestWaitForFileMs = 30_000;
 /** Time limit for publishing the last records when another worker gets the job. */
 const handOverTimeoutMs = 500;
-/** Digits of the attempt's UUID in the job's id on this worker. */
+/** Digits of the attempt's id in the job's id on this worker. */
 const localIdDigits = 8;
 
 export interface FleetRunOptions extends MemberContext {
@@ -45,8 +44,8 @@ export interface FleetRun {
   readonly job: FleetJob;
   /** Whether the model has accepted the job, so that the model's `free()` counts the job's slot. */
   readonly submitted: boolean;
-  /** Ends the job and publishes its end. */
-  cancel(): void;
+  /** Ends the job and publishes its end, with the reason. */
+  cancel(by: NonNullable<CancelledBy>): void;
   /** Whether another worker may continue the job. */
   readonly mayMove: boolean;
   /** Leaves the job to another worker. Resolves when this worker has finished with the job, or after half a second. */
@@ -55,11 +54,12 @@ export interface FleetRun {
 
 /** Starts at once. Every run ends with a call of `onGone`. */
 export function startFleetRun(options: FleetRunOptions): FleetRun {
-  const { taken, model, connection, clock } = options;
+  const { taken, model, broker, clock } = options;
   const { job } = taken;
-  const log = options.log.child({ job: job.id });
-  const attempt = randomUUID();
+  const log = options.log.child({ job: job.id, stream_id: job.clientJob.id });
+  const attempt = options.chance.id();
   let state: RunState = "active";
+  let cancelledBy: CancelledBy;
   /** Set from the claim on. */
   let writer: EventWriter | undefined;
   /** The job at this worker's model, once the model has accepted the job. */
@@ -91,10 +91,9 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   async function begin(): Promise<void> {
-    const connected = connection.use();
-    const subject = subjects.events(job.gateway, job.id);
+    const topic = topics.events(job.gateway, job.id);
     // Read the history even at the first delivery from this queue: the job may have been in another queue before.
-    const [isOver, history] = await Promise.all([isCancelled(connected, job.id), readHistory(connected, subject)]);
+    const [cancelled, history] = await Promise.all([cancelOf(broker, job.id), readHistory(broker, topic)]);
     if (!isActive(state)) return;
     if (history.ended) {
       apply("end");
@@ -105,8 +104,11 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       log.info({ model: model.name }, "fleet_job_for_another_file");
       return await leaveToOthers({ refused: false });
     }
-    if (isOver) apply("cancel");
-    claim(subject, history);
+    if (cancelled !== undefined) {
+      cancelledBy ??= cancelled;
+      apply("cancel");
+    }
+    claim(topic, history);
     // An earlier worker may still have the job: this worker computes only after its fence is written.
     if (history.last > 0) await writer?.flushed();
     if (!isActive(state)) return;
@@ -116,10 +118,11 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     if (work !== undefined) await submit(work, history);
   }
 
-  function claim(subject: string, history: JobHistory): void {
+  function claim(topic: string, history: JobHistory): void {
     writer = createEventWriter({
-      connection,
-      subject,
+      broker,
+      clock,
+      topic,
       after: history.last,
       fence: { kind: "fence", attempt, worker: options.worker, ...model.file() },
       onLost() {
@@ -127,6 +130,11 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
         log.info("fleet_job_lost_to_another_worker");
         apply("leave");
         local?.cancel();
+      },
+      onStuck(reason) {
+        log.error({ reason }, "fleet_records_refused");
+        local?.cancel();
+        returnJob(elsewhereAfterMs, true);
       },
       onTooLarge(bytes, mostBytes) {
         const message = `Cannot publish the job's output: an event has ${bytes} bytes, compressed, and NATS takes ${mostBytes} (max_payload).`;
@@ -148,7 +156,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     const { work } = job.spec;
     if (work.kind !== "generate" || job.pictures === undefined) return work;
     try {
-      const pictures = await readPictures(connection.use(), job.pictures, reading.signal);
+      const pictures = await readPictures(broker, job.pictures, reading.signal);
       if (state === "active") return { ...work, pictures };
     } catch (thrown) {
       if (state === "active") refused(WaggleError.from(thrown));
@@ -175,6 +183,10 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     local?.cancel();
     writer?.giveBack(newOutput(output));
     if (writer !== undefined) await within(writer.flushed(), handOverTimeoutMs);
+    returnJob(afterMs, isRefused);
+  }
+
+  function returnJob(afterMs: number, isRefused: boolean): void {
     // Another worker may have the job already, and must keep it.
     if (state === "gone") return;
     taken.giveBack(afterMs);
@@ -216,7 +228,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   /** The job leaves the queue once its end is on disk. */
   function end(event: JobEvent): void {
     apply("end");
-    writer?.write([event]);
+    writer?.write([event], event.type === "cancelled" ? cancelledBy : undefined);
     void writer?.flushed().then(acknowledge);
   }
 
@@ -236,7 +248,9 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   function refusalOfFile(history: JobHistory): string | undefined {
-    if (!isOfAnotherFile(history) || Date.now() - history.lastAt <= longestWaitForFileMs) return undefined;
+    // Both times are the broker's: the clock of this machine may be wrong.
+    const ageMs = (broker.now() ?? history.lastAt) - history.lastAt;
+    if (!isOfAnotherFile(history) || ageMs <= longestWaitForFileMs) return undefined;
     const file = job.pictures === undefined ? "file" : "file and projector";
     return `The worker was lost, and no other worker serves the model from the same ${file}.`;
   }
@@ -252,7 +266,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     get submitted() {
       return local !== undefined;
     },
-    cancel() {
+    cancel(by) {
+      cancelledBy ??= by;
       apply("cancel");
       local?.cancel();
     },

@@ -1,15 +1,13 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
-import { fireAndForget } from "../nats/publish.ts";
-import type { Connected, MemberContext } from "../nats/connection.ts";
-import { shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
-import { consumers, subjects } from "../nats/names.ts";
+import type { MemberContext } from "../broker/member-context.ts";
+import { queues, topics } from "../broker/names.ts";
+import { openQueue, shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
 import { queuesOf } from "../queue/records.ts";
-import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-export interface IntakeOptions extends MemberContext {
+export interface IntakeOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
   readonly port: Pick<WorkerPort, "id" | "models">;
   /** Returns the number of the model's free slots. */
   readonly roomOf: (model: RunnableModel) => number;
@@ -23,18 +21,18 @@ export interface Intake {
   takeJobs(): void;
   /** Like `takeJobs`, but takes jobs from this worker's own queue too. */
   takeOwnJobs(): void;
-  /** Creates the consumers again, because the server may have lost them. */
+  /** Opens the queues again, because the broker may have lost them. */
   renew(): void;
   /** Takes no new jobs, and moves the jobs for this worker to the common queue. */
   leave(): void;
 }
 
-export function createIntake({ connection, port, roomOf, arrived, begin, clock, log }: IntakeOptions): Intake {
-  /** Consumers of models' queues that exist. */
-  const ensured = new Set<string>();
+export function createIntake({ broker, port, roomOf, arrived, begin, clock, log }: IntakeOptions): Intake {
+  /** The open queues of models. */
+  const opened = new Set<string>();
   /** Jobs from this worker's own queue that were given back, until they move to the common queue. */
   const returning = new Map<TakenJob, TimerHandle>();
-  let ownEnsured = false;
+  let ownOpened = false;
   let ownDue = true;
   let running = false;
   let again = false;
@@ -42,7 +40,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
 
   function takeJobs(): void {
     again = true;
-    if (running || !connection.connected) return;
+    if (running || !broker.connected) return;
     running = true;
     void takeAll().finally(() => {
       running = false;
@@ -55,42 +53,41 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
     try {
       while (again) {
         again = false;
-        const connected = connection.use();
-        await takeOwn(connected);
-        for (const model of port.models()) await takeOf(connected, model);
+        await takeOwn();
+        for (const model of port.models()) await takeOf(model);
       }
     } catch (error) {
       log.debug({ reason: errorReason(error) }, "fleet_queue_failed");
-      // The server may have lost a consumer.
+      // The broker may have lost a queue.
       renew();
       again = false;
     }
   }
 
   function renew(): void {
-    ensured.clear();
-    ownEnsured = false;
+    opened.clear();
+    ownOpened = false;
     ownDue = true;
   }
 
-  async function takeOf(connected: Connected, model: RunnableModel): Promise<void> {
+  async function takeOf(model: RunnableModel): Promise<void> {
     if (leaving) return;
-    for (const queue of queuesOf(model.file().vision !== null)) {
-      const consumer = consumers.of(model.name, queue);
-      if (!ensured.has(consumer)) await ensureQueueConsumer(connected.jsm, model.name, queue);
-      ensured.add(consumer);
-      await takeFrom(connected, model, consumer);
+    for (const jobQueue of queuesOf(model.file().vision !== null)) {
+      const queue = queues.of(model.name, jobQueue);
+      if (!opened.has(queue)) await openQueue(broker, model.name, jobQueue);
+      opened.add(queue);
+      await takeFrom(model, queue);
     }
   }
 
-  async function takeFrom(connected: Connected, model: RunnableModel, consumer: string): Promise<void> {
+  async function takeFrom(model: RunnableModel, queue: string): Promise<void> {
     while (!leaving && roomOf(model) > 0) {
-      const taken = await takeJob(connected, consumer);
+      const taken = await takeJob(broker, queue);
       if (taken === undefined) return;
-      // During the wait for NATS, this worker may have begun to leave, or another job may have taken the slot.
+      // During the wait, this worker may have begun to leave, or another job may have taken the slot.
       if (leaving || roomOf(model) <= 0) {
         taken.giveBack();
-        fireAndForget(connected.nc, subjects.hint(model.name));
+        broker.messages.send(topics.hint(model.name));
         return;
       }
       begin(taken, model);
@@ -98,15 +95,15 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
   }
 
   /** Takes the jobs with a promised slot on this worker. */
-  async function takeOwn(connected: Connected): Promise<void> {
-    if (!ownEnsured) {
-      await ensureWorkerConsumer(connected.jsm, port.id);
-      ownEnsured = true;
+  async function takeOwn(): Promise<void> {
+    if (!ownOpened) {
+      await broker.jobs.open(queues.at(port.id), topics.jobsAt(port.id));
+      ownOpened = true;
     }
     if (!ownDue) return;
     ownDue = false;
     for (;;) {
-      const taken = await takeJob(connected, consumers.at(port.id));
+      const taken = await takeJob(broker, queues.at(port.id));
       if (taken === undefined) return;
       arrived(taken.job.id);
       const model = port.models().find(({ name }) => name === taken.job.model);
@@ -130,10 +127,10 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
     returning.get(taken)?.cancel();
     returning.delete(taken);
     try {
-      await shareJob(connection.use(), job);
+      await shareJob(broker, job);
       await done();
     } catch (error) {
-      log.warn({ reason: errorReason(error), job: job.id }, "fleet_share_failed");
+      log.warn({ reason: errorReason(error), job: job.id, stream_id: job.clientJob.id }, "fleet_share_failed");
     }
   }
 

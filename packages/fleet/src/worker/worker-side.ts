@@ -1,34 +1,27 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
-import { sleep, withTimeout } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
-import { Svcm } from "@nats-io/services";
-import type { Service } from "@nats-io/services";
-import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "@nats-io/transport-node";
-import { fireAndForget, waitForLast } from "../nats/publish.ts";
+import { WaggleError } from "@waggle/protocol";
+import type { MemberContext } from "../broker/member-context.ts";
+import { topics } from "../broker/names.ts";
 import { createBeats } from "../members/beats.ts";
-import { isCancelled, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type Connected, type MemberContext } from "../nats/connection.ts";
+import { createHeartbeat } from "../members/heartbeats.ts";
+import { answerWith } from "../members/questions.ts";
+import { modelsOfSiblings } from "../members/siblings.ts";
+import { readPictures } from "../pictures/picture-store.ts";
+import { cancelOf, onCancels } from "../queue/cancels.ts";
+import type { TakenJob } from "../queue/job-queue.ts";
+import { fleetVersion, type IdentityQuestion, type WorkerAnswer, type WorkerQuestion } from "../queue/records.ts";
+import { createIdClaim } from "./claim-id.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
-import type { TakenJob } from "../queue/job-queue.ts";
-import { readPictures } from "../pictures/picture-store.ts";
 import { createOrphanCheck } from "./orphans.ts";
-import { createHeartbeat } from "../members/heartbeats.ts";
-import { subjects } from "../nats/names.ts";
-import { answerWith } from "../members/questions.ts";
-import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/records.ts";
-import { modelsOfSiblings } from "../members/siblings.ts";
 import type { ModelQuestion, RunnableModel, WorkerPort } from "./worker-port.ts";
 
 /** Interval at which a worker ends orphaned jobs, and looks for jobs if it may have room again. */
 const checkIntervalMs = 1_000;
 /** Interval at which every worker looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
 const refillIntervalMs = 5_000;
-/** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
-const reportTimeoutMs = 500;
-/** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
-const siblingsTimeoutMs = 1_000;
 /** Longest delay of a busy worker after a hint, so that idle workers take the job first. */
 const fullestWaitsMs = 4;
 /** Time limit for reading the pictures of a question. */
@@ -40,6 +33,11 @@ const promiseMs = 1_000;
 const othersFirstMs = 250;
 /** NATS may deliver a returned job this long after the end of the job's delay. */
 const nakSlackMs = 20;
+
+const lateError = new WaggleError(
+  "unavailable",
+  "Cannot read the pictures of the question: the fleet did not send them in time.",
+);
 
 export interface WorkerSideOptions extends MemberContext {
   readonly port: WorkerPort;
@@ -58,33 +56,41 @@ export interface WorkerSide {
   readonly running: number;
 }
 
-export function createWorkerSide({ connection, port, clock, log }: WorkerSideOptions): WorkerSide {
+export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
+  const { broker, port, clock, log } = options;
+  const instance = options.chance.id();
   const runs = new Map<string, FleetRun>();
   /** Promised slots by job, with the model and the promise's end. */
   const promises = new Map<string, { readonly model: string; readonly until: number }>();
   /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
-  const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
-  const endOrphans = createOrphanCheck({ connection, beats, clock, runs: () => [...runs.values()] });
-  /** Subscriptions about loaded models, by their subjects, on the present connection. */
-  const subscribed = new Map<string, Subscription>();
-  let service: Service | undefined;
-  /** The connection on which the service is registered. */
-  let joined: NatsConnection | undefined;
-  let joining: TimerHandle | undefined;
+  const beats = createBeats(broker, { kind: "worker", id: port.id }, clock);
+  const endOrphans = createOrphanCheck({ broker, beats, clock, runs: () => [...runs.values()] });
+  /** Functions that end the subscriptions about loaded models, by their topics. */
+  const subscribed = new Map<string, () => void>();
+  /** Functions that end the other subscriptions; empty while this worker is not a member. */
+  let forgets: (() => void)[] = [];
   let leaving = false;
+  /** Whether the broker refuses a topic to this worker. Its jobs would not end, so it takes none until the next connection. */
+  let denied = false;
   let refilledAt = -Infinity;
   let timer: TimerHandle | undefined;
   let soon: TimerHandle | undefined;
 
-  const heartbeat = createHeartbeat(connection, {
-    self: () => ({ version: fleetVersion, takesJobs: !leaving, ...port.member() }),
+  const heartbeat = createHeartbeat({
+    broker,
     clock,
     log,
+    self: () =>
+      forgets.length === 0 ? undefined : { version: fleetVersion, instance, takesJobs: takesJobs(), ...port.member() },
+    onOther({ instance: other = "" }) {
+      // Both processes find each other; one of them keeps the id.
+      if (instance > other) exit();
+    },
   });
 
   const intake = createIntake({
-    connection,
+    broker,
     port,
     roomOf,
     arrived: (jobId) => promises.delete(jobId),
@@ -93,40 +99,62 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     log,
   });
 
-  const forgets = [
-    onCancels(connection, (jobId) => runs.get(jobId)?.cancel()),
-    subscribeAlways(connection, subjects.hintAt(port.id), () => intake.takeOwnJobs()),
-    connection.onChange((connected, first) => {
-      joining?.cancel();
-      if (connected === undefined) return;
-      if (first) subscribed.clear();
-      if (joined !== connected.nc) void join(connected);
-      void cancelMissed(connected);
+  const claim = createIdClaim({ broker, clock, log, id: port.id, onFree: enter });
+  const ends = [
+    broker.onConnection((connected) => {
+      if (!connected) return;
+      denied = false;
+      if (forgets.length === 0) return claim.begin();
+      void cancelMissed();
       intake.renew();
       refill();
     }),
+    broker.onDenied(() => {
+      denied = true;
+      void heartbeat.report();
+    }),
   ];
 
-  function onQuestion(error: Error | null, message: Msg): void {
-    if (error === null) void answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+  function takesJobs(): boolean {
+    return !leaving && !denied && forgets.length > 0;
   }
 
-  async function join(connected: Connected): Promise<void> {
-    try {
-      const metadata = { worker: port.id };
-      service = await new Svcm(connected.nc).add({ name: "waggle-worker", version: port.version, metadata });
-      service.addEndpoint("worker", { subject: subjects.askWorker(port.id), handler: onQuestion });
-      joined = connected.nc;
-    } catch (error) {
-      log.warn({ reason: errorReason(error) }, "fleet_join_failed");
-      joining = clock.setTimeout(() => void join(connected), checkIntervalMs);
-    }
+  /** Becomes a member: answers questions, and takes jobs. */
+  function enter(): void {
+    const { messages } = broker;
+    forgets = [
+      messages.answer(topics.askWorker(port.id), onQuestion, {
+        listed: { name: "waggle-worker", version: port.version, worker: port.id },
+      }),
+      onCancels(broker, (jobId, by) => runs.get(jobId)?.cancel(by)),
+      messages.receive(topics.hintAt(port.id), () => intake.takeOwnJobs()),
+    ];
+    void heartbeat.report();
+    intake.renew();
+    refill();
+  }
+
+  /** Leaves the fleet to the process that keeps the id, and tries to get the id again. The jobs of this process run to their ends. */
+  function exit(): void {
+    for (const forget of [...forgets, ...subscribed.values()]) forget();
+    forgets = [];
+    subscribed.clear();
+    claim.begin();
+  }
+
+  async function onQuestion(data: Uint8Array): ReturnType<typeof answerWith> {
+    return await answerWith<WorkerQuestion | IdentityQuestion, WorkerAnswer>(data, async (question) =>
+      question.kind === "identify" ? { kind: "identity", instance } : await answer(question),
+    );
   }
 
   /** Applies cancels whose messages this worker missed while it was not connected. */
-  async function cancelMissed(connected: Connected): Promise<void> {
+  async function cancelMissed(): Promise<void> {
     try {
-      for (const run of [...runs.values()]) if (await isCancelled(connected, run.job.id)) run.cancel();
+      for (const run of [...runs.values()]) {
+        const by = await cancelOf(broker, run.job.id);
+        if (by !== undefined) run.cancel(by);
+      }
     } catch (error) {
       log.debug({ reason: errorReason(error) }, "fleet_cancels_failed");
     }
@@ -134,22 +162,21 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   /** Subscribes for newly loaded models, and unsubscribes for unloaded ones. */
   function subscribe(): void {
-    const questions: SubscriptionOptions = { queue: "workers", callback: onQuestion };
-    const wanted = new Map<string, SubscriptionOptions>();
+    const { messages } = broker;
+    const wanted = new Map<string, () => () => void>();
     for (const { name, file } of port.models()) {
-      wanted.set(subjects.hint(name), { callback: () => refillSoon(name) });
-      wanted.set(subjects.ask(name), questions);
-      if (file().vision !== null) wanted.set(subjects.ask(name, true), questions);
+      wanted.set(topics.hint(name), () => messages.receive(topics.hint(name), () => refillSoon(name)));
+      for (const readsPictures of file().vision === null ? [false] : [false, true]) {
+        const topic = topics.ask(name, readsPictures);
+        wanted.set(topic, () => messages.answer(topic, onQuestion, { shared: true }));
+      }
     }
-    for (const [subject, subscription] of subscribed) {
-      if (wanted.has(subject)) continue;
-      subscription.unsubscribe();
-      subscribed.delete(subject);
+    for (const [topic, forget] of subscribed) {
+      if (wanted.has(topic)) continue;
+      forget();
+      subscribed.delete(topic);
     }
-    const { nc } = connection.use();
-    for (const [subject, how] of wanted) {
-      if (!subscribed.has(subject)) subscribed.set(subject, nc.subscribe(subject, how));
-    }
+    for (const [topic, begin] of wanted) if (!subscribed.has(topic)) subscribed.set(topic, begin());
   }
 
   async function answer(question: WorkerQuestion): Promise<WorkerAnswer> {
@@ -157,10 +184,10 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     if (question.kind !== "offer") {
       if (model !== undefined) return await port.answer(await withPictures(question));
       // Unsubscribes first, so that a repeated question reaches another worker.
-      if (connection.connected) subscribe();
+      subscribe();
       return { kind: "not_loaded" };
     }
-    const taken = !leaving && model !== undefined && roomOf(model) > 0;
+    const taken = takesJobs() && model !== undefined && roomOf(model) > 0;
     if (taken) promises.set(question.jobId, { model: model.name, until: clock.now() + promiseMs });
     return { kind: "offer", taken };
   }
@@ -168,9 +195,14 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   async function withPictures(question: ModelQuestion): Promise<ModelQuestion> {
     if (question.kind !== "query" || question.question.kind !== "count" || question.pictures === undefined)
       return question;
-    const signal = AbortSignal.timeout(questionPicturesTimeoutMs);
-    const pictures = await readPictures(connection.use(), question.pictures, signal);
-    return { ...question, question: { ...question.question, pictures } };
+    const reading = new AbortController();
+    const limit = clock.setTimeout(() => reading.abort(lateError), questionPicturesTimeoutMs);
+    try {
+      const pictures = await readPictures(broker, question.pictures, reading.signal);
+      return { ...question, question: { ...question.question, pictures } };
+    } finally {
+      limit.cancel();
+    }
   }
 
   function modelOf(name: string): RunnableModel | undefined {
@@ -178,7 +210,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function roomOf(model: RunnableModel): number {
-    if (clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
+    if (!takesJobs() || clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
     let room = model.free();
     for (const [jobId, promise] of promises) {
       if (promise.until < clock.now()) promises.delete(jobId);
@@ -210,7 +242,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function refill(): void {
-    if (connection.connected) subscribe();
+    if (forgets.length === 0) return;
+    subscribe();
     intake.takeJobs();
   }
 
@@ -222,7 +255,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       taken,
       model,
       worker: port.id,
-      connection,
+      broker,
+      chance: options.chance,
       clock,
       log,
       onMoved: port.moved,
@@ -246,7 +280,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       intake.takeOwnJobs();
       refill();
     }
-    if (connection.connected) void endOrphans();
+    if (broker.connected) void endOrphans();
   }
   tick();
 
@@ -256,16 +290,15 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function hint(models: readonly string[]): void {
-    if (!connection.connected) return;
-    for (const model of new Set(models)) fireAndForget(connection.use().nc, subjects.hint(model));
+    for (const model of new Set(models)) broker.messages.send(topics.hint(model));
   }
 
   /** Jobs that another worker can continue. */
   async function movable(): Promise<readonly FleetRun[]> {
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
-    if (may.length === 0 || !connection.connected) return [];
+    if (may.length === 0 || !broker.connected) return [];
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
-    const siblings = await modelsOfSiblings(connection.use(), port.id, files);
+    const siblings = await modelsOfSiblings(broker, port.id, files);
     return may.filter(({ job: { model, pictures } }) =>
       (pictures === undefined ? siblings.models : siblings.withSameProjector).has(model),
     );
@@ -282,24 +315,21 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       if (leaving) return;
       leaving = true;
       intake.leave();
-      await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
-      const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch(
-        (error: unknown) => {
-          log.warn({ reason: errorReason(error) }, "fleet_siblings_failed");
-          return [];
-        },
-      );
+      await heartbeat.report();
+      const handed = await movable().catch((error: unknown) => {
+        log.warn({ reason: errorReason(error) }, "fleet_siblings_failed");
+        return [];
+      });
       await Promise.all(handed.map((run) => run.handOver()));
       hint(handed.map(({ job }) => job.model));
     },
     async close() {
       leaving = true;
       intake.leave();
-      for (const forget of forgets) forget();
+      for (const end of [...ends, ...forgets, ...subscribed.values(), claim.close]) end();
       timer?.cancel();
       soon?.cancel();
-      joining?.cancel();
-      await Promise.all([waitForLast(service?.stop()), heartbeat.close()]);
+      await heartbeat.close();
       beats.close();
     },
     get running() {

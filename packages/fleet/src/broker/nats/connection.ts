@@ -1,23 +1,30 @@
 // Owns the connection to NATS. It checks which servers are allowed, reconnects after a loss, and ensures that the streams and buckets exist.
 import { isIP } from "node:net";
-import { createBackoff, readText } from "@waggle/async";
+import { createBackoff, readText, withTimeout } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { errorReason } from "@waggle/daemon/terminal";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { connect, credsAuthenticator } from "@nats-io/transport-node";
-import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
-import { natsRetryAfterS } from "./nats-errors.ts";
-import { waitForLast } from "./publish.ts";
-import { ensureTopology, type Buckets, type FleetLimits } from "./topology.ts";
+import { connect, credsAuthenticator, PermissionViolationError } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { attempt, isStoreMissing, isTimeout, natsRetryAfterS } from "./nats-errors.ts";
+import { answerLimitMs } from "../port.ts";
+import type { FleetLimits } from "../stores.ts";
+import { ensureTopology, type Buckets } from "./topology.ts";
 
 /** Waits before the 1st, 2nd … attempt to connect. */
 const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** Interval of pings. The connection counts as lost after two pings without an answer. */
 const pingIntervalMs = 5_000;
+/** Shortest time between two checks of the streams and buckets because NATS did not answer. */
+const checkIntervalMs = 5_000;
+/** Limit of the topics that are remembered as denied. */
+const mostDenied = 100;
+/** How long the last messages may take when a member leaves. If NATS is slow, the other members notice the missing heartbeats. */
+const lastMessagesTimeoutMs = 1_000;
 
 export interface ConnectionOptions {
   /** One or more `nats://` or `tls://` URLs, separated by commas. */
@@ -31,6 +38,8 @@ export interface ConnectionOptions {
   readonly limits?: Partial<FleetLimits>;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Random numbers, uniform in [0, 1). */
+  readonly random: () => number;
 }
 
 export interface Connected {
@@ -40,60 +49,39 @@ export interface Connected {
   readonly buckets: Buckets;
 }
 
+/** @param first true once for each `nc`: subscriptions survive a reconnect. What the server keeps, such as consumers, may be lost at each call. */
 export type ConnectionListener = (connected: Connected | undefined, first: boolean) => void;
 
-export interface FleetConnection {
+export interface NatsLink {
   readonly connected: boolean;
   /** @throws WaggleError unavailable while NATS cannot be reached */
   use(): Connected;
-  /**
-   * Calls back when a connection is up, with its streams and buckets, and when a connection is lost. `first` is true once for each `nc`:
-   * subscribe only then, because subscriptions survive a reconnect. The server may have lost consumers and other state, so check them at each call.
-   */
+  /** Performs a request; if a store is missing, makes it again and repeats the request once. @throws WaggleError unavailable */
+  call<T>(what: string, request: (connected: Connected) => Promise<T>): Promise<T>;
+  /** Calls back when a connection is up, with its streams and buckets, when a connection or a store is lost, and when a store has been made again. */
   onChange(listener: ConnectionListener): () => void;
+  onDenied(listener: (topic: string) => void): () => void;
+  /** Reports that a store has been made again by another member, so that subscriptions to the lost one begin again. */
+  storeReplaced(): void;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */
   close(): Promise<void>;
 }
 
-/** What each part of a member uses. */
-export interface MemberContext {
-  readonly connection: FleetConnection;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-/** Subscribes on each new connection. Returns the function that unsubscribes. */
-export function subscribeAlways(
-  connection: Pick<FleetConnection, "onChange">,
-  subject: string,
-  onMessage: (message: Msg) => void,
-): () => void {
-  let subscription: Subscription | undefined;
-  const forget = connection.onChange((connected, first) => {
-    if (connected === undefined || !first) return;
-    subscription = connected.nc.subscribe(subject, {
-      callback(error, message) {
-        if (error === null) onMessage(message);
-      },
-    });
-  });
-  return () => {
-    forget();
-    subscription?.unsubscribe();
-  };
-}
-
 /** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
-export function openConnection(options: ConnectionOptions): FleetConnection {
-  const { log, clock } = options;
+export function openNatsLink(options: ConnectionOptions): NatsLink {
+  const { log, clock, random } = options;
   const target = targetOf(options);
-  const backoff = createBackoff({ delaysMs: connectDelaysMs, jitter: 0.2 });
+  const backoff = createBackoff({ delaysMs: connectDelaysMs, jitter: 0.2, random });
   const listeners = new Set<ConnectionListener>();
+  const deniedListeners = new Set<(topic: string) => void>();
+  const denied = new Set<string>();
   let current: Connected | undefined;
   let up = false;
   let closing = false;
   let retry: TimerHandle | undefined;
   let opening: Promise<void> | undefined;
+  let making: Promise<unknown> | undefined;
+  let checkedAt = -Infinity;
   /** Counts lost connections: a restoration that finishes after another loss is ignored. */
   let departures = 0;
 
@@ -105,10 +93,10 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     let nc: NatsConnection | undefined;
     try {
       nc = await connect(target);
-      const jsm = await jetstreamManager(nc, { timeout: connectTimeoutMs });
+      const jsm = await jetstreamManager(nc, { timeout: answerLimitMs });
       const buckets = await ensureTopology(nc, jsm, { ...options.limits, log });
       if (closing) return await nc.close();
-      current = { nc, js: jetstream(nc, { timeout: connectTimeoutMs }), jsm, buckets };
+      current = { nc, js: jetstream(nc, { timeout: answerLimitMs }), jsm, buckets };
     } catch (error) {
       await nc?.close().catch(() => {});
       if (closing) return;
@@ -130,7 +118,11 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     if (up || closing || current === undefined) return;
     up = true;
     backoff.reset();
-    log.info({ server: current.nc.getServer(), nats: current.nc.info?.version }, "nats_connected");
+    // A connection that was lost was reported at warn, so its return is reported at warn too.
+    log[departures > 0 ? "warn" : "info"](
+      { server: current.nc.getServer(), nats: current.nc.info?.version },
+      "nats_connected",
+    );
     notify(first);
   }
 
@@ -157,11 +149,42 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     }
   }
 
+  function onError(error: Error): void {
+    if (!(error instanceof PermissionViolationError)) return log.warn({ err: error }, "nats_error");
+    const { subject, operation } = error;
+    if (denied.has(subject)) return;
+    // The topics of jobs have no limit, so what is remembered has one.
+    if (denied.size >= mostDenied) denied.clear();
+    denied.add(subject);
+    log.error({ topic: subject, operation }, "nats_permission_denied");
+    for (const listener of deniedListeners) listener(subject);
+  }
+
+  /** Makes missing streams and buckets again. Concurrent callers share one attempt. @throws Error if NATS does not */
+  async function makeStores(): Promise<void> {
+    const { nc, jsm } = use();
+    making ??= ensureTopology(nc, jsm, { ...options.limits, log }).finally(() => (making = undefined));
+    await making;
+    log.warn("nats_stores_checked");
+    storeReplaced();
+  }
+
+  function storeReplaced(): void {
+    if (up) notify(false);
+  }
+
+  function use(): Connected {
+    if (up && current !== undefined) return current;
+    throw new WaggleError("unavailable", "Cannot reach the fleet: there is no connection to NATS.", {
+      retryAfterS: natsRetryAfterS,
+    });
+  }
+
   async function watch(nc: NatsConnection): Promise<void> {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") isDown(status.server);
       else if (status.type === "reconnect") void restore(departures);
-      else if (status.type === "error") log.warn({ err: status.error }, "nats_error");
+      else if (status.type === "error") onError(status.error);
     }
     const why = await nc.closed();
     if (closing) return;
@@ -176,11 +199,24 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     get connected() {
       return up;
     },
-    use() {
-      if (up && current !== undefined) return current;
-      throw new WaggleError("unavailable", "Cannot reach the fleet: there is no connection to NATS.", {
-        retryAfterS: natsRetryAfterS,
-      });
+    use,
+    call: async (what, request) =>
+      await attempt(what, async () => {
+        try {
+          return await request(use());
+        } catch (error) {
+          const isMissing = isStoreMissing(error);
+          if (!isMissing && !(isTimeout(error) && clock.now() - checkedAt >= checkIntervalMs)) throw error;
+          checkedAt = clock.now();
+          await makeStores();
+          if (!isMissing) throw error;
+          return await request(use());
+        }
+      }),
+    storeReplaced,
+    onDenied(listener) {
+      deniedListeners.add(listener);
+      return () => deniedListeners.delete(listener);
     },
     onChange(listener) {
       listeners.add(listener);
@@ -202,6 +238,11 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
       await waitForLast(left.nc.close());
     },
   };
+}
+
+/** Never throws. */
+async function waitForLast(work: Promise<unknown> | undefined): Promise<void> {
+  if (work !== undefined) await withTimeout(work, lastMessagesTimeoutMs, "").catch(() => {});
 }
 
 interface Target {

@@ -1,5 +1,6 @@
 // Recognizes NATS's errors and converts them to ours.
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { PermissionViolationError, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 
 /** Codes of JetStream's API (nats-server, server/errors.json). */
@@ -16,6 +17,23 @@ export function isWrongSequence(error: unknown): boolean {
 
 export function isStreamFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && streamIsFull.has(error.code);
+}
+
+/** Whether the stream or bucket of the request does not exist. Without it, no one answers a message to its subjects. */
+export function isStoreMissing(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === JetStreamApiCodes.StreamNotFound;
+  const cause = error instanceof RequestError || !(error instanceof Error) ? error : error.cause;
+  return cause instanceof RequestError && cause.isNoResponders();
+}
+
+/** Whether NATS did not answer. It does not answer a direct read of a stream or bucket that does not exist. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof TimeoutError;
+}
+
+/** Whether this member may not write to the subject. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && [error, error.cause].some((each) => each instanceof PermissionViolationError);
 }
 
 /** @param what failed action, such as "put the job into the queue" */

@@ -1,51 +1,41 @@
-// Owns the creation of the fleet's streams, consumers and buckets.
+// Owns the creation of the fleet's streams, consumers and buckets. Needs NATS server 2.9, and no feature of a later version.
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
-import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { AckPolicy, DiscardPolicy, jetstream, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "@waggle/telemetry";
 import { isStreamFull } from "./nats-errors.ts";
-import { buckets, consumers, eventsStream, jobsStream, picturesStream, subjects } from "./names.ts";
-import type { JobQueue } from "../queue/records.ts";
+import { topics } from "../names.ts";
+import { answerLimitMs, type Bucket } from "../port.ts";
+import {
+  bucketLifetimesMs,
+  defaultFleetLimits,
+  eventsAgeMs,
+  picturesAgeMs,
+  takenForMs,
+  type FleetLimits,
+} from "../stores.ts";
 
-/** Limits of the streams. Full streams of jobs and pictures refuse new ones with a typed error; a full events stream drops its oldest records. */
-export interface FleetLimits {
-  readonly jobs: number;
-  readonly jobBytes: number;
-  readonly eventBytes: number;
-  readonly pictureBytes: number;
-}
+/** Jobs that wait for a worker or run on one. The stream is a work queue: a job is deleted when its end is acknowledged. */
+export const jobsStream = "WAGGLE_JOBS";
+/** The records of the jobs, with one subject for each job. */
+export const eventsStream = "WAGGLE_EVENTS";
+/** The pictures of jobs and questions, with one subject for each piece of a picture. */
+export const picturesStream = "WAGGLE_PICTURES";
 
-const defaultFleetLimits: FleetLimits = {
-  jobs: 10_000,
-  jobBytes: 256 * 1024 * 1024,
-  eventBytes: 512 * 1024 * 1024,
-  pictureBytes: 512 * 1024 * 1024,
+const bucketNames: Readonly<Record<Bucket, string>> = {
+  members: "waggle_members",
+  cancels: "waggle_cancels",
+  sessions: "waggle_sessions",
+  jobs: "waggle_jobs",
 };
 
-export interface Buckets {
-  readonly members: KV;
-  readonly cancels: KV;
-  readonly sessions: KV;
-  readonly jobs: KV;
-}
+export type Buckets = Readonly<Record<Bucket, KV>>;
 
 const nanosPerMs = 1_000_000;
-/** How long NATS keeps a record. A job that runs for longer publishes its whole output again before its records expire. */
-const eventsAgeMs = 120_000;
-/** Lifetime of a picture. A gateway stores it again before it publishes a job that has waited for long. */
-export const picturesAgeMs = 3_600_000;
 /** Share of the room for pictures that is reserved where NATS has no storage for all of it. */
 const smallShare = 1 / 4;
-/** NATS gives a job to another worker after this time without an acknowledgement. */
-const ackWaitMs = 5_000;
-/** The lifetime of a heartbeat. */
-export const memberTtlMs = 15_000;
-/** Lifetime of a cancel, which is longer than any job waits in the queue. */
-const cancelTtlMs = 3_600_000;
-const sessionTtlMs = 3_600_000;
-const jobRecordTtlMs = 3_600_000;
 /** Maximum number of jobs of one model and class that all workers together may have at once. */
 const mostUnacknowledged = 100_000;
 
@@ -62,7 +52,7 @@ export async function ensureTopology(
   const limits = { ...defaultFleetLimits, ...given };
   await ensureStream(jsm, log, {
     name: jobsStream,
-    subjects: [subjects.allJobs],
+    subjects: [topics.allJobs],
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     discard: DiscardPolicy.New,
@@ -71,7 +61,7 @@ export async function ensureTopology(
   });
   await ensureStream(jsm, log, {
     name: eventsStream,
-    subjects: [subjects.allEvents],
+    subjects: [topics.allEvents],
     storage: StorageType.File,
     max_age: eventsAgeMs * nanosPerMs,
     max_bytes: limits.eventBytes,
@@ -82,21 +72,21 @@ export async function ensureTopology(
     if (!isStreamFull(error)) throw error;
     await ensurePictures(jsm, log, limits.pictureBytes * smallShare);
   });
-  const kvm = new Kvm(nc);
-  const open = async (name: string, ttl: number): Promise<KV> =>
-    await kvm.create(name, { ttl, history: 1, storage: StorageType.File });
+  const kvm = new Kvm(jetstream(nc, { timeout: answerLimitMs }));
+  const open = async (name: Bucket): Promise<KV> =>
+    await kvm.create(bucketNames[name], { ttl: bucketLifetimesMs[name], history: 1, storage: StorageType.File });
   return {
-    members: await open(buckets.members, memberTtlMs),
-    cancels: await open(buckets.cancels, cancelTtlMs),
-    sessions: await open(buckets.sessions, sessionTtlMs),
-    jobs: await open(buckets.jobs, jobRecordTtlMs),
+    members: await open("members"),
+    cancels: await open("cancels"),
+    sessions: await open("sessions"),
+    jobs: await open("jobs"),
   };
 }
 
 async function ensurePictures(jsm: JetStreamManager, log: Logger, maxBytes: number): Promise<void> {
   await ensureStream(jsm, log, {
     name: picturesStream,
-    subjects: [subjects.allPictures],
+    subjects: [topics.allPictures],
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     max_age: picturesAgeMs * nanosPerMs,
@@ -121,22 +111,13 @@ async function ensureStream(
   }
 }
 
-/** Creates the consumer of one of the model's queues. Idempotent. */
-export async function ensureQueueConsumer(jsm: JetStreamManager, model: string, queue: JobQueue): Promise<void> {
-  await ensureConsumer(jsm, consumers.of(model, queue), subjects.jobsOf(model, queue));
-}
-
-/** Creates the consumer of the jobs for this worker. Idempotent. */
-export async function ensureWorkerConsumer(jsm: JetStreamManager, worker: string): Promise<void> {
-  await ensureConsumer(jsm, consumers.at(worker), subjects.jobsAt(worker));
-}
-
-async function ensureConsumer(jsm: JetStreamManager, name: string, filter: string): Promise<void> {
+/** Creates a consumer of the jobs of these subjects. Idempotent. */
+export async function ensureConsumer(jsm: JetStreamManager, name: string, subjects: string): Promise<void> {
   await jsm.consumers.add(jobsStream, {
     durable_name: name,
-    filter_subject: filter,
+    filter_subject: subjects,
     ack_policy: AckPolicy.Explicit,
-    ack_wait: ackWaitMs * nanosPerMs,
+    ack_wait: takenForMs * nanosPerMs,
     max_ack_pending: mostUnacknowledged,
   });
 }

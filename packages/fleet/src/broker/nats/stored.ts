@@ -1,0 +1,186 @@
+// Implements the stores of records and of pieces of pictures on buckets and a stream of NATS, and reads how full the stores are.
+import type { KV, KvEntry } from "@nats-io/kv";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { errorReason } from "@waggle/daemon/terminal";
+import type { Clock, TimerHandle } from "@waggle/async";
+import type { Logger } from "@waggle/telemetry";
+import {
+  answerLimitMs,
+  type Bucket,
+  type PieceStore,
+  type Records,
+  type StoredRecord,
+  type StoreUse,
+} from "../port.ts";
+import type { Connected, NatsLink } from "./connection.ts";
+import { isStreamFull, isWrongSequence } from "./nats-errors.ts";
+import { jobsStream, picturesStream } from "./topology.ts";
+
+/** Pause after a watch has ended or failed. */
+const watchAgainMs = 1_000;
+
+interface RecordsOptions {
+  readonly link: NatsLink;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createRecords(bucket: Bucket, { link, clock, log }: RecordsOptions): Records {
+  const { call, onChange } = link;
+  /** The largest revision so far. A smaller one shows that another member has made the bucket again. */
+  let largest = 0;
+
+  async function write<T>(what: string, request: (kv: KV) => Promise<T>): Promise<T | undefined> {
+    return await call(what, async ({ buckets }) => {
+      try {
+        return await request(buckets[bucket]);
+      } catch (error) {
+        if (isWrongSequence(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  function seen(revision: number): void {
+    if (revision >= largest) return void (largest = revision);
+    largest = revision;
+    link.storeReplaced();
+  }
+
+  return {
+    get: async (key) =>
+      await call("read a record of the fleet", async ({ buckets }) => {
+        const entry = await buckets[bucket].get(key);
+        return entry === null || entry.operation !== "PUT" ? undefined : recordOf(entry);
+      }),
+    async put(key, value, revision) {
+      const written = await write("write a record of the fleet", async (kv) => {
+        if (revision === undefined) return await kv.put(key, value);
+        return revision === 0 ? await kv.create(key, value) : await kv.update(key, value, revision);
+      });
+      if (written !== undefined) seen(written);
+      return written;
+    },
+    async delete(key, revision) {
+      const deleted = await write("delete a record of the fleet", async (kv) => {
+        await kv.delete(key, revision === undefined ? {} : { previousSeq: revision });
+        return true;
+      });
+      return deleted === true;
+    },
+    list: async () =>
+      await call("list the records of the fleet", async ({ buckets }) => await readAll(buckets[bucket], clock)),
+    watch(listener) {
+      /** Counts the watches: entries of an earlier watch are ignored. */
+      let watches = 0;
+      let again: TimerHandle | undefined;
+      let stop = (): void => {};
+
+      function end(): void {
+        watches += 1;
+        again?.cancel();
+        stop();
+      }
+
+      async function read({ buckets }: Connected, mine: number): Promise<void> {
+        const entries = await buckets[bucket].watch();
+        if (mine !== watches) return entries.stop();
+        stop = () => entries.stop();
+        for await (const entry of entries) {
+          if (mine !== watches) return;
+          listener(entry.operation === "PUT" ? recordOf(entry) : { key: entry.key, value: undefined });
+        }
+      }
+
+      function begin(): void {
+        end();
+        const mine = watches;
+        call("watch the records of the fleet", async (connected) => await read(connected, mine))
+          .catch((error: unknown) => log.warn({ reason: errorReason(error), bucket }, "fleet_watch_failed"))
+          .finally(() => {
+            if (mine === watches) again = clock.setTimeout(begin, watchAgainMs);
+          });
+      }
+
+      // When a server loses a watch, the library notices only after the heartbeats have expired, so each connection begins a new one.
+      const forget = onChange((connected) => (connected === undefined ? end() : begin()));
+      return () => {
+        forget();
+        end();
+      };
+    },
+  };
+}
+
+/** Reads all records with one consumer: a request for each would take a round trip for each. */
+async function readAll(kv: KV, clock: Clock): Promise<readonly StoredRecord[]> {
+  const { values } = await kv.status();
+  if (values === 0) return [];
+  const found: StoredRecord[] = [];
+  const entries = await kv.watch();
+  let timer: TimerHandle | undefined;
+  const wait = (): void => {
+    timer?.cancel();
+    timer = clock.setTimeout(() => entries.stop(), answerLimitMs);
+  };
+  wait();
+  try {
+    for await (const entry of entries) {
+      wait();
+      if (entry.operation === "PUT") found.push(recordOf(entry));
+      if (entry.delta === 0) return found;
+    }
+  } finally {
+    timer?.cancel();
+    entries.stop();
+  }
+  throw new Error("NATS did not deliver all records in time");
+}
+
+function recordOf({ key, value, revision, created }: KvEntry): StoredRecord {
+  return { key, value, revision, at: created.getTime() };
+}
+
+export function createPieceStore({ call }: Pick<NatsLink, "call">): PieceStore {
+  return {
+    put: async (topic, data) =>
+      await call("store the pictures", async ({ js }) => {
+        try {
+          await js.publish(topic, data);
+          return "stored";
+        } catch (error) {
+          if (isStreamFull(error)) return "full";
+          throw error;
+        }
+      }),
+    get: async (topic) =>
+      await call("read the pictures", async ({ jsm }) => {
+        const query = { last_by_subj: topic };
+        const found =
+          (await jsm.direct.getMessage(picturesStream, query)) ??
+          // A replica of the stream may not have the piece yet. Its leader has it, and takes three times as long to send it.
+          (await jsm.streams.getMessage(picturesStream, query));
+        return found?.data;
+      }),
+    remove: async (pattern) =>
+      await call("delete the pictures", async ({ jsm }) => {
+        await jsm.streams.purge(picturesStream, { filter: pattern });
+      }),
+    capacity: async () =>
+      await call("store the pictures", async ({ jsm }) => (await jsm.streams.info(picturesStream)).config.max_bytes),
+  };
+}
+
+export async function readStoreUse(jsm: JetStreamManager): Promise<StoreUse> {
+  const read = async (name: string): Promise<number> => {
+    const { config, state } = await jsm.streams.info(name);
+    return Math.max(shareOf(state.bytes, config.max_bytes), shareOf(state.messages, config.max_msgs));
+  };
+  const [jobs, pictures] = await Promise.all([read(jobsStream), read(picturesStream)]);
+  return { jobs, pictures };
+}
+
+/** @param limit -1: no limit */
+function shareOf(used: number, limit: number): number {
+  return limit > 0 ? used / limit : 0;
+}

@@ -1,0 +1,69 @@
+// Ensures that one process of the fleet has a worker's id: two machines may have the same host name, and so the same default id.
+import type { TimerHandle } from "@waggle/async";
+import { errorReason } from "@waggle/daemon/terminal";
+import type { MemberContext } from "../broker/member-context.ts";
+import { topics } from "../broker/names.ts";
+import { ask } from "../members/questions.ts";
+import type { IdentityQuestion, WorkerAnswer } from "../queue/records.ts";
+
+/** How long the process that has the id may take to answer. */
+const answerMs = 1_000;
+/** Interval of the attempts to get the id. */
+const retryMs = 5_000;
+
+export interface IdClaim {
+  /** Asks until no other process has the id; then calls `onFree`. Does nothing while it asks already. */
+  begin(): void;
+  close(): void;
+}
+
+export function createIdClaim({
+  broker,
+  clock,
+  log,
+  id,
+  onFree,
+}: Pick<MemberContext, "broker" | "clock" | "log"> & { readonly id: string; readonly onFree: () => void }): IdClaim {
+  let asking = false;
+  let closed = false;
+  let reported = false;
+  let timer: TimerHandle | undefined;
+
+  async function isTaken(): Promise<boolean> {
+    const question: IdentityQuestion = { kind: "identify" };
+    try {
+      return (await ask<WorkerAnswer>(broker, topics.askWorker(id), question, answerMs)) !== undefined;
+    } catch (error) {
+      // A process that does not answer is gone or frozen. A worker of an earlier version may answer with an error.
+      log.debug({ reason: errorReason(error) }, "fleet_id_unanswered");
+      return false;
+    }
+  }
+
+  async function attempt(): Promise<void> {
+    const taken = await isTaken();
+    if (closed) return;
+    if (taken) {
+      if (!reported)
+        log.error({ worker: id, hint: "give each worker its own --worker-id" }, "another worker has the id");
+      reported = true;
+      timer = clock.setTimeout(() => void attempt(), retryMs);
+      return;
+    }
+    asking = false;
+    reported = false;
+    onFree();
+  }
+
+  return {
+    begin() {
+      if (asking || closed) return;
+      asking = true;
+      void attempt();
+    },
+    close() {
+      closed = true;
+      timer?.cancel();
+    },
+  };
+}
