@@ -5,7 +5,7 @@ import { deferred, type Clock } from "@waggle/async";
 import { choicesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion, storedPictures } from "@waggle/fleet";
-import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord, StoredPictures } from "@waggle/fleet";
+import type { EndedBy, FoundRecord, GatewayProcessId, GatewaySide, JobRecord, StoredPictures } from "@waggle/fleet";
 import type { Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -103,6 +103,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       names.revision = created.revision;
       return;
     }
+    if ("foreign" in created) throw new WaggleError("unavailable", `Cannot read the record of job ${record.id}.`);
     const { taken } = created;
     // A record with the same call key is this job's record: an earlier attempt wrote the record, but NATS's answer was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
@@ -189,7 +190,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     const isOurs = record.gateway === gateway;
     const isShared = !isOurs || record.origin !== gateway || !record.waits;
     if (isShared && isRequested(outcome)) {
-      await Promise.all(names.fleetIds.map((id) => side.cancel(id).catch(() => {})));
+      await Promise.all(names.fleetIds.map((id) => side.cancel(id, endedByOf(outcome)).catch(() => {})));
     }
     if (isOurs && record.waits) await side.records.remove(record.spec.who.client, record.id, revision).catch(() => {});
   }
@@ -327,6 +328,11 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 /** Whether a client or a newer job ended the job. A job without readers at this gateway may still have readers at other gateways. */
 function isRequested(outcome: Outcome): boolean {
   return outcome.type === "cancelled" && outcome.by !== "disconnect" && outcome.by !== "unclaimed";
+}
+
+/** The reason for the cancel of a job that ends with this outcome, for the other members of the fleet. */
+export function endedByOf(outcome: Outcome): EndedBy {
+  return outcome.type === "cancelled" && outcome.by === "superseded" ? "superseded" : "client";
 }
 
 function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names {

@@ -53,7 +53,7 @@ export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Or
 
   /** Takes over only jobs with `on_disconnect: continue`. Another job is taken over if its client comes back, and otherwise ends. */
   async function search(): Promise<void> {
-    for await (const found of side.records.list()) {
+    for (const found of await side.records.list()) {
       const { gateway, waits, spec } = found.record;
       if (waits && spec.when.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await takeOver(found);
     }

@@ -27,7 +27,7 @@ it("leaves a session to its newest job when the claim of an older job is slow an
           if (record.jobId === "old") await slow.promise;
           const before = held;
           held = record;
-          return before;
+          return { before };
         },
         async release(_client, _session, { jobId }) {
           await Promise.resolve();

@@ -41,7 +41,8 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
     const record: SessionRecord = { gateway, jobId: job.id };
     for (let leftMs = claimLimitMs; !hasEnded(job);) {
       try {
-        const before = await side.sessions.claim(client, sessionId, record);
+        const claimed = await side.sessions.claim(client, sessionId, record);
+        const before = "newer" in claimed ? claimed.newer : claimed.before;
         void job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
         if (before !== undefined && before.gateway !== gateway) await end(before, client, "superseded");
         return;
@@ -59,7 +60,7 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
     const { gateway: other } = before;
     if (side.isAlive("gateway", other) && (await side.end(before, client, { by, timeoutMs: endTimeoutMs }))) return;
     const found = await side.records.get(client, before.jobId).catch(() => undefined);
-    await Promise.all((found?.record.fleetIds ?? []).map((id) => side.cancel(id).catch(() => {})));
+    await Promise.all((found?.record.fleetIds ?? []).map((id) => side.cancel(id, by).catch(() => {})));
   }
 
   return {

@@ -7,7 +7,7 @@ import type { Executor, ExecutorOwner, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
-import type { JobNames } from "../jobs/job-names.ts";
+import { endedByOf, type JobNames } from "../jobs/job-names.ts";
 import { createQuestions } from "./questions.ts";
 import { createPublisher } from "./publisher.ts";
 import type { PublisherOptions } from "./publisher.ts";
@@ -164,8 +164,10 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   }
 
   function cancelInFleet({ fleetJob, job }: SequenceRun): void {
+    const { phase } = job.state;
+    const by = phase.name === "ending" ? endedByOf(phase.outcome) : "client";
     side
-      .cancel(fleetJob.id)
+      .cancel(fleetJob.id, by)
       .catch((error: unknown) =>
         log.warn({ reason: WaggleError.from(error).message, job: job.id }, "fleet_cancel_failed"),
       );

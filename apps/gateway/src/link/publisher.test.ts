@@ -22,7 +22,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
     {
       side: {
         id: "here" as GatewayProcessId,
-        async publish(_, at) {
+        async publish(_, { at } = {}) {
           published.push(at);
           await taken?.promise;
           const refusal = refusals.shift();

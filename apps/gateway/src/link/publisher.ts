@@ -143,7 +143,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           apply(run, "publish");
         }
         // After a failed attempt, any worker may take the job.
-        await side.publish(run.fleetJob, to).catch((error: unknown) => {
+        await side.publish(run.fleetJob, { at: to }).catch((error: unknown) => {
           // If a worker has taken the job, the job is published: NATS's answer was lost.
           if (phaseOf(run) !== "taken") throw error;
         });

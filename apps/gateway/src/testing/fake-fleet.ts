@@ -2,6 +2,7 @@
 import type { JobEvent } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
 import type {
+  EndedBy,
   EventRecord,
   FleetJob,
   GatewayProcessId,
@@ -29,12 +30,16 @@ export interface FakeWorker {
 }
 
 export interface FakeFleet {
-  /** Published jobs in order. `at` is the worker for which a job was published. */
-  readonly published: readonly { readonly job: FleetJob; readonly at: string | undefined }[];
+  /** Published jobs in order. `at` is the worker for which a job was published, `again` counts its earlier publications that were lost. */
+  readonly published: readonly { readonly job: FleetJob; readonly at: string | undefined; readonly again: number }[];
   readonly cancelled: readonly string[];
+  /** Why each job of `cancelled` was cancelled. */
+  readonly cancelReasons: readonly EndedBy[];
   readonly forgotten: readonly string[];
   readonly offered: readonly string[];
   connect(up: boolean): void;
+  /** The broker's time; undefined until a gateway knows it. */
+  time: number | undefined;
   join(worker: FakeWorker): void;
   leave(id: string): void;
   /** Lets a member count as lost: the member stays in the list, but is no longer alive. */
@@ -49,6 +54,14 @@ export interface FakeFleet {
   refuse(error: WaggleError | undefined): void;
   /** The workers' answers; by default every job fits, and they have room. */
   answer: (question: WorkerQuestion, worker: string | undefined) => WorkerAnswer | Promise<WorkerAnswer>;
+  /** Deletes the job from the queue, as a NATS does that loses its store. */
+  lose(jobId: string): void;
+  /** The jobs about which a gateway has asked whether they are in the queue. */
+  readonly asked: readonly string[];
+  /** Keys of records of another version, as `client job_id`. */
+  readonly foreign: Set<string>;
+  /** Gateways that have left. */
+  readonly left: readonly string[];
   /** Deletes the job's first records, as NATS does by age. */
   drop(jobId: string, records: number): void;
   side(gateway: string): GatewaySide;
@@ -69,7 +82,8 @@ export interface Attempt {
   goOnAfter(tokens: number): void;
   /** Writes token events with these texts, and the end of the job. */
   finish(...texts: readonly string[]): void;
-  release(): void;
+  /** @param by why the worker cancelled the job */
+  release(by?: EndedBy | "orphaned"): void;
   record(record: EventRecord): void;
 }
 
@@ -80,8 +94,13 @@ export function processId(id: string): GatewayProcessId {
 const totals = { promptTokens: 3, cachedTokens: 0, completionTokens: 0, prefillMs: 1, decodeMs: 1 };
 
 export function createFakeFleet(): FakeFleet {
-  const published: { job: FleetJob; at: string | undefined }[] = [];
+  const published: { job: FleetJob; at: string | undefined; again: number }[] = [];
   const cancelled: string[] = [];
+  const cancelReasons: EndedBy[] = [];
+  const asked: string[] = [];
+  const left: string[] = [];
+  const foreign = new Set<string>();
+  const queued = new Set<string>();
   const forgotten: string[] = [];
   const offered: string[] = [];
   const workers = new Map<string, WorkerMember>();
@@ -95,7 +114,7 @@ export function createFakeFleet(): FakeFleet {
   const hushed = new Set<string>();
   /** Gateways that `silence` has silenced. */
   const silentOnes = new Set<string>();
-  const cancelListeners = new Set<(jobId: string) => void>();
+  const cancelListeners = new Set<(jobId: string, by: EndedBy) => void>();
   const enders = new Map<string, Parameters<GatewaySide["onEnd"]>[0]>();
   const memberListeners = new Set<() => void>();
   const connectionListeners = new Set<(up: boolean) => void>();
@@ -135,6 +154,12 @@ export function createFakeFleet(): FakeFleet {
   const fleet: FakeFleet = {
     published,
     cancelled,
+    cancelReasons,
+    asked,
+    left,
+    foreign,
+    time: undefined,
+    lose: (jobId) => void queued.delete(jobId),
     forgotten,
     offered,
     records,
@@ -212,7 +237,14 @@ export function createFakeFleet(): FakeFleet {
           self.tokens(...texts);
           emit({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index });
         },
-        release: () => emit({ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }),
+        release: (cancelledBy) =>
+          write(job.id, {
+            kind: "events",
+            attempt,
+            serial: serial++,
+            events: [{ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }],
+            ...(cancelledBy === undefined ? {} : { cancelledBy }),
+          }),
         record: (record) => write(job.id, record),
       };
       return self;
@@ -236,11 +268,18 @@ export function createFakeFleet(): FakeFleet {
         },
         silentGateways: () => [...silentOnes].map(processId),
         isAlive: (kind, id) => (kind === "gateway" ? gateways.has(id) : workers.has(id) && !dead.has(id)),
-        async publish(job, at) {
+        now: () => fleet.time,
+        async publish(job, { at, again = 0 } = {}) {
           requireUp();
           if (refusal !== undefined) throw refusal;
-          published.push({ job: structuredClone(job), at });
+          published.push({ job: structuredClone(job), at, again });
+          queued.add(job.id);
           return await Promise.resolve();
+        },
+        async isQueued({ id }) {
+          requireUp();
+          asked.push(id);
+          return await Promise.resolve(queued.has(id));
         },
         subscribe,
         async subscribeFromStart(jobId, listener) {
@@ -249,10 +288,11 @@ export function createFakeFleet(): FakeFleet {
           for (const record of logs.get(jobId) ?? []) listener(record);
           return subscribe(jobId, listener);
         },
-        async cancel(jobId) {
+        async cancel(jobId, by) {
           requireUp();
           cancelled.push(jobId);
-          for (const listener of cancelListeners) listener(jobId);
+          cancelReasons.push(by);
+          for (const listener of cancelListeners) listener(jobId, by);
           return await Promise.resolve();
         },
         onCancel(listener) {
@@ -299,9 +339,12 @@ export function createFakeFleet(): FakeFleet {
           },
           async claim(client, sessionId, record) {
             requireUp();
+            await Promise.resolve();
             const before = sessions.get(`${client} ${sessionId}`);
+            if ((before?.acceptedAt ?? 0) > (record.acceptedAt ?? Infinity) && before !== undefined)
+              return { newer: before };
             sessions.set(`${client} ${sessionId}`, record);
-            return await Promise.resolve(before);
+            return { before };
           },
           async release(client, sessionId, { gateway: owner, jobId }) {
             const now = sessions.get(`${client} ${sessionId}`);
@@ -320,6 +363,7 @@ export function createFakeFleet(): FakeFleet {
             requireUp();
             if (refusal?.code === "payload_too_large") throw refusal;
             const key = jobKey(record);
+            if (foreign.has(key)) return { foreign: true };
             const taken = records.get(key);
             if (taken === undefined) writeRecord(key, record);
             return await Promise.resolve(
@@ -350,12 +394,16 @@ export function createFakeFleet(): FakeFleet {
             }
             return await Promise.resolve();
           },
-          async *list() {
+          async list() {
             requireUp();
-            for (const [key, record] of records) yield await Promise.resolve({ record, revision: revisionOf(key) });
+            return await Promise.resolve([...records].map(([key, record]) => ({ record, revision: revisionOf(key) })));
           },
         },
         report: () => {},
+        leave() {
+          left.push(gateway);
+          fleet.silence(gateway);
+        },
         async close() {
           gateways.delete(gateway);
           return await Promise.resolve();
