@@ -80,6 +80,20 @@ describe("one job_id at two gateways", () => {
     expect(other.registry.liveCount).toBe(0);
   });
 
+  it("is a conflict if a gateway of another version has a job with it, and holds back no other job", async () => {
+    fleet.connect(false);
+    expect((await one.post("/v1/jobs", job)).status).toBe(202);
+    fleet.foreign.add("local j");
+    fleet.connect(true);
+    const conflict = { error: { code: "conflict", message: expect.stringContaining("use another job_id") as unknown } };
+    await until(async () => expect(await statusOf(one)).toMatchObject(conflict));
+    const refused = await other.post("/v1/jobs", job);
+    expect([refused.status, await refused.json()]).toMatchObject([409, conflict]);
+    await one.post("/v1/jobs", { ...job, job_id: "k" });
+    await publishedJob(fleet);
+    expect(fleet.published.map(({ job: { clientJob } }) => clientJob.id)).toEqual(["k"]);
+  });
+
   it("can be reused once its job is forgotten, or if its job was refused", async () => {
     await one.post("/v1/jobs", { ...job, on_disconnect: "cancel" });
     fleet.take(await publishedJob(fleet), "w1").finish();

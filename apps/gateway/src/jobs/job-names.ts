@@ -103,7 +103,11 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       names.revision = created.revision;
       return;
     }
-    if ("foreign" in created) throw new WaggleError("unavailable", `Cannot read the record of job ${record.id}.`);
+    if ("foreign" in created) {
+      const why =
+        "a gateway of another version has a job with that job_id. Ask at that gateway, or use another job_id.";
+      throw new WaggleError("conflict", `Cannot accept job ${record.id}: ${why}`);
+    }
     const { taken } = created;
     // A record with the same call key is this job's record: an earlier attempt wrote the record, but NATS's answer was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
