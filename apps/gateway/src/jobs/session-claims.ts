@@ -9,7 +9,7 @@ import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
 const endTimeoutMs = 1_500;
-/** Interval and time limit of the attempts to write a claim. The limit does not count the time while NATS is away. */
+/** Interval and time limit of the attempts to write a claim. The limit does not count the time without NATS, which `Outage` limits. */
 const retryMs = 500;
 const claimLimitMs = 10_000;
 
@@ -39,7 +39,8 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
 
   async function claim(job: Job, client: string, sessionId: string): Promise<void> {
     const record: SessionRecord = { gateway, jobId: job.id };
-    for (let leftMs = claimLimitMs; !hasEnded(job);) {
+    for (let failingMs = 0; !hasEnded(job);) {
+      const begun = clock.now();
       try {
         const claimed = await side.sessions.claim(client, sessionId, record);
         const before = "newer" in claimed ? claimed.newer : claimed.before;
@@ -47,10 +48,10 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
         if (before !== undefined && before.gateway !== gateway) await end(before, client, "superseded");
         return;
       } catch (error) {
-        if (leftMs <= 0) throw WaggleError.from(error);
-        if (side.connected) leftMs -= retryMs;
+        if (failingMs >= claimLimitMs) throw WaggleError.from(error);
         log.debug({ job: job.id, reason: WaggleError.from(error).message }, "fleet_claim_failed");
         await new Promise<void>((resolve) => clock.setTimeout(resolve, retryMs));
+        if (side.connected) failingMs += clock.now() - begun;
       }
     }
   }

@@ -68,7 +68,7 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     for (;;) {
       const found = known(client, id);
       if (found !== undefined) return found;
-      // Concurrent calls for the same job share one takeover.
+      // Concurrent calls for the same job share one takeover. Each wait ends with a takeover, which has `mostAttempts`.
       const asked = finding.get(key);
       if (asked === undefined) break;
       await asked.catch(() => {});

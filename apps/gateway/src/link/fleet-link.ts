@@ -232,7 +232,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       return side.connected && slotsNow() > 0;
     },
     get full() {
-      return publisher.waiting > 0;
+      return publisher.full;
     },
     get slots() {
       // Keep the last slot count while no worker is connected, so that `n` is not refused.

@@ -13,6 +13,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
   const published: (string | undefined)[] = [];
   const noted: string[] = [];
   const refusals: WaggleError[] = [];
+  const ends: string[] = [];
   const started: RecordListener[] = [];
   const job = { id: "job", takenOver: undefined } as unknown as Job;
   const fleetJob = { id: "fleet-job", gateway: origin } as unknown as FleetJob;
@@ -22,6 +23,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
     {
       side: {
         id: "here" as GatewayProcessId,
+        connected: true,
         async publish(_, { at } = {}) {
           published.push(at);
           await taken?.promise;
@@ -41,11 +43,17 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
       clock,
       log: createLogger({ level: "silent", format: "json", name: "publisher-test" }),
     },
-    { onRoom: () => {}, onRefused: () => {} },
+    {
+      onRoom: () => {},
+      onRefused(_, { code, message }) {
+        ends.push(`${code}: ${message}`);
+        apply(run, "end");
+      },
+    },
   );
   const listener: RecordListener = () => apply(run, "record");
   const put = (): Promise<void> => publisher.put(run, listener, () => fleetJob);
-  return { run, put, chosen, published, noted, refusals, started, publisher, clock };
+  return { run, put, chosen, published, noted, refusals, started, publisher, clock, ends };
 }
 
 it("does not publish a sequence that is cancelled while a worker is asked for a slot", async () => {
@@ -75,7 +83,7 @@ it("asks for a promised slot once, and after a refusal leaves the sequence to an
   chosen.resolve("w1");
   refusals.push(new WaggleError("resource_exhausted", "Full."));
   const done = put();
-  await expect.poll(() => publisher.waiting).toBe(1);
+  await expect.poll(() => publisher.full).toBe(true);
   publisher.wake();
   await done;
   expect(published).toEqual(["w1", undefined]);
@@ -93,4 +101,26 @@ it("notes that a sequence is published when a worker takes it although the answe
   await done;
   expect(published).toHaveLength(1);
   expect(noted).toEqual(["job"]);
+});
+
+it.each([
+  ["ends after 30 s of failed attempts, and holds back no other sequence", "unavailable", false],
+  ["waits for room in the queue without a limit, and holds back others", "resource_exhausted", true],
+] as const)("a sequence %s", async (_, code, isFull) => {
+  const { put, chosen, published, refusals, publisher, clock, ends } = setUp();
+  chosen.resolve(undefined);
+  refusals.push(...Array.from({ length: 40 }, () => new WaggleError(code, "Denied.")));
+  const done = put();
+  for (let tries = 1; tries <= 30; tries += 1) {
+    await expect.poll(() => published.length).toBe(tries);
+    await expect.poll(() => clock.pending).toBe(1);
+    expect([publisher.full, ends]).toEqual([isFull, []]);
+    clock.advance(1_000);
+  }
+  await expect.poll(() => published.length).toBe(31);
+  if (isFull) return;
+  await done;
+  expect(ends).toEqual([
+    "unavailable: Cannot hand the job to the fleet: all attempts of 30 s failed. The last error: Denied.",
+  ]);
 });

@@ -1,5 +1,5 @@
-// Publishes a sequence to the fleet's queue, and subscribes to its records. While the queue is full or NATS is away, the publisher retries
-// until the job ends. While a sequence waits here, the front takes no more jobs from its queue, so a full fleet also fills the front's queue.
+// Publishes a sequence to the fleet's queue, and subscribes to its records. While the queue is full or NATS is away, the publisher retries until the
+// job ends, and the front takes no more jobs from its queue, so a full fleet also fills the front's queue. Other failures are the job's, and have a limit.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
@@ -14,6 +14,8 @@ import type { SequenceRun } from "./sequence-run.ts";
 
 /** Pause before the next attempt, unless a job ends earlier. */
 const retryMs = 1_000;
+/** How long the attempts for one sequence may fail while NATS is connected and its queue has room. */
+const publishLimitMs = 30_000;
 
 export interface Publisher {
   /**
@@ -23,8 +25,8 @@ export interface Publisher {
   put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
   /** Follows a job that another gateway published. Resolves when the job's records arrive, or when the job has ended. Never throws. */
   follow(run: SequenceRun, listener: RecordListener): Promise<void>;
-  /** Number of refused sequences that wait for the next attempt. */
-  readonly waiting: number;
+  /** Whether a sequence waits for room in the fleet's queue, or for NATS. */
+  readonly full: boolean;
   /** Tries again at once, because the fleet's queue may have room. */
   wake(): void;
   /** Called when the sequence has ended. */
@@ -32,7 +34,7 @@ export interface Publisher {
 }
 
 export interface PublisherOptions {
-  readonly side: Pick<GatewaySide, "id" | "publish" | "subscribe" | "subscribeFromStart">;
+  readonly side: Pick<GatewaySide, "id" | "connected" | "publish" | "subscribe" | "subscribeFromStart">;
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
   readonly serving: () => readonly { readonly worker: string; readonly readsPictures: boolean }[];
@@ -50,44 +52,69 @@ export interface PublisherEvents {
 
 export function createPublisher(options: PublisherOptions, { onRoom, onRefused }: PublisherEvents): Publisher {
   const { side, names, affinity, clock, log } = options;
-  const refused = new Map<SequenceRun, Deferred<void>>();
+  const refused = new Map<SequenceRun, { readonly again: Deferred<void>; readonly byQueue: boolean }>();
   let timer: TimerHandle | undefined;
 
   function wake(): void {
     timer?.cancel();
     timer = undefined;
-    for (const again of refused.values()) again.resolve();
+    for (const { again } of refused.values()) again.resolve();
+  }
+
+  function isFull(): boolean {
+    return side.connected ? [...refused.values()].some(({ byQueue }) => byQueue) : refused.size > 0;
   }
 
   /** Resolves when the next attempt may succeed, or when the sequence has ended. */
-  async function another(run: SequenceRun): Promise<void> {
+  async function another(run: SequenceRun, byQueue: boolean): Promise<void> {
     const again = deferred<void>();
-    refused.set(run, again);
+    refused.set(run, { again, byQueue });
     timer ??= clock.setTimeout(wake, retryMs);
+    if (!isFull()) onRoom();
     await again.promise;
   }
 
   function settled(run: SequenceRun): void {
-    if (refused.delete(run) && refused.size === 0) onRoom();
+    if (refused.delete(run) && !isFull()) onRoom();
   }
 
-  async function attempt(run: SequenceRun, work: () => Promise<void>): Promise<void> {
-    for (let logged = false; isWanted(run);) {
+  /** @param work resolves with the queue's error if the fleet's queue is full */
+  async function attempt(run: SequenceRun, work: () => Promise<WaggleError | undefined>): Promise<void> {
+    let logged = false;
+    let failingMs = 0;
+    while (isWanted(run)) {
+      const begun = clock.now();
+      let full: WaggleError | undefined;
+      let error: WaggleError | undefined;
       try {
-        await work();
-        break;
+        error = full = await work();
       } catch (thrown) {
-        const error = WaggleError.from(thrown);
-        if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
-          onRefused(run, error);
-          break;
-        }
-        if (!logged) log.warn({ job: run.job.id, code: error.code, reason: error.message }, "fleet_publish_failed");
-        logged = true;
-        if (isWanted(run)) await another(run);
+        error = WaggleError.from(thrown);
+        if (isPermanent(error)) onRefused(run, error);
+        else if (failingMs >= publishLimitMs) onRefused(run, late(error));
       }
+      if (error === undefined || !isWanted(run)) break;
+      if (!logged) log.warn({ job: run.job.id, code: error.code, reason: error.message }, "fleet_publish_failed");
+      logged = true;
+      await another(run, full !== undefined);
+      // `Outage` limits the time without NATS.
+      if (full === undefined && side.connected) failingMs += clock.now() - begun;
     }
     settled(run);
+  }
+
+  /** Resolves with the queue's error if the fleet's queue is full. @throws WaggleError payload_too_large, unavailable */
+  async function publish(run: SequenceRun, at: string | undefined): Promise<WaggleError | undefined> {
+    try {
+      await side.publish(run.fleetJob, { at });
+      return undefined;
+    } catch (thrown) {
+      // If a worker has taken the job, the job is published: NATS's answer was lost.
+      if (phaseOf(run) === "taken") return undefined;
+      const error = WaggleError.from(thrown);
+      if (error.code === "resource_exhausted") return error;
+      throw error;
+    }
   }
 
   /** Subscribes to the sequence's records, from the first one. */
@@ -126,7 +153,10 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         onRefused(run, WaggleError.from(error));
       }
       await attempt(run, async () => {
-        if (phaseOf(run) === "elsewhere") return await subscribe(run, listener);
+        if (phaseOf(run) === "elsewhere") {
+          await subscribe(run, listener);
+          return undefined;
+        }
         let to: string | undefined;
         if (phaseOf(run) === "waiting") {
           await names.recorded(run.job);
@@ -139,28 +169,38 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
             .map(({ worker }) => worker);
           const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
-          if (phaseOf(run) !== "waiting") return;
+          if (phaseOf(run) !== "waiting") return undefined;
           apply(run, "publish");
         }
         // After a failed attempt, any worker may take the job.
-        await side.publish(run.fleetJob, { at: to }).catch((error: unknown) => {
-          // If a worker has taken the job, the job is published: NATS's answer was lost.
-          if (phaseOf(run) !== "taken") throw error;
-        });
-        names.published(run.job);
+        const full = await publish(run, to);
+        if (full === undefined) names.published(run.job);
+        return full;
       });
     },
     async follow(run, listener) {
       apply(run, "find_published");
-      await attempt(run, async () => await subscribe(run, listener));
+      await attempt(run, async () => {
+        await subscribe(run, listener);
+        return undefined;
+      });
     },
-    get waiting() {
-      return refused.size;
+    get full() {
+      return isFull();
     },
     wake,
     forget(run) {
-      refused.get(run)?.resolve();
+      refused.get(run)?.again.resolve();
       settled(run);
     },
   };
+}
+
+function isPermanent({ code }: WaggleError): boolean {
+  return code !== "resource_exhausted" && code !== "unavailable";
+}
+
+function late({ message }: WaggleError): WaggleError {
+  const why = `all attempts of ${publishLimitMs / 1_000} s failed. The last error: ${message}`;
+  return new WaggleError("unavailable", `Cannot hand the job to the fleet: ${why}`);
 }
