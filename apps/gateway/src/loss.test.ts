@@ -165,3 +165,58 @@ it("ends a cancelled job whose worker never confirms the cancel", async () => {
   gateway.clock.advance(30_000);
   expect(await (await gateway.get("/v1/models/status")).json()).toMatchObject({ models: [{ slots: { busy: 0 } }] });
 });
+
+/** Lets a second pass, and the answers to questions of that second arrive. */
+async function seconds(count: number): Promise<void> {
+  for (let second = 0; second < count; second += 1) {
+    gateway.clock.advance(1_000);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+const timesAgain = (): readonly number[] => fleet.published.map(({ again }) => again);
+
+it("publishes a job again when the queue has lost it, and asks about the job every ten seconds", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const { id } = await publishedJob(fleet);
+  await seconds(9);
+  expect(fleet.asked).toEqual([]);
+  await seconds(20);
+  expect([fleet.asked, timesAgain()]).toEqual([[id, id], [0]]);
+  fleet.lose(id);
+  fleet.connect(false);
+  await seconds(20);
+  expect(fleet.asked).toHaveLength(2);
+  fleet.connect(true);
+  await seconds(2);
+  expect(timesAgain()).toEqual([0, 1]);
+  const attempt = fleet.take(await publishedJob(fleet, 1), "w1").start("a");
+  fleet.lose(id);
+  await seconds(14);
+  expect(timesAgain()).toEqual([0, 1]);
+  await seconds(2);
+  expect(timesAgain()).toEqual([0, 1, 2]);
+  expect(fleet.published.every(({ job }) => job.id === id)).toBe(true);
+  expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_job_published_again", again: 2 }));
+  attempt.finish("b");
+  expect(tokensOf("j")).toHaveLength(2);
+});
+
+it("leaves a lost job to the gateway that took it over, which ends the job because it has no prompt", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const { id } = await publishedJob(fleet);
+  await until(() => expect(JSON.stringify(fleet.records.get("local j"))).toContain('"waits":false'));
+  const other = createInlineGateway(fleet, { id: "g2" });
+  const stateThere = async (): Promise<unknown> => await (await other.get("/v1/jobs/j")).json();
+  await stateThere();
+  fleet.lose(id);
+  await seconds(30);
+  other.clock.advance(16_000);
+  await until(async () =>
+    expect(await stateThere()).toMatchObject({
+      error: { code: "unavailable", message: expect.stringContaining("has lost it") as string },
+    }),
+  );
+  expect(timesAgain()).toEqual([0]);
+  await other.stop();
+});

@@ -37,8 +37,8 @@ export interface JobNames {
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
-  /** Whether another gateway has the job now; false while NATS does not answer. */
-  isTakenOverElsewhere(job: Job): Promise<boolean>;
+  /** The gateway that has the job now. Undefined without a record, and while NATS does not answer. */
+  ownerOf(job: Job): Promise<GatewayProcessId | undefined>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
   /** Called when the job's stream can no longer be read here. */
@@ -304,10 +304,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       names.record = withoutContent(names.record);
       void strip(names, names.record);
     },
-    async isTakenOverElsewhere(job) {
-      const found = await tryRead(job);
-      return found !== undefined && found.record.gateway !== gateway;
-    },
+    ownerOf: async (job) => (await tryRead(job))?.record.gateway,
     waiting(fleetId) {
       const names = byFleetId.get(fleetId);
       return names?.waits === true ? names.job : undefined;

@@ -11,6 +11,7 @@ import { endedByOf, type JobNames } from "../jobs/job-names.ts";
 import { createQuestions } from "./questions.ts";
 import { createPublisher } from "./publisher.ts";
 import type { PublisherOptions } from "./publisher.ts";
+import { watchLostEntries } from "./lost-entries.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
@@ -71,6 +72,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   let owner: ExecutorOwner | undefined;
   const questions = createQuestions(side, options.model);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
+  const checkEntry = watchLostEntries({ side, names, publisher, clock, log }, fail);
   let checking: TimerHandle | undefined;
   let isUnreachable = false;
   let lastSlots = 1;
@@ -157,10 +159,10 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
-    const isTakenOver = await names.isTakenOverElsewhere(one.job);
+    const owner = await names.ownerOf(one.job);
     if (phaseOf(one) === "over") return;
-    if (isTakenOver) release(one);
-    else end(one);
+    if (owner === undefined || owner === side.id) end(one);
+    else release(one);
   }
 
   function cancelInFleet({ fleetJob, job }: SequenceRun): void {
@@ -213,6 +215,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }
+    checkEntry(one);
     const { worker } = records;
     const orphaned = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
     if (!orphaned || silentMs < lostLimitMs || !side.connected) return;

@@ -25,6 +25,10 @@ export interface Publisher {
   put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
   /** Follows a job that another gateway published. Resolves when the job's records arrive, or when the job has ended. Never throws. */
   follow(run: SequenceRun, listener: RecordListener): Promise<void>;
+  /** Publishes a lost sequence again, with the number of the loss in `run.again`. Resolves and throws like `put`. */
+  again(run: SequenceRun): Promise<void>;
+  /** Whether the publisher still tries to publish or to follow the sequence. */
+  isTrying(run: SequenceRun): boolean;
   /** Whether a sequence waits for room in the fleet's queue, or for NATS. */
   readonly full: boolean;
   /** Tries again at once, because the fleet's queue may have room. */
@@ -53,6 +57,7 @@ export interface PublisherEvents {
 export function createPublisher(options: PublisherOptions, { onRoom, onRefused }: PublisherEvents): Publisher {
   const { side, names, affinity, clock, log } = options;
   const refused = new Map<SequenceRun, { readonly again: Deferred<void>; readonly byQueue: boolean }>();
+  const trying = new Set<SequenceRun>();
   let timer: TimerHandle | undefined;
 
   function wake(): void {
@@ -82,6 +87,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
   async function attempt(run: SequenceRun, work: () => Promise<WaggleError | undefined>): Promise<void> {
     let logged = false;
     let failingMs = 0;
+    trying.add(run);
     while (isWanted(run)) {
       const begun = clock.now();
       let full: WaggleError | undefined;
@@ -100,17 +106,18 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
       // `Outage` limits the time without NATS.
       if (full === undefined && side.connected) failingMs += clock.now() - begun;
     }
+    trying.delete(run);
     settled(run);
   }
 
   /** Resolves with the queue's error if the fleet's queue is full. @throws WaggleError payload_too_large, unavailable */
-  async function publish(run: SequenceRun, at: string | undefined): Promise<WaggleError | undefined> {
+  async function publish(run: SequenceRun, at?: string): Promise<WaggleError | undefined> {
     try {
-      await side.publish(run.fleetJob, { at });
+      await side.publish(run.fleetJob, { at, again: run.again });
       return undefined;
     } catch (thrown) {
       // If a worker has taken the job, the job is published: NATS's answer was lost.
-      if (phaseOf(run) === "taken") return undefined;
+      if (phaseOf(run) === "taken" && run.again === 0) return undefined;
       const error = WaggleError.from(thrown);
       if (error.code === "resource_exhausted") return error;
       throw error;
@@ -185,6 +192,8 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         return undefined;
       });
     },
+    again: async (run) => await attempt(run, async () => await publish(run)),
+    isTrying: (run) => trying.has(run),
     get full() {
       return isFull();
     },

@@ -58,6 +58,8 @@ export interface SequenceRun {
   fleetJob: FleetJob;
   readonly records: SequenceRecords;
   lastRecordAt: number;
+  /** How often the sequence was lost from the fleet's queue and published again. */
+  again: number;
   /** Ends the subscription to the sequence's records. */
   stop: () => void;
 }
@@ -72,6 +74,7 @@ export function createSequenceRun(
     uid,
     ...made,
     phase: "waiting",
+    again: 0,
     cancelledAt: undefined,
     records: createSequenceRecords(job.takenOver !== undefined),
     stop: () => {},
