@@ -19,6 +19,21 @@ describe("createFakeClock", () => {
     expect([clock.now(), clock.pending]).toEqual([30, 1]);
   });
 
+  it("keeps this order among many timers, of which some are cancelled, and knows the next one", () => {
+    const clock = createFakeClock();
+    const calls: number[] = [];
+    const delays = Array.from({ length: 500 }, (_, index) => (index * 7919) % 101);
+    const timers = delays.map((ms, index) => clock.setTimeout(() => calls.push(index), ms));
+    const isLeft = (index: number): boolean => index % 5 === 0;
+    for (const [index, timer] of timers.entries()) if (!isLeft(index)) timer.cancel();
+    const left = [...delays.keys()].filter(isLeft).sort((a, b) => (delays[a] ?? 0) - (delays[b] ?? 0) || a - b);
+    expect([clock.next(), clock.pending]).toEqual([delays[left[0] ?? 0], 100]);
+    clock.advance(50);
+    expect(clock.next()).toBeGreaterThan(50);
+    clock.advance(50);
+    expect([calls, clock.next(), clock.pending]).toEqual([left, undefined, 0]);
+  });
+
   it("calls timers that were set by callbacks when they fall due in time", () => {
     const clock = createFakeClock();
     const ticks: number[] = [];
