@@ -1,0 +1,157 @@
+// Owns what a fault of a schedule does to the simulated fleet, and the record of what happened, which says what may have suffered from it.
+import type { ModelBroker } from "@waggle/fleet/model";
+import type { FakeClock } from "@waggle/testing";
+import type { SimulatedMember } from "./members.ts";
+import type { FaultKind, FaultPlan } from "./schedule.ts";
+
+/** A member that is started again when its process has ended. */
+export interface Place {
+  readonly member: SimulatedMember;
+  /** Starts a new process. */
+  restart(): void;
+  /** Whether a process runs and does not leave. */
+  readonly isUp: boolean;
+  /** Notes that the process leaves or is dead. */
+  down(): void;
+}
+
+export interface FaultWorld {
+  readonly clock: FakeClock;
+  readonly server: ModelBroker;
+  readonly workers: readonly Place[];
+  readonly gateways: readonly Place[];
+  readonly note: (line: string) => void;
+  /** Starts a process with the id of this worker. */
+  readonly startTwin: (worker: number) => SimulatedMember;
+}
+
+/** Round trip of a slow link: longer than the limit of one answer takes in two ways. */
+const slowMs = { minMs: 500, maxMs: 700 };
+const usualMs = { minMs: 0.2, maxMs: 2 };
+
+type Act = (world: FaultWorld, plan: FaultPlan) => (() => void) | undefined;
+
+const place = (places: readonly Place[], { target }: FaultPlan): Place | undefined => places[target % places.length];
+
+const kill = (of: "workers" | "gateways"): Act => (world, plan) => {
+  const at = place(world[of], plan);
+  if (at === undefined || !at.isUp) return undefined;
+  at.member.kill();
+  at.down();
+  return () => at.restart();
+};
+
+const stop = (of: "workers" | "gateways"): Act => (world, plan) => {
+  const at = place(world[of], plan);
+  if (at === undefined || !at.isUp) return undefined;
+  at.down();
+  const left = at.member.stop();
+  return () => void left.then(() => at.restart());
+};
+
+const member = (of: "workers" | "gateways", begin: (member: SimulatedMember, world: FaultWorld) => () => void): Act =>
+  (world, plan) => {
+    const at = place(world[of], plan);
+    return at?.isUp === true ? begin(at.member, world) : undefined;
+  };
+
+const freeze = (one: SimulatedMember) => {
+  one.freeze();
+  return () => one.thaw();
+};
+
+const hold = ({ name }: SimulatedMember, { server }: FaultWorld) => {
+  const link = server.link(name);
+  link.hold();
+  return () => {
+    link.release();
+    link.cut();
+  };
+};
+
+const once = (what: "cut" | "cutMidway") => ({ name }: SimulatedMember, { server }: FaultWorld) => {
+  server.link(name)[what]();
+  return () => {};
+};
+
+const store = (what: (server: ModelBroker) => void): Act => ({ server }) => {
+  what(server);
+  return () => {};
+};
+
+const acts: Record<FaultKind, Act> = {
+  "kill worker": kill("workers"),
+  "kill gateway": kill("gateways"),
+  "stop worker": stop("workers"),
+  "stop gateway": stop("gateways"),
+  "freeze worker": member("workers", freeze),
+  "freeze gateway": member("gateways", freeze),
+  "hold worker": member("workers", hold),
+  "hold gateway": member("gateways", hold),
+  "cut worker": member("workers", once("cut")),
+  "cut gateway": member("gateways", once("cut")),
+  "cut gateway midway": member("gateways", once("cutMidway")),
+  "cut worker midway": member("workers", once("cutMidway")),
+  "slow gateway": member("gateways", ({ name }, { server }) => {
+    const link = server.link(name);
+    link.delay(slowMs);
+    return () => link.delay(usualMs);
+  }),
+  "stop broker": ({ server }) => {
+    server.stop();
+    return () => server.start();
+  },
+  "lose stores": store((server) => server.loseStores()),
+  "purge jobs": store((server) => server.purge("jobs")),
+  "delete jobs": store((server) => server.deleteStore("jobs")),
+  "delete events": store((server) => server.deleteStore("events")),
+  "delete records.jobs": store((server) => server.deleteStore("records.jobs")),
+  "delete records.members": store((server) => server.deleteStore("records.members")),
+  "delete records.cancels": store((server) => server.deleteStore("records.cancels")),
+  "fill jobs": ({ server }) => {
+    server.fill("jobs");
+    return () => server.unfill("jobs");
+  },
+  "deny worker": (world, plan) => {
+    // With one worker, no other could run its jobs.
+    const { workers, server } = world;
+    if (workers.length < 2) return undefined;
+    const user = `w${plan.target % workers.length}`;
+    server.deny(user, "waggle.events.>");
+    return () => server.allow(user);
+  },
+  redeliver: store((server) => void server.redeliver()),
+  "foreign record": () => () => {},
+  "second worker": (world, plan) => {
+    const twin = world.startTwin(plan.target % world.workers.length);
+    return () => twin.kill();
+  },
+};
+
+export interface Happened {
+  readonly kind: FaultKind;
+  readonly from: number;
+  /** Infinity while it lasts. */
+  to: number;
+}
+
+/** Lets the faults happen at their times. Returns the record of those that did. */
+export function scheduleFaults(world: FaultWorld, plans: readonly FaultPlan[]): readonly Happened[] {
+  const { clock, note } = world;
+  const happened: Happened[] = [];
+  for (const plan of plans) {
+    clock.setTimeout(() => {
+      const end = acts[plan.kind](world, plan);
+      if (end === undefined) return;
+      note(`${plan.kind} ${plan.target} for ${plan.lastsMs} ms`);
+      const one: Happened = { kind: plan.kind, from: clock.now(), to: Infinity };
+      happened.push(one);
+      clock.setTimeout(() => {
+        one.to = clock.now();
+        note(`${plan.kind} ${plan.target} is over`);
+        end();
+      }, plan.lastsMs);
+    }, plan.atMs);
+  }
+  return happened;
+}

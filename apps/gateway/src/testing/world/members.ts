@@ -1,0 +1,188 @@
+// Owns the members of a simulated fleet: processes of gateways and workers that start, freeze, leave and die.
+import { createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
+import type { Broker, Chance, FleetModelFile } from "@waggle/fleet";
+import type { ModelBroker } from "@waggle/fleet/model";
+import { WaggleError } from "@waggle/protocol";
+import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import type { FakeClock } from "@waggle/testing";
+import { createRandom } from "@waggle/testing/harness";
+import { createGatewayJobs, type GatewayJobs, type GatewayLimits } from "../../gateway-jobs.ts";
+import { createSimulatedModel, type SimulatedModel } from "./model.ts";
+import { createProcess, type SimulatedProcess } from "./process.ts";
+
+export const modelName = "m";
+
+export interface MemberOptions {
+  readonly clock: FakeClock;
+  readonly server: ModelBroker;
+  readonly seed: number;
+}
+
+export interface SimulatedMember {
+  readonly name: string;
+  readonly process: SimulatedProcess;
+  readonly broker: Broker;
+  /** Ends the process at once. */
+  kill(): void;
+  freeze(): void;
+  thaw(): void;
+  /** Leaves the fleet as at SIGTERM; resolves when the process ends. */
+  stop(): Promise<void>;
+}
+
+export interface SimulatedGateway extends SimulatedMember {
+  readonly jobs: GatewayJobs;
+}
+
+export interface SimulatedWorker extends SimulatedMember {
+  readonly model: SimulatedModel;
+  /** Number of the fleet's jobs on this worker. */
+  readonly running: number;
+}
+
+const log = createLogger({ level: "silent", format: "json", name: "world" });
+const metrics = createWorkerMetrics();
+/** As a daemon's `--drain-timeout`, which is short here. */
+const drainMs = 5_000;
+/** How long a member's last messages may take. */
+const lastMs = 2_000;
+
+const file = (name: string): FleetModelFile => ({
+  modelSha256: name.padEnd(64, "0"),
+  templateSha256: null,
+  modelFile: name,
+  vision: null,
+});
+
+export function chanceOf(seed: number, name: string): Chance {
+  const random = createRandom(seed, name);
+  const digits = (): string => Math.floor(random.next() * 2 ** 32).toString(16).padStart(8, "0");
+  return { next: random.next, id: () => `${digits()}${digits()}${digits()}${digits()}` };
+}
+
+function createMember({ clock, server, seed }: MemberOptions, name: string, user: string) {
+  const chance = chanceOf(seed, name);
+  const process = createProcess(clock, { drift: (chance.next() - 0.5) / 500, startMs: chance.next() * 1_000_000 });
+  const broker = server.connect({ name, clock: process.clock, user });
+  const link = server.link(name);
+  return {
+    name,
+    chance,
+    process,
+    broker,
+    kill() {
+      process.kill();
+      link.freeze();
+      link.cut();
+    },
+    freeze() {
+      process.freeze();
+      link.freeze();
+    },
+    thaw() {
+      process.thaw();
+      link.thaw();
+    },
+  };
+}
+
+/** @param serial counts the processes that the gateway has had */
+export function startGateway(options: MemberOptions & { readonly limits: GatewayLimits }, id: string, serial: number): SimulatedGateway {
+  const member = createMember(options, `${id}.${serial}`, id);
+  const { broker, process, chance } = member;
+  const { clock } = process;
+  const gatewayId = newGatewayProcessId(id, chance);
+  const side = createGatewaySide({ broker, id: gatewayId, clock, chance, log });
+  const jobs = createGatewayJobs({ config: options.limits, side, clock, chance, log, metrics, observers: [] });
+  side.report(() => ({
+    version: fleetVersion,
+    kind: "gateway",
+    id,
+    url: `http://${id}`,
+    startedAt: "2026-01-01T00:00:00.000Z",
+    jobs: jobs.registry.liveCount,
+  }));
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimeout(resolve, ms));
+  return {
+    ...member,
+    jobs,
+    async stop() {
+      await process
+        .call(async () => {
+          jobs.refuse();
+          await Promise.race([jobs.idle(), wait(drainMs)]);
+          jobs.abort();
+          await Promise.race([jobs.stop(), wait(lastMs)]);
+          await broker.close();
+        })
+        .catch(() => {});
+      member.kill();
+    },
+  };
+}
+
+export interface WorkerSettings {
+  readonly slots: number;
+  readonly stepMs: number;
+  readonly fileName: string;
+}
+
+export function startWorker(options: MemberOptions, id: string, serial: number, settings: WorkerSettings): SimulatedWorker {
+  const member = createMember(options, `${id}.${serial}`, id);
+  const { broker, process, chance } = member;
+  const { clock } = process;
+  const model = createSimulatedModel({ ...settings, name: modelName, file: file(settings.fileName), clock });
+  const side = createWorkerSide({
+    broker,
+    clock,
+    chance,
+    log,
+    port: {
+      id,
+      version: "0",
+      member: () => ({
+        kind: "worker",
+        id,
+        heartbeat: { worker_id: id } as never,
+        models: [
+          {
+            ...file(settings.fileName),
+            name: modelName,
+            aliases: [],
+            isDefault: true,
+            ready: true,
+            slots: settings.slots,
+            revision: 1,
+          },
+        ],
+      }),
+      models: () => [model],
+      moved: () => {},
+      answer: async ({ kind }) => {
+        if (kind !== "preflight") throw new WaggleError("unavailable", "Not simulated.");
+        return { kind, size: { promptTokens: 3, cachedTokens: 0 } };
+      },
+    },
+  });
+  model.onFree(side.refill);
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimeout(resolve, ms));
+  return {
+    ...member,
+    model,
+    get running() {
+      return side.running;
+    },
+    async stop() {
+      await process
+        .call(async () => {
+          await Promise.race([side.leave(), wait(drainMs)]);
+          await Promise.race([model.idle(), wait(drainMs)]);
+          model.close();
+          await Promise.race([side.close(), wait(lastMs)]);
+          await broker.close();
+        })
+        .catch(() => {});
+      member.kill();
+    },
+  };
+}

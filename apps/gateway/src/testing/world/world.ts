@@ -1,0 +1,154 @@
+// Runs a schedule of a simulated fleet: real code of gateways and workers on a modelled broker, one clock and one source of chance. Nothing real is
+// awaited, so the same schedule has the same history.
+import { createModelBroker } from "@waggle/fleet/model";
+import { createFakeClock } from "@waggle/testing";
+import { createRandom } from "@waggle/testing/harness";
+import { startClient, type SimulatedClient } from "./clients.ts";
+import { scheduleFaults, type Place } from "./faults.ts";
+import { gatewayLimits } from "./limits.ts";
+import { startGateway, startWorker, type SimulatedGateway, type SimulatedMember, type SimulatedWorker } from "./members.ts";
+import { checkAnswers } from "./rules.ts";
+import type { Schedule } from "./schedule.ts";
+
+export interface WorldReport {
+  readonly history: readonly string[];
+  /** What broke a rule; empty if nothing did. */
+  readonly faults: readonly string[];
+  /** How often each outcome and each fault happened. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Virtual time of the run. */
+  readonly ms: number;
+}
+
+/** Every job ends within this time after the last fault and the last request: docs/fleet.md. */
+export const boundMs = 240_000;
+/** After this time without clients nothing of their jobs is left: a job outlives its gateway by 35 seconds and its client's time to come back. */
+const settleMs = 90_000;
+const watchdogTurns = 2_000_000;
+
+export async function runWorld(schedule: Schedule): Promise<WorldReport> {
+  const clock = createFakeClock();
+  const random = createRandom(schedule.seed, "broker");
+  const server = createModelBroker({ clock, random: random.next });
+  const history: string[] = [];
+  const faults: string[] = [];
+  const note = (line: string): void => void history.push(`${Math.round(clock.now())} ms: ${line}`);
+  const fault = (message: string): void => {
+    faults.push(message);
+    note(`BROKEN: ${message}`);
+  };
+  const options = { clock, server, seed: schedule.seed };
+  const delay = { minMs: schedule.delayMs / 4, maxMs: schedule.delayMs };
+
+  function place<M extends SimulatedMember>(start: (serial: number) => M): Place & { readonly member: M } {
+    let serial = 0;
+    let isUp = true;
+    const begin = (): M => {
+      const started = start((serial += 1));
+      server.link(started.name).delay(delay);
+      return started;
+    };
+    let member = begin();
+    return {
+      get member() {
+        return member;
+      },
+      get isUp() {
+        return isUp;
+      },
+      down() {
+        isUp = false;
+      },
+      restart() {
+        member = begin();
+        isUp = true;
+      },
+    };
+  }
+
+  const settings = (number: number) => ({
+    slots: schedule.slots,
+    stepMs: schedule.stepMs,
+    fileName: schedule.otherFile && number > 0 && number === schedule.workers - 1 ? "other" : "file",
+  });
+  const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, number) => number);
+  const workers = numbers(schedule.workers).map((number) =>
+    place<SimulatedWorker>((serial) => startWorker(options, `w${number}`, serial, settings(number))),
+  );
+  const gateways = numbers(schedule.gateways).map((number) =>
+    place<SimulatedGateway>((serial) => startGateway({ ...options, limits: gatewayLimits }, `g${number}`, serial)),
+  );
+  let twins = 0;
+  const happened = scheduleFaults(
+    {
+      clock,
+      server,
+      workers,
+      gateways,
+      note,
+      startTwin: (worker) => startWorker(options, `w${worker}`, 1_000 + (twins += 1), settings(worker)),
+    },
+    schedule.faults,
+  );
+  const clients: SimulatedClient[] = schedule.clients.map((plan) =>
+    startClient(
+      { clock, note, fault, gateways: () => gateways.filter(({ isUp }) => isUp).map(({ member }) => member) },
+      plan,
+    ),
+  );
+
+  let turns = 0;
+  async function until(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const next = clock.next();
+      if (next === undefined) return;
+      clock.advance(next - clock.now());
+      await new Promise((resolve) => setImmediate(resolve));
+      if ((turns += 1) > watchdogTurns) throw new Error(`The world has run ${turns} turns\n${history.join("\n")}`);
+    }
+  }
+
+  const lastMs = Math.max(
+    0,
+    ...schedule.faults.map(({ atMs, lastsMs }) => atMs + lastsMs),
+    ...schedule.clients.map(({ atMs }) => atMs),
+  );
+  const areDone = (): boolean => clients.every(({ answer }) => answer.outcome !== undefined);
+  await until(() => (areDone() && clock.now() > lastMs) || clock.now() > lastMs + boundMs);
+  checkAnswers({ clients, happened, workers: schedule.workers, fault });
+  if (faults.length === 0) {
+    const settledAt = clock.now() + settleMs;
+    await until(() => clock.now() > settledAt);
+    await checkFree();
+  }
+  const ms = clock.now();
+  for (const { member } of [...workers, ...gateways]) member.kill();
+  return { history, faults, counts: countsOf(), ms };
+
+  /** Nothing of the clients' jobs is left. */
+  async function checkFree(): Promise<void> {
+    const left: Record<string, number> = {};
+    const add = (what: string, count: number): void => void (left[what] = (left[what] ?? 0) + count);
+    for (const { member } of workers) {
+      add("jobs at workers", member.running);
+      add("busy slots", member.model.slots - member.model.free());
+    }
+    for (const { member } of gateways) add("jobs at gateways", member.jobs.registry.liveCount);
+    add("jobs in the queue", server.sizes().jobs);
+    for (const [what, count] of Object.entries(left)) if (count !== 0) fault(`${count} ${what} are left in the end`);
+  }
+
+  function countsOf(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    const names = [...clients.map(({ answer }) => answer.outcome ?? "hangs"), ...happened.map(({ kind }) => kind)];
+    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+    return counts;
+  }
+}
+
+/** A number that differs for different histories (FNV-1a, 32 bits). */
+export function hashOf(history: readonly string[]): string {
+  let hash = 0x811c9dc5;
+  for (const char of history.join("\n")) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return hash.toString(16).padStart(8, "0");
+}
