@@ -85,6 +85,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     refuse: gateway.refuse,
     idle: gateway.idle,
     liveJobs: () => gateway.registry.liveCount,
+    jobsToHandOver: gateway.jobsToHandOver,
     onLeaving: screen?.leaving,
     onCutting: screen?.cutting,
     async takeDown(before) {

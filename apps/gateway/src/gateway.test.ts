@@ -30,7 +30,7 @@ async function readStream(response: Response): Promise<Record<string, unknown>[]
 it("streams a worker's output, with the worker's file in the receipt", async () => {
   const answer = gateway.post("/v1/inference", { prompt: "hi", seed: 7, priority: 2, session_id: "s" });
   const job = await publishedJob(fleet);
-  expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 0 });
+  expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 5_000 });
   expect(job.spec).toMatchObject({
     who: { client: "local", cacheSession: "s" },
     when: { onDisconnect: "continue", priority: 2 },

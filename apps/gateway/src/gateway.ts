@@ -1,11 +1,11 @@
 // Composes a gateway: the worker's HTTP front over a fleet. It starts no process and opens no socket, so tests run it as the daemon does.
-import type { Clock } from "@waggle/async";
+import { withTimeout, type Clock } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
-import type { JobObserver, JobRegistry } from "@waggle/jobs";
+import type { Job, JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
@@ -24,6 +24,9 @@ import { createFleetHost } from "./models/fleet-host.ts";
 import type { FleetHost } from "./models/fleet-host.ts";
 import { createServed } from "./models/served.ts";
 import { createReport } from "./report.ts";
+
+/** Time limit for storing the cancels of aborted jobs when the gateway leaves. */
+const cancelTimeoutMs = 1_000;
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -48,10 +51,13 @@ export interface Gateway {
   readonly state: WorkerStateView;
   /** Jobs that wait for a slot, over all models. */
   readonly waiting: number;
-  /** Refuses new jobs, and ends waiting jobs. */
+  /** Refuses new jobs. */
   refuse(): void;
+  /** Number of live jobs that another gateway continues after `abort`. */
+  jobsToHandOver(): number;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
+  /** Hands over the jobs that another gateway can continue, and ends the others. */
   abort(): void;
   /** Leaves the fleet; ends timers, subscriptions and threads. */
   stop(): Promise<void>;
@@ -141,6 +147,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
+  /** Whether another gateway can continue the job, and the job's client asks there for it. */
+  function isForOthers(job: Job): boolean {
+    const { phase } = job.state;
+    const isLive = isWaiting(job) || phase.name === "running";
+    return isLive && job.spec.when.resumable === true && names.canContinueElsewhere(job);
+  }
+
+  let aborting: Promise<unknown> = Promise.resolve();
   const historyTimer = takeRegularly(clock, () => void report.history.take());
   const forgetConnection = side.onConnection(() => {
     for (const host of models.hosts()) host.changed();
@@ -170,14 +184,20 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     refuse() {
       report.leave();
+      orphans.close();
       each((host) => host.refuse());
     },
     async idle() {
       await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
     },
+    jobsToHandOver: () => registry.liveJobs().filter(isForOthers).length,
     abort() {
       report.leave();
-      each((host) => host.abort());
+      const handed = new Set(registry.liveJobs().filter(isForOthers));
+      const waiting = [...handed].filter(isWaiting).length;
+      if (handed.size > 0) log.info({ jobs: handed.size, waiting }, "jobs_handed_over");
+      aborting = Promise.all(each((host) => host.abort((job) => handed.has(job))));
+      names.leave();
     },
     async stop() {
       historyTimer.cancel();
@@ -185,8 +205,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       forgetCancels();
       orphans.close();
       catalogue.close();
+      await withTimeout(aborting, cancelTimeoutMs, "NATS has not stored the cancels in time.").catch(() => {});
       each((host) => host.close());
       await schemas.close();
+      side.leave();
       await side.close();
       registry.clear();
     },

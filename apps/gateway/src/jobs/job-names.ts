@@ -41,6 +41,10 @@ export interface JobNames {
   ownerOf(job: Job): Promise<GatewayProcessId | undefined>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
+  /** Whether another gateway can continue the job from its record. */
+  canContinueElsewhere(job: Job): boolean;
+  /** Leaves all records and pictures to the other gateways. */
+  leave(): void;
   /** Called when the job's stream can no longer be read here. */
   forget(job: Job): void;
 }
@@ -316,6 +320,15 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       names.waits = false;
       names.record = withoutContent(names.record);
       void endElsewhere(job, names, outcome);
+    },
+    canContinueElsewhere(job) {
+      const names = known.get(job.callKey);
+      // The order of tokens between choices is not recorded.
+      return names?.revision !== undefined && (names.waits || names.fleetIds.length === 1);
+    },
+    leave() {
+      known.clear();
+      byFleetId.clear();
     },
     forget(job) {
       const names = known.get(job.callKey);

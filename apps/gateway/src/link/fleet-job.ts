@@ -36,9 +36,9 @@ export function fleetJobOf(
 }
 
 /** How long a worker continues the job without a gateway: as long as the gateway waits for readers. Null: without limit. */
-function orphanMsOf({ onDisconnect, direct, retriable }: JobTerms, options: FleetJobOptions): number | null {
+function orphanMsOf({ onDisconnect, direct, resumable, retriable }: JobTerms, options: FleetJobOptions): number | null {
   if (onDisconnect === "continue") return null;
-  if (!direct) return options.reconnectGraceMs;
+  if (!direct || resumable === true) return options.reconnectGraceMs;
   return retriable === true ? options.retryGraceMs : 0;
 }
 

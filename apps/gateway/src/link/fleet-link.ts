@@ -61,6 +61,8 @@ export interface FleetLink extends Executor {
   fileOf(job: Job): FleetModelFile | undefined;
   /** Number of sequences that are in the fleet or being published. */
   readonly running: number;
+  /** Cancels in the fleet what still runs there of jobs that this gateway has aborted. Never rejects. */
+  cancelAll(): Promise<void>;
   /** Ends all timers and subscriptions. */
   close(): void;
 }
@@ -109,7 +111,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
       // If another gateway published the job, that gateway may have all records.
-      if (phaseOf(one) !== "elsewhere") cancelInFleet(one);
+      if (phaseOf(one) !== "elsewhere") void cancelInFleet(one);
       fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
   }
@@ -148,27 +150,28 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     // Continue in a later turn of the event loop, because an engine never answers within the call.
     if (phaseOf(one) === "withdrawn") queueMicrotask(() => release(one));
     else if (abandoned) void cancelUnlessTakenOver(one);
-    else queueMicrotask(() => end(one));
+    else queueMicrotask(() => void end(one));
   }
 
   /** Cancels the job in the fleet. A job that no worker has taken ends here at once; another job ends with its last record. */
-  function end(one: SequenceRun): void {
-    cancelInFleet(one);
+  async function end(one: SequenceRun): Promise<void> {
+    const cancelled = cancelInFleet(one);
     if (phaseOf(one) === "published") release(one);
+    await cancelled;
   }
 
   /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
     const owner = await names.ownerOf(one.job);
     if (phaseOf(one) === "over") return;
-    if (owner === undefined || owner === side.id) end(one);
+    if (owner === undefined || owner === side.id) await end(one);
     else release(one);
   }
 
-  function cancelInFleet({ fleetJob, job }: SequenceRun): void {
+  async function cancelInFleet({ fleetJob, job }: SequenceRun): Promise<void> {
     const { phase } = job.state;
     const by = phase.name === "ending" ? endedByOf(phase.outcome) : "client";
-    side
+    await side
       .cancel(fleetJob.id, by)
       .catch((error: unknown) =>
         log.warn({ reason: WaggleError.from(error).message, job: job.id }, "fleet_cancel_failed"),
@@ -248,6 +251,21 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       for (const sequence of sequences) run(job, sequence);
     },
     cancel,
+    leave(uids) {
+      for (const uid of uids) {
+        const one = runs.get(uid);
+        if (one !== undefined) leave(one);
+      }
+    },
+    async cancelAll() {
+      await Promise.all(
+        [...runs.values()].map(async (one) => {
+          if (one.cancelledAt !== undefined || phaseOf(one) === "waiting") return leave(one);
+          one.cancelledAt = clock.now();
+          await cancelUnlessTakenOver(one);
+        }),
+      );
+    },
     query: (id, question, client) =>
       void questions.query(question, client).then((answer) => owner?.onAnswer(id, answer)),
     dropQuery: (id) => owner?.onAnswer(id, dropped),

@@ -7,11 +7,13 @@ import type { FleetLink, FleetLinkOptions } from "../link/fleet-link.ts";
 import { createOutage } from "../link/outage.ts";
 import type { FleetModel } from "./catalogue.ts";
 
-export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "loading" | "refuse" | "abort" | "close"> {
+export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "loading" | "refuse" | "close"> {
   readonly name: string;
   readonly link: FleetLink;
   /** Called after a change of the model's workers or the connection. */
   changed(): void;
+  /** Ends all jobs, here and in the fleet. Never rejects. @param leaves whether another gateway continues the job */
+  abort(leaves: (job: Job) => boolean): Promise<void>;
 }
 
 export interface FleetHostOptions
@@ -97,9 +99,10 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       leaving = true;
       jobs.refuse();
     },
-    abort() {
+    async abort(leaves) {
       leaving = true;
-      jobs.abort();
+      jobs.abort(leaves);
+      await link.cancelAll();
     },
     close() {
       link.close();

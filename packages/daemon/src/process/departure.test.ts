@@ -9,7 +9,14 @@ function start({
   refusing,
   takeDown,
   cut = 0,
-}: { jobs?: number; refusing?: Promise<void>; takeDown?: DepartureOptions["takeDown"]; cut?: number } = {}) {
+  handed = 0,
+}: {
+  jobs?: number;
+  handed?: number;
+  refusing?: Promise<void>;
+  takeDown?: DepartureOptions["takeDown"];
+  cut?: number;
+} = {}) {
   const clock = createFakeClock();
   const done: string[] = [];
   const told: string[] = [];
@@ -31,6 +38,7 @@ function start({
     },
     idle: () => idle,
     liveJobs: () => live,
+    jobsToHandOver: () => handed,
     cutJobs: () => cut,
     onLeaving: ({ running, interrupted }) => void told.push(`leaving ${running}${interrupted ? " by Ctrl-C" : ""}`),
     onCutting: (running) => void told.push(`cutting ${running}`),
@@ -69,6 +77,15 @@ test.each(["time", "abort"] as const)(
     expect(told).toEqual(["leaving 1", "cutting 1"]);
   },
 );
+
+test("a drain whose remaining jobs continue at another server has not ended any job", async () => {
+  const { departure, clock, told, turn } = start({ handed: 1 });
+  departure.drain(143);
+  await turn();
+  clock.advance(1_000);
+  expect(await departure.stopped).toBe(0);
+  expect(told).toEqual(["leaving 1"]);
+});
 
 const never = new Promise<void>(() => {});
 

@@ -22,6 +22,8 @@ export interface DepartureOptions {
   /** Resolves when no job is running or waiting. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
+  /** Number of live jobs that `takeDown` hands over to another server; 0 by default. */
+  readonly jobsToHandOver?: () => number;
   /** Number of jobs that were ended unfinished before the drain's time limit: they waited for a person. */
   readonly cutJobs?: () => number;
   /** Called when the daemon begins to leave, with the number of running jobs, the time limit of these jobs, and whether Ctrl-C was the reason. */
@@ -62,8 +64,10 @@ export function createDeparture(options: DepartureOptions): Departure {
     return inTime;
   };
 
+  const cutJobs = (): number => options.liveJobs() - (options.jobsToHandOver?.() ?? 0);
+
   function cut(): void {
-    if (!cutting) options.onCutting?.(options.liveJobs());
+    if (!cutting) options.onCutting?.(cutJobs());
     cutting = true;
   }
 
@@ -72,7 +76,7 @@ export function createDeparture(options: DepartureOptions): Departure {
     const interrupted = abortCode === exitCodes.abortedByInterrupt;
     if (drainMs > 0) options.onLeaving?.({ running: options.liveJobs(), limitMs: drainMs, interrupted });
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
-    const jobs = options.liveJobs();
+    const jobs = cutJobs();
     const late = inTime ? 0 : jobs;
     if (late > 0 && drainMs > 0) cut();
     if (late > 0) log.warn({ jobs }, "drain_aborted");

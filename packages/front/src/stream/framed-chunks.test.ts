@@ -61,6 +61,11 @@ describe("framedChunks", () => {
     expect((await run([[], [queued], [end]])).got).toEqual(["<silent>", "<unframed>", "<end>"]);
   });
 
+  it("breaks a stream whose reader ends without the stream's end", async () => {
+    expect(await run([[token]])).toMatchObject({ got: ["<a>"], broken: true, released: true });
+    expect(await run([[token], [end]])).toMatchObject({ got: ["<a>", "<end>"], broken: false });
+  });
+
   it("when the framing throws, sends an error, destroys the stream and logs the cause", async () => {
     const defect = () => {
       throw new TypeError("a defect");

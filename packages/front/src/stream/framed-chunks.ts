@@ -1,5 +1,5 @@
-// Converts a job's events to the text of a response, with the framing of the dialect. After `frameEnd` the stream ends. After `frameError` the
-// iterator throws, which destroys the connection, unless the dialect's error text is unmistakable.
+// Converts a job's events to the text of a response, with the framing of the dialect. After `frameEnd` the stream ends. After `frameError`, and when the
+// reader ends without the stream's end, the iterator throws, which destroys the connection. Some dialects end the response after an error.
 import type { Reader } from "@waggle/jobs";
 import { WaggleError, failureError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
@@ -16,8 +16,11 @@ export interface FramedChunksOptions {
 
 export function framedChunks({ reader, framing, log, onClose }: FramedChunksOptions): AsyncIterator<string> {
   let failed = false;
+  let ended = false;
+  let closed = false;
 
   function close(): void {
+    closed = true;
     reader.close();
     onClose();
   }
@@ -30,6 +33,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   }
 
   function lastTextOf(event: TerminalEvent): string {
+    ended = true;
     if (event.type === "error") return fail(failureError(event));
     const cancelled = framing.cancelledIsError ? cancellationOf(event) : undefined;
     return cancelled === undefined ? framing.frameEnd(event) : fail(cancelled);
@@ -66,7 +70,9 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
         return { done: false, value: fail(WaggleError.from(error)) };
       }
       if (next.done !== true) return { done: false, value: safeTextOf(next.value) };
+      const isCut = !ended && !closed;
       close();
+      if (isCut) throw new Error("The stream continues at another server.");
       return { done: true, value: undefined };
     },
     return() {

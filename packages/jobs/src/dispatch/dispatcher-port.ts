@@ -32,6 +32,9 @@ export interface JobDispatcher {
   readonly openReader: OpenReader;
 }
 
+/** Jobs that continue after a refusal. `begun`: jobs with output, also if their engine dies, and jobs with running calls. `accepted`: all jobs. */
+export type Spared = "none" | "begun" | "accepted";
+
 /** The daemon's interface to the jobs of one model. */
 export interface Dispatcher extends JobDispatcher {
   /**
@@ -51,12 +54,15 @@ export interface Dispatcher extends JobDispatcher {
   /** Accepts jobs again after a `refuse`. */
   accept(): void;
   /**
-   * Ends every job that waits for a slot or for consent, and refuses new jobs with this error from now on.
-   * @param sparing jobs with output continue if their engine dies, and jobs with running calls continue
+   * Refuses new jobs with this error from now on, and ends every job that waits for a slot or for consent, unless it is spared.
+   * @param spares "none" by default
    */
-  refuse(error: WaggleError, sparing?: boolean): void;
-  /** Ends all jobs with this error; submissions and queries that wait for the engine fail. */
-  abort(error: WaggleError): void;
+  refuse(error: WaggleError, spares?: Spared): void;
+  /**
+   * Ends all jobs with this error; submissions and queries that wait for the engine fail.
+   * @param leaves whether another server continues the job: then its stream is cut without an end
+   */
+  abort(error: WaggleError, leaves?: (job: Job) => boolean): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
   /** Resolves when the executor has no sequence of a job, and no query waits for an answer. Jobs may still wait in the queue. */

@@ -5,7 +5,7 @@ import type { JobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { AnswerMessage } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
-import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
+import type { Dispatcher, DispatcherOptions, Spared } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
 import { createPositions } from "./positions.ts";
 import { createQueries } from "./queries.ts";
@@ -19,7 +19,7 @@ import { beginStep, createJob, sessionKeyOf, type NewJobOptions } from "../job/n
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addTokens, dropContent, keepComputed } from "../job/output-so-far.ts";
 import type { SessionJob } from "../kept/registry.ts";
-import { createReaderOpener } from "../stream/reader.ts";
+import { createReaders } from "../stream/reader.ts";
 import { record, recordStep } from "../stream/receipt.ts";
 import type { Observation } from "../job/observers.ts";
 
@@ -50,7 +50,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "moved", position, etaMs });
     },
   });
-  const openReader = createReaderOpener({
+  const readers = createReaders({
     clock,
     timers,
     limits,
@@ -68,8 +68,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const idle = createCondition(() => registry.liveCount === 0);
   const still = createCondition(() => held.size === 0 && queries.waiting === 0);
   let refusal: WaggleError | undefined;
-  /** While draining, jobs with output continue on the next engine in spite of the refusal. */
-  let draining = false;
+  let spared: Spared = "none";
   let serial = 0;
   const nextUid = (): string => `${uidPrefix}${(serial += 1)}`;
 
@@ -117,6 +116,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return keepComputed(job, effect.event);
       case "free":
         return waiting.finished(job);
+      case "leave":
+        timers.clearAll(job);
+        unchecked.delete(job);
+        for (const uid of effect.uids) held.delete(uid);
+        executor.leave?.(effect.uids);
+        return readers.close(job);
       case "ended":
         return conclude(job, effect.outcome);
     }
@@ -129,7 +134,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         // The consent may come after the drain's deadline. The client can send its request again.
         if (refusal !== undefined && waitsForConsent(job)) end(job, failedWith(refusal));
       });
-      if (refusal !== undefined && !draining) return end(job, failedWith(refusal));
+      if (refusal !== undefined && spared === "none") return end(job, failedWith(refusal));
       apply(job, { type: "called", work, at: clock.now() });
       if (isWaiting(job)) {
         positions.announce(job);
@@ -385,17 +390,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failedWith(error));
   }
 
-  function refuse(error: WaggleError, sparing = false): void {
+  function refuse(error: WaggleError, spares: Spared = "none"): void {
     refusal = error;
-    draining = sparing;
-    endWaiting(error);
+    spared = spares;
+    if (spared !== "accepted") endWaiting(error);
   }
 
   function endWaiting(error: WaggleError): void {
     const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
     // End all waiting jobs before `pump`: otherwise the end of the first one could let `pump` start another waiting job, which must end too.
     for (const job of registry.liveJobs())
-      if ((isWaiting(job) && !(draining && job.log.nextToken > 0)) || waitsForConsent(job)) apply(job, input);
+      if ((isWaiting(job) && !(spared === "begun" && job.log.nextToken > 0)) || waitsForConsent(job)) apply(job, input);
     pump();
   }
 
@@ -450,16 +455,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
     },
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
-    openReader,
+    openReader: readers.open,
     measured: forecast.measured,
     onModelChanged,
     accept() {
       refusal = undefined;
     },
     refuse,
-    abort(error) {
+    abort(error, leaves = () => false) {
       refusal = error;
-      draining = false;
+      spared = "none";
+      for (const job of registry.liveJobs()) if (leaves(job)) apply(job, { type: "leave" });
       queries.abandon("the worker is leaving");
       endWaiting(error);
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });

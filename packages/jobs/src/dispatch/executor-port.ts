@@ -28,6 +28,8 @@ export interface Executor {
   start(job: Job, sequences: readonly SequenceState[]): void;
   /** Ends a sequence: its event `cancelled` follows. Forgets the work of a job that has not started. Anything else is ignored. */
   cancel(uid: string): void;
+  /** Another server continues these sequences: forgets them without an end. Only a fleet has this function. */
+  leave?(uids: readonly string[]): void;
   /** Asks about the model; answered by `onAnswer`. */
   query(id: string, question: EngineQuery, client: string): void;
   /** The client of this query has left. The query is answered all the same, perhaps sooner. */

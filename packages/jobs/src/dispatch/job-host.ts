@@ -38,10 +38,16 @@ export interface JobHost {
   readonly loading: ConflatedChannel<LoadingEvent>;
   /** Number of model tokens so far. */
   tokens(): number;
-  /** Refuses new jobs and ends waiting ones, because the server leaves. @param sparing whether jobs with output continue if their engine dies */
+  /**
+   * Refuses new jobs, because the server leaves. A worker ends its waiting jobs.
+   * @param sparing whether a worker's jobs with output continue if their engine dies
+   */
   refuse(sparing?: boolean): void;
-  /** Ends all jobs, because the server leaves. Clients that still watch the loading get a last event. */
-  abort(): void;
+  /**
+   * Ends all jobs, because the server leaves. Clients that still watch the loading get a last event.
+   * @param leaves whether another server continues the job
+   */
+  abort(leaves?: (job: Job) => boolean): void;
   /** Called last: clears all timers. */
   close(): void;
 }
@@ -72,10 +78,11 @@ export function createJobHost(options: JobHostOptions): JobHost {
     loading,
     tokens: () => jobLog.tokens,
     refuse(sparing = false) {
-      dispatcher.refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`), sparing);
+      const error = new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`);
+      dispatcher.refuse(error, server === "gateway" ? "accepted" : sparing ? "begun" : "none");
     },
-    abort() {
-      dispatcher.abort(new WaggleError("unavailable", `The job was aborted: the ${server} is leaving.`));
+    abort(leaves) {
+      dispatcher.abort(new WaggleError("unavailable", `The job was aborted: the ${server} is leaving.`), leaves);
       if (loading.value.type === "loading") loading.set({ type: "failed", message: `The ${server} is leaving.` });
     },
     close: dispatcher.stop,

@@ -120,6 +120,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
         case "running":
         case "ending":
         case "calling":
+        case "left":
         case "ended":
           return undefined;
       }

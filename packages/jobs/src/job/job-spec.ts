@@ -55,6 +55,8 @@ export interface JobTerms {
   readonly onDisconnect: "cancel" | "continue";
   /** The stream is the response to the request itself and the client chose no id, so no reader can come back after a disconnect. */
   readonly direct: boolean;
+  /** The client gets the job's id in its stream, so it can open the stream again, also at another gateway. */
+  readonly resumable?: boolean | undefined;
   /** The client may send the request again after a disconnect, so the job continues for a while without readers. */
   readonly retriable?: boolean | undefined;
   /** Whether a generate job continues when its engine dies after the first output; `resume` by default. */

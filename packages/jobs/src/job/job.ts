@@ -44,6 +44,8 @@ export type Phase =
   | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
   /** The worker runs the tool calls of the last message. The engine holds no sequence of the job. */
   | { readonly name: "calling"; readonly call: RunningCall | undefined }
+  /** The server leaves, and another server continues the job. */
+  | { readonly name: "left"; readonly stage: Stage }
   | { readonly name: "ended"; readonly outcome: Outcome };
 
 /** A call that runs, or waits for consent. */
@@ -163,8 +165,9 @@ export interface Job {
   state: JobState;
 }
 
+/** Whether nothing more happens to the job here: it has ended, or another server continues it. */
 export function hasEnded({ state }: Job): boolean {
-  return state.phase.name === "ended";
+  return state.phase.name === "ended" || state.phase.name === "left";
 }
 
 /** Whether the present step has tokens in the stream, from this worker or an earlier one. */
@@ -190,6 +193,7 @@ export function stateNameOf({ phase }: JobState): JobStateName {
       return "queued";
     case "running":
     case "ending":
+    case "left":
       return phase.stage;
     case "calling":
       return "calling";

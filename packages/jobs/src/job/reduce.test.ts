@@ -363,6 +363,20 @@ describe("a job", () => {
   });
 });
 
+describe("a job whose server leaves", () => {
+  it.each<readonly [string, readonly JobInput[], readonly string[]]>([
+    ["waits", [], ["dequeue", "leave"]],
+    ["runs without output", [{ type: "submitted" }, started()], ["leave"]],
+    ["has output", [{ type: "submitted" }, started(), token(0, 1)], ["status", "leave"]],
+    ["is about to end", [{ type: "submitted" }, { type: "end", outcome: cancelled, at: 3 }], []],
+  ])("is left without an end if it %s, unless it is about to end", (_, inputs, effects) => {
+    const job = newJob();
+    apply(job, ...inputs);
+    expect(typesOf(apply(job, { type: "leave" }))).toEqual(effects);
+    if (effects.length > 0) expect(apply(job, { type: "abort", outcome: died, at: 9 }, released())).toEqual([]);
+  });
+});
+
 describe("for random inputs", () => {
   const anyEvent = fc.oneof(
     fc.constantFrom<JobInput>(
@@ -374,6 +388,7 @@ describe("for random inputs", () => {
       { type: "engine_lost", outcome: died, at: 5 },
       { type: "overdue", at: 6 },
       { type: "submitted" },
+      { type: "leave" },
     ),
     fc.constantFrom("j1", "j1.1").chain((uid) =>
       fc.oneof(
@@ -412,6 +427,7 @@ describe("for random inputs", () => {
       case "resumed_elsewhere":
       case "end":
       case "abort":
+      case "leave":
         return true;
     }
   }
@@ -425,6 +441,7 @@ describe("for random inputs", () => {
         const ends = all.filter((type) => type === "end" || type === "error");
         expect(ends.length).toBe(job.state.phase.name === "ended" ? 1 : 0);
         expect(all.filter((type) => type === "ended")).toHaveLength(ends.length);
+        if (job.state.phase.name === "left") return;
         const takes = all.filter((type) => type === "submit").length;
         const gives = all.filter((type) => type === "free" || type === "enqueue").length;
         const holds = job.state.sequences.some(({ held }) => held);

@@ -9,6 +9,7 @@
 //     +----- calling <------+
 //            their results are there: the next step, with a longer prompt
 //
+// A job whose server leaves becomes `left` from blocked, queued or running, if another server continues it.
 // A step is one way from `queued` to an answer. Recorded messages of an earlier process go from `queued` to `calling` without a run. Decision 126.
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
 import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
@@ -58,6 +59,8 @@ export type JobInput =
   | { readonly type: "overdue"; readonly at: number }
   /** The job must end at once, without waiting for the engine. */
   | { readonly type: "abort"; readonly outcome: Outcome; readonly at: number }
+  /** This server leaves, and another one continues the job. A job that is about to end, or runs calls, does not change. */
+  | { readonly type: "leave" }
   /** The job's worker is gone, and another worker continues the job. */
   | { readonly type: "resumed_elsewhere" }
   /** The engine died, with all sequences that it held, or while it prepared the work of the waiting job. */
@@ -89,6 +92,8 @@ export type Effect =
   | { readonly type: "keep"; readonly event: ComputedEvent }
   /** The engine holds no sequence of the job any more, so the job no longer counts as a running job of its client. */
   | { readonly type: "free" }
+  /** Forget the job, without an end of its stream. */
+  | { readonly type: "leave"; readonly uids: readonly string[] }
   /** The job has ended, and its last event is in the log. */
   | { readonly type: "ended"; readonly outcome: Outcome };
 
@@ -101,6 +106,7 @@ export interface Change {
 export function reduce(job: Job, input: JobInput): Change {
   const { state } = job;
   const { phase } = state;
+  if (phase.name === "left") return unchanged(state);
   switch (input.type) {
     case "unblocked":
       if (phase.name !== "blocked") throw illegal(job, input);
@@ -137,6 +143,8 @@ export function reduce(job: Job, input: JobInput): Change {
     case "abort":
       if (phase.name === "ended") return unchanged(state);
       return end(job, state, phase.name === "ending" ? phase.outcome : input.outcome, input.at);
+    case "leave":
+      return isWaiting(job) || phase.name === "running" ? leave(job) : unchanged(state);
     case "resumed_elsewhere":
       return phase.name === "running" && hasOutput(job) ? resumeElsewhere(job) : unchanged(state);
     case "engine_lost":
@@ -389,6 +397,21 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
   const why = hasUsedUpCrashes(enginesLost) ? crashFailure(outcome, enginesLost) : outcome;
   const change = end(job, state, phase.name === "ending" ? phase.outcome : why, at);
   return { state: change.state, effects: [...change.effects, free] };
+}
+
+function leave(job: Job): Change {
+  const { state } = job;
+  const { phase, sequences } = state;
+  const stage = phase.name === "running" ? phase.stage : "queued";
+  const uids = sequences.filter(({ held }) => held).map(({ uid }) => uid);
+  return {
+    state: { ...state, phase: { name: "left", stage } },
+    effects: [
+      ...(isWaiting(job) ? [{ type: "dequeue" } as const] : []),
+      ...(hasOutput(job) ? [append(statusEvent(job, "resuming"))] : []),
+      { type: "leave", uids },
+    ],
+  };
 }
 
 function resumeElsewhere(job: Job): Change {

@@ -189,7 +189,13 @@ export interface ReaderLimits {
  */
 export type OpenReader = (job: Job, after: number, onStalled: () => void) => Reader;
 
-export interface ReaderOpenerOptions {
+export interface Readers {
+  readonly open: OpenReader;
+  /** Ends all readers of the job, without an end of its stream. */
+  close(job: Job): void;
+}
+
+export interface ReadersOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
   readonly limits: ReaderLimits;
@@ -200,7 +206,9 @@ export interface ReaderOpenerOptions {
 }
 
 /** When the last reader of a job is gone, the job's spec decides whether the job continues. */
-export function createReaderOpener({ clock, timers, limits, onCutOff, onAbandoned }: ReaderOpenerOptions): OpenReader {
+export function createReaders({ clock, timers, limits, onCutOff, onAbandoned }: ReadersOptions): Readers {
+  const opened = new WeakMap<Job, Set<Reader>>();
+
   function onLastGone(job: Job): void {
     if (hasEnded(job) || job.spec.when.onDisconnect === "continue") return;
     const graceMs = job.spec.when.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
@@ -214,11 +222,12 @@ export function createReaderOpener({ clock, timers, limits, onCutOff, onAbandone
     return spec.when.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
   }
 
-  return (job, after, onStalled) => {
+  function open(job: Job, after: number, onStalled: () => void): Reader {
     job.readers += 1;
     timers.clear(job, "orphaned");
     timers.clear(job, "grace");
-    return createReader({
+    const readers = opened.get(job) ?? new Set();
+    const reader = createReader({
       log: job.log,
       keys: streamKeys(job),
       after,
@@ -228,9 +237,19 @@ export function createReaderOpener({ clock, timers, limits, onCutOff, onAbandone
       onCutOff: () => onCutOff(job),
       onStalled,
       onClose() {
+        readers.delete(reader);
         job.readers -= 1;
         if (job.readers === 0) onLastGone(job);
       },
     });
+    opened.set(job, readers.add(reader));
+    return reader;
+  }
+
+  return {
+    open,
+    close(job) {
+      for (const reader of opened.get(job) ?? []) reader.close();
+    },
   };
 }

@@ -31,6 +31,7 @@ export function generateSpecOf(
       onEngineLoss: request.on_engine_loss,
       onWorkerLoss: request.on_worker_loss,
       direct,
+      resumable: true,
     },
     work: {
       kind: "generate",
