@@ -52,6 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const gateway = createGateway({
     ...options,
     side,
+    chance: systemChance,
     pages,
     url,
     drain() {

@@ -40,8 +40,8 @@ export interface GatewayJobs {
   readonly waiting: number;
   /** Refuses new jobs. */
   refuse(): void;
-  /** Number of live jobs that another gateway continues after `abort`. */
-  readonly jobsToHandOver: number;
+  /** Returns the number of live jobs that another gateway continues after `abort`. */
+  jobsToHandOver(): number;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
   /** Hands over the jobs that another gateway can continue, and ends the others. */
@@ -129,9 +129,7 @@ export function createGatewayJobs(options: GatewayJobsOptions): GatewayJobs {
     async idle() {
       await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
     },
-    get jobsToHandOver() {
-      return registry.liveJobs().filter(isForOthers).length;
-    },
+    jobsToHandOver: () => registry.liveJobs().filter(isForOthers).length,
     abort() {
       const handed = new Set(registry.liveJobs().filter(isForOthers));
       const waiting = [...handed].filter(isWaiting).length;

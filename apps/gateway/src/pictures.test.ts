@@ -1,4 +1,5 @@
 // Tests how long a gateway keeps the pictures of its jobs in the fleet's store, and which workers get such jobs.
+import { systemChance } from "@waggle/fleet";
 import { createHash } from "node:crypto";
 import type { GenerateWork } from "@waggle/engine";
 import type { JobTerms } from "@waggle/jobs";
@@ -114,7 +115,13 @@ describe("the pictures of a job", () => {
 
   it("must not have more bytes than a fleet takes for one job", async () => {
     const { clock } = one;
-    const names = createJobNames({ side: fleet.side("g1"), gateway: processId("g1"), clock, log: silent });
+    const names = createJobNames({
+      side: fleet.side("g1"),
+      gateway: processId("g1"),
+      clock,
+      chance: systemChance,
+      log: silent,
+    });
     const pictures = [{ sha256: "a", bytes: new Uint8Array(70_000_000) }];
     const work = { kind: "generate", choices: 1, pictures } as unknown as GenerateWork;
     const spec = { id: "j", model: "m", who: { client: "local", trace: "t" }, when: {} as JobTerms, work };
@@ -244,7 +251,7 @@ it("a question about pictures stores them for the answering worker, and removes 
     asked.push(question.question, question.client, fleet.pictures.get(question.pictures?.key ?? ""));
     return { kind: "query", result: { kind: "count", promptTokens: 42 } };
   };
-  const { query } = createQuestions(fleet.side("g1"), "m");
+  const { query } = createQuestions({ side: fleet.side("g1"), model: "m", clock: one.clock, chance: systemChance });
   const pictures = [red, green].map((bytes) => ({ sha256: hashOf(bytes), bytes }));
   const question = { kind: "count", messages: [{ role: "user", content: [{ type: "image", picture: 0 }] }] } as const;
   expect(await query({ ...question, pictures }, "alice")).toEqual({ kind: "count", promptTokens: 42 });

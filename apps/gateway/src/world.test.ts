@@ -14,19 +14,30 @@ async function failureOf(schedule: Schedule): Promise<string> {
   const small = await shrink(schedule, isBroken);
   const { faults, history } = await runWorld(small);
   const repeat = `WAGGLE_WORLD_SEED=${schedule.seed} WAGGLE_WORLDS=1`;
-  return [`World ${schedule.seed} broke a rule (${repeat}, hash ${hashOf(history)}):`, ...faults, "", JSON.stringify(small), "", ...history].join("\n");
+  return [
+    `World ${schedule.seed} broke a rule (${repeat}, hash ${hashOf(history)}):`,
+    ...faults,
+    "",
+    JSON.stringify(small),
+    "",
+    ...history,
+  ].join("\n");
 }
 
-test(`in ${worlds} simulated fleets from seed ${firstSeed} on, every job ends as promised`, { timeout: 120_000 + worlds * 2_000 }, async () => {
-  const totals: Record<string, number> = {};
-  for (let seed = firstSeed; seed < firstSeed + worlds; seed += 1) {
-    const schedule = drawSchedule(seed);
-    const { faults, counts } = await runWorld(schedule);
-    if (faults.length > 0) throw new Error(await failureOf(schedule));
-    for (const [what, count] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + count;
-  }
-  if (process.env["WAGGLE_WORLD_SHOW"] === "1") console.log(totals);
-});
+test(
+  `in ${worlds} simulated fleets from seed ${firstSeed} on, every job ends as promised`,
+  { timeout: 120_000 + worlds * 2_000 },
+  async () => {
+    const totals: Record<string, number> = {};
+    for (let seed = firstSeed; seed < firstSeed + worlds; seed += 1) {
+      const schedule = drawSchedule(seed);
+      const { faults, counts } = await runWorld(schedule);
+      if (faults.length > 0) throw new Error(await failureOf(schedule));
+      for (const [what, count] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + count;
+    }
+    if (process.env["WAGGLE_WORLD_SHOW"] === "1") console.log(totals);
+  },
+);
 
 test("the same schedule has the same history", async () => {
   const run = async (): Promise<WorldReport> => await runWorld(drawSchedule(firstSeed + 1));

@@ -1,11 +1,18 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten. The job's pictures are stored before its record, and deleted at the job's end.
-import { randomBytes } from "node:crypto";
 import { deferred, type Clock } from "@waggle/async";
 import { choicesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion, storedPictures } from "@waggle/fleet";
-import type { EndedBy, FoundRecord, GatewayProcessId, GatewaySide, JobRecord, StoredPictures } from "@waggle/fleet";
+import type {
+  Chance,
+  EndedBy,
+  FoundRecord,
+  GatewayProcessId,
+  GatewaySide,
+  JobRecord,
+  StoredPictures,
+} from "@waggle/fleet";
 import type { Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -13,6 +20,9 @@ import { createJobPictures, specOfRecord, withoutPictures, type JobPictures } fr
 
 /** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
+
+/** Digits of a call key. */
+const callKeyDigits = 16;
 
 export interface JobNames {
   /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large, resource_exhausted */
@@ -53,6 +63,7 @@ export interface JobNamesOptions {
   readonly side: Pick<GatewaySide, "connected" | "records" | "pictures" | "forget" | "cancel">;
   readonly gateway: GatewayProcessId;
   readonly clock: Clock;
+  readonly chance: Chance;
   readonly log: Logger;
 }
 
@@ -71,7 +82,7 @@ interface Names {
   job: Job | undefined;
 }
 
-export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): JobNames {
+export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOptions): JobNames {
   /** Names by call key, which is unique for each job. */
   const known = new Map<string, Names>();
   const byFleetId = new Map<string, Names>();
@@ -234,9 +245,9 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 
   return {
     async reserve(spec) {
-      const callKey = randomBytes(8).toString("hex");
+      const callKey = chance.id().slice(0, callKeyDigits);
       const { id, who, work } = spec;
-      const fleetIds = Array.from({ length: choicesOf(work) }, () => randomBytes(16).toString("hex"));
+      const fleetIds = Array.from({ length: choicesOf(work) }, () => chance.id());
       const base = {
         version: fleetVersion,
         id,

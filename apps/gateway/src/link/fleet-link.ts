@@ -2,7 +2,7 @@
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
-import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
+import type { Chance, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import type { Executor, ExecutorOwner, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
@@ -42,6 +42,7 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly pictureOutage: Outage;
   readonly affinity: Affinity;
   readonly names: JobNames;
+  readonly chance: Chance;
 }
 
 /** The host of the model, which the link tells what happens to all jobs. */
@@ -72,7 +73,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   let owner: ExecutorOwner | undefined;
-  const questions = createQuestions(side, options.model);
+  const questions = createQuestions(options);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
   const checkEntry = watchLostEntries({ side, names, publisher, clock, log }, fail);
   let checking: TimerHandle | undefined;

@@ -1,10 +1,10 @@
 // Asks workers about a model: whether they would accept a job's work, and the questions of an engine.
-import { randomBytes } from "node:crypto";
+import type { Clock } from "@waggle/async";
 import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, Work } from "@waggle/engine";
-import { storedPictures, type GatewaySide } from "@waggle/fleet";
+import { storedPictures, type Chance, type GatewaySide } from "@waggle/fleet";
 import { engineJobOf, preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { Executor } from "@waggle/jobs";
-import { failureError, failureOf } from "@waggle/protocol";
+import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 
 export interface Questions {
   readonly preflight: Executor["preflight"];
@@ -12,19 +12,33 @@ export interface Questions {
   query(question: EngineQuery, client: string): Promise<EngineQueryResult>;
 }
 
-export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, model: string): Questions {
+export interface QuestionsOptions {
+  readonly side: Pick<GatewaySide, "ask" | "pictures">;
+  readonly model: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+const lateError = new WaggleError(
+  "unavailable",
+  "Cannot ask about the pictures: the fleet did not store them in time.",
+);
+
+export function createQuestions({ side, model, clock, chance }: QuestionsOptions): Questions {
   async function ask(question: EngineQuery, client: string): ReturnType<typeof side.ask<"query">> {
     const pictures = question.kind === "count" ? question.pictures : undefined;
     if (pictures === undefined)
       return await side.ask({ kind: "query", model, client, question }, { timeoutMs: queryTimeoutMs });
-    const stored = storedPictures(randomBytes(8).toString("hex"), pictures);
-    const signal = AbortSignal.timeout(queryTimeoutMs);
+    const stored = storedPictures(chance.id(), pictures);
+    const storing = new AbortController();
+    const limit = clock.setTimeout(() => storing.abort(lateError), queryTimeoutMs);
     try {
-      await side.pictures.put(stored.key, pictures, { client, signal });
+      await side.pictures.put(stored.key, pictures, { client, signal: storing.signal });
       const bare = { ...question, pictures: undefined };
       const asked = { kind: "query", model, client, question: bare, pictures: stored } as const;
       return await side.ask(asked, { timeoutMs: queryTimeoutMs, readsPictures: true });
     } finally {
+      limit.cancel();
       void side.pictures.remove(stored.key);
     }
   }

@@ -1,4 +1,5 @@
 // Owns a gateway without processes and sockets, for tests: the daemon's composition over a fake fleet.
+import { systemChance } from "@waggle/fleet";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createPages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
@@ -53,6 +54,7 @@ export function createInlineGateway(
     metrics: createWorkerMetrics(),
     traces: startedTraces,
     clock,
+    chance: systemChance,
   });
   const request = async (path: string, init: RequestInit): Promise<Response> => await gateway.app.request(path, init);
   return {

@@ -46,7 +46,8 @@ const promptOf = ({ habit, number, name }: ClientPlan): string =>
   habit === "same id" ? (name ?? "") : `${habit} ${number}`;
 
 /** Whether no later request can read the job's answer. */
-const isDirect = ({ habit }: ClientPlan): boolean => habit === "two choices" || habit === "embed" || habit === "whole";
+export const isDirect = ({ habit }: ClientPlan): boolean =>
+  habit === "two choices" || habit === "embed" || habit === "whole";
 
 function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: string } {
   const { habit, tokens, seed, name } = plan;
@@ -86,7 +87,14 @@ function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: str
 /** Starts the client at its time. */
 export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClient {
   const { clock, note, fault } = world;
-  const answer: Answer = { outcome: undefined, message: "", tokens: 0, acceptedAt: undefined, endedAt: undefined, retries: 0 };
+  const answer: Answer = {
+    outcome: undefined,
+    message: "",
+    tokens: 0,
+    acceptedAt: undefined,
+    endedAt: undefined,
+    retries: 0,
+  };
   const me = `client ${plan.number} (${plan.habit})`;
   const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimeout(resolve, ms));
   /** The next index of each choice. */
@@ -105,7 +113,8 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
   function take(event: StreamEvent): void {
     if (answer.outcome !== undefined) return fault(`${me} gets ${event.type} after its end`);
     if (event.type === "token") takeToken(event);
-    if (event.type === "end") end(event.finish_reason === "cancelled" ? `cancelled ${event.cancelled_by}` : event.finish_reason);
+    if (event.type === "end")
+      end(event.finish_reason === "cancelled" ? `cancelled ${event.cancelled_by}` : event.finish_reason);
     if (event.type === "error") takeError(event);
   }
 
@@ -142,9 +151,11 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
     const { jobs } = gateway;
     const spec = specOf(plan, attempt);
     const isKnown = answer.acceptedAt !== undefined && !isDirect(plan);
-    const job = isKnown ? await find(jobs, spec.id) : await submit(jobs, spec);
+    const hasLeft = (): boolean => answer.outcome !== undefined;
+    const job = isKnown ? await find(jobs, spec.id) : await submit(jobs, spec, hasLeft);
     answer.acceptedAt ??= clock.now();
     const reader = jobs.models.dispatcher.openReader(job, (next[0] ?? 0) - 1, () => {});
+    if (hasLeft()) return reader.close();
     leaves = () => gateway.process.run(() => reader.close());
     for (let batch = await reader.next(); batch.done !== true; batch = await reader.next()) {
       for (const event of batch.value) {
@@ -152,7 +163,8 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
         else if (isTerminal(event)) take(event);
       }
       if (batch.value.some(isTerminal)) break;
-      if (plan.habit === "slow") await new Promise<void>((resolve) => gateway.process.clock.setTimeout(resolve, slowMs));
+      if (plan.habit === "slow")
+        await new Promise<void>((resolve) => gateway.process.clock.setTimeout(resolve, slowMs));
     }
     reader.close();
   }
@@ -200,7 +212,10 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
 }
 
 /** As the front does with a request that names its job. @throws WaggleError */
-async function submit({ models, registry, finder }: GatewayJobs, spec: JobSpec & { readonly id: string }): Promise<Job> {
+async function submit(
+  { models, registry, finder }: GatewayJobs,
+  spec: JobSpec & { readonly id: string },
+): Promise<Job> {
   try {
     return await models.dispatcher.submit(spec);
   } catch (error) {
@@ -208,7 +223,7 @@ async function submit({ models, registry, finder }: GatewayJobs, spec: JobSpec &
     const { requestDigest } = spec.who;
     const here = registry.get(client, spec.id);
     const job = here ?? (await finder.join(client, spec.id, requestDigest));
-    if (job?.spec.who.requestDigest !== requestDigest) throw error;
+    if (job === undefined || job.spec.who.requestDigest !== requestDigest) throw error;
     return job;
   }
 }

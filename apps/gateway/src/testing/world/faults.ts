@@ -33,23 +33,28 @@ type Act = (world: FaultWorld, plan: FaultPlan) => (() => void) | undefined;
 
 const place = (places: readonly Place[], { target }: FaultPlan): Place | undefined => places[target % places.length];
 
-const kill = (of: "workers" | "gateways"): Act => (world, plan) => {
-  const at = place(world[of], plan);
-  if (at === undefined || !at.isUp) return undefined;
-  at.member.kill();
-  at.down();
-  return () => at.restart();
-};
+const kill =
+  (of: "workers" | "gateways"): Act =>
+  (world, plan) => {
+    const at = place(world[of], plan);
+    if (at === undefined || !at.isUp) return undefined;
+    at.member.kill();
+    at.down();
+    return () => at.restart();
+  };
 
-const stop = (of: "workers" | "gateways"): Act => (world, plan) => {
-  const at = place(world[of], plan);
-  if (at === undefined || !at.isUp) return undefined;
-  at.down();
-  const left = at.member.stop();
-  return () => void left.then(() => at.restart());
-};
+const stop =
+  (of: "workers" | "gateways"): Act =>
+  (world, plan) => {
+    const at = place(world[of], plan);
+    if (at === undefined || !at.isUp) return undefined;
+    at.down();
+    const left = at.member.stop();
+    return () => void left.then(() => at.restart());
+  };
 
-const member = (of: "workers" | "gateways", begin: (member: SimulatedMember, world: FaultWorld) => () => void): Act =>
+const member =
+  (of: "workers" | "gateways", begin: (member: SimulatedMember, world: FaultWorld) => () => void): Act =>
   (world, plan) => {
     const at = place(world[of], plan);
     return at?.isUp === true ? begin(at.member, world) : undefined;
@@ -69,15 +74,19 @@ const hold = ({ name }: SimulatedMember, { server }: FaultWorld) => {
   };
 };
 
-const once = (what: "cut" | "cutMidway") => ({ name }: SimulatedMember, { server }: FaultWorld) => {
-  server.link(name)[what]();
-  return () => {};
-};
+const once =
+  (what: "cut" | "cutMidway") =>
+  ({ name }: SimulatedMember, { server }: FaultWorld) => {
+    server.link(name)[what]();
+    return () => {};
+  };
 
-const store = (what: (server: ModelBroker) => void): Act => ({ server }) => {
-  what(server);
-  return () => {};
-};
+const store =
+  (what: (server: ModelBroker) => void): Act =>
+  ({ server }) => {
+    what(server);
+    return () => {};
+  };
 
 const acts: Record<FaultKind, Act> = {
   "kill worker": kill("workers"),

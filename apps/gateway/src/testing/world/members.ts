@@ -56,7 +56,10 @@ const file = (name: string): FleetModelFile => ({
 
 export function chanceOf(seed: number, name: string): Chance {
   const random = createRandom(seed, name);
-  const digits = (): string => Math.floor(random.next() * 2 ** 32).toString(16).padStart(8, "0");
+  const digits = (): string =>
+    Math.floor(random.next() * 2 ** 32)
+      .toString(16)
+      .padStart(8, "0");
   return { next: random.next, id: () => `${digits()}${digits()}${digits()}${digits()}` };
 }
 
@@ -87,7 +90,11 @@ function createMember({ clock, server, seed }: MemberOptions, name: string, user
 }
 
 /** @param serial counts the processes that the gateway has had */
-export function startGateway(options: MemberOptions & { readonly limits: GatewayLimits }, id: string, serial: number): SimulatedGateway {
+export function startGateway(
+  options: MemberOptions & { readonly limits: GatewayLimits },
+  id: string,
+  serial: number,
+): SimulatedGateway {
   const member = createMember(options, `${id}.${serial}`, id);
   const { broker, process, chance } = member;
   const { clock } = process;
@@ -127,7 +134,12 @@ export interface WorkerSettings {
   readonly fileName: string;
 }
 
-export function startWorker(options: MemberOptions, id: string, serial: number, settings: WorkerSettings): SimulatedWorker {
+export function startWorker(
+  options: MemberOptions,
+  id: string,
+  serial: number,
+  settings: WorkerSettings,
+): SimulatedWorker {
   const member = createMember(options, `${id}.${serial}`, id);
   const { broker, process, chance } = member;
   const { clock } = process;

@@ -59,7 +59,7 @@ export function createSimulatedModel(options: {
       listener.event(eventOf(spec, run.next));
       run.next += 1;
     }
-    if (run.next >= lengthOf(spec.work)) finish(run, { type: "finished", jobId, by: "length", ...noTotals });
+    if (run.next >= lengthOf(spec.work)) finish(run, { type: "finished", jobId, by: "max_tokens", ...noTotals });
   }
 
   function finish(run: Run, event: JobEvent): void {
@@ -77,7 +77,12 @@ export function createSimulatedModel(options: {
     async run(spec, listener) {
       if (runs.size >= slots) throw new WaggleError("resource_exhausted", "All slots are busy.");
       const { output, computed = 0 } = spec.prior ?? {};
-      const run = { spec, listener, next: spec.work.kind === "generate" ? (output?.events ?? 0) : computed, cancelled: false };
+      const run = {
+        spec,
+        listener,
+        next: spec.work.kind === "generate" ? (output?.events ?? 0) : computed,
+        cancelled: false,
+      };
       runs.add(run);
       timer ??= clock.setTimeout(step, stepMs);
       await Promise.resolve();

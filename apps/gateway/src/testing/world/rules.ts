@@ -1,5 +1,5 @@
 // Checks what every client of a simulated fleet got. An answer that is not as asked needs a fault that excuses it; docs/fleet.md has the promises.
-import type { SimulatedClient } from "./clients.ts";
+import { isDirect, type SimulatedClient } from "./clients.ts";
 import type { Happened } from "./faults.ts";
 import type { FaultKind } from "./schedule.ts";
 
@@ -11,8 +11,20 @@ const noWorkerMs = 50_000;
 const aftermathMs = 20_000;
 
 const longFaults: readonly FaultKind[] = ["stop broker", "hold gateway", "freeze gateway", "slow gateway"];
-const workerFaults: readonly FaultKind[] = ["kill worker", "stop worker", "freeze worker", "hold worker", "deny worker"];
-const storeFaults: readonly FaultKind[] = ["lose stores", "delete events", "delete records.jobs", "delete jobs", "purge jobs"];
+const workerFaults: readonly FaultKind[] = [
+  "kill worker",
+  "stop worker",
+  "freeze worker",
+  "hold worker",
+  "deny worker",
+];
+const storeFaults: readonly FaultKind[] = [
+  "lose stores",
+  "delete events",
+  "delete records.jobs",
+  "delete jobs",
+  "purge jobs",
+];
 const gatewayEnds: readonly FaultKind[] = ["kill gateway", "stop gateway"];
 
 export interface RuleWorld {
@@ -30,7 +42,9 @@ export function checkAnswers(world: RuleWorld): void {
 function checkAnswer(one: SimulatedClient, world: RuleWorld): void {
   const { plan, answer } = one;
   const say = (message: string): void =>
-    world.fault(`client ${plan.number} (${plan.habit}) ${message}${answer.message === "" ? "" : `: ${answer.message}`}`);
+    world.fault(
+      `client ${plan.number} (${plan.habit}) ${message}${answer.message === "" ? "" : `: ${answer.message}`}`,
+    );
   const { outcome } = answer;
   if (outcome === undefined) return say(`has waited since ${plan.atMs} ms`);
   if (outcome === "length") return checkWhole(one, say);
@@ -63,15 +77,20 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
     case "refused conflict":
     case "error conflict":
       return habit === "same id" || habit === "other body";
+    case "refused invalid_argument":
+      // The fleet has one slot.
+      return habit === "two choices";
     case "error unavailable":
+      // The stream of a request that no client can open again ends with its gateway.
+      if (isDirect(one.plan) && had("stop gateway")) return true;
       return lasted(longFaults, outageMs) || lasted(workerFaults, noWorkerMs) || had(...storeFaults, "fill jobs");
     case "error internal":
       return had("lose stores", "delete events");
     case "error engine_failed":
       return had("lose stores", "delete events") || lasted([...workerFaults, "stop broker"], noWorkerMs);
     case "refused not_found":
-      // Accepted without a record, or with a record that is gone, and then lost with its gateway.
-      return had(...gatewayEnds) && had("stop broker", "hold gateway", "slow gateway", ...storeFaults);
+      // Accepted without a record, or with a record that is gone: other gateways do not know it, and it is lost with its gateway.
+      return had("stop broker", "hold gateway", "slow gateway", ...storeFaults);
     default:
       return false;
   }
@@ -99,11 +118,9 @@ function longest(during: readonly Happened[], kinds: readonly FaultKind[]): numb
 const sameMomentMs = 3_000;
 
 function checkSessions({ clients, fault }: RuleWorld): void {
-  const sessions = Map.groupBy(
-    clients.filter(({ plan }) => plan.habit === "session"),
-    ({ plan }) => plan.name,
-  );
-  for (const [name, turns] of sessions) {
+  const all = clients.filter(({ plan }) => plan.habit === "session");
+  for (const name of new Set(all.map(({ plan }) => plan.name))) {
+    const turns = all.filter(({ plan }) => plan.name === name);
     const newest = turns.toSorted((a, b) => b.plan.atMs - a.plan.atMs)[0];
     if (newest?.answer.outcome !== "cancelled superseded") continue;
     const others = turns.filter(({ plan }) => plan !== newest.plan);

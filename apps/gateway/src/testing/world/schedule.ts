@@ -89,14 +89,14 @@ export interface FaultPlan {
 }
 
 /** How long requests and faults go on. */
-const busyMs = 60_000;
+const busyMs = 30_000;
 const weights = Object.entries(faultKinds) as [FaultKind, number][];
 const weighted = weights.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
 
 export function drawSchedule(seed: number): Schedule {
   const random = createRandom(seed, "schedule");
-  const clients = Array.from({ length: random.between(4, 16) }, (_, number) => drawClient(random, number));
-  const faults = Array.from({ length: random.between(0, 6) }, () => drawFault(random));
+  const clients = Array.from({ length: random.between(2, 12) }, (_, number) => drawClient(random, number));
+  const faults = Array.from({ length: random.between(0, 5) }, () => drawFault(random));
   return {
     seed,
     workers: random.between(1, 3),

@@ -6,7 +6,13 @@ import { createRandom } from "@waggle/testing/harness";
 import { startClient, type SimulatedClient } from "./clients.ts";
 import { scheduleFaults, type Place } from "./faults.ts";
 import { gatewayLimits } from "./limits.ts";
-import { startGateway, startWorker, type SimulatedGateway, type SimulatedMember, type SimulatedWorker } from "./members.ts";
+import {
+  startGateway,
+  startWorker,
+  type SimulatedGateway,
+  type SimulatedMember,
+  type SimulatedWorker,
+} from "./members.ts";
 import { checkAnswers } from "./rules.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -23,7 +29,7 @@ export interface WorldReport {
 /** Every job ends within this time after the last fault and the last request: docs/fleet.md. */
 export const boundMs = 240_000;
 /** After this time without clients nothing of their jobs is left: a job outlives its gateway by 35 seconds and its client's time to come back. */
-const settleMs = 90_000;
+const settleMs = 60_000;
 const watchdogTurns = 2_000_000;
 
 export async function runWorld(schedule: Schedule): Promise<WorldReport> {
@@ -134,7 +140,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
       add("busy slots", member.model.slots - member.model.free());
     }
     for (const { member } of gateways) add("jobs at gateways", member.jobs.registry.liveCount);
-    add("jobs in the queue", server.sizes().jobs);
+    add("jobs in the queue", server.jobs);
     for (const [what, count] of Object.entries(left)) if (count !== 0) fault(`${count} ${what} are left in the end`);
   }
 

@@ -68,6 +68,8 @@ export interface ModelBroker {
   deny(user: string, pattern: string): void;
   /** Ends `deny` for all patterns of the user. */
   allow(user: string): void;
+  /** Number of jobs in the queue, waiting or taken. */
+  readonly jobs: number;
 }
 
 export function createModelBroker({
@@ -201,6 +203,9 @@ export function createModelBroker({
       denied.set(user, [...(denied.get(user) ?? []), pattern]);
     },
     allow: (user) => void denied.delete(user),
+    get jobs() {
+      return stores.get("jobs")?.list(">").length ?? 0;
+    },
   };
   return broker;
 }
