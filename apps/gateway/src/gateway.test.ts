@@ -179,10 +179,14 @@ it("ends a cancelled job with the token counts of its worker", async () => {
   });
 });
 
-it("reports a job that another member of the fleet cancelled as cancelled", async () => {
+it.each([
+  [undefined, { state: "cancelled", cancelled_by: "client" }],
+  ["superseded", { state: "cancelled", cancelled_by: "superseded" }],
+  ["orphaned", { state: "failed", error: { code: "unavailable", message: expect.stringContaining("NATS") as string } }],
+] as const)("reports why a job ended that another member of the fleet cancelled: %s", async (by, status) => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
-  fleet.take(await publishedJob(fleet), "w1").release();
-  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", cancelled_by: "client" });
+  fleet.take(await publishedJob(fleet), "w1").release(by);
+  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject(status);
 });
 
 it("deletes a job's records once its stream can no longer be read at this gateway", async () => {

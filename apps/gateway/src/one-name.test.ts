@@ -167,6 +167,14 @@ describe("a job that waits in a gateway's queue", () => {
     await until(() => expect(fleet.records.has("local j")).toBe(false));
   });
 
+  it("ends with the reason of another member of the fleet that cancels it", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    const [id = ""] = fleet.records.get("local j")?.fleetIds ?? [];
+    await fleet.side("g3").cancel(id, "superseded");
+    expect(await statusOf(one)).toMatchObject({ cancelled_by: "superseded" });
+  });
+
   it("leaves no record when it ends before it starts", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);

@@ -78,7 +78,7 @@ it("ends the session's job of a lost gateway", async () => {
   fleet.silence("g1");
   await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
   await publishedJob(fleet, 1);
-  expect(fleet.cancelled).toEqual([old.id]);
+  expect([fleet.cancelled, fleet.cancelReasons]).toEqual([[old.id], ["superseded"]]);
 });
 
 it("ends the session's job of a gateway that counts as alive but does not answer", async () => {

@@ -2,7 +2,7 @@
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
-import type { Chance, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
+import type { Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import type { Executor, ExecutorOwner, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
@@ -48,7 +48,7 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
 /** The host of the model, which the link tells what happens to all jobs. */
 export interface LinkHost {
   /** Another member of the fleet cancelled the job. */
-  onCancelledElsewhere(job: Job): void;
+  onCancelledElsewhere(job: Job, by: EndedBy): void;
   /** NATS or the model has been away for too long: waiting jobs fail. */
   onUnreachable(error: WaggleError): void;
   /** NATS and the model are back. */
@@ -108,7 +108,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       if (record.kind === "fence") options.affinity.ran(job, record.worker);
       if (records.file !== undefined) files.set(job, records.file);
       if (moved) owner?.onMoved(uid);
-      for (const event of news) forward(one, { ...event, jobId: uid });
+      const by = record.kind === "events" ? record.cancelledBy : undefined;
+      for (const event of news) forward(one, { ...event, jobId: uid }, by);
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
       // If another gateway published the job, that gateway may have all records.
@@ -117,10 +118,13 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     }
   }
 
-  function forward(one: SequenceRun, event: JobEvent): void {
+  function forward(one: SequenceRun, event: JobEvent, cancelledBy?: EndedBy | "orphaned"): void {
+    if (event.type === "cancelled" && one.cancelledAt === undefined) {
+      if (cancelledBy === "orphaned") return fail(one, orphaned());
+      host.onCancelledElsewhere(one.job, cancelledBy ?? "client");
+    }
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
     if (last) leave(one);
-    if (event.type === "cancelled" && one.cancelledAt === undefined) host.onCancelledElsewhere(one.job);
     owner?.onEvents([event]);
     // There may be room for a refused job now.
     if (last) publisher.wake();
@@ -171,7 +175,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   async function cancelInFleet({ fleetJob, job }: SequenceRun): Promise<void> {
     const { phase } = job.state;
-    const by = phase.name === "ending" ? endedByOf(phase.outcome) : "client";
+    const by = "outcome" in phase ? endedByOf(phase.outcome) : "client";
     await side
       .cancel(fleetJob.id, by)
       .catch((error: unknown) =>
@@ -221,8 +225,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     }
     checkEntry(one);
     const { worker } = records;
-    const orphaned = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
-    if (!orphaned || silentMs < lostLimitMs || !side.connected) return;
+    const isLost = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
+    if (!isLost || silentMs < lostLimitMs || !side.connected) return;
     const seconds = lostLimitMs / 1000;
     const why =
       worker === undefined
@@ -290,4 +294,9 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       for (const one of [...runs.values()]) leave(one);
     },
   };
+}
+
+function orphaned(): WaggleError {
+  const why = "the gateway was out of touch with NATS for too long, so the worker ended the job";
+  return new WaggleError("unavailable", `Cannot continue the job: ${why}.`);
 }

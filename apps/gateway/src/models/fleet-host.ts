@@ -54,7 +54,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       sessionFree: claims.sessionFree,
     },
     {
-      onCancelledElsewhere: (job) => dispatcher.cancel(job, "client"),
+      onCancelledElsewhere: (job, by) => dispatcher.cancel(job, by),
       onUnreachable: (error) => dispatcher.refuse(error),
       onReachable() {
         if (!leaving) dispatcher.accept();
