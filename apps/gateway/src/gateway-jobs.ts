@@ -54,7 +54,13 @@ export function createGatewayJobs(options: GatewayJobsOptions): GatewayJobs {
   const { config, side, log, metrics, clock } = options;
   const { id: gateway } = side;
   const names = createJobNames({ ...options, gateway });
-  const claims = createSessionClaims({ side, gateway, clock, log });
+  const claims = createSessionClaims({
+    side,
+    gateway,
+    supersede: (job) => models.dispatcher.cancel(job, "superseded"),
+    clock,
+    log,
+  });
   const registry = createJobRegistry({ ...config, clock, day: options.day, onForgotten: names.forget });
   const observers: readonly JobObserver[] = [
     ...options.observers,

@@ -45,7 +45,25 @@ it("at one gateway, the dispatcher ends a session's older job, and the newer job
   await one.post("/v1/jobs", { prompt: "x", job_id: "b", session_id: "s" });
   await publishedJob(fleet, 1);
   expect(await statusOf(one, "a")).toMatchObject({ cancelled_by: "superseded" });
-  expect(fleet.sessions.get("local s")).toEqual({ gateway: "g1", jobId: "b" });
+  expect(fleet.sessions.get("local s")).toMatchObject({ gateway: "g1", jobId: "b" });
+});
+
+it.each([
+  ["the newer job has the session, whichever claim reaches NATS first", 1_000, 2_000, "new"],
+  ["the later claim has the session if a gateway does not know the time", undefined, 2_000, "old"],
+] as const)("after an outage of NATS %s", async (_, oldAt, newAt, winner) => {
+  fleet.connect(false);
+  fleet.time = newAt;
+  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
+  fleet.time = oldAt;
+  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
+  fleet.connect(true);
+  other.clock.advance(500);
+  await publishedJob(fleet);
+  one.clock.advance(500);
+  const [loser, its] = winner === "new" ? ([one, "old"] as const) : ([other, "new"] as const);
+  await until(async () => expect(await statusOf(loser, its)).toMatchObject({ cancelled_by: "superseded" }));
+  expect(fleet.sessions.get("local s")?.jobId).toBe(winner);
 });
 
 const bySupersession = { by: "superseded", timeoutMs: 1_500 } as const;

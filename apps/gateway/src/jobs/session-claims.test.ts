@@ -17,6 +17,7 @@ it("leaves a session to its newest job when the claim of an older job is slow an
   const claims = createSessionClaims({
     side: {
       connected: true,
+      now: () => 7,
       isAlive: () => true,
       end: async () => true,
       cancel: async () => {},
@@ -35,6 +36,7 @@ it("leaves a session to its newest job when the claim of an older job is slow an
         },
       },
     },
+    supersede: () => {},
     gateway: "g1" as GatewayProcessId,
     clock: createFakeClock(),
     log: createLogger({ level: "silent", format: "json", name: "test" }),
@@ -46,5 +48,5 @@ it("leaves a session to its newest job when the claim of an older job is slow an
   slow.resolve();
   await Promise.all([claims.sessionFree(old), claims.sessionFree(next)]);
   await new Promise((resolve) => setImmediate(resolve));
-  expect(held).toEqual({ gateway: "g1", jobId: "new" });
+  expect(held).toEqual({ gateway: "g1", jobId: "new", acceptedAt: 7 });
 });

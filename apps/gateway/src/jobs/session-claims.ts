@@ -1,5 +1,5 @@
-// Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
-// the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
+// Ensures that a session has one live job in the whole fleet: the one that was accepted last. A gateway that accepts a job claims the session in the
+// bucket, then waits until the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
 import type { Clock } from "@waggle/async";
 import type { EndedBy, GatewayProcessId, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
@@ -26,24 +26,27 @@ export interface SessionClaims {
 }
 
 export interface SessionClaimsOptions {
-  readonly side: Pick<GatewaySide, "connected" | "sessions" | "end" | "isAlive" | "records" | "cancel">;
+  readonly side: Pick<GatewaySide, "connected" | "now" | "sessions" | "end" | "isAlive" | "records" | "cancel">;
   readonly gateway: GatewayProcessId;
+  /** Called for a job whose session has a newer job at another gateway. */
+  readonly supersede: (job: Job) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createSessionClaims({ side, gateway, clock, log }: SessionClaimsOptions): SessionClaims {
+export function createSessionClaims({ side, gateway, supersede, clock, log }: SessionClaimsOptions): SessionClaims {
   const claims = new WeakMap<Job, Promise<void>>();
   /** The last unfinished claim of each session. */
   const turns = new Map<string, Promise<void>>();
 
-  async function claim(job: Job, client: string, sessionId: string): Promise<void> {
-    const record: SessionRecord = { gateway, jobId: job.id };
+  async function claim(job: Job, sessionId: string, record: SessionRecord): Promise<void> {
+    const { client } = job.spec.who;
     for (let failingMs = 0; !hasEnded(job);) {
       const begun = clock.now();
       try {
         const claimed = await side.sessions.claim(client, sessionId, record);
-        const before = "newer" in claimed ? claimed.newer : claimed.before;
+        if ("newer" in claimed) return supersede(job);
+        const { before } = claimed;
         void job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
         if (before !== undefined && before.gateway !== gateway) await end(before, client, "superseded");
         return;
@@ -70,9 +73,10 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       if (sessionId === undefined) return;
       const key = `${client} ${sessionId}`;
       const before = turns.get(key);
-      // Claim in order: a late claim of an older job would take the session from the newer job, and its release would leave the session empty.
+      const record: SessionRecord = { gateway, jobId: job.id, acceptedAt: side.now() };
+      // Claim in order: jobs of one millisecond, or of a gateway that does not know the time, have no other order.
       const claimed =
-        before === undefined ? claim(job, client, sessionId) : before.then(() => claim(job, client, sessionId));
+        before === undefined ? claim(job, sessionId, record) : before.then(() => claim(job, sessionId, record));
       claims.set(job, claimed);
       // `sessionFree` reports a failure.
       const settled = claimed.catch(() => {});
