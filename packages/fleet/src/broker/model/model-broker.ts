@@ -49,8 +49,8 @@ export interface ModelBroker {
   /** Closes all connections, and accepts no others until `start`. The stores stay. */
   stop(): void;
   start(): void;
-  /** Stops, deletes all stores, and starts. */
-  loseStores(): void;
+  /** Deletes all stores while the broker is stopped. */
+  wipe(): void;
   /** Deletes the store with its queues. The next call that needs the store fails, and makes it again. */
   deleteStore(name: StoreName): void;
   /** Deletes all records of the store. */
@@ -182,11 +182,7 @@ export function createModelBroker({
     start: () => {
       running = true;
     },
-    loseStores() {
-      stop();
-      stores.clear();
-      running = true;
-    },
+    wipe: () => stores.clear(),
     deleteStore(name) {
       const { followers = [] } = stores.get(name) ?? {};
       stores.delete(name);

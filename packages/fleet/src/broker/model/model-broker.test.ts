@@ -1,0 +1,233 @@
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { answerLimitMs, type Broker } from "../port.ts";
+import { describeBroker } from "../../testing/broker-contract.ts";
+import { contractLimits, deniedTopics, type BrokerWorld } from "../../testing/broker-contract-world.ts";
+import type { LinkFaults } from "./link.ts";
+import { createModelBroker, type ModelBroker } from "./model-broker.ts";
+
+/** Random numbers of a generator of Lehmer's: the same seed gives the same numbers. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+interface ModelWorld extends BrokerWorld {
+  until(isSo: () => boolean): Promise<void>;
+  readonly clock: ReturnType<typeof createFakeClock>;
+  readonly server: ModelBroker;
+}
+
+/** A world whose clock runs while the test waits: after all promises the next timer fires. */
+function openWorld(seed = 1): ModelWorld {
+  const clock = createFakeClock();
+  const random = randomOf(seed);
+  const server = createModelBroker({ clock, random, limits: contractLimits });
+  server.deny("limited", deniedTopics);
+  const brokers: Broker[] = [];
+  let open = true;
+  function step(): void {
+    if (!open) return;
+    const due = clock.next();
+    if (due !== undefined) clock.advance(due - clock.now());
+    setImmediate(step);
+  }
+  setImmediate(step);
+  const advance = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, ms));
+  return {
+    clock,
+    server,
+    advance,
+    async until(isSo) {
+      while (!isSo()) await advance(1);
+    },
+    async connect(user) {
+      const broker = server.connect({ name: `member-${brokers.length}`, ...(user && { user }) });
+      brokers.push(broker);
+      await new Promise<void>((resolve) => {
+        broker.onConnection((connected) => {
+          if (connected) resolve();
+        });
+      });
+      return broker;
+    },
+    stop: async () => server.stop(),
+    start: async () => server.start(),
+    wipe: async () => server.wipe(),
+    deleteStore: async (name) => server.deleteStore(name),
+    async close() {
+      for (const broker of brokers) await broker.close();
+      open = false;
+    },
+  };
+}
+
+describeBroker("the model of the broker", async () => openWorld());
+
+const unavailable: unknown = expect.objectContaining({ code: "unavailable" });
+const topic = "waggle.events.g.job";
+const data = new Uint8Array([1]);
+
+let opened: ModelWorld | undefined;
+afterEach(async () => {
+  await opened?.close();
+  opened = undefined;
+});
+
+/** A member with its link, and another member, which has no faults. */
+async function openMembers(): Promise<ModelWorld & { broker: Broker; other: Broker; link: LinkFaults }> {
+  const world = openWorld();
+  opened = world;
+  return { ...world, broker: await world.connect(), other: await world.connect(), link: world.server.link("member-0") };
+}
+
+describe("a fault of the modelled broker", () => {
+  test("cut: what is on the way is lost, and the member connects again", async () => {
+    const { broker, other, link, until, clock } = await openMembers();
+    const call = broker.events.append(topic, data, 0);
+    link.cut();
+    const from = clock.now();
+    await until(() => !broker.connected);
+    await until(() => broker.connected);
+    expect(clock.now() - from).toBeLessThan(300);
+    await expect(call).rejects.toEqual(unavailable);
+    expect(clock.now() - from).toBeCloseTo(answerLimitMs, 0);
+    expect(await other.events.last(topic)).toBeUndefined();
+  });
+
+  test("hold: nothing passes, the member notices, and what it sent arrives later", async () => {
+    const { broker, other, link, until, clock } = await openMembers();
+    const from = clock.now();
+    link.hold();
+    await expect(broker.events.append(topic, data, 0)).rejects.toEqual(unavailable);
+    expect(broker.connected).toBe(true);
+    await until(() => !broker.connected);
+    expect(clock.now() - from).toBeGreaterThan(9_999);
+    expect(clock.now() - from).toBeLessThan(15_001);
+    expect(await other.events.last(topic)).toBeUndefined();
+    link.release();
+    await until(() => broker.connected);
+    expect(await other.events.last(topic)).toBeDefined();
+  });
+
+  test("partition: a hold until a time, in which a short one loses no message", async () => {
+    const { broker, other, link, clock } = await openMembers();
+    const untilMs = clock.now() + 2_000;
+    let receivedAt = 0;
+    broker.messages.receive(topic, () => (receivedAt = clock.now()));
+    await broker.jobs.list();
+    link.partition(untilMs);
+    other.messages.send(topic);
+    expect(await broker.events.append(topic, data, 0)).toHaveProperty("sequence");
+    expect(receivedAt).toBeCloseTo(untilMs, -1);
+    expect(clock.now()).toBeGreaterThanOrEqual(untilMs);
+    expect(broker.connected).toBe(true);
+  });
+
+  test("cut midway: a call is done, and its answer is lost", async () => {
+    const { broker, link } = await openMembers();
+    link.cutMidway();
+    await expect(broker.events.append(topic, data, 0)).rejects.toEqual(unavailable);
+    expect(await broker.events.append(topic, data, 0)).toBe("moved");
+  });
+
+  test("freeze: messages to the member wait in their order until the thaw", async () => {
+    const { broker, other, link, advance } = await openMembers();
+    const received: (number | undefined)[] = [];
+    broker.messages.receive(topic, (_, [first]) => received.push(first));
+    await broker.jobs.list();
+    link.freeze();
+    for (const value of [1, 2, 3]) other.messages.send(topic, new Uint8Array([value]));
+    await advance(1_000);
+    expect(received).toEqual([]);
+    link.thaw();
+    expect(received).toEqual([1, 2, 3]);
+  });
+
+  test("delay: it counts for each way, and the member's time is right by half of both", async () => {
+    const { server, clock, until } = await openMembers();
+    const broker = server.connect({ name: "far" });
+    const link = server.link("far");
+    link.delay({ minMs: 100, maxMs: 400 });
+    link.cut();
+    await until(() => broker.connected);
+    expect(Math.abs((broker.now() ?? 0) - clock.now() - 1_700_000_000_000)).toBeLessThan(150);
+    const from = clock.now();
+    await broker.jobs.list();
+    expect(clock.now() - from).toBeGreaterThan(199);
+    expect(clock.now() - from).toBeLessThan(801);
+    const order: number[] = [];
+    await Promise.all([0, 1, 2, 3].map(async (index) => await broker.jobs.list().then(() => order.push(index))));
+    expect(order).toEqual([0, 1, 2, 3]);
+    await broker.close();
+  });
+
+  test("purge, fill, and an early redelivery", async () => {
+    const { server, broker } = await openMembers();
+    const { jobs, events, pictures, records } = broker;
+    await jobs.open("q", "waggle.jobs.>");
+    expect(server.redeliver()).toBe(false);
+    await jobs.put("waggle.jobs.a", data, "a");
+    const first = await jobs.take("q");
+    expect([server.redeliver(), first?.deliveries, (await jobs.take("q"))?.deliveries]).toEqual([true, 1, 2]);
+    await events.append(topic, data, 0);
+    await pictures.put("p", data);
+    await records.jobs.put("k", data);
+    for (const store of ["jobs", "events", "pictures", "records.jobs"] as const) server.fill(store);
+    expect([await jobs.put("waggle.jobs.b", data, "b"), await pictures.put("q", data)]).toEqual(["full", "full"]);
+    await expect(records.jobs.put("other", data)).rejects.toEqual(unavailable);
+    expect(await records.jobs.put("k", data)).toBe(2);
+    await events.append("waggle.events.g.other", data, 0);
+    expect(await events.last(topic)).toBeUndefined();
+    server.unfill("jobs");
+    expect(await jobs.put("waggle.jobs.b", data, "b")).toBe("stored");
+    server.purge("jobs");
+    expect([await jobs.has("waggle.jobs.b"), await jobs.sizeOf("q")]).toEqual([false, { waiting: 0, taken: 0 }]);
+  });
+
+  test("deny: messages of the user are dropped, and the member learns each topic once", async () => {
+    const { server, broker, other } = await openMembers();
+    const denied: string[] = [];
+    broker.onDenied((name) => denied.push(name));
+    server.deny("member-0", "waggle.secret.*");
+    server.deny("member-0", "records.jobs.>");
+    const received: string[] = [];
+    other.messages.receive("waggle.secret.*", (name) => received.push(name));
+    broker.messages.receive("waggle.secret.*", (name) => received.push(`own ${name}`));
+    await other.jobs.list();
+    for (const member of [broker, broker, other]) member.messages.send("waggle.secret.a");
+    await expect(broker.records.jobs.put("k", data)).rejects.toEqual(unavailable);
+    expect(await other.records.jobs.put("k", data)).toBe(1);
+    expect([received, denied]).toEqual([["waggle.secret.a"], ["waggle.secret.*", "waggle.secret.a", "records.jobs.k"]]);
+    server.allow("member-0");
+    expect(await broker.records.jobs.put("k", data)).toBe(2);
+  });
+});
+
+test("the same random numbers give the same run, and a closed member leaves no timer", async () => {
+  const runs: unknown[] = [];
+  for (const seed of [7, 7, 8]) {
+    const world = openWorld(seed);
+    const members = [await world.connect(), await world.connect()];
+    const trace: unknown[] = [];
+    for (const { messages } of members) messages.receive("a", () => trace.push(world.clock.now()));
+    for (const { events } of members) events.follow("waggle.events.>", "start", ({ at }) => trace.push(at));
+    world.server.link("member-1").cut();
+    for (let index = 0; index < 5; index += 1) {
+      members[index % 2]?.messages.send("a");
+      await members[0]?.events.append(`waggle.events.g.${index}`, data, 0);
+    }
+    await world.advance(1_000);
+    for (const member of members) await member.close();
+    world.server.stop();
+    await world.advance(answerLimitMs);
+    await world.close();
+    runs.push(trace);
+    expect([trace.length > 10, world.clock.pending]).toEqual([true, 0]);
+  }
+  expect(runs[0]).toEqual(runs[1]);
+  expect(runs[0]).not.toEqual(runs[2]);
+});
