@@ -194,13 +194,22 @@ function follow(
     if (mine === generation && link.connected) again();
   }
 
-  const forget = link.onChange((connected) => (connected === undefined ? leave() : begin()));
+  /** Ends the subscription, and the waits for it. */
+  function end(why: string): void {
+    leave();
+    subscribed.reject(unavailable("follow the job's records", why));
+  }
+
+  const forget = link.onChange((connected) => (connected === undefined ? end("the connection is lost") : begin()));
   return {
-    listening: async () => await subscribed.promise,
+    async listening() {
+      link.use();
+      await subscribed.promise;
+    },
     async close() {
       forget();
       const last = current;
-      leave();
+      end("the subscription is closed");
       if (link.connected) await last?.consumer.delete().catch(() => {});
     },
   };
