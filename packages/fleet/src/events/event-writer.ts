@@ -124,6 +124,7 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     let failingSince: number | undefined;
     while (!over) {
       const connected = broker.connected;
+      let reason = "another record is written each time";
       try {
         fitted ??= fitting(wanted, broker.mostBytes);
         if (fitted === undefined) return;
@@ -132,9 +133,10 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
         if (appended !== "moved") return void (last = appended.sequence);
         if (await settle(fitted.record)) return;
       } catch (error) {
-        failingSince = connected ? (failingSince ?? clock.now()) : undefined;
-        if (failingSince !== undefined && clock.now() - failingSince >= stuckAfterMs) return stick(errorReason(error));
+        reason = errorReason(error);
       }
+      failingSince = connected ? (failingSince ?? clock.now()) : undefined;
+      if (failingSince !== undefined && clock.now() - failingSince >= stuckAfterMs) return stick(reason);
       if (!over) await pause(backoff.next());
     }
   }
