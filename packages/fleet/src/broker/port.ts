@@ -12,7 +12,7 @@ export interface Broker {
   readonly connected: boolean;
   /** Calls back when `connected` changes, and at once while it is true. Returns the function that removes the listener. */
   onConnection(listener: (connected: boolean) => void): () => void;
-  /** Calls back when the broker refuses a topic to this member, for want of a permission; once for each topic. */
+  /** Calls back when the broker refuses a topic to this member, for want of a permission; once for each topic and connection. */
   onDenied(listener: (topic: string) => void): () => void;
   /** Maximum number of bytes of a message; Infinity while it is unknown. */
   readonly mostBytes: number;

@@ -117,6 +117,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
   function isUp(first: boolean): void {
     if (up || closing || current === undefined) return;
     up = true;
+    denied.clear();
     backoff.reset();
     // A connection that was lost was reported at warn, so its return is reported at warn too.
     log[departures > 0 ? "warn" : "info"](
