@@ -6,11 +6,13 @@ import { keys } from "../broker/names.ts";
 import { decodeOwn, encode, type Member } from "../queue/records.ts";
 
 export const memberIntervalMs = 5_000;
+/** How long a leaving member waits for its last writes. Then the other members notice the missing heartbeats. */
+const lastWritesMs = 1_000;
 
 export interface Heartbeat {
   /** Writes the record now. Resolves when the broker has it, or when the write failed; never throws. */
   report(): Promise<void>;
-  /** Deletes the record. Never throws. */
+  /** Deletes the record, if the broker answers within a second. Never throws. */
   close(): Promise<void>;
 }
 
@@ -74,7 +76,11 @@ export function createHeartbeat({ broker, clock, log, self, onOther }: Heartbeat
       closed = true;
       forget();
       timer?.cancel();
-      await writing.then(remove).catch(() => {});
+      await new Promise<void>((resolve) => {
+        const limit = clock.setTimeout(resolve, lastWritesMs);
+        const removed = writing.then(remove).catch(() => {});
+        void removed.then(() => limit.cancel()).then(resolve);
+      });
     },
   };
 }

@@ -209,9 +209,14 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
           const isMissing = isStoreMissing(error);
           if (!isMissing && !(isTimeout(error) && clock.now() - checkedAt >= checkIntervalMs)) throw error;
           checkedAt = clock.now();
-          await makeStores();
-          if (!isMissing) throw error;
-          return await request(use());
+          const made = makeStores();
+          if (isMissing) {
+            await made;
+            return await request(use());
+          }
+          // A server that does not answer would delay the error by several limits.
+          made.catch(() => {});
+          throw error;
         }
       }),
     storeReplaced,
