@@ -26,8 +26,6 @@ const leftMark = new TextEncoder().encode("left");
 export interface Beats {
   /** For five seconds after each of our connections, all members count as alive, because their beats may not have arrived yet. */
   readonly isAlive: IsAlive;
-  /** Whether the member's last beat announced that it leaves. */
-  hasLeft<K extends MemberKind>(kind: K, id: BeatIds[K]): boolean;
   /** Workers whose beats have stopped. */
   silentWorkers(): readonly string[];
   /** Gateways whose beats have stopped. */
@@ -87,7 +85,6 @@ export function createBeats(
 
   return {
     isAlive: (kind, id, withinMs = aliveForMs) => age(topics.beat(kind, id)) < withinMs,
-    hasLeft: (kind, id) => lastBeats.get(topics.beat(kind, id))?.left === true,
     silentWorkers: () => silent("worker"),
     silentGateways: () => silent("gateway") as GatewayProcessId[],
     close,
