@@ -1,16 +1,21 @@
-import { systemClock } from "@waggle/async";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { connectTo, processId, silent, unique, useNats, whenConnected } from "../testing/fleet.ts";
-import { openConnection, type Connected, type FleetConnection } from "../nats/connection.ts";
+import { topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
+import { connectTo, processId, silent, unique, useNats } from "../testing/fleet.ts";
 import { createEventFeed } from "./event-feed.ts";
-import { eventsStream, subjects } from "../nats/names.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { encode, type EventRecord } from "../queue/records.ts";
 
-async function publish({ js }: Connected, gateway: GatewayProcessId, job: string, serial: number): Promise<void> {
-  await js.publish(
-    subjects.events(gateway, job),
+async function append({ events }: Broker, topic: string, data: Uint8Array): Promise<void> {
+  const last = await events.last(topic);
+  expect(await events.append(topic, data, last?.sequence ?? 0)).toHaveProperty("sequence");
+}
+
+async function publish(broker: Broker, gateway: GatewayProcessId, job: string, serial: number): Promise<void> {
+  await append(
+    broker,
+    topics.events(gateway, job),
     encode({ kind: "engine_lost", attempt: "a", serial, enginesLost: 1 }),
   );
 }
@@ -37,28 +42,21 @@ function collectSerials() {
   };
 }
 
-/** Breaks the connection like a failing network: the server runs on, and notices the loss later. */
-async function reconnect(connection: FleetConnection): Promise<void> {
-  const gone = whenConnected(connection, false);
-  void connection.use().nc.reconnect();
-  await gone;
-}
-
 describe("a gateway's subscription to its jobs", needs("nats-server"), () => {
   const nats = useNats();
 
   test("delivers new records once and in order, to jobs with a listener", async () => {
-    const connection = await connectTo(nats.url);
-    const publisher = (await connectTo(nats.url)).use();
+    const broker = await connectTo(nats.url);
+    const publisher = await connectTo(nats.url);
     const gateway = processId(unique("gateway"));
     await publish(publisher, gateway, "job", 99);
-    const feed = createEventFeed(connection, gateway, systemClock, silent);
+    const feed = createEventFeed({ broker, log: silent }, gateway);
     await feed.listening();
     const one = collectSerials();
     const stop = feed.subscribe("job", one.record);
     await publish(publisher, gateway, "job", 0);
     await publish(publisher, gateway, "nobody's", 50);
-    await publisher.js.publish(subjects.events(gateway, "job"), "{");
+    await append(publisher, topics.events(gateway, "job"), new Uint8Array([123]));
     await publish(publisher, processId(unique("gateway")), "job", 60);
     await publish(publisher, gateway, "job", 1);
     expect(await one.count(2)).toEqual([0, 1]);
@@ -72,65 +70,18 @@ describe("a gateway's subscription to its jobs", needs("nats-server"), () => {
     await feed.close();
   });
 
-  test("delivers each record once when the connection or the server is lost and comes back", async () => {
-    const connection = await connectTo(nats.url);
-    const publisher = await connectTo(nats.url);
-    const gateway = processId(unique("gateway"));
-    const feed = createEventFeed(connection, gateway, systemClock, silent);
-    await feed.listening();
-    const one = collectSerials();
-    feed.subscribe("job", one.record);
-    // The connection breaks before the first record.
-    await reconnect(connection);
-    await publish(publisher.use(), gateway, "job", 0);
-    await publish(publisher.use(), gateway, "job", 1);
-    expect(await one.count(2)).toEqual([0, 1]);
-    await reconnect(connection);
-    await publish(publisher.use(), gateway, "job", 2);
-    expect(await one.count(3)).toEqual([0, 1, 2]);
-    const goneTwice = [connection, publisher].map((each) => whenConnected(each, false));
-    await nats.restart("SIGKILL");
-    await Promise.all(goneTwice);
-    await whenConnected(publisher);
-    await publish(publisher.use(), gateway, "job", 3);
-    expect(await one.count(4)).toEqual([0, 1, 2, 3]);
-    await feed.close();
-  });
-
   test("delivers all records, from the first one on, to a gateway that takes a job over", async () => {
-    const connection = await connectTo(nats.url);
-    const publisher = (await connectTo(nats.url)).use();
+    const broker = await connectTo(nats.url);
+    const publisher = await connectTo(nats.url);
     const job = unique("job");
     for (let serial = 0; serial < 20; serial += 1) await publish(publisher, processId("dead gateway"), job, serial);
-    const feed = createEventFeed(connection, processId(unique("gateway")), systemClock, silent);
+    const feed = createEventFeed({ broker, log: silent }, processId(unique("gateway")));
     const one = collectSerials();
     const stop = await feed.subscribeFromStart(job, one.record);
     await one.count(20);
-    await reconnect(connection);
     await publish(publisher, processId("dead gateway"), job, 20);
     expect(await one.count(21)).toEqual(Array.from({ length: 21 }, (_, serial) => serial));
     stop();
     await feed.close();
-    // The server keeps no consumer of earlier connections.
-    while ((await publisher.jsm.streams.info(eventsStream)).state.consumer_count > 0);
-  });
-
-  test("begins when the server starts, even if the gateway started earlier; without a server, the wait times out", async () => {
-    await nats.server.stop();
-    const gateway = processId(unique("gateway"));
-    const connection = openConnection({
-      url: nats.url,
-      insecure: false,
-      name: "early",
-      log: silent,
-      clock: systemClock,
-    });
-    const feed = createEventFeed(connection, gateway, systemClock, silent);
-    await expect(feed.listening()).rejects.toThrow("NATS delivers no events");
-    await nats.server.start();
-    await whenConnected(connection);
-    await feed.listening();
-    await feed.close();
-    await connection.close();
   });
 });

@@ -1,64 +1,67 @@
 import type { JobEvent } from "@waggle/engine";
-import type { JetStreamClient } from "@nats-io/jetstream";
-import { needs } from "@waggle/testing";
+import { systemClock } from "@waggle/async";
+import { createFakeClock, needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { connectTo, file, finished, processId, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import { topics } from "../broker/names.ts";
+import type { Appended, Broker, EventLog } from "../broker/port.ts";
+import { connectTo, file, finished, processId, tokenEvent, unique } from "../testing/fleet.ts";
+import { useNats, whenConnected, withParts } from "../testing/fleet.ts";
 import { createEventWriter, type EventWriter, type EventWriterOptions } from "./event-writer.ts";
 import { readHistory } from "./event-history.ts";
-import { eventsStream, subjects } from "../nats/names.ts";
 import { decode, type EventRecord } from "../queue/records.ts";
 
 interface Written {
   readonly writer: EventWriter;
-  readonly subject: string;
+  readonly topic: string;
   readonly losses: () => number;
+  readonly stuck: string[];
   readonly tooLarge: number[];
 }
 
-function write(connection: EventWriterOptions["connection"], more: Partial<EventWriterOptions> = {}): Written {
-  const subject = more.subject ?? subjects.events(processId("gateway"), unique("job"));
+function write(broker: Broker, more: Partial<EventWriterOptions> = {}): Written {
+  const topic = more.topic ?? topics.events(processId("gateway"), unique("job"));
   const attempt = unique("attempt");
   const tooLarge: number[] = [];
+  const stuck: string[] = [];
   let losses = 0;
   const writer = createEventWriter({
-    connection,
-    subject,
+    broker,
+    clock: systemClock,
+    topic,
     after: 0,
     fence: { kind: "fence", attempt, worker: "worker", ...file },
     onLost: () => (losses += 1),
+    onStuck: (reason) => stuck.push(reason),
     onTooLarge: (bytes) => tooLarge.push(bytes),
     ...more,
   });
-  return { writer, subject, losses: () => losses, tooLarge };
+  return { writer, topic, losses: () => losses, stuck, tooLarge };
 }
 
-/** All records on the subject, in order. */
-async function recordsOf({ jsm }: Connected, subject: string): Promise<EventRecord[]> {
-  const records: EventRecord[] = [];
-  for (let seq = 1; ;) {
-    const next = await jsm.direct.getMessage(eventsStream, { next_by_subj: subject, seq }).catch(() => null);
-    if (next === null) return records;
-    records.push(decode<EventRecord>(next.data));
-    seq = next.seq + 1;
-  }
+/** All records of the topic, in order. */
+async function recordsOf({ events }: Broker, topic: string): Promise<EventRecord[]> {
+  return (await events.read(topic)).map(({ data }) => decode<EventRecord>(data));
 }
 
 function eventsOf(records: readonly EventRecord[]): JobEvent[] {
   return records.flatMap((record) => (record.kind === "events" ? record.events : []));
 }
 
-/** The connection with another `publish`. */
-function through(connection: FleetConnection, publish: (real: JetStreamClient) => JetStreamClient["publish"]) {
-  return {
-    connected: true,
-    use(): Connected {
-      const connected = connection.use();
-      const js = Object.create(connected.js) as { publish: JetStreamClient["publish"] };
-      js.publish = publish(connected.js);
-      return { ...connected, js: js as JetStreamClient };
+/** The broker with other parts of its log. */
+function through(broker: Broker, parts: Partial<EventLog>): Broker {
+  return withParts(broker, { events: withParts(broker.events, parts) });
+}
+
+/** A broker, without NATS, that answers each record in this way. */
+function brokerThat(append: EventLog["append"], state: { connected: boolean } = { connected: true }): Broker {
+  const broker: Pick<Broker, "connected" | "mostBytes" | "events"> = {
+    get connected() {
+      return state.connected;
     },
+    mostBytes: Infinity,
+    events: { append, last: async () => undefined } as Partial<EventLog> as EventLog,
   };
+  return broker as Broker;
 }
 
 const tokens = Array.from({ length: 600 }, (_, index) => tokenEvent(index));
@@ -67,14 +70,14 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   const nats = useNats();
 
   test("begins with a fence, is in order, and puts waiting events into one record", async () => {
-    const connection = await connectTo(nats.url);
-    const { writer, subject, losses } = write(connection);
+    const broker = await connectTo(nats.url);
+    const { writer, topic, losses } = write(broker);
     for (const token of tokens) writer.write([token]);
     writer.engineLost(1);
     writer.repeat({ ids: [1, 2], events: 2 });
     writer.write([finished()]);
     await writer.flushed();
-    const records = await recordsOf(connection.use(), subject);
+    const records = await recordsOf(broker, topic);
     expect(records.map(({ kind }) => kind)).toEqual([
       "fence",
       "events",
@@ -91,113 +94,119 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("has one record in flight at a time", async () => {
-    const connection = await connectTo(nats.url);
+    const broker = await connectTo(nats.url);
     let flying = 0;
     let most = 0;
-    const counted = through(connection, (js) => async (...message) => {
-      most = Math.max(most, (flying += 1));
-      try {
-        return await js.publish(...message);
-      } finally {
-        flying -= 1;
-      }
+    const counted = through(broker, {
+      async append(...message) {
+        most = Math.max(most, (flying += 1));
+        try {
+          return await broker.events.append(...message);
+        } finally {
+          flying -= 1;
+        }
+      },
     });
-    const { writer, subject } = write(counted);
+    const { writer, topic } = write(counted);
     for (const token of tokens.slice(0, 50)) {
       writer.write([token]);
       await new Promise(setImmediate);
     }
     await writer.flushed();
     expect(most).toBe(1);
-    expect(eventsOf(await recordsOf(connection.use(), subject))).toEqual(tokens.slice(0, 50));
+    expect(eventsOf(await recordsOf(broker, topic))).toEqual(tokens.slice(0, 50));
   });
 
   test("is written once when NATS's acknowledgement was lost", async () => {
-    const connection = await connectTo(nats.url);
+    const broker = await connectTo(nats.url);
     let attempts = 0;
-    const lossy = through(connection, (js) => async (subject, data, how) => {
-      attempts += 1;
-      // The writer's own limit of two seconds could pass, and make a third attempt.
-      await js.publish(subject, data, { ...how, timeout: 60_000 });
-      throw new Error("timeout");
+    const lossy = through(broker, {
+      async append(...message) {
+        attempts += 1;
+        const appended = await broker.events.append(...message);
+        if (appended === "moved") return appended;
+        throw new Error("timeout");
+      },
     });
-    const { writer, subject, losses } = write(lossy);
+    const { writer, topic, losses } = write(lossy);
     for (const token of tokens.slice(0, 5)) {
       writer.write([token]);
       await writer.flushed();
     }
-    expect(eventsOf(await recordsOf(connection.use(), subject))).toEqual(tokens.slice(0, 5));
+    expect(eventsOf(await recordsOf(broker, topic))).toEqual(tokens.slice(0, 5));
     expect(losses()).toBe(0);
     // Each of the six records was sent twice; at the second attempt NATS already had it.
     expect(attempts).toBe(12);
   });
 
   test("ends at another worker's fence, at the beginning or in the middle", async () => {
-    const connection = await connectTo(nats.url);
-    const first = write(connection);
+    const broker = await connectTo(nats.url);
+    const first = write(broker);
     first.writer.write([tokenEvent(0)]);
     await first.writer.flushed();
-    const { last } = await readHistory(connection.use(), first.subject);
-    const second = write(connection, { subject: first.subject, after: last });
+    const { last } = await readHistory(broker, first.topic);
+    const second = write(broker, { topic: first.topic, after: last });
     await second.writer.flushed();
     first.writer.write([tokenEvent(1)]);
     await first.writer.flushed();
     first.writer.write([tokenEvent(2)]);
-    const late = write(connection, { subject: first.subject });
+    const late = write(broker, { topic: first.topic });
     await late.writer.flushed();
     second.writer.write([tokenEvent(1)]);
     await second.writer.flushed();
     expect([first.losses(), second.losses(), late.losses()]).toEqual([1, 0, 1]);
-    const records = await recordsOf(connection.use(), first.subject);
+    const records = await recordsOf(broker, first.topic);
     expect(records.map(({ kind }) => kind)).toEqual(["fence", "events", "fence", "events"]);
     expect(eventsOf(records)).toEqual([tokenEvent(0), tokenEvent(1)]);
   });
 
   test("waits for NATS to come back, and is complete then", async () => {
-    const connection = await connectTo(nats.url);
-    const { writer, subject, losses } = write(connection);
+    const broker = await connectTo(nats.url);
+    const { writer, topic, losses } = write(broker);
     writer.write([tokenEvent(0)]);
     await writer.flushed();
     await nats.server.stop("SIGKILL");
-    await whenConnected(connection, false);
+    await whenConnected(broker, false);
     writer.write([tokenEvent(1)]);
     writer.write([tokenEvent(2)]);
     await nats.server.start();
     await writer.flushed();
-    expect(eventsOf(await recordsOf(connection.use(), subject))).toEqual(tokens.slice(0, 3));
+    expect(eventsOf(await recordsOf(broker, topic))).toEqual(tokens.slice(0, 3));
     expect(losses()).toBe(0);
   });
 
   test("continues when the earlier records are too old, and reports missing records", async () => {
-    const connection = await connectTo(nats.url);
-    const { writer, subject, losses } = write(connection);
+    const broker = await connectTo(nats.url);
+    // The topic without its records is another topic.
+    let suffix = "";
+    const aging = through(broker, {
+      append: (topic, ...message) => broker.events.append(topic + suffix, ...message),
+      last: (topic) => broker.events.last(topic + suffix),
+      read: (topic) => broker.events.read(topic + suffix),
+    });
+    const { writer, topic, losses } = write(aging);
     writer.write([tokenEvent(0)]);
     await writer.flushed();
-    await connection.use().jsm.streams.purge(eventsStream, { filter: subject });
+    suffix = "-later";
     writer.write([tokenEvent(1)]);
     await writer.flushed();
     expect(losses()).toBe(0);
-    expect(await readHistory(connection.use(), subject)).toMatchObject({ incomplete: true });
+    expect(await readHistory(aging, topic)).toMatchObject({ incomplete: true });
     writer.repeat({ ids: [100, 101], events: 2 });
     await writer.flushed();
     const whole = { incomplete: false, file, output: { ids: [100, 101], events: 2 } };
-    expect(await readHistory(connection.use(), subject)).toMatchObject(whole);
+    expect(await readHistory(aging, topic)).toMatchObject(whole);
   });
 
   test("writes nothing after `stop`, and gives up a job with too many waiting events", async () => {
-    const connection = await connectTo(nats.url);
-    const stopped = write(connection);
+    const broker = await connectTo(nats.url);
+    const stopped = write(broker);
     await stopped.writer.flushed();
     stopped.writer.stop();
     stopped.writer.write([tokenEvent(0)]);
     await stopped.writer.flushed();
-    expect(await recordsOf(connection.use(), stopped.subject)).toHaveLength(1);
-    const away = write({
-      connected: false,
-      use: () => {
-        throw new Error("away");
-      },
-    });
+    expect(await recordsOf(broker, stopped.topic)).toHaveLength(1);
+    const away = write(brokerThat(async () => await Promise.reject(new Error("away"))));
     for (let index = 0; index < 70_000; index += 1) away.writer.write([tokenEvent(index)]);
     expect(away.losses()).toBe(1);
   });
@@ -215,13 +224,13 @@ describe("output above NATS's message limit", needs("nats-server"), () => {
   });
 
   test("is split into as many records as it needs", async () => {
-    const connection = await connectTo(nats.url);
-    const { writer, subject, tooLarge } = write(connection);
+    const broker = await connectTo(nats.url);
+    const { writer, topic, tooLarge } = write(broker);
     const vectors = Array.from({ length: 20 }, (_, index) => vector(index));
     for (const event of vectors) writer.write([event]);
     writer.write([finished()]);
     await writer.flushed();
-    const records = await recordsOf(connection.use(), subject);
+    const records = await recordsOf(broker, topic);
     expect(eventsOf(records)).toEqual([...vectors, finished()]);
     expect(records.slice(1).map((record) => "serial" in record && record.serial)).toEqual(
       Array.from({ length: records.length - 1 }, (_, index) => index),
@@ -230,8 +239,8 @@ describe("output above NATS's message limit", needs("nats-server"), () => {
   });
 
   test("is reported if a single event is too long, and later events are written", async () => {
-    const connection = await connectTo(nats.url);
-    const { writer, subject, tooLarge } = write(connection);
+    const broker = await connectTo(nats.url);
+    const { writer, topic, tooLarge } = write(broker);
     const huge = Array.from({ length: 10 }, noise).flat();
     writer.write([tokenEvent(0)]);
     writer.write([{ type: "embedding", jobId: "local", index: 0, vector: huge, tokens: 1 }]);
@@ -241,8 +250,76 @@ describe("output above NATS's message limit", needs("nats-server"), () => {
     writer.repeat({ ids: Array.from({ length: 100_000 }, () => Math.floor(Math.random() * 1e6)), events: 1 });
     writer.write([finished()]);
     await writer.flushed();
-    const records = await recordsOf(connection.use(), subject);
+    const records = await recordsOf(broker, topic);
     expect(eventsOf(records)).toEqual([tokenEvent(0), finished()]);
     expect(records.slice(1).map((record) => "serial" in record && record.serial)).toEqual([0, 1]);
+  });
+});
+
+describe("a worker that cannot write records", () => {
+  const moved: Appended = "moved";
+  const fails = async (): Promise<Appended> => await Promise.reject(new Error("no answer"));
+
+  /** Advances the clock in steps, with the reactions in between. */
+  async function pass(clock: ReturnType<typeof createFakeClock>, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 500) {
+      clock.advance(500);
+      await new Promise(setImmediate);
+    }
+  }
+
+  test.each([
+    ["fail", fails, "no answer"],
+    ["are refused", async () => moved, "another record is written each time"],
+  ])("gives up after attempts that %s for fifteen seconds", async (_, append, reason) => {
+    const clock = createFakeClock();
+    const { stuck, losses, writer } = write(brokerThat(append), { clock });
+    await pass(clock, 14_000);
+    expect(stuck).toEqual([]);
+    await pass(clock, 3_000);
+    expect(stuck).toEqual([reason]);
+    writer.write([tokenEvent(0)]);
+    await pass(clock, 30_000);
+    expect([stuck.length, losses(), clock.pending]).toEqual([1, 0, 0]);
+  });
+
+  test("counts no time without a connection", async () => {
+    const clock = createFakeClock();
+    const state = { connected: true };
+    const { stuck } = write(brokerThat(fails, state), { clock });
+    await pass(clock, 10_000);
+    state.connected = false;
+    await pass(clock, 60_000);
+    state.connected = true;
+    await pass(clock, 14_000);
+    expect(stuck).toEqual([]);
+    await pass(clock, 3_000);
+    expect(stuck).toEqual(["no answer"]);
+  });
+
+  test("gives up at once without the permission", async () => {
+    const { stuck, writer, topic } = write(brokerThat(async () => "denied"));
+    await writer.flushed();
+    expect(stuck).toEqual([`this worker has no permission to write to ${topic}`]);
+  });
+});
+
+describe("the reason of a cancel", () => {
+  test.each([
+    ["alone", Infinity, 1],
+    ["in one record with earlier events", Infinity, 40],
+    ["in the last of several records", 2_000, 40],
+  ])("is in the record of the job's end: %s", async (_, mostBytes, events) => {
+    const records: EventRecord[] = [];
+    const broker = brokerThat(async (_topic, data) => ({ sequence: records.push(decode<EventRecord>(data)) }));
+    const { writer } = write(withParts(broker, { mostBytes }));
+    const cancelled = { ...finished(), type: "cancelled" } as JobEvent;
+    for (let index = 1; index < events; index += 1) writer.write([tokenEvent(index)]);
+    writer.write([cancelled], "superseded");
+    await writer.flushed();
+    expect(eventsOf(records).at(-1)).toEqual(cancelled);
+    const reasons = records.map((record) => (record.kind === "events" ? record.cancelledBy : undefined));
+    expect(reasons).toEqual([...reasons.slice(0, -1).map(() => undefined), "superseded"]);
+    expect(records.length > 2).toBe(mostBytes < Infinity);
   });
 });

@@ -1,7 +1,8 @@
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { joinGateway, processId, unique, useNats } from "../testing/fleet.ts";
-import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
+import { keys } from "../broker/names.ts";
+import { encode, fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
 
 describe("the store of the gateways' shared records", needs("nats-server"), () => {
   const nats = useNats();
@@ -16,14 +17,14 @@ describe("the store of the gateways' shared records", needs("nats-server"), () =
     const replaced = await Promise.all(
       records.map(async (record, index) => await gateways[index % 2]?.sessions.claim("someone", session, record)),
     );
-    const names = replaced.map((record) => record?.jobId);
+    const names = replaced.map((claimed) => (claimed && "before" in claimed ? claimed.before?.jobId : "newer"));
     expect(names.filter((name) => name === undefined)).toHaveLength(1);
     expect(new Set(names).size).toBe(30);
     // The claim that is no other claim's predecessor has the session.
     const holder = records.find(({ jobId }) => !names.includes(jobId));
     expect(
       await gateways[0]?.sessions.claim("someone", session, { gateway: processId("other"), jobId: "last" }),
-    ).toEqual(holder);
+    ).toEqual({ before: holder });
   });
 
   test("keeps a session for a newer claim, with any characters in the client and the session id", async () => {
@@ -31,13 +32,31 @@ describe("the store of the gateways' shared records", needs("nats-server"), () =
     const [client, session] = ["a client. with > dots *", `séssion ${"x".repeat(200)}`];
     const first = { gateway: gateway.id, jobId: "first" };
     const second = { gateway: gateway.id, jobId: "second" };
-    expect(await gateway.sessions.claim(client, session, first)).toBeUndefined();
-    expect(await gateway.sessions.claim(client, session, second)).toEqual(first);
+    expect(await gateway.sessions.claim(client, session, first)).toEqual({ before: undefined });
+    expect(await gateway.sessions.claim(client, session, second)).toEqual({ before: first });
     await gateway.sessions.release(client, session, first);
-    expect(await gateway.sessions.claim(client, session, first)).toEqual(second);
+    expect(await gateway.sessions.claim(client, session, first)).toEqual({ before: second });
     await gateway.sessions.release(client, session, first);
-    expect(await gateway.sessions.claim(client, session, second)).toBeUndefined();
-    expect(await gateway.sessions.claim("another client", session, second)).toBeUndefined();
+    expect(await gateway.sessions.claim(client, session, second)).toEqual({ before: undefined });
+    expect(await gateway.sessions.claim("another client", session, second)).toEqual({ before: undefined });
+  });
+
+  test("keeps a session for the job that was accepted last; without a time, for the last claim", async () => {
+    const { id, sessions } = await joinGateway(nats.url);
+    const session = unique("session");
+    const claim = async (jobId: string, acceptedAt?: number) =>
+      await sessions.claim("someone", session, { gateway: id, jobId, acceptedAt });
+    expect(await claim("second", 2_000)).toEqual({ before: undefined });
+    expect(await claim("first", 1_999)).toMatchObject({ newer: { jobId: "second" } });
+    expect(await sessions.get("someone", session)).toMatchObject({ jobId: "second" });
+    for (const [jobId, acceptedAt, before] of [
+      ["same time", 2_000, "second"],
+      ["third", 2_001, "same time"],
+      ["without a time", undefined, "third"],
+      ["early, but after one without a time", 1, "without a time"],
+    ] as const) {
+      expect(await claim(jobId, acceptedAt)).toMatchObject({ before: { jobId: before } });
+    }
   });
 
   const who = { client: "someone", trace: "trace" };
@@ -72,11 +91,16 @@ describe("the store of the gateways' shared records", needs("nats-server"), () =
     expect(await records.get("someone", id)).toBeUndefined();
   });
 
-  test("ignores a record of another version", async () => {
-    const { records } = await joinGateway(nats.url);
+  test.each([
+    ["of another version", encode({ version: 1, id: "x" })],
+    ["that is not readable", new Uint8Array([1, 2])],
+  ])("a record %s keeps its job_id, and is ignored otherwise", async (_, value) => {
+    const { broker, records } = await joinGateway(nats.url);
     const id = unique("stream");
-    await records.create({ ...recordOf(id, "first"), version: 1 as never });
+    await broker.records.jobs.put(keys.job("someone", id), value);
+    expect(await records.create(recordOf(id, "first"))).toEqual({ foreign: true });
     expect(await records.get("someone", id)).toBeUndefined();
+    expect((await records.list()).filter(({ record }) => record.id === id)).toEqual([]);
   });
 
   test("gives a job's id to one of thirty concurrent requests, and to another request when the id is free again", async () => {
@@ -99,8 +123,7 @@ describe("the store of the gateways' shared records", needs("nats-server"), () =
     const [first] = made;
     if (first === undefined || !("revision" in first)) throw new Error("The first name was taken");
     await gateway.records.remove("someone", names[0] ?? "", first.revision);
-    const listed: string[] = [];
-    for await (const { record } of gateway.records.list()) if (record.id.startsWith("listed")) listed.push(record.id);
+    const listed = (await gateway.records.list()).map(({ record }) => record.id).filter((id) => names.includes(id));
     expect(listed.toSorted()).toEqual(names.slice(1).toSorted());
   });
 
@@ -126,7 +149,7 @@ describe("the store of the gateways' shared records", needs("nats-server"), () =
     for (const attempt of [
       gateway.sessions.claim("someone", "session", { gateway: gateway.id, jobId: "job" }),
       gateway.records.get("someone", "job"),
-      gateway.cancel("job"),
+      gateway.cancel("job", "client"),
       gateway.subscribeFromStart("job", () => {}),
     ]) {
       await expect(attempt).rejects.toMatchObject({ code: "unavailable", retryAfterS: 2 });

@@ -11,12 +11,13 @@ import {
   unique,
   useNats,
   whenConnected,
+  withParts,
 } from "../testing/fleet.ts";
 import { createBeats } from "./beats.ts";
-import type { FleetConnection } from "../nats/connection.ts";
 import { createMembers, type Members } from "./members.ts";
-import { buckets } from "../nats/names.ts";
-import { fleetVersion, type GatewayMember } from "../queue/records.ts";
+import { keys, topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
+import { encode, fleetVersion, type GatewayMember } from "../queue/records.ts";
 
 /** Resolves when the list satisfies the condition. */
 async function until(members: Pick<Members, "list" | "onChange">, isSo: (ids: string[]) => boolean): Promise<string[]> {
@@ -37,16 +38,16 @@ function memberOf(id: string, jobs = 0): GatewayMember {
   return { version: fleetVersion, kind: "gateway", id, url: "http://x", startedAt: "2026-01-01T00:00:00.000Z", jobs };
 }
 
-/** Resolves when the connection was lost and is up again. It may be up before the restart has resolved, so the wait for its loss begins before. */
-async function lostAndBack(connection: FleetConnection, restart: () => Promise<void>): Promise<void> {
-  const lost = whenConnected(connection, false);
+/** Resolves when the broker was lost and is up again. It may be up before the restart has resolved, so the wait for its loss begins before. */
+async function lostAndBack(broker: Broker, restart: () => Promise<void>): Promise<void> {
+  const lost = whenConnected(broker, false);
   await restart();
   await lost;
-  await whenConnected(connection);
+  await whenConnected(broker);
 }
 
-function watcher(connection: FleetConnection, clock = systemClock): Members {
-  return createMembers(connection, { clock, log: silent });
+function watcher(broker: Broker, clock = systemClock): Members {
+  return createMembers({ broker, clock, log: silent });
 }
 
 describe("the list of members", needs("nats-server"), () => {
@@ -77,22 +78,20 @@ describe("the list of members", needs("nats-server"), () => {
 
   test("forgets a member after fifteen silent seconds, but not while NATS is away", async () => {
     const clock = createFakeClock();
-    const connection = await connectTo(nats.url);
+    const broker = await connectTo(nats.url);
     const id = unique("gateway");
-    await connection
-      .use()
-      .buckets.members.put(`gateway.${Buffer.from(id).toString("base64url")}`, JSON.stringify(memberOf(id)));
-    const members = watcher(connection, clock);
+    await broker.records.members.put(keys.member("gateway", id), encode(memberOf(id)));
+    const members = watcher(broker, clock);
     const seen = (): boolean => members.list().some((member) => member.id === id);
     while (!seen()) await new Promise(setImmediate);
     clock.advance(14_000);
     expect(seen()).toBe(true);
     await nats.server.stop();
-    await whenConnected(connection, false);
+    await whenConnected(broker, false);
     clock.advance(60_000);
     expect(seen()).toBe(true);
     await nats.server.start();
-    await whenConnected(connection);
+    await whenConnected(broker);
     clock.advance(14_000);
     expect(seen()).toBe(true);
     clock.advance(3_000);
@@ -101,30 +100,24 @@ describe("the list of members", needs("nats-server"), () => {
   });
 
   test("is complete at once after a restart of the server", async () => {
-    const connection = await connectTo(nats.url);
-    const members = watcher(connection);
-    await lostAndBack(connection, () => nats.restart("SIGKILL"));
+    const broker = await connectTo(nats.url);
+    const members = watcher(broker);
+    await lostAndBack(broker, () => nats.restart("SIGKILL"));
     const worker = await joinWorker(nats.url, { models: [] });
     await until(members, (ids) => ids.includes(worker.id));
     await members.close();
   });
 
   test("continues after an unreadable member, and after a member of another version", async () => {
-    const connection = await connectTo(nats.url);
-    const members = watcher(connection);
-    const bucket = connection.use().buckets.members;
-    for (const [index, value] of [
-      "null",
-      "{",
-      '"text"',
-      JSON.stringify({ ...memberOf("old"), version: 0 }),
-    ].entries()) {
-      await bucket.put(`gateway.odd-${index}`, value);
+    const broker = await connectTo(nats.url);
+    const members = watcher(broker);
+    const old = JSON.stringify({ ...memberOf("old"), version: 0 });
+    for (const [index, value] of ["null", "{", '"text"', old].entries()) {
+      await broker.records.members.put(`gateway.odd-${index}`, Buffer.from(value));
     }
     const gateway = await joinGateway(nats.url);
     const ids = await until(members, (there) => there.includes(gateway.id));
     expect(ids).not.toContain("old");
-    expect(buckets.members).toBe("waggle_members");
     await members.close();
   });
 });
@@ -132,24 +125,34 @@ describe("the list of members", needs("nats-server"), () => {
 describe("workers", needs("nats-server"), () => {
   const nats = useNats();
 
-  test("get the beats of gateways, but not of other workers", async () => {
-    const gateway = await joinGateway(nats.url);
-    const quiet = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock: createFakeClock() });
+  test("get the beats of gateways, but neither beats nor heartbeats of other workers", async () => {
+    const received: string[] = [];
+    const worker = await joinWorker(nats.url, {
+      models: [fakeModel("tiny")],
+      through: (broker) =>
+        withParts(broker, {
+          messages: withParts(broker.messages, {
+            receive: (pattern, listener) =>
+              broker.messages.receive(pattern, (topic, data) => {
+                received.push(topic);
+                listener(topic, data);
+              }),
+          }),
+          records: withParts(broker.records, {
+            members: withParts(broker.records.members, { watch: () => expect.fail("watches the members") }),
+          }),
+        }),
+    });
     const clock = createFakeClock();
     const other = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock });
-    await expect.poll(() => gateway.members().some(({ id }) => id === other.id)).toBe(true);
-    await gateway.close();
-    // The gateway's last beat may still be on its way.
-    await gateway.connection.use().nc.flush();
-    const { nc } = quiet.connection.use();
-    await nc.flush();
-    const before = nc.stats().inMsgs;
+    const gateway = await joinGateway(nats.url);
     for (let s = 0; s < 30; s += 1) clock.advance(1_000);
-    // The heartbeat that `leave` writes arrives after the earlier beats.
     await other.side.leave();
-    await other.connection.use().nc.flush();
-    await nc.flush();
-    expect(nc.stats().inMsgs - before).toBe(0);
+    // Sent on the other worker's connection, so it arrives after that worker's beats.
+    other.broker.messages.send(topics.hintAt(worker.id));
+    const beat = topics.beat("gateway", gateway.id);
+    while (!received.includes(topics.hintAt(worker.id)) || !received.includes(beat)) await new Promise(setImmediate);
+    expect(new Set(received)).toEqual(new Set([topics.hintAt(worker.id), beat]));
   });
 });
 
@@ -157,10 +160,10 @@ describe("beats", needs("nats-server"), () => {
   const nats = useNats();
 
   test("show which members are alive and which are silent, and show at once which have left", async () => {
-    const connection = await connectTo(nats.url);
+    const broker = await connectTo(nats.url);
     const clock = createFakeClock();
     const self = { kind: "gateway", id: processId("me") } as const;
-    const beats = createBeats(connection, self, clock);
+    const beats = createBeats(broker, self, clock);
     clock.advance(5_000);
     expect(beats.isAlive("worker", "odd. name")).toBe(false);
     const worker = createBeats(await connectTo(nats.url), { kind: "worker", id: "odd. name" }, createFakeClock());
@@ -186,12 +189,12 @@ describe("beats", needs("nats-server"), () => {
   });
 
   test("count no member as dead right after a reconnection", async () => {
-    const connection = await connectTo(nats.url);
+    const broker = await connectTo(nats.url);
     const clock = createFakeClock();
-    const beats = createBeats(connection, { kind: "gateway", id: processId("me") }, clock);
+    const beats = createBeats(broker, { kind: "gateway", id: processId("me") }, clock);
     clock.advance(10_000);
     expect(beats.isAlive("worker", "other")).toBe(false);
-    await lostAndBack(connection, () => nats.restart());
+    await lostAndBack(broker, () => nats.restart());
     expect(beats.isAlive("worker", "other")).toBe(true);
     clock.advance(5_000);
     expect(beats.isAlive("worker", "other")).toBe(false);

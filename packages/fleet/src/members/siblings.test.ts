@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { file, seeingFile } from "../testing/fleet.ts";
-import type { Connected } from "../nats/connection.ts";
-import { keys } from "../nats/names.ts";
+import { keys } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
 import { encode, fleetVersion } from "../queue/records.ts";
 import { modelsOfSiblings } from "./siblings.ts";
 
@@ -12,12 +12,11 @@ interface Written {
   readonly model?: object;
 }
 
-/** A bucket with these heartbeats and the heartbeat of the worker "me". */
-function bucketWith(...others: readonly Written[]): Connected {
+/** A broker with these heartbeats and the heartbeat of the worker "me". */
+function brokerWith(...others: readonly Written[]): Broker {
   const written: readonly Written[] = [{ id: "me", ageMs: 0 }, ...others];
-  const entries = written.map(({ id, ageMs, more, model }, index) => ({
+  const records = written.map(({ id, ageMs, more, model }, index) => ({
     key: keys.member("worker", id),
-    operation: "PUT",
     value: encode({
       version: fleetVersion,
       kind: "worker",
@@ -26,19 +25,14 @@ function bucketWith(...others: readonly Written[]): Connected {
       models: [{ name: "tiny", ready: true, ...file, ...model }],
       ...more,
     }),
-    created: new Date(1_000_000 - ageMs),
-    delta: written.length - 1 - index,
+    revision: index + 1,
+    at: 1_000_000 - ageMs,
   }));
-  async function* read(): AsyncGenerator<unknown> {
-    yield* entries;
-    await new Promise(() => {});
-  }
-  const watch = async (): Promise<unknown> => Object.assign(read(), { stop() {} });
-  return { buckets: { members: { watch } } } as unknown as Connected;
+  return { records: { members: { list: async () => records } } } as unknown as Broker;
 }
 
 const ask = async (...others: readonly Written[]): Promise<readonly string[]> => [
-  ...(await modelsOfSiblings(bucketWith(...others), "me", new Map([["tiny", file]]))).models,
+  ...(await modelsOfSiblings(brokerWith(...others), "me", new Map([["tiny", file]]))).models,
 ];
 
 test("another worker with the model from the same file is a sibling", async () => {
@@ -60,7 +54,7 @@ test.each([
 test("a sibling that reads pictures in another way continues only jobs without pictures", async () => {
   const files = new Map([["tiny", seeingFile]]);
   const siblings = async (vision: string | null) =>
-    await modelsOfSiblings(bucketWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
+    await modelsOfSiblings(brokerWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
   expect(await siblings(seeingFile.vision)).toEqual({
     models: new Set(["tiny"]),
     withSameProjector: new Set(["tiny"]),
@@ -70,6 +64,6 @@ test("a sibling that reads pictures in another way continues only jobs without p
 
 test("a file without a known hash has no sibling", async () => {
   const files = new Map([["tiny", { ...file, modelSha256: null }]]);
-  const unhashed = bucketWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
+  const unhashed = brokerWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
   expect([...(await modelsOfSiblings(unhashed, "me", files)).models]).toEqual([]);
 });

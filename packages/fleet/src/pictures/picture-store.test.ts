@@ -4,9 +4,9 @@ import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
+import { topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
 import { connectTo, silent, unique, useNats } from "../testing/fleet.ts";
-import type { FleetConnection } from "../nats/connection.ts";
-import { picturesStream, subjects } from "../nats/names.ts";
 import { createPictureStore, mostPictureBytes, readPictures, storedPictures } from "./picture-store.ts";
 
 const stays = new AbortController().signal;
@@ -29,15 +29,22 @@ function keyed(...pictures: readonly Picture[]) {
   return { pictures, stored: storedPictures(unique("key"), pictures) };
 }
 
-function open(connection: FleetConnection, clientShare = 1) {
-  const store = createPictureStore({ connection, clock: systemClock, log: silent, clientShare });
-  const { jsm } = connection.use();
+function open(broker: Broker, clientShare = 1) {
+  const store = createPictureStore({ broker, clock: systemClock, log: silent, clientShare });
   return {
     store,
     put: async ({ pictures, stored }: ReturnType<typeof keyed>) =>
       await store.put(stored.key, pictures, { client: "a", signal: stays }),
-    read: async ({ stored }: ReturnType<typeof keyed>, signal = stays) => await readPictures({ jsm }, stored, signal),
-    state: async () => (await jsm.streams.info(picturesStream)).state,
+    read: async ({ stored }: ReturnType<typeof keyed>, signal = stays) => await readPictures(broker, stored, signal),
+    /** Number of stored pieces of each picture. */
+    async pieces({ stored: { key, files } }: ReturnType<typeof keyed>): Promise<number[]> {
+      const counts = files.map(async ({ sha256 }) => {
+        for (let index = 0; ; index += 1) {
+          if ((await broker.pictures.get(topics.piece(key, sha256, index))) === undefined) return index;
+        }
+      });
+      return await Promise.all(counts);
+    },
   };
 }
 
@@ -45,16 +52,15 @@ describe("the store of pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("returns the pictures of each key in order, until the key is removed", async () => {
-    const { store, put, read, state } = open(await connectTo(nats.url));
+    const { store, put, read, pieces } = open(await connectTo(nats.url));
     const same = pictureOf(700_000);
     const [one, other] = [keyed(same, pictureOf(1), pictureOf(262_144)), keyed(same)];
     await Promise.all([put(one), put(other), put(one)]);
-    const { messages } = await state();
-    expect(messages).toBe(3 + 1 + 1 + 3);
+    expect([await pieces(one), await pieces(other)]).toEqual([[3, 1, 1], [3]]);
     const found = await read(one);
     expect(found.map(hashesOf)).toEqual(one.pictures.map(({ sha256 }) => [sha256, sha256]));
     await store.remove(one.stored.key);
-    expect((await state()).messages).toBe(3);
+    expect([await pieces(one), await pieces(other)]).toEqual([[0, 0, 0], [3]]);
     await expect(read(one)).rejects.toMatchObject({
       code: "engine_failed",
       message: "Cannot read picture 1: the fleet does not have it any more. Send the request again.",
@@ -64,19 +70,18 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 
   test("does not return a picture with a missing, a wrong or an excess piece", async () => {
-    const connection = await connectTo(nats.url);
-    const { put, read, store } = open(connection);
-    const { js, jsm } = connection.use();
+    const broker = await connectTo(nats.url);
+    const { put, read, store } = open(broker);
     const whole = keyed(pictureOf(10), pictureOf(600_000));
     const { key, files } = whole.stored;
     const sha256 = files[1]?.sha256 ?? "";
     const gone = { code: "engine_failed", message: expect.stringMatching(/^Cannot read picture 2:/) as string };
     await put(whole);
-    await js.publish(subjects.piece(key, sha256, 1), randomBytes(262_144));
+    await broker.pictures.put(topics.piece(key, sha256, 1), randomBytes(262_144));
     await expect(read(whole)).rejects.toMatchObject(gone);
-    await js.publish(subjects.piece(key, sha256, 1), randomBytes(400_000));
+    await broker.pictures.put(topics.piece(key, sha256, 1), randomBytes(400_000));
     await expect(read(whole)).rejects.toMatchObject(gone);
-    await jsm.streams.purge(picturesStream, { filter: subjects.piece(key, sha256, 2) });
+    await broker.pictures.remove(topics.piece(key, sha256, 2));
     await expect(read(whole)).rejects.toMatchObject(gone);
     await put(whole);
     expect(await read(whole)).toHaveLength(2);
@@ -99,15 +104,14 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 
   test("stops to write and to read when the job has ended", async () => {
-    const connection = await connectTo(nats.url);
-    const { store, put, read, state } = open(connection);
+    const { store, put, read, pieces } = open(await connectTo(nats.url));
     const ended = new WaggleError("cancelled", "The job has ended.");
     const writing = new AbortController();
     const cut = keyed(pictureOf(2_000_000));
     const put1 = store.put(cut.stored.key, cut.pictures, { client: "a", signal: writing.signal });
     writing.abort(ended);
     await expect(put1).rejects.toBe(ended);
-    expect((await state()).messages).toBe(0);
+    expect(await pieces(cut)).toEqual([0]);
     await put(cut);
     const reading = new AbortController();
     const read1 = read(cut, reading.signal);
@@ -116,37 +120,22 @@ describe("the store of pictures", needs("nats-server"), () => {
     await store.remove(cut.stored.key);
   });
 
-  test("has pictures that expire", async () => {
-    const { jsm } = (await connectTo(nats.url)).use();
-    const { config } = await jsm.streams.info(picturesStream);
-    expect(config).toMatchObject({ max_age: 3_600_000_000_000, max_bytes: 512 * 1024 * 1024 });
-  });
-
   test("fails at once while NATS is away", async () => {
-    const connection = await connectTo(nats.url);
-    const { store, put } = open(connection);
-    await connection.close();
+    const broker = await connectTo(nats.url);
+    const { store, put } = open(broker);
+    await broker.close();
     await expect(put(keyed(pictureOf(1)))).rejects.toMatchObject({ code: "unavailable" });
     await store.remove("key");
   });
 });
 
-describe("a NATS server with little storage", needs("nats-server"), () => {
-  const nats = useNats({ config: "jetstream { max_file_store: 1GB }" });
-
-  test("has a smaller store of pictures", async () => {
-    const { jsm } = (await connectTo(nats.url)).use();
-    const { config } = await jsm.streams.info(picturesStream);
-    expect(config.max_bytes).toBe(128 * 1024 * 1024);
-  });
-});
-
 describe("a full store of pictures", needs("nats-server"), () => {
   const nats = useNats();
+  const limits = { pictureBytes: 3_000_000 };
 
   test("refuses pictures until others are removed", async () => {
-    const { store, put, read } = open(await connectTo(nats.url, { limits: { pictureBytes: 1_000_000 } }));
-    const [first, second] = [keyed(pictureOf(600_000)), keyed(pictureOf(600_000))];
+    const { store, put, read } = open(await connectTo(nats.url, { limits }));
+    const [first, second] = [keyed(pictureOf(1_800_000)), keyed(pictureOf(1_800_000))];
     await put(first);
     await expect(put(second)).rejects.toMatchObject({
       code: "resource_exhausted",
@@ -156,13 +145,11 @@ describe("a full store of pictures", needs("nats-server"), () => {
     await store.remove(first.stored.key);
     await put(second);
     expect(await read(second)).toHaveLength(1);
+    await store.remove(second.stored.key);
   });
 
   test("has room for another client, since each client may fill a share", async () => {
-    const connection = await connectTo(nats.url);
-    const { jsm } = connection.use();
-    await jsm.streams.update(picturesStream, { max_bytes: 3_000_000 });
-    const { store, put } = open(connection, 1 / 3);
+    const { store, put } = open(await connectTo(nats.url, { limits }), 1 / 3);
     const [first, second, other] = [keyed(pictureOf(900_000)), keyed(pictureOf(200_000)), keyed(pictureOf(900_000))];
     await put(first);
     await put(first);

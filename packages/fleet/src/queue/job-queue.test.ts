@@ -1,27 +1,29 @@
 import { randomBytes } from "node:crypto";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { connectTo, fleetJob, unique, usableOn, useNats, whenConnected } from "../testing/fleet.ts";
-import type { Connected } from "../nats/connection.ts";
-import { publishJob, shareJob, takeJob, type TakenJob } from "./job-queue.ts";
-import { consumers, jobsStream, subjects } from "../nats/names.ts";
+import { queues, topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
+import { connectTo, fleetJob, unique, useNats, whenConnected } from "../testing/fleet.ts";
+import { isQueued, openQueue, publishJob, shareJob, takeJob, type TakenJob } from "./job-queue.ts";
 import { jobClasses, queuesOf } from "./records.ts";
-import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
 
-async function modelOn(connected: Connected): Promise<string> {
+async function modelOn(broker: Broker): Promise<string> {
   const model = unique("model. with *");
-  for (const queue of queuesOf(true)) await ensureQueueConsumer(connected.jsm, model, queue);
+  for (const queue of queuesOf(true)) await openQueue(broker, model, queue);
   return model;
 }
 
-async function waiting({ jsm }: Connected): Promise<number> {
-  return (await jsm.streams.info(jobsStream)).state.messages;
+/** Opens a worker's own queue. */
+async function workerOn({ jobs }: Broker): Promise<string> {
+  const worker = unique("worker");
+  await jobs.open(queues.at(worker), topics.jobsAt(worker));
+  return worker;
 }
 
 /** Waits for the next job: a job that was given back with a delay is not in the queue at once. */
-async function next(connected: Connected, consumer: string): Promise<TakenJob> {
+async function next(broker: Broker, queue: string): Promise<TakenJob> {
   for (;;) {
-    const taken = await takeJob(connected, consumer);
+    const taken = await takeJob(broker, queue);
     if (taken !== undefined) return taken;
   }
 }
@@ -30,81 +32,103 @@ describe("the queue of jobs", needs("nats-server"), () => {
   const nats = useNats();
 
   test("gives each job of a model and class to one worker, in order, until it is done", async () => {
-    const connected = await usableOn(nats.url);
-    const other = await usableOn(nats.url);
-    const model = await modelOn(connected);
+    const broker = await connectTo(nats.url);
+    const other = await connectTo(nats.url);
+    const model = await modelOn(broker);
     const jobs = [1, 0, -1, 0].map((priority) => fleetJob({ model }, priority));
-    for (const job of jobs) await publishJob(connected, job);
-    const [high, normal, low] = jobClasses.map((jobClass) => consumers.of(model, jobClass)) as [string, string, string];
-    const taken = [await takeJob(other, normal), await takeJob(connected, normal), await takeJob(connected, high)];
+    for (const job of jobs) await publishJob(broker, job);
+    const [high, normal, low] = jobClasses.map((jobClass) => queues.of(model, jobClass)) as [string, string, string];
+    const taken = [await takeJob(other, normal), await takeJob(broker, normal), await takeJob(broker, high)];
     expect(taken.map((one) => one?.job)).toEqual([jobs[1], jobs[3], jobs[0]]);
     expect(await takeJob(other, normal)).toBeUndefined();
     expect((await takeJob(other, low))?.job).toEqual(jobs[2]);
-    expect(await waiting(connected)).toBe(4);
+    expect(await broker.jobs.sizeOf(normal)).toEqual({ waiting: 0, taken: 2 });
     for (const one of taken) await one?.done();
-    expect(await waiting(connected)).toBe(1);
+    expect(await Promise.all(jobs.map((job) => isQueued(broker, job)))).toEqual([false, false, true, false]);
   });
 
   test("contains a job only once if it was published twice, or shared by two members", async () => {
-    const connected = await usableOn(nats.url);
-    const model = await modelOn(connected);
-    const worker = unique("worker");
-    await ensureWorkerConsumer(connected.jsm, worker);
+    const broker = await connectTo(nats.url);
+    const model = await modelOn(broker);
+    const worker = await workerOn(broker);
     const job = fleetJob({ model });
-    await publishJob(connected, job, worker);
-    await publishJob(connected, job, worker);
-    await shareJob(connected, job);
-    await shareJob(connected, job);
-    expect((await takeJob(connected, consumers.at(worker)))?.job).toEqual(job);
-    expect(await takeJob(connected, consumers.at(worker))).toBeUndefined();
-    expect((await takeJob(connected, consumers.of(model, "normal")))?.job).toEqual(job);
-    expect(await takeJob(connected, consumers.of(model, "normal"))).toBeUndefined();
+    await publishJob(broker, job, { at: worker });
+    await publishJob(broker, job, { at: worker });
+    await shareJob(broker, job);
+    await shareJob(broker, job);
+    expect((await takeJob(broker, queues.at(worker)))?.job).toEqual(job);
+    expect(await takeJob(broker, queues.at(worker))).toBeUndefined();
+    expect((await takeJob(broker, queues.of(model, "normal")))?.job).toEqual(job);
+    expect(await takeJob(broker, queues.of(model, "normal"))).toBeUndefined();
   });
 
+  test.each(["the common queue", "a worker's queue"])(
+    "finds a job in %s, and a lost job only when it is published again",
+    async (which) => {
+      const broker = await connectTo(nats.url);
+      const model = await modelOn(broker);
+      const at = which === "the common queue" ? undefined : await workerOn(broker);
+      const queue = at === undefined ? queues.of(model, "normal") : queues.at(at);
+      const job = fleetJob({ model });
+      expect(await isQueued(broker, job)).toBe(false);
+      await publishJob(broker, job, { at });
+      expect(await isQueued(broker, job)).toBe(true);
+      await (await takeJob(broker, queue))?.done();
+      expect(await isQueued(broker, job)).toBe(false);
+      // The queue has had this id within the last two minutes.
+      await publishJob(broker, job, { at });
+      expect(await takeJob(broker, queue)).toBeUndefined();
+      await publishJob(broker, job, { at, again: 1 });
+      await publishJob(broker, job, { at, again: 1 });
+      expect((await takeJob(broker, queue))?.job).toEqual(job);
+      expect(await takeJob(broker, queue)).toBeUndefined();
+    },
+  );
+
   test("delivers a job again when a worker gives it back, at once or after a delay", async () => {
-    const connected = await usableOn(nats.url);
-    const model = await modelOn(connected);
-    const consumer = consumers.of(model, "normal");
+    const broker = await connectTo(nats.url);
+    const model = await modelOn(broker);
+    const queue = queues.of(model, "normal");
     const job = fleetJob({ model });
-    await publishJob(connected, job);
-    (await takeJob(connected, consumer))?.giveBack();
-    const again = await next(connected, consumer);
+    await publishJob(broker, job);
+    (await takeJob(broker, queue))?.giveBack();
+    const again = await next(broker, queue);
     expect(again.job).toEqual(job);
     again.giveBack(200);
-    expect(await takeJob(connected, consumer)).toBeUndefined();
-    const last = await next(connected, consumer);
+    expect(await takeJob(broker, queue)).toBeUndefined();
+    const last = await next(broker, queue);
     expect(last.job).toEqual(job);
     last.working();
     await last.done();
   });
 
   test("keeps a job when the worker's connection or the server is lost", async () => {
-    const connection = await connectTo(nats.url);
-    const model = await modelOn(connection.use());
+    const broker = await connectTo(nats.url);
+    const model = await modelOn(broker);
     const job = fleetJob({ model });
-    await publishJob(connection.use(), job);
+    await publishJob(broker, job);
     await nats.restart("SIGKILL");
-    await whenConnected(connection);
-    expect((await next(connection.use(), consumers.of(model, "normal"))).job).toEqual(job);
+    await whenConnected(broker);
+    expect((await next(broker, queues.of(model, "normal"))).job).toEqual(job);
   });
 
   test("delivers the jobs after an unreadable job", async () => {
-    const connected = await usableOn(nats.url);
-    const model = await modelOn(connected);
+    const broker = await connectTo(nats.url);
+    const model = await modelOn(broker);
     for (const [index, data] of ["{", "null", '{"version":99}', "\u001F\u008B broken"].entries()) {
-      await connected.js.publish(subjects.job(model, "normal", `odd-${index}`), Buffer.from(data, "latin1"));
+      await broker.jobs.put(topics.job(model, "normal", `odd-${index}`), Buffer.from(data, "latin1"), unique("odd"));
     }
     const job = fleetJob({ model });
-    await publishJob(connected, job);
-    expect((await takeJob(connected, consumers.of(model, "normal")))?.job).toEqual(job);
-    expect(await takeJob(connected, consumers.of(model, "normal"))).toBeUndefined();
+    await publishJob(broker, job);
+    expect((await takeJob(broker, queues.of(model, "normal")))?.job).toEqual(job);
+    expect(await takeJob(broker, queues.of(model, "normal"))).toBeUndefined();
   });
 
   test("refuses a job that is too long", async () => {
-    const connected = await usableOn(nats.url);
+    const broker = await connectTo(nats.url);
     const noise = randomBytes(1_200_000).toString("base64");
     const job = fleetJob({ clientJob: { client: noise, id: "id" } });
-    await expect(publishJob(connected, job)).rejects.toMatchObject({
+    await expect(publishJob(broker, job)).rejects.toMatchObject({
       code: "payload_too_large",
       message: expect.stringMatching(
         /^Cannot hand the job to the fleet: it has \d+ bytes, compressed, and NATS takes \d+/,
@@ -117,18 +141,17 @@ describe("a full queue", needs("nats-server"), () => {
   const nats = useNats();
 
   test("refuses new jobs until a job is done", async () => {
-    const connection = await connectTo(nats.url, { limits: { jobs: 2 } });
-    const connected = connection.use();
-    const model = await modelOn(connected);
-    await publishJob(connected, fleetJob({ model }));
-    await publishJob(connected, fleetJob({ model }));
+    const broker = await connectTo(nats.url, { limits: { jobs: 2 } });
+    const model = await modelOn(broker);
+    await publishJob(broker, fleetJob({ model }));
+    await publishJob(broker, fleetJob({ model }));
     const third = fleetJob({ model });
-    await expect(publishJob(connected, third)).rejects.toMatchObject({
+    await expect(publishJob(broker, third)).rejects.toMatchObject({
       code: "resource_exhausted",
       retryAfterS: 2,
       message: "Cannot accept the job: the fleet's queue is full.",
     });
-    await (await takeJob(connected, consumers.of(model, "normal")))?.done();
-    await publishJob(connected, third);
+    await (await takeJob(broker, queues.of(model, "normal")))?.done();
+    await publishJob(broker, third);
   });
 });

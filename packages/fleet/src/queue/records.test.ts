@@ -2,7 +2,7 @@ import { gunzipSync } from "node:zlib";
 import type { JobSpec } from "@waggle/jobs";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
-import { consumers, keys, subjects, fromSubjectToken } from "../nats/names.ts";
+import { queues, keys, topics, fromToken } from "../broker/names.ts";
 import { classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
 
 test("decoding returns the encoded value, short and long", () => {
@@ -54,21 +54,21 @@ const odd = [
   "-",
 ];
 
-test.each(odd)("model, worker and client %j have unique names that NATS takes", (name) => {
+test.each(odd)("model, worker and client %j have unique names that the broker takes", (name) => {
   const token = /^[\w-]+$/;
-  for (const subject of [
-    subjects.job(name, "high", "id"),
-    subjects.hint(name),
-    subjects.events(name as GatewayProcessId, "id"),
+  for (const topic of [
+    topics.job(name, "high", "id"),
+    topics.hint(name),
+    topics.events(name as GatewayProcessId, "id"),
   ]) {
-    for (const part of subject.split(".")) expect(part).toMatch(token);
+    for (const part of topic.split(".")) expect(part).toMatch(token);
   }
-  expect(consumers.of(name, "low")).toMatch(token);
-  expect(consumers.ownerOf(consumers.at(name))).toBe(name);
-  expect(fromSubjectToken(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
-  for (const other of odd) if (other !== name) expect(subjects.hint(other)).not.toBe(subjects.hint(name));
+  expect(queues.of(name, "low")).toMatch(token);
+  expect(queues.ownerOf(queues.at(name))).toBe(name);
+  expect(fromToken(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
+  for (const other of odd) if (other !== name) expect(topics.hint(other)).not.toBe(topics.hint(name));
 });
 
-test("a model's consumer has no worker as its owner", () => {
-  expect(consumers.ownerOf(consumers.of("at-", "normal"))).toBeUndefined();
+test("a model's queue has no worker as its owner", () => {
+  expect(queues.ownerOf(queues.of("at-", "normal"))).toBeUndefined();
 });

@@ -112,6 +112,11 @@ export async function connectTo(url: string, more: Partial<ConnectionOptions> = 
   return broker;
 }
 
+/** The object with some other members, such as a broker that refuses records. */
+export function withParts<T extends object>(whole: T, parts: Partial<T>): T {
+  return Object.create(whole, Object.getOwnPropertyDescriptors(parts)) as T;
+}
+
 export function processId(id: string): GatewayProcessId {
   return id as GatewayProcessId;
 }
@@ -252,18 +257,22 @@ export interface FakeWorkerOptions {
   readonly id?: string;
   readonly models: readonly FakeModel[];
   readonly clock?: Clock;
+  readonly log?: Logger;
+  /** Returns the broker as the worker sees it. */
+  readonly through?: (broker: Broker) => Broker;
   readonly answer?: WorkerPort["answer"];
 }
 
 export async function joinWorker(url: string, options: FakeWorkerOptions): Promise<FakeWorker> {
-  const { id = unique("worker"), models, clock = systemClock } = options;
-  const broker = await connectTo(url);
+  const { id = unique("worker"), models, clock = systemClock, log = silent } = options;
+  const connected = await connectTo(url);
+  const broker = options.through?.(connected) ?? connected;
   const moves: Move[] = [];
   const side = createWorkerSide({
     broker,
     clock,
     chance: systemChance,
-    log: silent,
+    log,
     port: {
       id,
       version: "0.1.0",
@@ -288,7 +297,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
   });
   // Waits for the member's answer, which shows that the server has the member's subscriptions.
   const question = new TextEncoder().encode("?");
-  while ((await broker.messages.ask(topics.askWorker(id), question, 1_000)) === undefined);
+  while ((await connected.messages.ask(topics.askWorker(id), question, 1_000)) === undefined);
   let gone = false;
   const close = async (): Promise<void> => {
     if (!gone) await side.close();

@@ -15,6 +15,7 @@ import {
   processId,
   receive,
   sendTokens,
+  silent,
   tokenEvent,
   unique,
   useNats,
@@ -22,14 +23,15 @@ import {
   joinBoth,
   joinModel,
   submitJob,
+  withParts,
 } from "../testing/fleet.ts";
+import { createBeats } from "../members/beats.ts";
 import { createOrphanCheck } from "./orphans.ts";
-import { eventsStream, consumers, jobsStream, subjects } from "../nats/names.ts";
+import { keys, queues, topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
 import { encode, fleetVersion, type EventRecord, type FleetJob, type JobRecord } from "../queue/records.ts";
 import { createRescue } from "../queue/rescue.ts";
-import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
-import { publishJob, takeJob } from "../queue/job-queue.ts";
-import { silent } from "../testing/fleet.ts";
+import { openQueue, publishJob, takeJob } from "../queue/job-queue.ts";
 import type { FleetRun } from "./fleet-run.ts";
 
 const otherFile = { ...file, modelSha256: "d".repeat(64), modelFile: "other.gguf" };
@@ -39,18 +41,18 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   /** Writes the records of other workers. */
   async function publishRecords(job: FleetJob, ...records: EventRecord[]): Promise<void> {
-    const { js } = (await connectTo(nats.url)).use();
-    for (const record of records) await js.publish(subjects.events(job.gateway, job.id), encode(record));
+    const { events: log } = await connectTo(nats.url);
+    const topic = topics.events(job.gateway, job.id);
+    for (const record of records) await log.append(topic, encode(record), (await log.last(topic))?.sequence ?? 0);
   }
 
   function fence(worker: string, from = file): EventRecord {
     return { kind: "fence", attempt: unique("attempt"), worker, ...from };
   }
 
-  /** Sets the time of day forward until the end of the test. */
-  function passTime(ms: number): void {
-    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + ms);
-    onTestFinished(() => now.mockRestore());
+  /** The broker with another time. */
+  function later(ms: number): (broker: Broker) => Broker {
+    return (broker) => withParts(broker, { now: () => (broker.now() ?? NaN) + ms });
   }
 
   function events(...serials: number[]): EventRecord {
@@ -65,7 +67,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const received = jobs.map((job) => receive(gateway, job));
     // The second job is in this worker's queue, from which no other worker takes jobs.
     for (const [index, job] of jobs.entries()) {
-      await gateway.publish(job, index === 1 ? worker.id : undefined);
+      await gateway.publish(job, index === 1 ? { at: worker.id } : {});
       await dying.job(index);
     }
     sendTokens(await dying.job(1), 0, 1);
@@ -189,7 +191,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     sendTokens(local, 0, 1);
     await received.until(() => received.tokens().length === 2);
     await nats.server.stop("SIGKILL");
-    await whenConnected(worker.connection, false);
+    await whenConnected(worker.broker, false);
     sendTokens(local, 2, 3);
     finish(model, local);
     await nats.server.start();
@@ -218,6 +220,9 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("waits for a worker with its model file, and does not continue at workers with another file", async () => {
+    // The wait is measured with the broker's time: this process has another one.
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
+    onTestFinished(() => now.mockRestore());
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const job = fleetJob({ model: name, gateway: gateway.id });
@@ -230,11 +235,10 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     // NATS may have been away for longer than a job waits for a file.
     const late = fleetJob({ model: name, gateway: gateway.id });
     await publishRecords(late, fence("lost"), events(0));
-    passTime(60_000);
     const rightAgain = fakeModel(unique("model"));
     const moved = { ...late, id: unique("job"), model: rightAgain.name };
     await publishRecords(moved, fence("lost"), events(0));
-    await joinWorker(nats.url, { models: [rightAgain] });
+    await joinWorker(nats.url, { models: [rightAgain], through: later(60_000) });
     await gateway.publish(moved);
     expect(priorOutputOf(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
   });
@@ -248,9 +252,8 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const job = fleetJob({ model: model.name, gateway: gateway.id });
     const received = receive(gateway, job);
     await publishRecords(job, fence("lost", from), events(0));
-    passTime(31_000);
     await gateway.publish(job);
-    await joinWorker(nats.url, { models: [model] });
+    await joinWorker(nats.url, { models: [model], through: later(31_000) });
     const end = await received.ended();
     expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(end).toHaveProperty("message", expect.stringContaining(why));
@@ -273,15 +276,9 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     await joinWorker(nats.url, { models: [model] });
     await gateway.publish(next);
     expect(fleetIdOf(await model.job())).toBe(next.id);
-    const { jsm } = (await connectTo(nats.url)).use();
-    const subject = subjects.job(model.name, "normal", job.id);
-    while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subject })) !== null);
+    while (await gateway.isQueued(job));
     expect(model.jobs).toHaveLength(1);
-    expect(
-      (await jsm.streams.info(eventsStream, { subjects_filter: subjects.events(job.gateway, job.id) })).state.subjects,
-    ).toEqual({
-      [subjects.events(job.gateway, job.id)]: 1,
-    });
+    expect(await gateway.broker.events.read(topics.events(job.gateway, job.id))).toHaveLength(1);
   });
 });
 
@@ -289,22 +286,21 @@ describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
   const nats = useNats();
 
   test("move to the common queue, whether or not that worker ever sent a beat, and that worker's queue is deleted after a minute", async () => {
-    const connection = await connectTo(nats.url);
-    const connected = connection.use();
+    const broker = await connectTo(nats.url);
     const [announced, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];
     const model = unique("model");
-    await ensureQueueConsumer(connected.jsm, model, "normal");
+    await openQueue(broker, model, "normal");
     const jobs = [announced, unknown, alive].map(() => fleetJob({ model }));
     async function publish(index: number, worker: string): Promise<void> {
-      await ensureWorkerConsumer(connected.jsm, worker);
-      await publishJob(connected, jobs[index] as FleetJob, worker);
+      await broker.jobs.open(queues.at(worker), topics.jobsAt(worker));
+      await publishJob(broker, jobs[index] as FleetJob, { at: worker });
     }
     await publish(0, announced);
     await publish(2, alive);
     const clock = createFakeClock();
     const beats = { silentWorkers: () => [announced], isAlive: (_: string, id: string) => id === alive };
-    const rescueJobs = createRescue({ connection, beats, models: () => [], clock, log: silent });
-    const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
+    const rescueJobs = createRescue({ broker, beats, models: () => [], clock, log: silent });
+    const takeShared = () => takeJob(broker, queues.of(model, "normal"));
     await rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[0]);
     expect(await takeShared()).toBeUndefined();
@@ -313,22 +309,17 @@ describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
     await rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[1]);
     expect(await takeShared()).toBeUndefined();
-    const queues = async (): Promise<boolean[]> =>
-      Promise.all(
-        [announced, unknown, alive].map((worker) =>
-          connected.jsm.consumers.info(jobsStream, consumers.at(worker)).then(
-            () => true,
-            () => false,
-          ),
-        ),
-      );
+    async function haveQueues(): Promise<boolean[]> {
+      const names = await broker.jobs.list();
+      return [announced, unknown, alive].map((worker) => names.includes(queues.at(worker)));
+    }
     clock.advance(40_000);
     await rescueJobs();
-    expect(await queues()).toEqual([false, true, true]);
+    expect(await haveQueues()).toEqual([false, true, true]);
     clock.advance(20_000);
     await rescueJobs();
-    expect(await queues()).toEqual([false, false, true]);
-    expect((await takeJob(connected, consumers.at(alive)))?.job).toEqual(jobs[2]);
+    expect(await haveQueues()).toEqual([false, false, true]);
+    expect((await takeJob(broker, queues.at(alive)))?.job).toEqual(jobs[2]);
   });
 });
 
@@ -336,52 +327,71 @@ describe("jobs whose gateway is gone", needs("nats-server"), () => {
   const nats = useNats();
 
   test("end after the time for orphans, unless another gateway reads them", async () => {
-    const connection = await connectTo(nats.url);
-    const { buckets } = connection.use();
-    const dead = new Set<string>();
+    const broker = await connectTo(nats.url);
+    const gateways = await connectTo(nats.url);
     const clock = createFakeClock();
+    const beats = createBeats(broker, { kind: "worker", id: unique("worker") }, clock);
     const cancelled: string[] = [];
-    const runOf = (id: string, orphanMs: number | null): FleetRun => {
-      const job = fleetJob({ id, gateway: processId("first"), orphanMs, clientJob: { client: "someone", id } });
-      return { job, submitted: true, mayMove: true, cancel: () => cancelled.push(id), handOver: async () => {} };
+    const runOf = (id: string, gateway: string, orphanMs: number | null): FleetRun => {
+      const job = fleetJob({ id, gateway: processId(gateway), orphanMs, clientJob: { client: "someone", id } });
+      const cancel = (by: string): void => void cancelled.push(`${id} ${by}`);
+      return { job, submitted: true, mayMove: true, cancel, handOver: async () => {} };
     };
-    const runs = [runOf("direct", 0), runOf("kept", 60_000), runOf("taken-over", 60_000), runOf("endless", null)];
+    const runs = [
+      runOf("direct", "silent", 0),
+      runOf("kept", "silent", 60_000),
+      runOf("taken-over", "silent", 60_000),
+      runOf("endless", "silent", null),
+      runOf("left", "leaving", 10_000),
+    ];
     const record: JobRecord = {
       version: fleetVersion,
       id: "taken-over",
       gateway: processId("second"),
-      origin: processId("first"),
+      origin: processId("silent"),
       spec: { who: { client: "someone", trace: "trace" } } as never,
       callKey: "key",
       fleetIds: ["taken-over"],
       waits: false,
     };
-    await buckets.jobs.put(
-      `${Buffer.from("someone").toString("base64url")}.${Buffer.from("taken-over").toString("base64url")}`,
-      encode(record),
-    );
-    const isAlive = (_: string, id: string): boolean => !dead.has(id);
-    const endOrphans = createOrphanCheck({ connection, beats: { isAlive }, clock, runs: () => runs });
-    await endOrphans();
-    expect(cancelled).toEqual([]);
-    dead.add("first");
-    await endOrphans();
-    expect(cancelled).toEqual(["direct"]);
-    clock.advance(59_000);
-    await endOrphans();
-    expect(cancelled).not.toContain("kept");
-    clock.advance(1_000);
-    await endOrphans();
-    expect(cancelled).toContain("kept");
-    expect(cancelled).not.toContain("taken-over");
-    dead.add("second");
-    await endOrphans();
-    clock.advance(60_000);
-    await endOrphans();
-    expect(cancelled).toContain("taken-over");
-    expect(cancelled).not.toContain("endless");
+    await broker.records.jobs.put(keys.job("someone", "taken-over"), encode(record));
+    const endOrphans = createOrphanCheck({ broker, beats, clock, runs: () => runs });
+
+    /** Sends a gateway's beat, which may announce that the gateway leaves. */
+    async function beat(gateway: string, data = ""): Promise<void> {
+      gateways.messages.send(topics.beat("gateway", gateway), Buffer.from(data));
+      while (beats.isAlive("gateway", processId(gateway), 1) !== (data === "")) await new Promise(setImmediate);
+    }
+    /** The jobs that end at this time, in seconds. */
+    async function endedAt(s: number): Promise<string[]> {
+      clock.advance(s * 1_000 - clock.now());
+      await endOrphans();
+      const ended = cancelled.splice(0);
+      for (const each of ended)
+        runs.splice(
+          runs.findIndex(({ job }) => each.startsWith(`${job.id} `)),
+          1,
+        );
+      return ended;
+    }
+    expect(await endedAt(10)).toEqual([]);
+    for (const gateway of ["silent", "second", "leaving"]) await beat(gateway);
+    await beat("leaving", "left");
+    expect(await endedAt(12)).toEqual([]);
+    expect(await endedAt(21)).toEqual([]);
+    expect(await endedAt(22)).toEqual(["left orphaned"]);
+    expect(await endedAt(44)).toEqual([]);
+    await beat("second");
+    expect(await endedAt(45)).toEqual(["direct orphaned"]);
+    await beat("second", "left");
+    expect(await endedAt(46)).toEqual([]);
+    expect(await endedAt(104)).toEqual([]);
+    expect(await endedAt(105)).toEqual(["kept orphaned"]);
+    expect(await endedAt(106)).toEqual(["taken-over orphaned"]);
+    runs.push(runOf("late", "silent", 0));
     await nats.server.stop();
-    await whenConnected(connection, false);
-    await endOrphans();
+    await whenConnected(broker, false);
+    expect(await endedAt(1_000)).toEqual([]);
+    beats.close();
   });
 });

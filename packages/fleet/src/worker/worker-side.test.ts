@@ -18,13 +18,13 @@ import {
   sendTokens,
   unique,
   useNats,
-  whenConnected,
   joinBoth,
   joinModel,
   submitJob,
+  type LocalJob,
   type Received,
 } from "../testing/fleet.ts";
-import { jobsStream, subjects } from "../nats/names.ts";
+import { topics } from "../broker/names.ts";
 import type { FleetJob } from "../queue/records.ts";
 import type { JobEvent } from "@waggle/engine";
 
@@ -35,10 +35,20 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   const givenBack = async ({ until, records }: Received): Promise<void> =>
     await until(() => records.some((record) => record.kind === "output" && record.givenBack === true));
 
+  /** Waits for the job's end, and returns who cancelled it. */
+  async function cancelledBy({ ended, records }: Received): Promise<unknown> {
+    expect(await ended()).toMatchObject({ type: "cancelled" });
+    return (records.at(-1) as { cancelledBy?: string }).cancelledBy;
+  }
+
+  function cancelAt(local: LocalJob): void {
+    local.listener.event({ ...finished(), type: "cancelled", steps: 1 } as JobEvent);
+  }
+
   /** Resolves when the job has left the queue. */
   async function gone({ model, id }: FleetJob): Promise<void> {
-    const { jsm } = (await connectTo(nats.url)).use();
-    while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subjects.job(model, "normal", id) })) !== null);
+    const { jobs } = await connectTo(nats.url);
+    while (await jobs.has(topics.job(model, "normal", id)));
   }
 
   test("runs a job, publishes its events, and removes it from the queue", async () => {
@@ -85,33 +95,47 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
     const { job: early, received: heardEarly } = await submitJob(gateway, { model: name });
-    await gateway.cancel(early.id);
+    await gateway.cancel(early.id, "client");
     const { model } = await joinModel(nats.url, name);
-    expect(await heardEarly.ended()).toMatchObject({ type: "cancelled", steps: 0 });
+    expect(await heardEarly.ended()).toMatchObject({ steps: 0 });
+    expect(await cancelledBy(heardEarly)).toBe("client");
     expect(model.jobs).toHaveLength(0);
     const { job: late, received: heardLate } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0);
-    await gateway.cancel(late.id);
+    await gateway.cancel(late.id, "superseded");
     while (!local.cancelled) await new Promise(setImmediate);
-    local.listener.event({ ...finished(), type: "cancelled", steps: 1 } as JobEvent);
-    expect(await heardLate.ended()).toMatchObject({ type: "cancelled", steps: 1 });
+    cancelAt(local);
+    expect(await cancelledBy(heardLate)).toBe("superseded");
     await gone(early);
     await gone(late);
   });
 
   test("ends a job that was cancelled while this worker was not connected", async () => {
     const { name, model, gateway, worker } = await joinBoth(nats.url);
-    const { job } = await submitJob(gateway, { model: name });
+    const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
-    const { buckets, nc } = worker.connection.use();
     // Write only the key: the worker has missed the message.
-    await buckets.cancels.put(job.id, "");
+    await worker.broker.records.cancels.put(job.id, Buffer.from("superseded"));
     expect(local.cancelled).toBe(false);
-    const cut = whenConnected(worker.connection, false);
-    void nc.reconnect();
-    await cut;
+    await nats.restart();
     while (!local.cancelled) await new Promise(setImmediate);
+    cancelAt(local);
+    expect(await cancelledBy(received)).toBe("superseded");
+  });
+
+  test("ends a job whose gateway has left as an orphan", async () => {
+    const clock = createFakeClock();
+    const { name, model, gateway } = await joinBoth(nats.url, { clock });
+    const { received } = await submitJob(gateway, { model: name, orphanMs: 0 });
+    const local = await model.job();
+    gateway.leave();
+    while (!local.cancelled) {
+      clock.advance(1_000);
+      await new Promise(setImmediate);
+    }
+    cancelAt(local);
+    expect(await cancelledBy(received)).toBe("orphaned");
   });
 
   test("keeps a promised slot for a second, and promises no slot without room", async () => {
@@ -126,7 +150,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     expect(await offer("another")).toBe(false);
     // The promised slot is not available to jobs from the common queue.
     await submitJob(gateway, { model: name });
-    await gateway.publish(job, worker.id);
+    await gateway.publish(job, { at: worker.id });
     expect(fleetIdOf(await model.job())).toBe(job.id);
     expect(await offer("third")).toBe(false);
     finish(model, await model.job());
@@ -239,18 +263,18 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const { name, model, gateway, worker } = await joinBoth(nats.url);
     await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
     sendTokens(await model.job(), 0);
-    const { connection } = gateway;
+    const { broker } = gateway;
     nats.server.signal("SIGSTOP");
     const began = performance.now();
     await Promise.all([
       worker.side
         .leave()
         .then(() => worker.side.close())
-        .then(() => worker.connection.close()),
-      gateway.close().then(() => connection.close()),
+        .then(() => worker.broker.close()),
+      gateway.close().then(() => broker.close()),
     ]);
-    // Each step waits for a second at most, together 4.5 seconds. The time limits of the NATS client add up to 15 seconds.
-    expect(isOver(performance.now() - began, 10_000)).toBe(false);
+    // The steps wait for 9.5 seconds at most: 3 for each of two requests, 0.5 for the job, 1 for the heartbeat and 2 for the connection.
+    expect(isOver(performance.now() - began, 11_000)).toBe(false);
   });
 
   test("when it leaves, keeps the jobs that no other worker can or may continue", async () => {
@@ -293,11 +317,10 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const { job, received } = await submitJob(gateway, { model: name }, worker.id);
     await givenBack(received);
     while (worker.side.running > 0) await new Promise(setImmediate);
-    const { jsm } = worker.connection.use();
-    const shared = { last_by_subj: subjects.job(name, "normal", job.id) };
-    expect(await jsm.streams.getMessage(jobsStream, shared)).toBeNull();
+    const isShared = async () => await worker.broker.jobs.has(topics.job(name, "normal", job.id));
+    expect(await isShared()).toBe(false);
     clock.advance(499);
-    expect(await jsm.streams.getMessage(jobsStream, shared)).toBeNull();
+    expect(await isShared()).toBe(false);
     clock.advance(1);
     const { model: sibling } = await joinModel(nats.url, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
@@ -352,5 +375,34 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const { job, received } = await submitJob(gateway, { model: name });
     expect(await received.ended()).toMatchObject({ type: "failed", message: "Too long." });
     await gone(job);
+  });
+});
+
+describe("a worker that may not write records", needs("nats-server"), () => {
+  const nats = useNats({
+    config: `authorization { users = [
+      { user: "all", password: "all" }
+      { user: "reader", password: "reader", permissions: { publish: { deny: "waggle.events.>" } } }
+    ] }`,
+  });
+  const urlOf = (user: string): string => nats.url.replace("//", `//${user}:${user}@`);
+
+  test("gives its job back to another worker, and takes no jobs until the next connection", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(urlOf("all"));
+    const { worker, model: reader } = await joinModel(urlOf("reader"), name);
+    const takesJobs = (): boolean =>
+      gateway.members().some((member) => member.id === worker.id && member.kind === "worker" && member.takesJobs);
+    await expect.poll(takesJobs).toBe(true);
+    const { received } = await submitJob(gateway, { model: name });
+    await expect.poll(takesJobs).toBe(false);
+    expect(worker.side.running).toBe(0);
+    const { model } = await joinModel(urlOf("all"), name);
+    finish(model, await model.job());
+    expect(await received.ended()).toEqual(finished());
+    // The model may have begun before the refusal.
+    expect([reader.jobs.length <= 1, reader.jobs.every(({ cancelled }) => cancelled)]).toEqual([true, true]);
+    await nats.restart();
+    await expect.poll(takesJobs).toBe(true);
   });
 });
