@@ -47,8 +47,8 @@ export interface JobNames {
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
-  /** The gateway that has the job now. Undefined without a record, and while NATS does not answer. */
-  ownerOf(job: Job): Promise<GatewayProcessId | undefined>;
+  /** The gateway that has the job now. `lost`: the job's record is gone, so that is not known. Undefined without a record, and while NATS does not answer. */
+  ownerOf(job: Job): Promise<GatewayProcessId | "lost" | undefined>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
   /** Whether another gateway can continue the job from its record. */
@@ -319,7 +319,14 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       names.record = withoutContent(names.record);
       void strip(names, names.record);
     },
-    ownerOf: async (job) => (await tryRead(job))?.record.gateway,
+    async ownerOf(job) {
+      const wasWritten = known.get(job.callKey)?.revision !== undefined;
+      try {
+        return (await read(job))?.record.gateway ?? (wasWritten ? "lost" : undefined);
+      } catch {
+        return undefined;
+      }
+    },
     waiting(fleetId) {
       const names = byFleetId.get(fleetId);
       return names?.waits === true ? names.job : undefined;

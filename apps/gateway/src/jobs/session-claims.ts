@@ -9,9 +9,12 @@ import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
 const endTimeoutMs = 1_500;
-/** Interval and time limit of the attempts to write a claim. The limit does not count the time without NATS, which `Outage` limits. */
+/**
+ * Interval and time limit of the attempts to write a claim. The limit does not count the time without NATS, which `Outage` limits. A connection that
+ * is dead but still open counts: it must not end a job sooner than a connection that is lost.
+ */
 const retryMs = 500;
-const claimLimitMs = 10_000;
+const claimLimitMs = 30_000;
 
 export interface SessionClaims {
   /** Claims the session of an accepted job. */

@@ -40,6 +40,7 @@ export function watchLostEntries(
   /** Only one gateway repairs a job: the last one that took it over, unless that gateway is gone. */
   async function isOurs({ job }: SequenceRun): Promise<boolean> {
     const owner = await names.ownerOf(job);
+    if (owner === "lost") return job.takenOver === undefined;
     return owner === undefined || owner === side.id || !side.isAlive("gateway", owner);
   }
 

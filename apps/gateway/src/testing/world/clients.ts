@@ -215,9 +215,10 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
 async function submit(
   { models, registry, finder }: GatewayJobs,
   spec: JobSpec & { readonly id: string },
+  hasLeft: () => boolean,
 ): Promise<Job> {
   try {
-    return await models.dispatcher.submit(spec);
+    return await models.dispatcher.submit(spec, { hasLeft });
   } catch (error) {
     if (WaggleError.from(error).code !== "conflict") throw error;
     const { requestDigest } = spec.who;

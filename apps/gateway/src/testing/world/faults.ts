@@ -110,7 +110,11 @@ const acts: Record<FaultKind, Act> = {
     server.stop();
     return () => server.start();
   },
-  "lose stores": store((server) => server.loseStores()),
+  "lose stores": ({ server }) => {
+    server.stop();
+    server.wipe();
+    return () => server.start();
+  },
   "purge jobs": store((server) => server.purge("jobs")),
   "delete jobs": store((server) => server.deleteStore("jobs")),
   "delete events": store((server) => server.deleteStore("events")),
