@@ -250,7 +250,10 @@ it("is ready while a worker has a model ready", async () => {
   expect(response.status).toBe(503);
   expect(await response.json()).toMatchObject({ reason: "no worker has a model ready" });
   fleet.connect(false);
-  expect(await (await gateway.get("/health")).json()).toMatchObject({ reason: "there is no connection to NATS" });
+  expect(await (await gateway.get("/health")).json()).toMatchObject({
+    state: "disconnected",
+    reason: "there is no connection to NATS",
+  });
 });
 
 it("reports its fleet on /metrics under the worker's names", async () => {

@@ -51,7 +51,8 @@ export function createReport(options: ReportOptions): Report {
   const state: WorkerStateView = {
     get name(): WorkerStateName {
       if (leaving) return "draining";
-      return side.connected && ready() ? "ready" : "loading";
+      if (!side.connected) return "disconnected";
+      return ready() ? "ready" : "loading";
     },
     get reason() {
       if (leaving) return "the gateway is leaving";

@@ -143,7 +143,7 @@ export const metricTable = {
   queueCapacity: ofModel.gauge("queue_capacity", "Largest number of jobs that may wait."),
   fleetConnected: gauge(
     "fleet_connected",
-    "1 while the fleet's NATS server can be reached; otherwise 0, also without a fleet.",
+    "1 while the fleet's NATS server can be reached, otherwise 0. No series without a fleet.",
   ),
   fleetJobs: gauge(
     "fleet_jobs",

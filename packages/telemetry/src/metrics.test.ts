@@ -93,6 +93,13 @@ test("a cancel without a further step is counted in the first bucket", async () 
   expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="1",model="m"}')).toBe(2);
 });
 
+test("the connection to the fleet has no series without a fleet", async () => {
+  const metrics = createWorkerMetrics();
+  expect(await sample(metrics, "waggle_fleet_connected")).toBeUndefined();
+  metrics.fleetConnected.set(0);
+  expect(await sample(metrics, "waggle_fleet_connected")).toBe(0);
+});
+
 test("the state gauge is one-hot", async () => {
   const metrics = createWorkerMetrics();
   metrics.setState("loading", ["loading", "ready"]);

@@ -59,6 +59,8 @@ export function createWorkerMetrics(): WorkerMetrics {
     ["stepSeconds", latencies.step],
   ]);
   for (const [key, metric] of entries) byName.set(key, metric);
+  // A value of 0 is an alert, which a process without a fleet must not raise.
+  metrics.fleetConnected.remove();
   return {
     ...metrics,
     ...createModelSeries(byName, byKey),

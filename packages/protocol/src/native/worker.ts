@@ -4,7 +4,16 @@ import { LoadedSettingsSchema } from "./model-settings.ts";
 import { AttentionCostsSchema, PromptPieceSchema, StepCostsSchema } from "./step-costs.ts";
 import { amount, count, positive, share, time } from "../fields/values.ts";
 
-export const WorkerStateSchema = z.enum(["starting", "loading", "ready", "draining", "stopped", "failed"]);
+export const WorkerStateSchema = z.enum([
+  "starting",
+  "loading",
+  "ready",
+  // A gateway without a connection to NATS.
+  "disconnected",
+  "draining",
+  "stopped",
+  "failed",
+]);
 export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
 
 export const BackendNameSchema = z.enum(["llama", "fake"]);
