@@ -158,6 +158,17 @@ it("starts no jobs while the fleet's queue is full, and answers 429 when the gat
   expect(fleet.published[0]?.job.clientJob.id).toBe("first");
 });
 
+it("lists its jobs with their workers", async () => {
+  for (const id of ["a", "b"]) await gateway.post("/v1/jobs", { prompt: "x", job_id: id });
+  await publishedJob(fleet, 1);
+  fleet.take(await publishedJob(fleet), "w1").start();
+  const { jobs } = (await (await gateway.get("/v1/jobs")).json()) as { jobs: { job_id: string; worker?: string }[] };
+  expect(jobs.map(({ job_id, worker }) => [job_id, worker])).toEqual([
+    ["a", "w1"],
+    ["b", undefined],
+  ]);
+});
+
 it("ends a cancelled job at once if no worker has taken it", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const { id } = await publishedJob(fleet);

@@ -84,6 +84,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     dispatcher: models.dispatcher,
     registry,
     finder,
+    workerOf: (job) => models.find(job.spec.model)?.link.workerOf(job),
     models: served,
     control: createNoControl(served),
     drain: options.drain,

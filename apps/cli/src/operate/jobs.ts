@@ -13,7 +13,13 @@ import { findPast } from "./stored-past.ts";
 const jobColumn = { title: "JOB" };
 const clientColumn = { title: "CLIENT" };
 const modelColumn = { title: "MODEL" };
-const columns = [jobColumn, clientColumn, modelColumn, ...texts("STATE"), ...numbers("TOKENS", "WAITED")];
+/** @param worker texts("WORKER") for jobs of a gateway */
+const columnsWith = (worker: readonly Column[]): readonly Column[] => [
+  ...[jobColumn, clientColumn, modelColumn],
+  ...texts("STATE"),
+  ...worker,
+  ...numbers("TOKENS", "WAITED"),
+];
 const endedColumns = [
   ...texts(`ENDED ${formatZone(Date.now())}`),
   ...[jobColumn, clientColumn, modelColumn],
@@ -45,8 +51,10 @@ export const run: Run = async (context, words) => {
       newest.map(({ list, job }) => ({ list, cells: endedRowOf(job) })),
     );
   } else {
-    const rows = lists.flatMap((list) => list.answer.jobs.map((job) => ({ list, cells: rowOf(job) })));
-    show(columns, rows);
+    const jobs = lists.flatMap((list) => list.answer.jobs.map((job) => ({ list, job })));
+    const hasWorkers = jobs.some(({ job }) => job.worker !== undefined);
+    const rows = jobs.map(({ list, job }) => ({ list, cells: rowOf(job, hasWorkers) }));
+    show(columnsWith(hasWorkers ? texts("WORKER") : []), rows);
     const more = lists.reduce((sum, { answer }) => sum + answer.total, 0) - rows.length;
     if (more > 0) out.write(out.style.dim(`${counted(more, "more job")}.\n`));
   }
@@ -81,9 +89,10 @@ function formatNarrow(
   return isOne ? formatNarrow(kept(all), rows.map(kept), width, others) : formatNarrow(all, rows, width, others);
 }
 
-function rowOf(job: ListedJob): string[] {
-  const { job_id, client, model, tokens, age_ms, running_ms = 0 } = job;
-  return [job_id, client, model, stateOf(job), String(tokens), formatDuration(Math.max(0, age_ms - running_ms))];
+function rowOf(job: ListedJob, hasWorkers: boolean): string[] {
+  const { job_id, client, model, worker = "", tokens, age_ms, running_ms = 0 } = job;
+  const waited = formatDuration(Math.max(0, age_ms - running_ms));
+  return [job_id, client, model, stateOf(job), ...(hasWorkers ? [worker] : []), String(tokens), waited];
 }
 
 function stateOf({ state, position, call }: ListedJob): string {

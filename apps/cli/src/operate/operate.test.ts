@@ -38,6 +38,13 @@ it("jobs lists running and waiting jobs with the time that they waited", async (
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
 });
 
+it("jobs shows the worker of each job that a gateway lists", async () => {
+  const [first, ...others] = list.jobs;
+  const { out } = await ask(["jobs"], { "GET /v1/jobs": { ...list, jobs: [{ ...first, worker: "w1" }, ...others] } });
+  expect(out).toMatch(/^JOB .* STATE +WORKER +TOKENS +WAITED$/m);
+  expect(out).toMatch(/^j1 .* w1 +\d/m);
+});
+
 it("jobs names the MCP tool that a job calls, or asks consent for", async () => {
   const call = { server: "files", tool: "read_file", call_id: "c1", state: "running" } as const;
   const calling = { ...job, client: "ann", state: "calling", position: 0, running_ms: 2_000, step: 1 } as const;

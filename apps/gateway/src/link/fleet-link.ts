@@ -3,7 +3,7 @@ import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
 import type { Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
-import type { Executor, ExecutorOwner, Job, SequenceState } from "@waggle/jobs";
+import type { Executor, ExecutorOwner, Job, SequenceState, WorkerOf } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
@@ -60,6 +60,8 @@ export interface FleetLink extends Executor {
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
   fileOf(job: Job): FleetModelFile | undefined;
+  /** The worker of the job's first sequence. */
+  readonly workerOf: WorkerOf;
   /** Number of sequences that are in the fleet or being published. */
   readonly running: number;
   /** Cancels in the fleet what still runs there of jobs that this gateway has aborted. Never rejects. */
@@ -286,6 +288,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       owner?.onRoom();
     },
     fileOf: (job) => files.get(job),
+    workerOf: ({ uid }) => runs.get(uid)?.records.worker,
     get running() {
       return runs.size;
     },

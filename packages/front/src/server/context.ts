@@ -23,7 +23,7 @@ import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { Context } from "hono";
-import type { JobDispatcher, JobFinder, JobRegistry, Queries } from "@waggle/jobs";
+import type { JobDispatcher, JobFinder, JobRegistry, Queries, WorkerOf } from "@waggle/jobs";
 import type { Dialect } from "../generation/dialect.ts";
 import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
@@ -213,6 +213,8 @@ export interface AppOptions {
   readonly registry: JobRegistry;
   /** Finds jobs that are not in the registry. */
   readonly finder?: JobFinder | undefined;
+  /** Undefined at a worker. */
+  readonly workerOf?: WorkerOf | undefined;
   readonly models: ServedModels;
   readonly control: ModelControl;
   /** Undefined at a gateway, which downloads no models. */

@@ -6,6 +6,9 @@ import { finishReasonOf, isWaiting, outcomeReason, stateNameOf } from "../job/jo
 import type { Job, Outcome } from "../job/job.ts";
 import { timingsOf, totalCountsOf, usageOf } from "../job/stream-events.ts";
 
+/** The id of the worker that runs the job, or ran it last; undefined if no worker has taken it yet. */
+export type WorkerOf = (job: Job) => string | undefined;
+
 export function acceptedOf(job: Job, position: number): JobAccepted {
   const path = routePath(workerRoutes.streamJob, { id: job.id });
   return { job_id: job.id, sse_url: path, state: stateNameOf(job.state), position };
@@ -29,14 +32,18 @@ export function jobStatus(job: Job, position: number | undefined): JobStatus {
 
 /**
  * Lists running jobs first, then waiting jobs in the order of the queue.
+ * @param of the job's queue position, and at a gateway its worker
  * @param now the daemon clock's milliseconds
  */
 export function jobListOf(
   jobs: readonly Job[],
-  positionOf: (job: Job) => number | undefined,
+  of: { readonly position: (job: Job) => number | undefined; readonly workerOf?: WorkerOf | undefined },
   now: number,
 ): Omit<JobList, "of"> {
-  const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
+  const listed = jobs.map((job) => {
+    const worker = of.workerOf?.(job);
+    return { ...listedOf(job, of.position(job) ?? 0, now), ...(worker === undefined ? {} : { worker }) };
+  });
   const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
   return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
 }

@@ -63,6 +63,7 @@ export const ListedJobSchema = z
     model: z.string(),
     state: JobStateSchema.extract(["queued", "prefill", "decode", "calling"]),
     ...callingShape,
+    worker: optional(z.string()).describe("At a gateway: the id of the worker that runs the job, or ran it last."),
     position: count.describe("Position in the model's queue: 1 is next, 0 is running."),
     prompt_tokens: optional(count).describe("Number of prompt tokens; present once the engine has counted the tokens."),
     tokens: count.describe("Number of token events so far."),

@@ -116,7 +116,7 @@ export function createJobRoutes(
       const isShown = (job: EndedJob): boolean =>
         (all || job.client === client) && (query.client ?? job.client) === job.client;
       const list: JobList = {
-        ...jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()),
+        ...jobListOf(seen, { position: dispatcher.position, workerOf: options.workerOf }, options.clock.now()),
         ...(ended === undefined ? {} : { ended: ended.filter(isShown) }),
         of: all ? "all" : "own",
       };
