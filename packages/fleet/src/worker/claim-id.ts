@@ -12,7 +12,7 @@ const answerMs = 1_000;
 const retryMs = 5_000;
 
 export interface IdClaim {
-  /** Asks until no other process has the id; then calls `onFree`. Does nothing while it asks already. */
+  /** To be called at each connection. Asks until no other process has the id; then calls `onFree`. Does nothing while it asks already. */
   begin(): void;
   close(): void;
 }
@@ -43,6 +43,11 @@ export function createIdClaim({
   async function attempt(): Promise<void> {
     const taken = await isTaken();
     if (closed) return;
+    if (!broker.connected) {
+      // Without an answer, another process may have the id. The next connection asks again.
+      asking = false;
+      return;
+    }
     if (taken) {
       if (!reported)
         log.error({ worker: id, hint: "give each worker its own --worker-id" }, "another worker has the id");
