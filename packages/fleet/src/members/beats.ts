@@ -30,14 +30,18 @@ export interface Beats {
   silentWorkers(): readonly string[];
   /** Gateways whose beats have stopped. */
   silentGateways(): readonly GatewayProcessId[];
+  /** Sends a beat now, if this process is a member, and then every two seconds. */
+  beat(): void;
   /** Announces that this member leaves, and ends its beats. */
   close(): void;
 }
 
+/** @param isMember whether the id is this process's own: two workers may be started with one id */
 export function createBeats(
   broker: Broker,
   self: { [K in MemberKind]: { readonly kind: K; readonly id: BeatIds[K] } }[MemberKind],
   clock: Clock,
+  isMember: () => boolean = () => true,
 ): Beats {
   /** By topic: the time of each member's last beat, and whether that beat announced the member's departure. */
   const lastBeats = new Map<string, { readonly ms: number; readonly left: boolean }>();
@@ -46,9 +50,10 @@ export function createBeats(
   let left = false;
 
   function beat(): void {
+    timer?.cancel();
     timer = clock.setTimeout(beat, beatIntervalMs);
     for (const [topic, { ms }] of lastBeats) if (clock.now() - ms > rememberedForMs) lastBeats.delete(topic);
-    broker.messages.send(topics.beat(self.kind, self.id));
+    if (isMember()) broker.messages.send(topics.beat(self.kind, self.id));
   }
 
   const unsubscribe = broker.messages.receive(topics.beatsFor(self.kind), (topic, data) => {
@@ -57,7 +62,6 @@ export function createBeats(
   const forget = broker.onConnection((connected) => {
     if (!connected) return;
     connectedAt = clock.now();
-    timer?.cancel();
     beat();
   });
 
@@ -80,13 +84,14 @@ export function createBeats(
     forget();
     unsubscribe();
     timer?.cancel();
-    broker.messages.send(topics.beat(self.kind, self.id), leftMark);
+    if (isMember()) broker.messages.send(topics.beat(self.kind, self.id), leftMark);
   }
 
   return {
     isAlive: (kind, id, withinMs = aliveForMs) => age(topics.beat(kind, id)) < withinMs,
     silentWorkers: () => silent("worker"),
     silentGateways: () => silent("gateway") as GatewayProcessId[],
+    beat,
     close,
   };
 }

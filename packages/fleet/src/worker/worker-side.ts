@@ -64,12 +64,12 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
   const promises = new Map<string, { readonly model: string; readonly until: number }>();
   /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
-  const beats = createBeats(broker, { kind: "worker", id: port.id }, clock);
+  /** Functions that end the subscriptions of a member, without those about models; empty while this worker is not a member. */
+  let forgets: (() => void)[] = [];
+  const beats = createBeats(broker, { kind: "worker", id: port.id }, clock, () => forgets.length > 0);
   const endOrphans = createOrphanCheck({ broker, beats, clock, runs: () => [...runs.values()] });
   /** Functions that end the subscriptions about loaded models, by their topics. */
   const subscribed = new Map<string, () => void>();
-  /** Functions that end the other subscriptions; empty while this worker is not a member. */
-  let forgets: (() => void)[] = [];
   let leaving = false;
   /** Whether the broker refuses a topic to this worker. Its jobs would not end, so it takes none until the next connection. */
   let denied = false;
@@ -129,6 +129,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
       onCancels(broker, (jobId, by) => runs.get(jobId)?.cancel(by)),
       messages.receive(topics.hintAt(port.id), () => intake.takeOwnJobs()),
     ];
+    beats.beat();
     void heartbeat.report();
     intake.renew();
     refill();
@@ -275,7 +276,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
 
   function tick(): void {
     timer = clock.setTimeout(tick, checkIntervalMs);
-    if (mayHaveRoomAgain() || clock.now() - refilledAt >= refillIntervalMs) {
+    if (forgets.length > 0 && (mayHaveRoomAgain() || clock.now() - refilledAt >= refillIntervalMs)) {
       refilledAt = clock.now();
       intake.takeOwnJobs();
       refill();
