@@ -1,0 +1,112 @@
+import { createFakeClock, needs } from "@waggle/testing";
+import { createLogger, type Logger } from "@waggle/telemetry";
+import { describe, expect, test } from "vitest";
+import type { Broker } from "../broker/port.ts";
+import { finish, joinGateway, joinModel, silent, submitJob, unique, useNats, withParts } from "../testing/fleet.ts";
+import { createIdClaim } from "./claim-id.ts";
+
+/** A log whose lines about a taken id are counted. */
+function countingLog(): { readonly log: Logger; readonly count: () => number } {
+  let count = 0;
+  const write = (line: string): void => {
+    if (line.includes('"level":"error"') && line.includes("another worker has the id")) count += 1;
+  };
+  return {
+    log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
+    count: () => count,
+  };
+}
+
+describe("a worker's id", needs("nats-server"), () => {
+  const nats = useNats();
+
+  test("belongs to its first process; a second one does nothing in the fleet until the first has left", async () => {
+    const [name, id] = [unique("model"), unique("worker")];
+    const gateway = await joinGateway(nats.url);
+    const { model: first, worker } = await joinModel(nats.url, name, { id, slots: 1 });
+    const clock = createFakeClock();
+    const { log, count } = countingLog();
+    const acts: string[] = [];
+    const through = (broker: Broker): Broker =>
+      withParts(broker, {
+        messages: withParts(broker.messages, {
+          send(topic, data) {
+            acts.push(`send ${topic}`);
+            broker.messages.send(topic, data);
+          },
+        }),
+        jobs: withParts(broker.jobs, {
+          async take(queue) {
+            acts.push(`take from ${queue}`);
+            return await broker.jobs.take(queue);
+          },
+        }),
+      });
+    const { model: second, worker: other } = await joinModel(nats.url, name, { id, clock, log, through });
+    /** Lets the second process ask for the id again. */
+    async function pass(): Promise<void> {
+      clock.advance(5_000);
+      // The broker answers in the order of the questions.
+      await other.broker.records.members.get("none");
+      await new Promise(setImmediate);
+    }
+    await expect.poll(count).toBe(1);
+    await submitJob(gateway, { model: name });
+    const { received } = await submitJob(gateway, { model: name }, id);
+    for (let again = 0; again < 4; again += 1) await pass();
+    await first.job();
+    expect([acts, second.jobs, count()]).toEqual([[], [], 1]);
+    await worker.side.leave();
+    await worker.side.close();
+    while (second.jobs.length === 0) await pass();
+    finish(second, await second.job());
+    expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
+
+  test("is not free because the broker is away", async () => {
+    let [connected, free] = [false, 0];
+    const ask = async (): Promise<undefined> => (connected ? undefined : await Promise.reject(new Error("away")));
+    const broker = withParts({ mostBytes: Infinity, messages: { ask } } as unknown as Broker, {
+      get connected() {
+        return connected;
+      },
+    });
+    const clock = createFakeClock();
+    const claim = createIdClaim({ broker, clock, log: silent, id: "id", onFree: () => (free += 1) });
+    for (const isConnected of [false, true]) {
+      connected = isConnected;
+      claim.begin();
+      await new Promise(setImmediate);
+      expect(free).toBe(isConnected ? 1 : 0);
+    }
+    claim.close();
+  });
+
+  test("remains with one of two processes that start at the same moment", async () => {
+    const [name, id] = [unique("model"), unique("worker")];
+    const gateway = await joinGateway(nats.url);
+    // Neither process gets an answer before the other one has joined.
+    const unasked = (broker: Broker): Broker => {
+      let asked = 0;
+      const ask: Broker["messages"]["ask"] = async (...question) =>
+        (asked += 1) === 1 ? undefined : await broker.messages.ask(...question);
+      return withParts(broker, { messages: withParts(broker.messages, { ask }) });
+    };
+    const join = async () => {
+      const [clock, counting] = [createFakeClock(), countingLog()];
+      const joined = await joinModel(nats.url, name, { id, clock, log: counting.log, through: unasked });
+      return { ...joined, clock, count: counting.count };
+    };
+    const both = [await join(), await join()];
+    const left = () => both.filter(({ count }) => count() > 0);
+    while (left().length === 0) {
+      for (const { clock } of both) clock.advance(5_000);
+      await new Promise(setImmediate);
+    }
+    expect(left()).toHaveLength(1);
+    const [keeper] = both.filter(({ count }) => count() === 0);
+    for (let job = 0; job < 2; job += 1) await submitJob(gateway, { model: name });
+    await keeper?.model.job(1);
+    expect(left()[0]?.model.jobs).toEqual([]);
+  });
+});
