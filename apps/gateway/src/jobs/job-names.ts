@@ -47,7 +47,10 @@ export interface JobNames {
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
-  /** The gateway that has the job now. `lost`: the job's record is gone, so that is not known. Undefined without a record, and while NATS does not answer. */
+  /**
+   * The gateway that has the job now. `lost`: the job's record is gone, so no gateway is known. Undefined for a job without a record.
+   * @throws WaggleError unavailable
+   */
   ownerOf(job: Job): Promise<GatewayProcessId | "lost" | undefined>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
@@ -320,12 +323,9 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       void strip(names, names.record);
     },
     async ownerOf(job) {
-      const wasWritten = known.get(job.callKey)?.revision !== undefined;
-      try {
-        return (await read(job))?.record.gateway ?? (wasWritten ? "lost" : undefined);
-      } catch {
-        return undefined;
-      }
+      const names = known.get(job.callKey);
+      if (names?.revision === undefined) return undefined;
+      return (await read(job))?.record.gateway ?? "lost";
     },
     waiting(fleetId) {
       const names = byFleetId.get(fleetId);

@@ -167,11 +167,15 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     await cancelled;
   }
 
-  /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
+  /**
+   * Cancels a job without readers here, unless another gateway has taken over the job together with its readers. While NATS does not answer, neither
+   * happens, until the time for the cancel is over.
+   */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
-    const owner = await names.ownerOf(one.job);
+    const owner = await names.ownerOf(one.job).catch(() => "unknown" as const);
     if (phaseOf(one) === "over") return;
-    if (owner === undefined || owner === side.id) await end(one);
+    if (owner === "unknown") clock.setTimeout(() => void cancelUnlessTakenOver(one), checkIntervalMs);
+    else if (owner === undefined || owner === side.id) await end(one);
     else release(one);
   }
 
