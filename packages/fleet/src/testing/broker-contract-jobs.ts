@@ -108,8 +108,10 @@ export function describeJobs(contract: Contract): void {
     promise("lets a worker that was silent for too long still end or return the job of another one", async (broker) => {
       const queue = await openQueue(broker);
       await put(broker, queue, "a", "b", "c");
+      const start = nowOf(broker);
       const late = [await take(broker, queue), await take(broker, queue), await take(broker, queue)];
       const next = [await take(broker, queue), await take(broker, queue), await take(broker, queue)];
+      expectTime(nowOf(broker) - start, takenForMs);
       expect(next.map(({ data, deliveries }) => [textOf(data), deliveries])).toEqual([..."abc"].map((job) => [job, 2]));
       await late[0]?.done();
       late[1]?.drop();
@@ -248,6 +250,17 @@ export function describeJobs(contract: Contract): void {
         for (const following of followings) await eventually(() => following.listening());
       });
     }
+
+    promise("can be followed also when it has just been lost", async (broker) => {
+      await world().deleteStore("events");
+      const topic = newTopic();
+      const taken: StoredEvent[] = [];
+      const following = broker.events.follow(topic, "start", (event) => taken.push(event));
+      await eventually(() => following.listening());
+      await append(broker, topic, 0, "a");
+      await until(() => taken.length === 1);
+      await following.close();
+    });
 
     promise("a trim keeps the last record of all topics of the pattern, and all of other topics", async (broker) => {
       const [one, other, job] = [unique(), unique(), unique()];

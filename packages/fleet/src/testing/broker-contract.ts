@@ -67,10 +67,12 @@ function describeMessages({ world, promise, until, restart }: Contract): void {
       let received = 0;
       broker.messages.receive(topic, () => (received += 1));
       await broker.jobs.has("waggle.jobs.none");
+      leaving.messages.answer(`${topic}.ask`, async () => [bytes("yes"), bytes("")]);
       leaving.messages.send(topic);
       await leaving.close();
       await until(() => received === 1);
       await expect(leaving.jobs.list()).rejects.toEqual(unavailable);
+      expect(await broker.messages.ask(`${topic}.ask`, bytes("?"), stepMs)).toBeUndefined();
       expect(leaving.connected).toBe(false);
     });
 

@@ -151,7 +151,6 @@ export function createLink({ clock, random }: LinkOptions): Link {
         close() {
           if (!isOpen) return;
           isOpen = false;
-          up.drop();
           down.drop();
           if (left) open.delete(entry);
           connection.toMember(() => {

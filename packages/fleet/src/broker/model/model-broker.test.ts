@@ -87,15 +87,29 @@ async function openMembers(): Promise<ModelWorld & { broker: Broker; other: Brok
 describe("a fault of the modelled broker", () => {
   test("cut: what is on the way is lost, and the member connects again", async () => {
     const { broker, other, link, until, clock } = await openMembers();
+    const taken: string[] = [];
+    for (const from of ["now", "start"] as const) {
+      const following = broker.events.follow("waggle.events.cut.*", from, () => taken.push(from));
+      await following.listening();
+      if (from === "start") await following.close();
+    }
+    broker.messages.receive("waggle.cut", () => taken.push("message"));
+    await broker.jobs.list();
+    link.hold();
+    other.messages.send("waggle.cut");
+    await other.jobs.list();
     const call = broker.events.append(topic, data, 0);
     link.cut();
+    link.release();
     const from = clock.now();
     await until(() => !broker.connected);
+    await other.events.append("waggle.events.cut.a", data, 0);
     await until(() => broker.connected);
     expect(clock.now() - from).toBeLessThan(300);
     await expect(call).rejects.toEqual(unavailable);
     expect(clock.now() - from).toBeCloseTo(answerLimitMs, 0);
     expect(await other.events.last(topic)).toBeUndefined();
+    expect(taken).toEqual(["now"]);
   });
 
   test("hold: nothing passes, the member notices, and what it sent arrives later", async () => {
@@ -162,6 +176,14 @@ describe("a fault of the modelled broker", () => {
     const order: number[] = [];
     await Promise.all([0, 1, 2, 3].map(async (index) => await broker.jobs.list().then(() => order.push(index))));
     expect(order).toEqual([0, 1, 2, 3]);
+    link.delay({ minMs: 300, maxMs: 300 });
+    const slow = broker.jobs.list();
+    link.delay({ minMs: 1, maxMs: 1 });
+    const sentAt = clock.now();
+    const fast = broker.jobs.list();
+    await slow;
+    expect(clock.now() - sentAt).toBeCloseTo(301, 0);
+    await fast;
     await broker.close();
   });
 
@@ -205,6 +227,20 @@ describe("a fault of the modelled broker", () => {
     server.allow("member-0");
     expect(await broker.records.jobs.put("k", data)).toBe(2);
   });
+});
+
+test("a close ends when the broker has the last messages", async () => {
+  const { server, broker, other } = await openMembers();
+  await broker.jobs.open("q", "waggle.jobs.>");
+  await broker.jobs.put("waggle.jobs.a", data, "a");
+  const delivery = await broker.jobs.take("q");
+  server.link("member-0").delay({ minMs: 100, maxMs: 100 });
+  delivery?.drop();
+  await broker.close();
+  expect(await other.jobs.has("waggle.jobs.a")).toBe(false);
+  const leaving = server.connect({ name: "early" });
+  expect([leaving.connected, leaving.now(), leaving.mostBytes]).toEqual([false, undefined, Infinity]);
+  await leaving.close();
 });
 
 test("the same random numbers give the same run, and a closed member leaves no timer", async () => {
