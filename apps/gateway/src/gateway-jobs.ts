@@ -100,7 +100,8 @@ export function createGatewayJobs(options: GatewayJobsOptions): GatewayJobs {
   const forgetCancels = side.onCancel((fleetId, by) => {
     const job = names.waiting(fleetId);
     // If the job has left the queue, its worker cancels the job.
-    if (job !== undefined && isWaiting(job)) models.dispatcher.cancel(job, by);
+    if (job === undefined || !isWaiting(job) || by === "gateway" || by === "orphaned") return;
+    models.dispatcher.cancel(job, by);
   });
   side.onEnd(async (client, jobId, by) => {
     const job = registry.get(client, jobId);

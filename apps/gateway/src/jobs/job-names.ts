@@ -364,7 +364,7 @@ function isRequested(outcome: Outcome): boolean {
 
 /** The reason for the cancel of a job that ends with this outcome, for the other members of the fleet. */
 export function endedByOf(outcome: Outcome): EndedBy {
-  return outcome.type === "cancelled" && outcome.by === "superseded" ? "superseded" : "client";
+  return outcome.type === "cancelled" ? outcome.by : "gateway";
 }
 
 function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names {

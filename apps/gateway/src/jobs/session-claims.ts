@@ -1,10 +1,10 @@
 // Ensures that a session has one live job in the whole fleet: the one that was accepted last. A gateway that accepts a job claims the session in the
 // bucket, then waits until the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
 import type { Clock } from "@waggle/async";
-import type { EndedBy, GatewayProcessId, GatewaySide, SessionRecord } from "@waggle/fleet";
+import type { GatewayProcessId, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type CancelledBy } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
@@ -63,7 +63,7 @@ export function createSessionClaims({ side, gateway, supersede, clock, log }: Se
   }
 
   /** Asks the other gateway to end the job. If that gateway is gone or does not answer, cancels the job at the workers. */
-  async function end(before: SessionRecord, client: string, by: EndedBy): Promise<void> {
+  async function end(before: SessionRecord, client: string, by: CancelledBy): Promise<void> {
     const { gateway: other } = before;
     if (side.isAlive("gateway", other) && (await side.end(before, client, { by, timeoutMs: endTimeoutMs }))) return;
     const found = await side.records.get(client, before.jobId).catch(() => undefined);

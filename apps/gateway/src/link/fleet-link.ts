@@ -4,7 +4,7 @@ import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
 import type { Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import type { Executor, ExecutorOwner, Job, SequenceState, WorkerOf } from "@waggle/jobs";
-import { failureOf, WaggleError } from "@waggle/protocol";
+import { failureOf, WaggleError, type CancelledBy } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import { endedByOf, type JobNames } from "../jobs/job-names.ts";
@@ -48,7 +48,7 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
 /** The host of the model, which the link tells what happens to all jobs. */
 export interface LinkHost {
   /** Another member of the fleet cancelled the job. */
-  onCancelledElsewhere(job: Job, by: EndedBy): void;
+  onCancelledElsewhere(job: Job, by: CancelledBy): void;
   /** NATS or the model has been away for too long: waiting jobs fail. */
   onUnreachable(error: WaggleError): void;
   /** NATS and the model are back. */
@@ -120,10 +120,10 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     }
   }
 
-  function forward(one: SequenceRun, event: JobEvent, cancelledBy?: EndedBy | "orphaned"): void {
+  function forward(one: SequenceRun, event: JobEvent, cancelledBy: EndedBy = "client"): void {
     if (event.type === "cancelled" && one.cancelledAt === undefined) {
-      if (cancelledBy === "orphaned") return fail(one, orphaned());
-      host.onCancelledElsewhere(one.job, cancelledBy ?? "client");
+      if (cancelledBy === "orphaned" || cancelledBy === "gateway") return fail(one, endedWithout(cancelledBy));
+      host.onCancelledElsewhere(one.job, cancelledBy);
     }
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
     if (last) leave(one);
@@ -181,7 +181,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   async function cancelInFleet({ fleetJob, job }: SequenceRun): Promise<void> {
     const { phase } = job.state;
-    const by = "outcome" in phase ? endedByOf(phase.outcome) : "client";
+    const by = "outcome" in phase ? endedByOf(phase.outcome) : "gateway";
     await side
       .cancel(fleetJob.id, by)
       .catch((error: unknown) =>
@@ -303,7 +303,12 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   };
 }
 
-function orphaned(): WaggleError {
-  const why = "the gateway was out of touch with NATS for too long, so the worker ended the job";
-  return new WaggleError("unavailable", `Cannot continue the job: ${why}.`);
+/** Why a job ended that no client and no newer job has ended. */
+const endedBy = {
+  orphaned: "its gateway was out of touch for too long, so the worker ended the job",
+  gateway: "the gateway that accepted it has ended it",
+} as const;
+
+function endedWithout(by: keyof typeof endedBy): WaggleError {
+  return new WaggleError("unavailable", `Cannot continue the job: ${endedBy[by]}.`);
 }

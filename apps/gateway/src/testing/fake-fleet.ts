@@ -83,7 +83,7 @@ export interface Attempt {
   /** Writes token events with these texts, and the end of the job. */
   finish(...texts: readonly string[]): void;
   /** @param by why the worker cancelled the job */
-  release(by?: EndedBy | "orphaned"): void;
+  release(by?: EndedBy): void;
   record(record: EventRecord): void;
 }
 

@@ -4,7 +4,7 @@ import { createBackoff, deferred } from "@waggle/async";
 import type { JobEvent, PriorOutput } from "@waggle/engine";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
-import { decode, encode, fileIn, type EventRecord } from "../queue/records.ts";
+import { decode, encode, fileIn, type EndedBy, type EventRecord } from "../queue/records.ts";
 
 /** How long attempts to write one record may fail while the broker is there. Then the worker gives the job back. */
 const stuckAfterMs = 15_000;
@@ -31,7 +31,7 @@ export interface EventWriterOptions extends Pick<MemberContext, "broker" | "cloc
 
 export interface EventWriter {
   /** @param cancelledBy why the job ends, if the last event is its cancel */
-  write(events: readonly JobEvent[], cancelledBy?: CancelledBy): void;
+  write(events: readonly JobEvent[], cancelledBy?: EndedBy): void;
   engineLost(enginesLost: number): void;
   /** Writes the whole output so far, for a worker that takes the job over when the earlier records have expired. */
   repeat(output: PriorOutput): void;
@@ -42,8 +42,6 @@ export interface EventWriter {
   /** Stops the writer: it publishes no more records. */
   stop(): void;
 }
-
-export type CancelledBy = Extract<EventRecord, { kind: "events" }>["cancelledBy"];
 
 type BodyOf<T> = T extends { readonly serial: number } ? Omit<T, "attempt" | "serial"> : never;
 /** A record without the fields that all records share. */

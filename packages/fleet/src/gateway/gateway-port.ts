@@ -1,4 +1,5 @@
 // Owns the interface between a gateway and the fleet.
+import type { CancelledBy } from "@waggle/protocol";
 import type { PictureStore } from "../pictures/picture-store.ts";
 import type { StoreUse } from "../broker/port.ts";
 import type { PublishTo } from "../queue/job-queue.ts";
@@ -88,10 +89,10 @@ export interface GatewaySide {
   end(
     record: SessionRecord,
     client: string,
-    options: { readonly by: EndedBy; readonly timeoutMs: number },
+    options: { readonly by: CancelledBy; readonly timeoutMs: number },
   ): Promise<boolean>;
   /** Sets the handler of other gateways' requests. The handler ends a session's job, and resolves when the job has ended. */
-  onEnd(handler: (client: string, jobId: string, by: EndedBy) => Promise<void>): void;
+  onEnd(handler: (client: string, jobId: string, by: CancelledBy) => Promise<void>): void;
 
   /** Job records, with which another gateway can take a job over. Each call throws WaggleError unavailable. */
   readonly records: {

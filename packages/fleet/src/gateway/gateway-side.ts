@@ -1,6 +1,6 @@
 // Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
 import type { TimerHandle } from "@waggle/async";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type CancelledBy } from "@waggle/protocol";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
@@ -15,7 +15,7 @@ import { isQueued, publishJob } from "../queue/job-queue.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { createJobRecords, createSessions } from "./shared-records.ts";
-import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
+import type { GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
  * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before it gives this answer, so a question gets
@@ -40,7 +40,7 @@ export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
   const members = createMembers(options);
   const rescueJobs = createRescue({ ...options, beats, models: modelsOfFleet });
   let rescuing: TimerHandle | undefined;
-  let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
+  let end: ((client: string, jobId: string, by: CancelledBy) => Promise<void>) | undefined;
 
   const forgetQuestions = broker.messages.answer(
     topics.askGateway(id),

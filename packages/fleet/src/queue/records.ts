@@ -10,7 +10,7 @@ import type {
   PriorOutput,
 } from "@waggle/engine";
 import type { JobSpec, PromptSize } from "@waggle/jobs";
-import type { Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
+import type { CancelledBy, Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 
 /** The version of every shape here; records of other versions are ignored. */
@@ -99,8 +99,8 @@ export type EventRecord =
       readonly attempt: string;
       readonly serial: number;
       readonly events: readonly JobEvent[];
-      /** Why the job ends, if the last event is `cancelled`. `orphaned`: its gateway was silent for too long. */
-      readonly cancelledBy?: EndedBy | "orphaned" | undefined;
+      /** If the last event is `cancelled`. */
+      readonly cancelledBy?: EndedBy | undefined;
     }
   /** An engine died while running the job. `enginesLost` counts the engines in a row that died without new output. */
   | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly enginesLost: number }
@@ -195,13 +195,16 @@ export type WorkerAnswer =
   | { readonly kind: "not_loaded" }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** Why a session's job ends: a newer job superseded it, or its client cancelled it. */
-export type EndedBy = "superseded" | "client";
+/**
+ * Why a job ends early: what its client reads as `cancelled_by`. `gateway`: its gateway ended it with an error, which readers at other gateways do not
+ * get. `orphaned`: its gateway was silent for too long.
+ */
+export type EndedBy = CancelledBy | "gateway" | "orphaned";
 
 /** Questions to a gateway. */
 export type GatewayQuestion =
   /** End this job of a session; answered when it has ended. */
-  { readonly kind: "end"; readonly client: string; readonly jobId: string; readonly by: EndedBy };
+  { readonly kind: "end"; readonly client: string; readonly jobId: string; readonly by: CancelledBy };
 
 export type GatewayAnswer = { readonly kind: "ended" } | { readonly kind: "failed"; readonly failure: JobFailure };
 

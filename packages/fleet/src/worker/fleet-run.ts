@@ -6,11 +6,11 @@ import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
-import { createEventWriter, type CancelledBy, type EventWriter } from "../events/event-writer.ts";
+import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import { cancelOf } from "../queue/cancels.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
 import { readPictures } from "../pictures/picture-store.ts";
-import type { FleetJob } from "../queue/records.ts";
+import type { EndedBy, FleetJob } from "../queue/records.ts";
 import { isActive, transition, type RunEvent, type RunState } from "./run-state.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
 
@@ -45,7 +45,7 @@ export interface FleetRun {
   /** Whether the model has accepted the job, so that the model's `free()` counts the job's slot. */
   readonly submitted: boolean;
   /** Ends the job and publishes its end, with the reason. */
-  cancel(by: NonNullable<CancelledBy>): void;
+  cancel(by: EndedBy): void;
   /** Whether another worker may continue the job. */
   readonly mayMove: boolean;
   /** Leaves the job to another worker. Resolves when this worker has finished with the job, or after half a second. */
@@ -59,7 +59,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   const log = options.log.child({ job: job.id, stream_id: job.clientJob.id });
   const attempt = options.chance.id();
   let state: RunState = "active";
-  let cancelledBy: CancelledBy;
+  let cancelledBy: EndedBy | undefined;
   /** Set from the claim on. */
   let writer: EventWriter | undefined;
   /** The job at this worker's model, once the model has accepted the job. */

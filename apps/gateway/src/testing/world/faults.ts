@@ -143,6 +143,7 @@ const acts: Record<FaultKind, Act> = {
 
 export interface Happened {
   readonly kind: FaultKind;
+  readonly target: number;
   readonly from: number;
   /** Infinity while it lasts. */
   to: number;
@@ -157,7 +158,7 @@ export function scheduleFaults(world: FaultWorld, plans: readonly FaultPlan[]): 
       const end = acts[plan.kind](world, plan);
       if (end === undefined) return;
       note(`${plan.kind} ${plan.target} for ${plan.lastsMs} ms`);
-      const one: Happened = { kind: plan.kind, from: clock.now(), to: Infinity };
+      const one: Happened = { kind: plan.kind, target: plan.target, from: clock.now(), to: Infinity };
       happened.push(one);
       clock.setTimeout(() => {
         one.to = clock.now();

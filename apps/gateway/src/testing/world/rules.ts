@@ -31,6 +31,8 @@ const gatewayEnds: readonly FaultKind[] = ["kill gateway", "stop gateway"];
 export interface RuleWorld {
   readonly clients: readonly SimulatedClient[];
   readonly happened: readonly Happened[];
+  /** Number of gateways. */
+  readonly gateways: number;
   /** Whether a worker serves another file. */
   readonly otherFile: boolean;
   readonly fault: (message: string) => void;
@@ -85,6 +87,8 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
     case "error unavailable":
       // The stream of a request that no client can open again ends with its gateway.
       if (isDirect(one.plan) && had("stop gateway")) return true;
+      // No gateway was there to come back to.
+      if (gatewaysLost(during, world.gateways) && had(...gatewayEnds)) return true;
       return lasted(longFaults, outageMs) || lasted(workerFaults, noWorkerMs) || had(...storeFaults, "fill jobs");
     case "error internal":
       return had("lose stores", "delete events");
@@ -96,6 +100,8 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
       if (world.otherFile && lasted(workerFaults, otherFileMs)) return true;
       return had("lose stores", "delete events") || lasted([...workerFaults, "stop broker"], noWorkerMs);
     case "refused not_found":
+      // The client came back after its time to come back.
+      if (gatewaysLost(during, world.gateways)) return true;
       // Accepted without a record, or with a record that is gone: other gateways do not know it, and it is lost with its gateway.
       return had("stop broker", "hold gateway", "slow gateway", ...storeFaults);
     default:
@@ -106,6 +112,12 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
 function overlapping({ plan, answer }: SimulatedClient, happened: readonly Happened[]): readonly Happened[] {
   const end = answer.endedAt ?? Infinity;
   return happened.filter(({ from, to }) => from <= end && to + aftermathMs >= plan.atMs);
+}
+
+/** Whether each gateway had a fault that ends its connections. */
+function gatewaysLost(during: readonly Happened[], gateways: number): boolean {
+  const lost = during.filter(({ kind }) => kind.endsWith(" gateway")).map(({ target }) => target % gateways);
+  return new Set(lost).size === gateways;
 }
 
 /** The longest time in which one of these faults lasted. Faults that overlap or follow each other soon count as one. */

@@ -121,7 +121,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
   );
   const areDone = (): boolean => clients.every(({ answer }) => answer.outcome !== undefined);
   await until(() => (areDone() && clock.now() > lastMs) || clock.now() > lastMs + boundMs);
-  checkAnswers({ clients, happened, otherFile: schedule.otherFile, fault });
+  checkAnswers({ ...schedule, clients, happened, fault });
   if (faults.length === 0) {
     const settledAt = clock.now() + settleMs;
     await until(() => clock.now() > settledAt);
