@@ -37,7 +37,8 @@ export interface ClientWorld {
 const retryMs = 500;
 /** A slow client waits this long before each batch. */
 const slowMs = 700;
-const client = "someone";
+/** All clients have one name, so they share sessions and job ids. */
+export const clientName = "someone";
 
 const idOf = ({ habit, name, number }: ClientPlan): string =>
   habit === "same id" || habit === "other body" ? (name ?? "") : `c${number}`;
@@ -58,7 +59,7 @@ function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: str
     id,
     model: modelName,
     who: {
-      client,
+      client: clientName,
       sessionId: habit === "session" ? name : undefined,
       trace: id,
       requestDigest: `${promptOf(plan)} ${seed} ${tokens}`,
@@ -222,8 +223,8 @@ async function submit(
   } catch (error) {
     if (WaggleError.from(error).code !== "conflict") throw error;
     const { requestDigest } = spec.who;
-    const here = registry.get(client, spec.id);
-    const job = here ?? (await finder.join(client, spec.id, requestDigest));
+    const here = registry.get(clientName, spec.id);
+    const job = here ?? (await finder.join(clientName, spec.id, requestDigest));
     if (job === undefined || job.spec.who.requestDigest !== requestDigest) throw error;
     return job;
   }
@@ -231,7 +232,7 @@ async function submit(
 
 /** As the front does with a request for a stream. @throws WaggleError */
 async function find({ registry, finder }: GatewayJobs, id: string): Promise<Job> {
-  const job = registry.get(client, id) ?? (await finder.find(client, id));
+  const job = registry.get(clientName, id) ?? (await finder.find(clientName, id));
   if (job === undefined) throw new WaggleError("not_found", `There is no job ${id}.`);
   return job;
 }

@@ -1,7 +1,7 @@
 // Owns what a fault of a schedule does to the simulated fleet, and the record of what happened, which says what may have suffered from it.
 import type { ModelBroker } from "@waggle/fleet/model";
 import type { FakeClock } from "@waggle/testing";
-import type { SimulatedMember } from "./members.ts";
+import type { SimulatedMember, SimulatedWorker } from "./members.ts";
 import type { FaultKind, FaultPlan } from "./schedule.ts";
 
 /** A member that is started again when its process has ended. */
@@ -21,8 +21,13 @@ export interface FaultWorld {
   readonly workers: readonly Place[];
   readonly gateways: readonly Place[];
   readonly note: (line: string) => void;
+  readonly fault: (message: string) => void;
   /** Starts a process with the id of this worker. */
-  readonly startTwin: (worker: number) => SimulatedMember;
+  readonly startTwin: (worker: number) => SimulatedWorker;
+  /** Writes a record of another version under the id of the next client. */
+  readonly writeForeignRecord: () => void;
+  /** Whether there has been a fault that lets a process lose its id, because the process did not answer. */
+  readonly hadOther: () => boolean;
 }
 
 /** Round trip of a slow link: longer than the limit of one answer takes in two ways. */
@@ -134,10 +139,23 @@ const acts: Record<FaultKind, Act> = {
     return () => server.allow(user);
   },
   redeliver: store((server) => void server.redeliver()),
-  "foreign record": () => () => {},
+  "foreign record": (world) => {
+    world.writeForeignRecord();
+    return () => {};
+  },
   "second worker": (world, plan) => {
-    const twin = world.startTwin(plan.target % world.workers.length);
-    return () => twin.kill();
+    const number = plan.target % world.workers.length;
+    const original = world.workers[number];
+    if (original?.isUp !== true) return undefined;
+    const { member } = original;
+    const twin = world.startTwin(number);
+    return () => {
+      // The first process keeps the id as long as it answers.
+      if (twin.jobs > 0 && original.isUp && original.member === member && !world.hadOther()) {
+        world.fault(`a second worker with the id of worker ${number} took ${twin.jobs} jobs`);
+      }
+      twin.kill();
+    };
   },
 };
 

@@ -38,6 +38,8 @@ export interface SimulatedWorker extends SimulatedMember {
   readonly model: SimulatedModel;
   /** Number of the fleet's jobs on this worker. */
   readonly running: number;
+  /** Number of jobs that its model has begun. */
+  readonly jobs: number;
 }
 
 const log = createLogger({ level: "silent", format: "json", name: "world" });
@@ -183,6 +185,9 @@ export function startWorker(
     model,
     get running() {
       return side.running;
+    },
+    get jobs() {
+      return model.begun;
     },
     async stop() {
       await process

@@ -6,6 +6,8 @@ import type { JobListener, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 
 export interface SimulatedModel extends RunnableModel {
+  /** Number of jobs so far. */
+  readonly begun: number;
   /** Calls back when a slot is free again. */
   onFree(listener: () => void): void;
   /** Resolves when no job runs. */
@@ -43,6 +45,7 @@ export function createSimulatedModel(options: {
   const { name, slots, stepMs, file, clock } = options;
   const runs = new Set<Run>();
   const idle = createCondition(() => runs.size === 0);
+  let begun = 0;
   let freed = (): void => {};
   let timer: TimerHandle | undefined;
 
@@ -84,6 +87,7 @@ export function createSimulatedModel(options: {
         cancelled: false,
       };
       runs.add(run);
+      begun += 1;
       timer ??= clock.setTimeout(step, stepMs);
       await Promise.resolve();
       listener.event({ type: "started", jobId: spec.id ?? "", slot: 0, promptTokens: 3, cachedTokens: 0 });
@@ -92,6 +96,9 @@ export function createSimulatedModel(options: {
           run.cancelled = true;
         },
       };
+    },
+    get begun() {
+      return begun;
     },
     onFree(listener) {
       freed = listener;

@@ -80,7 +80,9 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
       return habit === "deadline";
     case "refused conflict":
     case "error conflict":
-      return habit === "same id" || habit === "other body";
+      return (
+        habit === "same id" || habit === "other body" || world.happened.some(({ kind }) => kind === "foreign record")
+      );
     case "refused invalid_argument":
       // The fleet has one slot.
       return habit === "two choices";

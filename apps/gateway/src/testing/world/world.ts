@@ -1,9 +1,9 @@
 // Runs a schedule of a simulated fleet: real code of gateways and workers on a modelled broker, one clock and one source of chance. Nothing real is
 // awaited, so the same schedule has the same history.
-import { createModelBroker } from "@waggle/fleet/model";
+import { createModelBroker, keys } from "@waggle/fleet/model";
 import { createFakeClock } from "@waggle/testing";
 import { createRandom } from "@waggle/testing/harness";
-import { startClient, type SimulatedClient } from "./clients.ts";
+import { clientName, startClient, type SimulatedClient } from "./clients.ts";
 import { scheduleFaults, type Place } from "./faults.ts";
 import { gatewayLimits } from "./limits.ts";
 import {
@@ -85,6 +85,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     place<SimulatedGateway>((serial) => startGateway({ ...options, limits: gatewayLimits }, `g${number}`, serial)),
   );
   let twins = 0;
+  const admin = server.connect({ name: "admin" });
   const happened = scheduleFaults(
     {
       clock,
@@ -92,6 +93,14 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
       workers,
       gateways,
       note,
+      fault,
+      hadOther: () => happened.some(({ kind }) => kind !== "second worker"),
+      writeForeignRecord() {
+        const upcoming = schedule.clients.find(({ atMs, name }) => atMs > clock.now() && name === undefined);
+        if (upcoming === undefined) return;
+        const key = keys.job(clientName, `c${upcoming.number}`);
+        void admin.records.jobs.put(key, new TextEncoder().encode('{"version":0}')).catch(() => {});
+      },
       startTwin: (worker) => startWorker(options, `w${worker}`, 1_000 + (twins += 1), settings(worker)),
     },
     schedule.faults,

@@ -1,0 +1,2 @@
+export { createModelBroker, type ModelBroker } from "./model-broker.ts";
+export { keys } from "../names.ts";
