@@ -4,7 +4,7 @@ import { PermissionViolationError, RequestError, TimeoutError } from "@nats-io/t
 import { WaggleError } from "@waggle/protocol";
 
 /** Codes of JetStream's API (nats-server, server/errors.json). */
-const wrongLastSequence = 10_071;
+const wrongLastSequence = new Set([10_071, 10_164]);
 const streamIsFull = new Set([10_077, 10_047, 10_023]);
 
 /** Seconds until a client may retry what NATS could not do. */
@@ -12,7 +12,7 @@ export const natsRetryAfterS = 2;
 
 /** Whether another member has written to the subject or key since it was read. */
 export function isWrongSequence(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === wrongLastSequence;
+  return error instanceof JetStreamApiError && wrongLastSequence.has(error.code);
 }
 
 export function isStreamFull(error: unknown): boolean {

@@ -56,7 +56,7 @@ export function createRecords(bucket: Bucket, { link, clock, log }: RecordsOptio
     async put(key, value, revision) {
       const written = await write("write a record of the fleet", async (kv) => {
         if (revision === undefined) return await kv.put(key, value);
-        return revision === 0 ? await kv.create(key, value) : await kv.update(key, value, revision);
+        return revision === 0 ? await create(kv, key, value) : await kv.update(key, value, revision);
       });
       if (written !== undefined) seen(written);
       return written;
@@ -110,6 +110,19 @@ export function createRecords(bucket: Bucket, { link, clock, log }: RecordsOptio
       };
     },
   };
+}
+
+/** Written here because the library's `create` hides the error of a missing bucket. @throws JetStreamApiError if the key has a record */
+async function create(kv: KV, key: string, value: Uint8Array): Promise<number> {
+  try {
+    return await kv.put(key, value, { previousSeq: 0 });
+  } catch (error) {
+    if (!isWrongSequence(error)) throw error;
+    // A deleted record leaves a marker.
+    const marker = await kv.get(key);
+    if (marker === null || marker.operation === "PUT") throw error;
+    return await kv.put(key, value, { previousSeq: marker.revision });
+  }
 }
 
 /** Reads all records with one consumer: a request for each would take a round trip for each. */
