@@ -1,20 +1,16 @@
 // Implements the log of the jobs' records on a stream of NATS.
-import { deferred, type Clock, type Deferred, type TimerHandle } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
 import { DeliverPolicy, type Consumer, type ConsumerMessages, type JsMsg } from "@nats-io/jetstream";
-import { errorReason } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import { answerLimitMs, type EventLog, type Following, type StoredEvent } from "../port.ts";
 import type { BrokerClock } from "./broker-clock.ts";
 import type { Connected, NatsLink } from "./connection.ts";
-import { isDenied, isWrongSequence, unavailable } from "./nats-errors.ts";
+import { isDenied, isWrongSequence } from "./nats-errors.ts";
+import { drop, keepConsumer, type Consumed } from "./subscription.ts";
 import { eventsStream } from "./topology.ts";
 
 /** The server sends at most this many records ahead of our acknowledgement. */
 const windowRecords = 5_000;
-/** Pause after a failed attempt to subscribe. */
-const retryDelayMs = 500;
-/** Notices of the library that the consumer is gone. */
-const lossNotices = new Set(["consumer_deleted", "consumer_not_found", "stream_not_found", "no_responders"]);
 
 interface EventLogOptions {
   readonly link: NatsLink;
@@ -108,109 +104,38 @@ function eventOf({ seq, subject, data, timestampNanos }: JsMsg): StoredEvent {
   return { topic: subject, sequence: seq, data, at: Number(timestampNanos / 1_000_000n) };
 }
 
-/** Deletes the consumer now. Otherwise the server would keep it for some minutes. */
-function drop(consumer: Consumer | undefined): void {
-  void consumer?.delete().catch(() => false);
-}
-
-/**
- * Subscribes as soon as there is a connection. The library's reconnect is not enough: if a connection breaks
- * while the server sends records, the server counts the lost records as delivered, and repeats them only after the next record. So each new
- * connection subscribes again, after the last received record.
- */
+/** Begins after the last received record, also with a new consumer. */
 function follow(
-  { link, clock, log }: EventLogOptions,
+  options: EventLogOptions,
   consumerOf: (connected: Connected, pattern: string, startSequence: number) => Promise<Consumer>,
   pattern: string,
   from: "start" | "now",
   take: (event: StoredEvent) => void,
 ): Following {
-  let subscribed: Deferred<void> = deferred();
   /** The sequence of the last received record; undefined until we know where to begin. */
   let position: number | undefined = from === "start" ? 0 : undefined;
-  /** Counts the subscriptions: records of an earlier subscription are ignored. */
-  let generation = 0;
-  let current: { readonly consumer: Consumer; readonly messages: ConsumerMessages } | undefined;
-  /** An earlier consumer that the server may still have. */
-  let stale: Consumer | undefined;
-  let retry: TimerHandle | undefined;
+  /** When the stream of this position was created. */
+  let origin: string | undefined;
 
-  function leave(): void {
-    generation += 1;
-    retry?.cancel();
-    if (subscribed.settled) subscribed = deferred();
-    subscribed.promise.catch(() => {});
-    if (current === undefined) return;
-    void current.messages.close();
-    stale = current.consumer;
-    current = undefined;
-  }
-
-  function begin(): void {
-    leave();
-    const mine = generation;
-    link
-      .call("follow the job's records", async (connected) => await subscribe(connected, mine))
-      .then(subscribed.resolve, (error: unknown) => {
-        if (mine !== generation) return;
-        log.warn({ reason: errorReason(error), pattern }, "fleet_events_failed");
-        subscribed.reject(unavailable("follow the job's records", error));
-        again();
-      });
-  }
-
-  function again(): void {
-    retry?.cancel();
-    retry = clock.setTimeout(begin, retryDelayMs);
-  }
-
-  async function subscribe(connected: Connected, mine: number): Promise<void> {
-    const { state } = await connected.jsm.streams.info(eventsStream);
-    // If a server has lost the stream, the sequences of the new stream begin at 1 again.
-    position = position === undefined ? state.last_seq : state.last_seq < position ? 0 : position;
-    const consumer = await consumerOf(connected, pattern, position + 1);
-    if (mine !== generation) return drop(consumer);
+  async function consume(connected: Connected, isCurrent: () => boolean): Promise<Consumed> {
+    const { state, created } = await connected.jsm.streams.info(eventsStream);
+    if (isCurrent()) {
+      // In a new stream the sequences begin at 1 again. A server that was killed may have lost the last records, and gives their sequences again.
+      const isNew = origin !== undefined && origin !== created;
+      position = isNew ? 0 : Math.min(position ?? Infinity, state.last_seq);
+      origin = created;
+    }
+    const consumer = await consumerOf(connected, pattern, (position ?? 0) + 1);
     const messages = await consumer.consume({
       max_messages: windowRecords,
       callback(message) {
-        if (mine !== generation || (position !== undefined && message.seq <= position)) return;
+        if (!isCurrent() || message.seq <= (position ?? 0)) return;
         position = message.seq;
         take(eventOf(message));
       },
     });
-    if (mine !== generation) return void messages.close();
-    current = { consumer, messages };
-    drop(stale);
-    stale = undefined;
-    void watchLoss(messages, mine);
-    void messages.closed().then(() => lost(mine));
+    return { consumer, messages };
   }
 
-  async function watchLoss(messages: ConsumerMessages, mine: number): Promise<void> {
-    for await (const { type } of messages.status()) if (lossNotices.has(type)) return lost(mine);
-  }
-
-  function lost(mine: number): void {
-    if (mine === generation && link.connected) again();
-  }
-
-  /** Ends the subscription, and the waits for it. */
-  function end(why: string): void {
-    leave();
-    subscribed.reject(unavailable("follow the job's records", why));
-  }
-
-  const forget = link.onChange((connected) => (connected === undefined ? end("the connection is lost") : begin()));
-  return {
-    async listening() {
-      link.use();
-      await subscribed.promise;
-    },
-    async close() {
-      forget();
-      const last = current;
-      end("the subscription is closed");
-      if (link.connected) await last?.consumer.delete().catch(() => {});
-    },
-  };
+  return keepConsumer({ ...options, what: "follow the job's records", consume });
 }

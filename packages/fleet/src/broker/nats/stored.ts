@@ -1,7 +1,6 @@
 // Implements the stores of records and of pieces of pictures on buckets and a stream of NATS, and reads how full the stores are.
 import type { KV, KvEntry } from "@nats-io/kv";
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { errorReason } from "@waggle/daemon/terminal";
+import { DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import {
@@ -12,12 +11,13 @@ import {
   type StoredRecord,
   type StoreUse,
 } from "../port.ts";
-import type { Connected, NatsLink } from "./connection.ts";
+import type { NatsLink } from "./connection.ts";
 import { isStreamFull, isWrongSequence } from "./nats-errors.ts";
-import { jobsStream, picturesStream } from "./topology.ts";
+import { keepConsumer } from "./subscription.ts";
+import { bucketNames, jobsStream, picturesStream } from "./topology.ts";
 
-/** Pause after a watch has ended or failed. */
-const watchAgainMs = 1_000;
+/** A bucket's message with this header is the marker of a deleted record. */
+const operationHeader = "KV-Operation";
 
 interface RecordsOptions {
   readonly link: NatsLink;
@@ -25,8 +25,9 @@ interface RecordsOptions {
   readonly log: Logger;
 }
 
-export function createRecords(bucket: Bucket, { link, clock, log }: RecordsOptions): Records {
-  const { call, onChange } = link;
+export function createRecords(bucket: Bucket, options: RecordsOptions): Records {
+  const { link, clock } = options;
+  const { call } = link;
   /** The largest revision so far. A smaller one shows that another member has made the bucket again. */
   let largest = 0;
 
@@ -71,43 +72,29 @@ export function createRecords(bucket: Bucket, { link, clock, log }: RecordsOptio
     list: async () =>
       await call("list the records of the fleet", async ({ buckets }) => await readAll(buckets[bucket], clock)),
     watch(listener) {
-      /** Counts the watches: entries of an earlier watch are ignored. */
-      let watches = 0;
-      let again: TimerHandle | undefined;
-      let stop = (): void => {};
-
-      function end(): void {
-        watches += 1;
-        again?.cancel();
-        stop();
-      }
-
-      async function read({ buckets }: Connected, mine: number): Promise<void> {
-        const entries = await buckets[bucket].watch();
-        if (mine !== watches) return entries.stop();
-        stop = () => entries.stop();
-        for await (const entry of entries) {
-          if (mine !== watches) return;
-          listener(entry.operation === "PUT" ? recordOf(entry) : { key: entry.key, value: undefined });
-        }
-      }
-
-      function begin(): void {
-        end();
-        const mine = watches;
-        call("watch the records of the fleet", async (connected) => await read(connected, mine))
-          .catch((error: unknown) => log.warn({ reason: errorReason(error), bucket }, "fleet_watch_failed"))
-          .finally(() => {
-            if (mine === watches) again = clock.setTimeout(begin, watchAgainMs);
+      const prefix = `$KV.${bucketNames[bucket]}.`;
+      // A watch of the library notices the loss of the bucket only after a minute.
+      const watch = keepConsumer({
+        ...options,
+        what: "watch the records of the fleet",
+        async consume({ js }, isCurrent) {
+          const consumer = await js.consumers.get(`KV_${bucketNames[bucket]}`, {
+            filter_subjects: `${prefix}>`,
+            deliver_policy: DeliverPolicy.LastPerSubject,
           });
-      }
-
-      // When a server loses a watch, the library notices only after the heartbeats have expired, so each connection begins a new one.
-      const forget = onChange((connected) => (connected === undefined ? end() : begin()));
-      return () => {
-        forget();
-        end();
-      };
+          const messages = await consumer.consume({
+            callback({ subject, data: value, seq: revision, headers, timestampNanos }) {
+              if (!isCurrent()) return;
+              const key = subject.slice(prefix.length);
+              const isDeleted = headers?.has(operationHeader) === true;
+              const at = Number(timestampNanos / 1_000_000n);
+              listener(isDeleted ? { key, value: undefined } : { key, value, revision, at });
+            },
+          });
+          return { consumer, messages };
+        },
+      });
+      return () => void watch.close();
     },
   };
 }

@@ -24,7 +24,7 @@ export const eventsStream = "WAGGLE_EVENTS";
 /** The pictures of jobs and questions, with one subject for each piece of a picture. */
 export const picturesStream = "WAGGLE_PICTURES";
 
-const bucketNames: Readonly<Record<Bucket, string>> = {
+export const bucketNames: Readonly<Record<Bucket, string>> = {
   members: "waggle_members",
   cancels: "waggle_cancels",
   sessions: "waggle_sessions",
