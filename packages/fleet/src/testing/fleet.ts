@@ -31,7 +31,7 @@ export const silent: Logger = createLogger({ level: "silent", format: "json", na
 /** Functions to call after the test, in reverse order. */
 const opened: (() => Promise<unknown>)[] = [];
 
-function closeLater(close: () => Promise<unknown>): void {
+export function closeLater(close: () => Promise<unknown>): void {
   opened.push(close);
 }
 

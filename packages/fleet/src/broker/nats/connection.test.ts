@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createFakeClock, needs } from "@waggle/testing";
-import { systemClock } from "@waggle/async";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
-import { connectTo, silent, useNats, whenConnected } from "../testing/fleet.ts";
-import { openConnection, type ConnectionOptions, type FleetConnection } from "./connection.ts";
-import { eventsStream, jobsStream } from "./names.ts";
+import { useNats } from "../../testing/fleet.ts";
+import { linkTo, openLink, whenUp } from "../../testing/nats-link.ts";
+import type { ConnectionOptions, NatsLink } from "./connection.ts";
+import { eventsStream, jobsStream } from "./topology.ts";
 
-function open(url: string, more: Partial<ConnectionOptions> = {}): FleetConnection {
-  return openConnection({ url, insecure: false, name: "test", log: silent, clock: createFakeClock(), ...more });
+function open(url: string, more: Partial<ConnectionOptions> = {}): NatsLink {
+  return openLink(url, { clock: createFakeClock(), ...more });
 }
 
 describe("a server that is not allowed", () => {
@@ -50,7 +50,7 @@ describe("a server that is not allowed", () => {
 });
 
 test("an unreachable server is logged in one line, without a stack", async () => {
-  let connection: FleetConnection | undefined;
+  let connection: NatsLink | undefined;
   const line = await new Promise<string>((resolve) => {
     const log = createLogger({ level: "info", format: "json", name: "test", destination: { write: resolve } });
     connection = open("nats://me:s3cret@127.0.0.1:1", { log });
@@ -79,29 +79,29 @@ describe("a connection", needs("nats-server"), () => {
   });
 
   test("finds the running server among several", async () => {
-    expect((await connectTo(`nats://127.0.0.1:1,${nats.url}`)).connected).toBe(true);
+    expect((await linkTo(`nats://127.0.0.1:1,${nats.url}`)).connected).toBe(true);
   });
 
   test("reports each start and each loss of the server once", async () => {
     await nats.server.stop();
-    const connection = open(nats.url, { clock: systemClock });
+    const connection = openLink(nats.url);
     const changes: string[] = [];
     connection.onChange((connected, first) =>
       changes.push(`${connected === undefined ? "gone" : "there"}${first ? " first" : ""}`),
     );
     await nats.server.start();
-    await whenConnected(connection);
+    await whenUp(connection);
     await nats.server.stop("SIGKILL");
-    await whenConnected(connection, false);
+    await whenUp(connection, false);
     await nats.server.start();
-    await whenConnected(connection);
+    await whenUp(connection);
     expect(changes).toEqual(["there first", "gone", "there"]);
     await connection.close();
     expect(changes).toHaveLength(3);
   });
 
   test("leaves streams with other limits as they are", async () => {
-    const connection = await connectTo(nats.url, { limits: { jobs: 5 } });
+    const connection = await linkTo(nats.url, { limits: { jobs: 5 } });
     const limits = async (): Promise<number> => (await connection.use().jsm.streams.info(jobsStream)).config.max_msgs;
     expect(await limits()).toBe(10_000);
   });
@@ -112,17 +112,40 @@ describe("a server that loses its storage", needs("nats-server"), () => {
   const nats = useNats({ folder });
 
   test("gets its streams and buckets again at the reconnection", async () => {
-    const connection = await connectTo(nats.url);
+    const connection = await linkTo(nats.url);
     await nats.server.stop("SIGKILL");
-    await whenConnected(connection, false);
+    await whenUp(connection, false);
     rmSync(folder, { recursive: true });
     await nats.server.start();
-    await whenConnected(connection);
+    await whenUp(connection);
     const { jsm, buckets } = connection.use();
     expect((await jsm.streams.info(jobsStream)).config.name).toBe(jobsStream);
     expect((await jsm.streams.info(eventsStream)).config.name).toBe(eventsStream);
     expect(await buckets.sessions.get("none")).toBeNull();
     await connection.close();
     rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+describe("a member without a permission", needs("nats-server"), () => {
+  const nats = useNats({
+    config: `authorization { users = [
+      { user: "some", password: "some", permissions: { publish: { deny: "secret.>" } } }
+    ] }`,
+  });
+
+  test("learns of each denied topic once in each connection", async () => {
+    const link = await linkTo(nats.url.replace("//", "//some:some@"));
+    const denied: string[] = [];
+    link.onDenied((topic) => denied.push(topic));
+    const publish = (...topics: string[]): void => topics.forEach((topic) => link.use().nc.publish(topic));
+    publish("secret.a", "secret.a", "secret.b");
+    await expect.poll(() => denied).toEqual(["secret.a", "secret.b"]);
+    const lost = whenUp(link, false);
+    await nats.restart();
+    await lost;
+    await whenUp(link);
+    publish("secret.a");
+    await expect.poll(() => denied).toEqual(["secret.a", "secret.b", "secret.a"]);
   });
 });

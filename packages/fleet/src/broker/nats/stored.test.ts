@@ -1,0 +1,72 @@
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
+import { connectTo, unique, useNats } from "../../testing/fleet.ts";
+import { linkTo } from "../../testing/nats-link.ts";
+import { topics } from "../names.ts";
+import type { Bucket } from "../port.ts";
+import { picturesStream } from "./topology.ts";
+
+const value = new Uint8Array([1]);
+
+describe("the stores on NATS", needs("nats-server"), () => {
+  const nats = useNats();
+
+  test.each<Bucket>(["members", "cancels", "sessions", "jobs"])(
+    "the bucket %s is made again when it was deleted; members that watch it get later records",
+    async (bucket) => {
+      const admin = await linkTo(nats.url);
+      const [writer, watcher] = [await connectTo(nats.url), await connectTo(nats.url)];
+      const { [bucket]: records } = writer.records;
+      const [before, after, last] = [unique("key"), unique("key"), unique("key")] as [string, string, string];
+      const seen = new Set<string>();
+      for (const broker of [writer, watcher]) {
+        broker.records[bucket].watch(({ key }) => seen.add(`${broker === writer ? "writer" : "watcher"} ${key}`));
+      }
+      const both = (key: string): boolean => seen.has(`writer ${key}`) && seen.has(`watcher ${key}`);
+      await records.put(before, value, 0);
+      await expect.poll(() => both(before)).toBe(true);
+      await admin.use().buckets[bucket].destroy();
+      expect(await records.put(after, value, 0)).toBe(1);
+      await expect.poll(() => both(after)).toBe(true);
+      await admin.use().buckets[bucket].destroy();
+      expect(await watcher.records[bucket].list()).toEqual([]);
+      await records.put(last, value);
+      expect(await watcher.records[bucket].get(last)).toMatchObject({ key: last });
+      await expect.poll(() => both(last)).toBe(true);
+    },
+  );
+
+  test("pictures expire after an hour; their store is made again when it was deleted", async () => {
+    const { jsm } = (await linkTo(nats.url)).use();
+    const { pictures } = await connectTo(nats.url);
+    const topic = topics.piece("key", "0", 0);
+    expect((await jsm.streams.info(picturesStream)).config).toMatchObject({ max_age: 3_600_000_000_000 });
+    expect(await pictures.capacity()).toBe(512 * 1024 * 1024);
+    await jsm.streams.delete(picturesStream);
+    expect(await pictures.put(topic, value)).toBe("stored");
+    expect([...((await pictures.get(topic)) ?? [])]).toEqual([...value]);
+  });
+});
+
+describe("full stores on NATS", needs("nats-server"), () => {
+  const nats = useNats();
+
+  test("are in use by the share of the bytes or of the records, whichever is larger", async () => {
+    const broker = await connectTo(nats.url, { limits: { jobs: 4, pictureBytes: 10_000 } });
+    expect(await broker.storeUse()).toEqual({ jobs: 0, pictures: 0 });
+    await broker.jobs.put(topics.jobAt("m", "w", "j1"), value, "j1");
+    await broker.pictures.put(topics.piece("key", "0", 0), new Uint8Array(5_000));
+    const { jobs, pictures } = await broker.storeUse();
+    expect(jobs).toBe(0.25);
+    expect(pictures).toBeGreaterThan(0.5);
+    expect(pictures).toBeLessThan(0.6);
+  });
+});
+
+describe("a NATS server with little storage", needs("nats-server"), () => {
+  const nats = useNats({ config: "jetstream { max_file_store: 1GB }" });
+
+  test("has a smaller store of pictures", async () => {
+    expect(await (await connectTo(nats.url)).pictures.capacity()).toBe(128 * 1024 * 1024);
+  });
+});
