@@ -19,7 +19,8 @@ export interface WatchedFleet extends FleetMembers {
 /** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
 export async function watchFleet({ url, credsFile, insecure, clock, log }: WatchFleetOptions): Promise<WatchedFleet> {
   const { createMembers, memberIntervalMs, openBroker, systemChance } = await import("@waggle/fleet");
-  const broker = openBroker({ url, credsFile, insecure, name: "waggle-hive", log, clock, random: systemChance.next });
+  const random = systemChance.next;
+  const broker = openBroker({ url, credsFile, insecure, name: "waggle-hive", role: "hive", log, clock, random });
   const members = createMembers({ broker, clock, log });
   return {
     get connected() {

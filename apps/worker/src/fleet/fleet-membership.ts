@@ -34,6 +34,7 @@ export function createFleetMembership({ config, log, metrics, clock }: FleetMemb
         credsFile: natsCreds,
         insecure: natsInsecure,
         name: `waggle-worker ${workerId}`,
+        role: "worker",
         log,
         clock,
         random: chance.next,

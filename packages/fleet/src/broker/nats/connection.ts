@@ -12,7 +12,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { attempt, isStoreMissing, isTimeout, natsRetryAfterS } from "./nats-errors.ts";
 import { answerLimitMs } from "../port.ts";
 import type { FleetLimits } from "../stores.ts";
-import { ensureTopology, type Buckets } from "./topology.ts";
+import { ensureTopology, type Buckets, type Role } from "./topology.ts";
 
 /** Waits before the 1st, 2nd … attempt to connect. */
 const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
@@ -23,6 +23,7 @@ const pingIntervalMs = 5_000;
 const checkIntervalMs = 5_000;
 /** Limit of the topics that are remembered as denied. */
 const mostDenied = 100;
+const creationPrefix = "$JS.API.STREAM.CREATE.";
 /** How long the last messages may take when a member leaves. If NATS is slow, the other members notice the missing heartbeats. */
 const lastMessagesTimeoutMs = 1_000;
 
@@ -35,6 +36,8 @@ export interface ConnectionOptions {
   readonly insecure: boolean;
   /** The connection's name in the server's list. */
   readonly name: string;
+  /** By default a gateway, which uses all streams and buckets. */
+  readonly role?: Role;
   readonly limits?: Partial<FleetLimits>;
   readonly log: Logger;
   readonly clock: Clock;
@@ -47,6 +50,8 @@ export interface Connected {
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
   readonly buckets: Buckets;
+  /** The first words of the topics of answers to this member. Each role has other ones, so that permissions can keep the answers private. */
+  readonly inboxPrefix: string;
 }
 
 /** @param first true once for each `nc`: subscriptions survive a reconnect. What the server keeps, such as consumers, may be lost at each call. */
@@ -69,7 +74,7 @@ export interface NatsLink {
 
 /** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */
 export function openNatsLink(options: ConnectionOptions): NatsLink {
-  const { log, clock, random } = options;
+  const { log, clock, random, role = "gateway", limits } = options;
   const target = targetOf(options);
   const backoff = createBackoff({ delaysMs: connectDelaysMs, jitter: 0.2, random });
   const listeners = new Set<ConnectionListener>();
@@ -94,9 +99,10 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     try {
       nc = await connect(target);
       const jsm = await jetstreamManager(nc, { timeout: answerLimitMs });
-      const buckets = await ensureTopology(nc, jsm, { ...options.limits, log });
+      const buckets = await ensureTopology(nc, jsm, role, limits);
       if (closing) return await nc.close();
-      current = { nc, js: jetstream(nc, { timeout: answerLimitMs }), jsm, buckets };
+      const { inboxPrefix } = target;
+      current = { nc, js: jetstream(nc, { timeout: answerLimitMs }), jsm, buckets, inboxPrefix };
     } catch (error) {
       await nc?.close().catch(() => {});
       if (closing) return;
@@ -141,7 +147,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     if (current === undefined || closing || departure !== departures) return;
     const { nc, jsm } = current;
     try {
-      await ensureTopology(nc, jsm, { ...options.limits, log });
+      await ensureTopology(nc, jsm, role, limits);
       if (departure === departures) isUp(false);
     } catch (error) {
       if (closing || departure !== departures) return;
@@ -153,7 +159,8 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
   function onError(error: Error): void {
     if (!(error instanceof PermissionViolationError)) return log.warn({ err: error }, "nats_error");
     const { subject, operation } = error;
-    if (denied.has(subject)) return;
+    // Only gateways may create streams in packaging/nats/fleet.conf. The attempt has failed with an error that says so.
+    if (denied.has(subject) || subject.startsWith(creationPrefix)) return;
     // The topics of jobs have no limit, so what is remembered has one.
     if (denied.size >= mostDenied) denied.clear();
     denied.add(subject);
@@ -164,7 +171,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
   /** Makes missing streams and buckets again. Concurrent callers share one attempt. @throws Error if NATS does not */
   async function makeStores(): Promise<void> {
     const { nc, jsm } = use();
-    making ??= ensureTopology(nc, jsm, { ...options.limits, log }).finally(() => (making = undefined));
+    making ??= ensureTopology(nc, jsm, role, limits).finally(() => (making = undefined));
     await making;
     log.warn("nats_stores_checked");
     storeReplaced();
@@ -255,11 +262,12 @@ interface Target {
   readonly servers: string[];
   /** The server URLs without credentials, for the log. */
   readonly shown: readonly string[];
+  readonly inboxPrefix: string;
   readonly [option: string]: unknown;
 }
 
 /** @throws WaggleError invalid_argument */
-function targetOf({ url, credsFile, insecure, name }: ConnectionOptions): Target {
+function targetOf({ url, credsFile, insecure, name, role = "gateway" }: ConnectionOptions): Target {
   const urls = url.split(",").map((text) => parse(text.trim()));
   const [first] = urls;
   if (first === undefined) throw refused(url, "it names no server");
@@ -275,6 +283,7 @@ function targetOf({ url, credsFile, insecure, name }: ConnectionOptions): Target
     servers: shown,
     shown,
     name,
+    inboxPrefix: `_INBOX.${role}`,
     timeout: connectTimeoutMs,
     pingInterval: pingIntervalMs,
     maxPingOut: 2,

@@ -4,8 +4,7 @@ import type { KV } from "@nats-io/kv";
 import { AckPolicy, DiscardPolicy, jetstream, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Logger } from "@waggle/telemetry";
-import { isStreamFull } from "./nats-errors.ts";
+import { isDenied, isStoreMissing, isStreamFull } from "./nats-errors.ts";
 import { topics } from "../names.ts";
 import { answerLimitMs, type Bucket } from "../port.ts";
 import {
@@ -31,6 +30,16 @@ export const bucketNames: Readonly<Record<Bucket, string>> = {
   jobs: "waggle_jobs",
 };
 
+/** The kinds of programs that connect to a fleet. */
+export type Role = "worker" | "gateway" | "hive";
+
+/** The buckets that each role ensures. A worker also reads single keys of `jobs`. A hive uses no streams. */
+const bucketsOf: Readonly<Record<Role, readonly Bucket[]>> = {
+  worker: ["members", "cancels"],
+  gateway: ["members", "cancels", "sessions", "jobs"],
+  hive: ["members"],
+};
+
 export type Buckets = Readonly<Record<Bucket, KV>>;
 
 const nanosPerMs = 1_000_000;
@@ -39,42 +48,26 @@ const smallShare = 1 / 4;
 /** Maximum number of jobs of one model and class that all workers together may have at once. */
 const mostUnacknowledged = 100_000;
 
-interface TopologyOptions extends Partial<FleetLimits> {
-  readonly log: Logger;
-}
-
-/** Creates the streams and buckets that are missing. Idempotent. @throws Error if NATS refuses, or has no JetStream */
+/**
+ * Creates the streams and buckets of the role that are missing. Idempotent. An existing stream keeps its limits, because an operator may have set them.
+ * @throws Error if NATS refuses, or has no JetStream
+ */
 export async function ensureTopology(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  { log, ...given }: TopologyOptions,
+  role: Role,
+  given: Partial<FleetLimits> = {},
 ): Promise<Buckets> {
   const limits = { ...defaultFleetLimits, ...given };
-  await ensureStream(jsm, log, {
-    name: jobsStream,
-    subjects: [topics.allJobs],
-    retention: RetentionPolicy.Workqueue,
-    storage: StorageType.File,
-    discard: DiscardPolicy.New,
-    max_msgs: limits.jobs,
-    max_bytes: limits.jobBytes,
-  });
-  await ensureStream(jsm, log, {
-    name: eventsStream,
-    subjects: [topics.allEvents],
-    storage: StorageType.File,
-    max_age: eventsAgeMs * nanosPerMs,
-    max_bytes: limits.eventBytes,
-    allow_direct: true,
-  });
-  await ensurePictures(jsm, log, limits.pictureBytes).catch(async (error: unknown) => {
-    // NATS reserves the bytes of a stream. A fleet on a small disk has less room for pictures.
-    if (!isStreamFull(error)) throw error;
-    await ensurePictures(jsm, log, limits.pictureBytes * smallShare);
-  });
+  if (role !== "hive") await ensureStreams(jsm, limits);
   const kvm = new Kvm(jetstream(nc, { timeout: answerLimitMs }));
-  const open = async (name: Bucket): Promise<KV> =>
-    await kvm.create(bucketNames[name], { ttl: bucketLifetimesMs[name], history: 1, storage: StorageType.File });
+  const open = async (bucket: Bucket): Promise<KV> => {
+    const name = bucketNames[bucket];
+    // This sends nothing to NATS, which may let this member read only single keys.
+    if (!bucketsOf[role].includes(bucket)) return await kvm.open(name, { allow_direct: true });
+    const options = { ttl: bucketLifetimesMs[bucket], history: 1, storage: StorageType.File };
+    return await explained(name, kvm.create(name, options));
+  };
   return {
     members: await open("members"),
     cancels: await open("cancels"),
@@ -83,8 +76,33 @@ export async function ensureTopology(
   };
 }
 
-async function ensurePictures(jsm: JetStreamManager, log: Logger, maxBytes: number): Promise<void> {
-  await ensureStream(jsm, log, {
+async function ensureStreams(jsm: JetStreamManager, limits: FleetLimits): Promise<void> {
+  await ensureStream(jsm, {
+    name: jobsStream,
+    subjects: [topics.allJobs],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs: limits.jobs,
+    max_bytes: limits.jobBytes,
+  });
+  await ensureStream(jsm, {
+    name: eventsStream,
+    subjects: [topics.allEvents],
+    storage: StorageType.File,
+    max_age: eventsAgeMs * nanosPerMs,
+    max_bytes: limits.eventBytes,
+    allow_direct: true,
+  });
+  await ensurePictures(jsm, limits.pictureBytes).catch(async (error: unknown) => {
+    // NATS reserves the bytes of a stream. A fleet on a small disk has less room for pictures.
+    if (!isStreamFull(error)) throw error;
+    await ensurePictures(jsm, limits.pictureBytes * smallShare);
+  });
+}
+
+async function ensurePictures(jsm: JetStreamManager, maxBytes: number): Promise<void> {
+  await ensureStream(jsm, {
     name: picturesStream,
     subjects: [topics.allPictures],
     storage: StorageType.File,
@@ -96,19 +114,30 @@ async function ensurePictures(jsm: JetStreamManager, log: Logger, maxBytes: numb
   });
 }
 
-/** Creates the stream if it is missing. An existing stream keeps its limits, because an operator may have set them. */
-async function ensureStream(
-  jsm: JetStreamManager,
-  log: Logger,
-  config: Partial<StreamConfig> & { name: string },
-): Promise<void> {
+/** Asks first whether the stream exists: NATS may not let this member create streams. */
+async function ensureStream(jsm: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
+  if (await exists(jsm, config.name)) return;
+  await explained(config.name, jsm.streams.add(config)).catch(async (error: unknown) => {
+    // Another member may have created it at the same moment.
+    if (!(await exists(jsm, config.name))) throw error;
+  });
+}
+
+async function exists(jsm: JetStreamManager, stream: string): Promise<boolean> {
   try {
-    await jsm.streams.add(config);
+    await jsm.streams.info(stream);
+    return true;
   } catch (error) {
-    const existing = await jsm.streams.info(config.name).catch(() => undefined);
-    if (existing === undefined) throw error;
-    log.debug({ stream: config.name }, "nats_stream_has_other_limits");
+    if (isStoreMissing(error)) return false;
+    throw error;
   }
+}
+
+async function explained<T>(store: string, creation: Promise<T>): Promise<T> {
+  return await creation.catch((error: unknown) => {
+    if (!isDenied(error)) throw error;
+    throw new Error(`${store} does not exist, and this user may not create it. Gateways create it.`);
+  });
 }
 
 /** Creates a consumer of the jobs of these subjects. Idempotent. */

@@ -32,8 +32,8 @@ export function createWorkQueue({ call }: Pick<NatsLink, "call">): WorkQueue {
     open: async (queue, pattern) =>
       await call("open a queue of the fleet", async ({ jsm }) => await ensureConsumer(jsm, queue, pattern)),
     take: async (queue) =>
-      await call("take a job from the fleet's queue", async ({ nc }) => {
-        const message = await pull(nc, queue);
+      await call("take a job from the fleet's queue", async ({ nc, inboxPrefix }) => {
+        const message = await pull(nc, queue, createInbox(inboxPrefix));
         return message?.reply === undefined ? undefined : delivered(nc, message.reply, message.data);
       }),
     list: async () =>
@@ -70,8 +70,7 @@ function delivered(nc: NatsConnection, reply: string, data: Uint8Array): Deliver
 }
 
 /** Pulls one message without waiting: undefined if the queue is empty. Written here because the library has only pulls that wait. */
-async function pull(nc: NatsConnection, consumer: string): Promise<Msg | undefined> {
-  const reply = createInbox();
+async function pull(nc: NatsConnection, consumer: string, reply: string): Promise<Msg | undefined> {
   const message = await new Promise<Msg>((resolve, reject) => {
     const subscription = nc.subscribe(reply, {
       max: 1,
