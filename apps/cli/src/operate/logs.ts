@@ -15,6 +15,10 @@ const followIntervalMs = 1_000;
 /** Number of last lines without --lines, as in `tail`. A part of the past is shown whole. */
 const usualLines = 20;
 
+interface FoundLine extends Pick<PastServer, "worker"> {
+  readonly line: LogLine;
+}
+
 export const run: Run = async (context, words) => {
   const { err, signal } = context;
   const past = pastQueryOf(words);
@@ -26,42 +30,60 @@ export const run: Run = async (context, words) => {
   }
   // A stored history gets no new lines.
   const servers = await (follows ? findServers : findPast)(context, words.text("url"));
-  const show = ({ worker }: Pick<PastServer, "worker">, line: LogLine): void =>
-    print(context, worker, line, words.has("json"));
-  if (follows) {
-    await askServers(
-      context,
-      servers,
-      async (server) => await follow(context, server, query, (line) => show(server, line)),
-    );
-    return;
-  }
+  const show = (found: readonly FoundLine[]): void => {
+    for (const { worker, line } of found) print(context, worker, line, words.has("json"));
+  };
+  if (follows) return await followAll(context, servers, query, show);
   const answers = await askServers(context, servers, async ({ client }) => await client.logs({ signal, ...query }));
-  const found = answers.flatMap(({ worker, answer }) => answer.lines.map((line) => ({ worker, line })));
-  for (const { worker, line } of found.toSorted((a, b) => a.line.time.localeCompare(b.line.time)))
-    show({ worker }, line);
+  const all = answers.flatMap(({ worker, answer }) => answer.lines.map((line) => ({ worker, line })));
+  const found = byTime(all).slice(-lines);
+  show(found);
   if (!isPast(past)) return;
   if (found.length === 0) err.write("No such lines. A day is kept, with the lines that --log-level lets through.\n");
   if (found.length >= lines) err.write(`These are the last ${lines} lines. Choose a shorter time, or a --level.\n`);
 };
 
-/** Follows the log also over a restart of the server. */
+function byTime(lines: readonly FoundLine[]): readonly FoundLine[] {
+  return lines.toSorted((a, b) => a.line.time.localeCompare(b.line.time));
+}
+
+/** Follows all servers. Lines of several servers wait for the next request, so that those of the same second are shown by their time. */
+async function followAll(
+  context: Context,
+  servers: readonly PastServer[],
+  query: LogLinesQuery,
+  show: (found: readonly FoundLine[]) => void,
+): Promise<void> {
+  const waiting: FoundLine[] = [];
+  const showWaiting = (): void => show(byTime(waiting.splice(0)));
+  const onLines = ({ worker }: PastServer, lines: readonly LogLine[]): void => {
+    waiting.push(...lines.map((line) => ({ worker, line })));
+    if (servers.length === 1) showWaiting();
+  };
+  await askServers(
+    context,
+    servers,
+    async (server) => await follow(context, server, query, (lines) => onLines(server, lines), showWaiting),
+  ).finally(showWaiting);
+}
+
+/** Follows the log also over a restart of the server. @param beforeRequest called before each further request */
 async function follow(
   { err, signal }: Context,
   { client }: PastServer,
   query: LogLinesQuery,
-  onLine: (line: LogLine) => void,
+  onLines: (lines: readonly LogLine[]) => void,
+  beforeRequest: () => void,
 ): Promise<void> {
   let { lines: shown } = await client.logs({ signal, ...query });
   // Without a line, the server would read the day on disk again for each request.
   let after = 0;
   let isAway = false;
   for (;;) {
-    for (const line of shown) {
-      onLine(line);
-      after = line.seq;
-    }
+    onLines(shown);
+    after = shown.at(-1)?.seq ?? after;
     await sleep(followIntervalMs, { signal });
+    beforeRequest();
     try {
       shown = (await client.logs({ signal, ...query, lines: logLinesLimit, after })).lines;
       isAway = false;

@@ -346,6 +346,30 @@ it("drain asks a worker itself, or the worker's hive", async () => {
   });
 });
 
+it.each([
+  [["logs"], ["w1 s1", "w2 s2", "w1 s3", "w2 s4", "w1 s5"]],
+  [
+    ["logs", "-f"],
+    ["w1 s1", "w2 s2", "w1 s3", "w2 s4", "w1 s5"],
+  ],
+  [
+    ["logs", "--lines", "3"],
+    ["w1 s3", "w2 s4", "w1 s5"],
+  ],
+])("%j at a hive shows the lines of all workers by their time", async (argv, shown) => {
+  const at = (second: number): LogLine => ({ ...line, time: `2026-01-01T00:00:0${second}Z`, message: `s${second}` });
+  const serving = (...seconds: number[]) => ({
+    "GET /v1/logs?lines=20": { lines: seconds.map(at) },
+    "GET /v1/logs?lines=3": { lines: seconds.map(at) },
+    "GET /v1/logs?lines=5000&after=0": new WaggleError("forbidden", "Enough"),
+  });
+  await using one = await startFakeWorker({ routes: serving(1, 3, 5) });
+  await using two = await startFakeWorker({ routes: serving(2, 4) });
+  const [first, second] = hiveOf(one.url)["GET /v1/workers"].workers;
+  const { out } = await ask(argv, { ...hive, "GET /v1/workers": { workers: [first, { ...second, url: two.url }] } });
+  expect(out.match(/w\d s\d/g)).toEqual(shown);
+});
+
 it("logs -f asks only for new lines when the first answer has none", async () => {
   const routes = {
     "GET /v1/logs?lines=5000&client=ann": { lines: [] },
