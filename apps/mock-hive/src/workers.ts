@@ -263,9 +263,10 @@ function removalAt(entry: Entry): number {
 
 /** The reason why this hive cannot drain the worker, as the end of a sentence. */
 function refusalToDrain({ source, liveness, report }: Entry): string | undefined {
-  if (source === "nats") return "it is known from NATS only, and takes no commands from this hive";
   if (liveness === "gone") return "it is gone";
-  if (report.obeys?.includes("drain") !== true) return "it obeys only a hive to which it sends a token";
+  const instead = `Drain it at its address: waggle drain --url ${report.url}`;
+  if (source === "nats") return `it is known from NATS only, and takes no commands from this hive. ${instead}`;
+  if (report.obeys?.includes("drain") !== true) return `it obeys only a hive to which it sends a token. ${instead}`;
   return undefined;
 }
 

@@ -33,7 +33,10 @@ export const run: Run = async (context, words) => {
   const show = (found: readonly FoundLine[]): void => {
     for (const { worker, line } of found) print(context, worker, line, words.has("json"));
   };
-  if (follows) return await followAll(context, servers, query, show);
+  if (follows) {
+    await followAll(context, servers, query, show);
+    return;
+  }
   const answers = await askServers(context, servers, async ({ client }) => await client.logs({ signal, ...query }));
   const all = answers.flatMap(({ worker, answer }) => answer.lines.map((line) => ({ worker, line })));
   const found = byTime(all).slice(-lines);

@@ -340,6 +340,14 @@ it("drain asks a worker itself, or the worker's hive", async () => {
     err: expect.stringContaining("is not other") as string,
   });
   expect((await ask(["drain", "w"], hive)).asked).toContain("POST /v1/workers/w/drain");
+  const conflict = new WaggleError("conflict", "Cannot drain worker: it takes no commands from this hive.");
+  const refusals = Object.fromEntries(["w1", "w2", "w3"].map((id) => [`POST /v1/workers/${id}/drain`, conflict]));
+  await using direct = await startFakeWorker({ routes: { "POST /v1/drain": { ready: false, state: "draining" } } });
+  const routes = { ...hiveOf(direct.url), ...refusals };
+  expect((await ask(["drain", "w1"], routes)).out).toMatch(/^w1 drains/);
+  expect(direct.asked).toEqual([["POST", "/v1/drain", undefined]]);
+  expect((await ask(["drain", "w2"], routes)).err).toContain("w2 does not answer: ");
+  expect((await ask(["drain", "w3"], routes)).err).toContain("takes no commands from this hive");
   expect(await ask(["drain"], hive)).toMatchObject({
     code: 64,
     err: expect.stringContaining("name the worker") as string,
