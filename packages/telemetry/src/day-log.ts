@@ -240,8 +240,9 @@ export function isPartOf(
   at: number,
   value: Readonly<Record<string, unknown>>,
 ): boolean {
+  const ids = [value["job"] ?? value["job_id"], value["stream_id"]];
   return (
-    (job === undefined || isNamed(String(value["job"] ?? value["job_id"]), job)) &&
+    (job === undefined || ids.some((id) => typeof id === "string" && isNamed(id, job))) &&
     (client === undefined || value["client"] === client) &&
     !(at < (since ?? at) || at >= until)
   );

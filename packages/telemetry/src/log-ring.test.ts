@@ -14,10 +14,10 @@ it("the ring keeps the last lines as objects with redacted values, in any format
   log.info("first");
   log.debug("not of this level");
   log.warn({ job: "j", prompt: "what somebody wrote" }, "second");
-  log.child({ trace: "t" }).error("third");
+  log.child({ trace: "t", stream_id: "s" }).error("third");
   expect(await ring.find({ count: 10 })).toEqual([
     { seq: 11, time: expect.any(String), level: "warn", message: "second", fields: { job: "j", prompt: "[redacted]" } },
-    { seq: 12, time: expect.any(String), level: "error", message: "third", fields: { trace: "t" } },
+    { seq: 12, time: expect.any(String), level: "error", message: "third", fields: { trace: "t", stream_id: "s" } },
   ]);
   const cases: readonly (readonly [LogQuery, readonly string[]])[] = [
     [{ count: 1 }, ["third"]],
@@ -27,6 +27,7 @@ it("the ring keeps the last lines as objects with redacted values, in any format
     [{ count: 10, after: 13 }, ["second", "third"]],
     // The filters come before the count.
     [{ count: 1, job: "j" }, ["second"]],
+    [{ count: 1, job: "s" }, ["third"]],
     [{ count: 1, level: "error" }, ["third"]],
     [{ count: 10, client: "alice" }, []],
     [{ count: 10, since: Date.now() + 60_000 }, []],

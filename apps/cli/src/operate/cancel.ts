@@ -1,6 +1,6 @@
 // Owns `waggle cancel`. A job may be named by its shortened id, as `waggle jobs` shows it in a terminal.
 import { counted } from "@waggle/daemon/terminal";
-import { WaggleError, type JobList } from "@waggle/protocol";
+import { WaggleError, type JobList, type ListedJob } from "@waggle/protocol";
 import { isNamed } from "@waggle/telemetry/day-log";
 import { wrongUse } from "../cli-error.ts";
 import type { Run } from "../command.ts";
@@ -34,6 +34,8 @@ export const run: Run = async (context, words) => {
   else context.out.write(`Job ${job.job_id} is ${job.state}, after ${counted(job.tokens, "token")}.\n`);
 };
 
+type Listed = Pick<ListedJob, "job_id" | "stream_id" | "client">;
+
 interface Match {
   readonly worker: string | undefined;
   readonly id: string;
@@ -46,10 +48,11 @@ interface Match {
  * that began since must not be cancelled in place of one that has ended.
  */
 function jobsThatMatch(lists: readonly Answer<JobList>[], word: string, client: string | undefined): readonly Match[] {
-  const matches = (jobs: (list: JobList) => readonly { readonly job_id: string; readonly client: string }[]): Match[] =>
+  const matches = (jobs: (list: JobList) => readonly Listed[]): Match[] =>
     lists.flatMap(({ worker, answer }) =>
       jobs(answer)
-        .filter((job) => isNamed(job.job_id, word) && (client === undefined || client === job.client))
+        .filter(({ job_id: id, stream_id: streamId = id }) => isNamed(id, word) || isNamed(streamId, word))
+        .filter((job) => client === undefined || client === job.client)
         .map((job) => ({ worker, id: job.job_id, owner: job.client })),
     );
   const running = matches(({ jobs }) => jobs);

@@ -90,9 +90,14 @@ function formatNarrow(
 }
 
 function rowOf(job: ListedJob, hasWorkers: boolean): string[] {
-  const { job_id, client, model, worker = "", tokens, age_ms, running_ms = 0 } = job;
+  const { client, model, worker = "", tokens, age_ms, running_ms = 0 } = job;
   const waited = formatDuration(Math.max(0, age_ms - running_ms));
-  return [job_id, client, model, stateOf(job), ...(hasWorkers ? [worker] : []), String(tokens), waited];
+  return [idOf(job), client, model, stateOf(job), ...(hasWorkers ? [worker] : []), String(tokens), waited];
+}
+
+/** A fleet's worker knows a job under an id of its attempt; people know the client's id. */
+function idOf({ job_id, stream_id = job_id }: Pick<ListedJob, "job_id" | "stream_id">): string {
+  return stream_id;
 }
 
 function stateOf({ state, position, call }: ListedJob): string {
@@ -106,7 +111,7 @@ function endedRowOf(job: EndedJob): string[] {
   const { waiting_ms, reading_ms, writing_ms } = job;
   return [
     localTime(job.ended_at),
-    job.job_id,
+    idOf(job),
     job.client,
     job.model,
     job.reason,

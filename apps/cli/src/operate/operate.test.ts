@@ -45,6 +45,25 @@ it("jobs shows the worker of each job that a gateway lists", async () => {
   expect(out).toMatch(/^j1 .* w1 +\d/m);
 });
 
+it("jobs shows a fleet's job under the client's id, and cancel takes it", async () => {
+  const taken = { ...list.jobs[0], job_id: "0123456789abcdef.11111111", stream_id: "job-2ff7" };
+  const ofFleet = {
+    jobs: [taken],
+    total: 1,
+    of: "all",
+    ended: [{ ...ended, job_id: "0123.2", stream_id: "job-abca" }],
+  };
+  const cancelled = { job_id: taken.job_id, state: "cancelled", tokens: 0 };
+  const routes = {
+    ...{ "GET /v1/jobs": ofFleet, [asksForJobs]: ofFleet },
+    [`DELETE /v1/jobs/${taken.job_id}?client=ann`]: cancelled,
+  };
+  expect((await ask(["jobs"], routes)).out).toMatch(/^job-2ff7 +ann /m);
+  expect((await ask(["jobs", "--ended"], routes)).out).toMatch(/ job-abca +ann /);
+  for (const id of ["job-2ff7", taken.job_id])
+    expect((await ask(["cancel", id], routes)).out).toContain(`Job ${taken.job_id} is cancelled`);
+});
+
 it("jobs names the MCP tool that a job calls, or asks consent for", async () => {
   const call = { server: "files", tool: "read_file", call_id: "c1", state: "running" } as const;
   const calling = { ...job, client: "ann", state: "calling", position: 0, running_ms: 2_000, step: 1 } as const;

@@ -167,7 +167,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
 
   async function submit(work: Work, history: JobHistory): Promise<void> {
     // Each attempt has a separate local id: an earlier attempt on this worker may still be ending.
-    const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}`, work };
+    const id = `${job.id}.${attempt.slice(0, localIdDigits)}`;
+    const spec = { ...job.spec, id, who: { ...job.spec.who, streamId: job.clientJob.id }, work };
     const resumed = resumedSpec(spec, history);
     try {
       local = await model.run(resumed, { event: onEvent, engineLost, ended: onEnded });

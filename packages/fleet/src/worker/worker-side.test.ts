@@ -55,7 +55,8 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const { name, model, gateway } = await joinBoth(nats.url);
     const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
-    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id, prior: { computed: 0, enginesLost: 0 } });
+    const who = { ...job.spec.who, streamId: job.clientJob.id };
+    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id, who, prior: { computed: 0, enginesLost: 0 } });
     expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
     sendTokens(local, 0, 1, 2);
     finish(model, local);

@@ -33,6 +33,8 @@ export interface JobOwner {
   readonly ticket?: Ticket | undefined;
   /** The session whose KV cache the job continues from, when `sessionId` is absent because the gateway keeps the session's order. */
   readonly cacheSession?: string | undefined;
+  /** The client's id of the job, if the job's own id is not the client's: at a fleet's worker. */
+  readonly streamId?: string | undefined;
   /** The id of the job's request, for the log. */
   readonly trace: string;
   /** Digest of the request's body, to recognize a repeated request. */

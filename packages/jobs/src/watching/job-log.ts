@@ -127,6 +127,6 @@ function roundedTimes(job: Job): PhaseTimes {
 }
 
 function keysOf(job: Job, model: string): object {
-  const { trace, client, sessionId = null } = job.spec.who;
-  return { trace, client, session: sessionId, model, job: job.id };
+  const { trace, client, sessionId = null, streamId } = job.spec.who;
+  return { trace, client, session: sessionId, model, job: job.id, stream_id: streamId };
 }

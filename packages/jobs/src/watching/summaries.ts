@@ -96,10 +96,14 @@ function listedOf(job: Job, position: number, now: number): ListedJob {
   };
 }
 
-function aboutOf({ id, spec }: Job): Pick<ListedJob, "job_id" | "client" | "session_id" | "kind" | "model"> {
-  const { client, sessionId } = spec.who;
+function aboutOf({
+  id,
+  spec,
+}: Job): Pick<ListedJob, "job_id" | "stream_id" | "client" | "session_id" | "kind" | "model"> {
+  const { client, sessionId, streamId } = spec.who;
+  const stream = streamId === undefined ? {} : { stream_id: streamId };
   const session = sessionId === undefined ? {} : { session_id: sessionId };
-  return { job_id: id, client, ...session, kind: spec.work.kind, model: spec.model };
+  return { job_id: id, ...stream, client, ...session, kind: spec.work.kind, model: spec.model };
 }
 
 /** The step of a job with tool calls, and the call that runs. */

@@ -27,6 +27,10 @@ export const JobAcceptedSchema = z
   .meta({ id: "JobAccepted" });
 export type JobAccepted = z.infer<typeof JobAcceptedSchema>;
 
+const streamId = optional(z.string()).describe(
+  "The client's id of the job; present at a worker for jobs of a fleet, whose job_id differs for each attempt.",
+);
+
 const callingShape = {
   step: stepField,
   call: optional(z.object(toolCallShape).meta({ id: "JobCall" })).describe(
@@ -57,6 +61,7 @@ export const jobListLimit = 500;
 export const ListedJobSchema = z
   .object({
     job_id: z.string(),
+    stream_id: streamId,
     client: z.string().describe("Name of the API token that submitted the job; local in local mode."),
     session_id: optional(z.string()),
     kind: ModelKindSchema,
@@ -84,6 +89,7 @@ export const endedQueryLimit = 2_000;
 export const EndedJobSchema = z
   .object({
     job_id: z.string(),
+    stream_id: streamId,
     client: z.string(),
     session_id: optional(z.string()),
     kind: ModelKindSchema,
