@@ -37,11 +37,10 @@ export function watchLostEntries(
     return now - run.lastRecordAt >= limitMs && now - (askedAt.get(run) ?? -Infinity) >= askAgainMs;
   }
 
-  /** Only one gateway repairs a job: the last one that took it over, unless that gateway is gone. */
+  /** Only one gateway repairs a job: the last one that took it over, unless that gateway is gone, or the record that names it. */
   async function isOurs({ job }: SequenceRun): Promise<boolean> {
     const owner = await names.ownerOf(job);
-    if (owner === "lost") return job.takenOver === undefined;
-    return owner === undefined || owner === side.id || !side.isAlive("gateway", owner);
+    return owner === undefined || owner === "lost" || owner === side.id || !side.isAlive("gateway", owner);
   }
 
   async function ask(run: SequenceRun): Promise<void> {

@@ -105,7 +105,7 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
       // The client came back after its time to come back.
       if (gatewaysLost(during, world.gateways)) return true;
       // Accepted without a record, or with a record that is gone: other gateways do not know it, and it is lost with its gateway.
-      return had("stop broker", "hold gateway", "slow gateway", ...storeFaults);
+      return had(...longFaults, ...storeFaults);
     default:
       return false;
   }
