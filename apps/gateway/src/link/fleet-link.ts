@@ -74,6 +74,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   const { side, serving, names, outage, pictureOutage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
+  /** Cancels that NATS has not taken, by the ids of their jobs. */
+  const owed = new Map<string, EndedBy>();
   let owner: ExecutorOwner | undefined;
   const questions = createQuestions(options);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
@@ -182,11 +184,19 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   async function cancelInFleet({ fleetJob, job }: SequenceRun): Promise<void> {
     const { phase } = job.state;
     const by = "outcome" in phase ? endedByOf(phase.outcome) : "gateway";
-    await side
-      .cancel(fleetJob.id, by)
-      .catch((error: unknown) =>
-        log.warn({ reason: WaggleError.from(error).message, job: job.id }, "fleet_cancel_failed"),
-      );
+    await side.cancel(fleetJob.id, by).catch((error: unknown) => {
+      log.warn({ reason: WaggleError.from(error).message, job: job.id }, "fleet_cancel_failed");
+      owed.set(fleetJob.id, by);
+    });
+  }
+
+  /** Cancels what could not be cancelled while NATS was away. */
+  function payOwed(): void {
+    if (!side.connected) return;
+    for (const [id, by] of owed) {
+      owed.delete(id);
+      side.cancel(id, by).catch(() => owed.set(id, by));
+    }
   }
 
   function release(one: SequenceRun): void {
@@ -226,9 +236,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     const silentMs = clock.now() - lastRecordAt;
     if (clock.now() - cancelledAt >= cancelLimitMs) return release(one);
     // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
-    if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) {
-      return fail(one, error);
-    }
+    if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) return giveUp(one, error);
     checkEntry(one);
     const { worker } = records;
     const isLost = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
@@ -238,7 +246,14 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       worker === undefined
         ? `it has sent no records for ${seconds} s`
         : `its worker ${worker} is gone, and no other worker has continued it for ${seconds} s`;
-    fail(one, new WaggleError("unavailable", `Cannot continue the job: ${why}.`));
+    giveUp(one, new WaggleError("unavailable", `Cannot continue the job: ${why}.`));
+  }
+
+  /** No worker should run the job any more, when there is one again. */
+  function giveUp(one: SequenceRun, error: WaggleError): void {
+    const phase = phaseOf(one);
+    if (phase === "published" || phase === "taken") void cancelInFleet(one);
+    fail(one, error);
   }
 
   return {
@@ -281,6 +296,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       void questions.query(question, client).then((answer) => owner?.onAnswer(id, answer)),
     dropQuery: (id) => owner?.onAnswer(id, dropped),
     changed() {
+      payOwed();
       checkTimeouts();
       keepChecking();
       if (outage.ongoing) return;

@@ -26,15 +26,16 @@ export interface FaultWorld {
   readonly startTwin: (worker: number) => SimulatedWorker;
   /** Writes a record of another version under the id of the next client. */
   readonly writeForeignRecord: () => void;
-  /** Whether there has been a fault that lets a process lose its id, because the process did not answer. */
-  readonly hadOther: () => boolean;
+  /** Whether there was a fault of this kind; without a kind, whether there was any but second workers. */
+  readonly had: (kind?: FaultKind) => boolean;
 }
 
 /** Round trip of a slow link: longer than the limit of one answer takes in two ways. */
 const slowMs = { minMs: 500, maxMs: 700 };
 const usualMs = { minMs: 0.2, maxMs: 2 };
 
-type Act = (world: FaultWorld, plan: FaultPlan) => (() => void) | undefined;
+/** @returns the function that ends the fault. `lasts`: it does not end. Undefined: it cannot happen now */
+type Act = (world: FaultWorld, plan: FaultPlan) => (() => void) | "lasts" | undefined;
 
 const place = (places: readonly Place[], { target }: FaultPlan): Place | undefined => places[target % places.length];
 
@@ -131,12 +132,13 @@ const acts: Record<FaultKind, Act> = {
     return () => server.unfill("jobs");
   },
   "deny worker": (world, plan) => {
-    // With one worker, no other could run its jobs.
     const { workers, server } = world;
-    if (workers.length < 2) return undefined;
+    // Another worker must be able to run its jobs.
+    if (workers.length < 2 || world.had("deny worker")) return undefined;
     const user = `w${plan.target % workers.length}`;
+    // A wrong permission does not end by itself.
     server.deny(user, "waggle.events.>");
-    return () => server.allow(user);
+    return "lasts";
   },
   redeliver: store((server) => void server.redeliver()),
   "foreign record": (world) => {
@@ -151,7 +153,7 @@ const acts: Record<FaultKind, Act> = {
     const twin = world.startTwin(number);
     return () => {
       // The first process keeps the id as long as it answers.
-      if (twin.jobs > 0 && original.isUp && original.member === member && !world.hadOther()) {
+      if (twin.jobs > 0 && original.isUp && original.member === member && !world.had()) {
         world.fault(`a second worker with the id of worker ${number} took ${twin.jobs} jobs`);
       }
       twin.kill();
@@ -178,6 +180,7 @@ export function scheduleFaults(world: FaultWorld, plans: readonly FaultPlan[]): 
       note(`${plan.kind} ${plan.target} for ${plan.lastsMs} ms`);
       const one: Happened = { kind: plan.kind, target: plan.target, from: clock.now(), to: Infinity };
       happened.push(one);
+      if (end === "lasts") return;
       clock.setTimeout(() => {
         one.to = clock.now();
         note(`${plan.kind} ${plan.target} is over`);

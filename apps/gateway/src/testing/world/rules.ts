@@ -135,17 +135,14 @@ function longest(during: readonly Happened[], kinds: readonly FaultKind[]): numb
   return most;
 }
 
-/** The newest turn of a session is not superseded. Turns within this time of each other may arrive in another order. */
-const sameMomentMs = 3_000;
-
+/** The newest turn of a session is not superseded, if the others were accepted before its request. */
 function checkSessions({ clients, fault }: RuleWorld): void {
   const all = clients.filter(({ plan }) => plan.habit === "session");
   for (const name of new Set(all.map(({ plan }) => plan.name))) {
-    const turns = all.filter(({ plan }) => plan.name === name);
-    const newest = turns.toSorted((a, b) => b.plan.atMs - a.plan.atMs)[0];
+    const turns = all.filter(({ plan }) => plan.name === name).toSorted((a, b) => b.plan.atMs - a.plan.atMs);
+    const [newest, ...older] = turns;
     if (newest?.answer.outcome !== "cancelled superseded") continue;
-    const others = turns.filter(({ plan }) => plan !== newest.plan);
-    if (others.every(({ plan }) => newest.plan.atMs - plan.atMs > sameMomentMs && newest.answer.retries === 0))
+    if (older.every(({ answer }) => (answer.acceptedAt ?? Infinity) < newest.plan.atMs && answer.retries === 0))
       fault(`the newest turn of session ${name}, of client ${newest.plan.number}, was superseded by an older one`);
   }
 }

@@ -73,7 +73,7 @@ const faultKinds = {
   "delete records.members": 1,
   "delete records.cancels": 1,
   "fill jobs": 1,
-  "deny worker": 1,
+  "deny worker": 2,
   redeliver: 1,
   "foreign record": 1,
   "second worker": 1,
@@ -93,10 +93,16 @@ const busyMs = 30_000;
 const weights = Object.entries(faultKinds) as [FaultKind, number][];
 const weighted = weights.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
 
+/** A schedule with few kinds of clients and faults has more of what only these do together. */
+function drawSome<T>(random: Random, from: readonly T[]): readonly T[] {
+  return Array.from({ length: random.pick([1, 2, 3, from.length]) }, () => random.pick(from));
+}
+
 export function drawSchedule(seed: number): Schedule {
   const random = createRandom(seed, "schedule");
-  const clients = Array.from({ length: random.between(2, 12) }, (_, number) => drawClient(random, number));
-  const faults = Array.from({ length: random.between(0, 5) }, () => drawFault(random));
+  const some = { habits: drawSome(random, habits), faults: drawSome(random, weighted) };
+  const clients = Array.from({ length: random.between(2, 12) }, (_, number) => drawClient(random, number, some.habits));
+  const faults = Array.from({ length: random.between(0, 5) }, () => drawFault(random, some.faults));
   return {
     seed,
     workers: random.between(1, 3),
@@ -110,8 +116,8 @@ export function drawSchedule(seed: number): Schedule {
   };
 }
 
-function drawClient(random: Random, number: number): ClientPlan {
-  const habit = random.pick(habits);
+function drawClient(random: Random, number: number, of: readonly Habit[]): ClientPlan {
+  const habit = random.pick(of);
   const isShared = habit === "session" || habit === "same id" || habit === "other body";
   return {
     number,
@@ -127,10 +133,10 @@ function drawClient(random: Random, number: number): ClientPlan {
   };
 }
 
-function drawFault(random: Random): FaultPlan {
+function drawFault(random: Random, of: readonly FaultKind[]): FaultPlan {
   const isLong = random.next() < 0.25;
   return {
-    kind: random.pick(weighted),
+    kind: random.pick(of),
     atMs: 1_000 + Math.floor(random.next() * busyMs),
     lastsMs: Math.floor(500 + random.next() * (isLong ? 45_000 : 12_000)),
     target: random.between(0, 2),

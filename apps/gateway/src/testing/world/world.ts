@@ -94,7 +94,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
       gateways,
       note,
       fault,
-      hadOther: () => happened.some(({ kind }) => kind !== "second worker"),
+      had: (of) => happened.some(({ kind }) => (of === undefined ? kind !== "second worker" : kind === of)),
       writeForeignRecord() {
         const upcoming = schedule.clients.find(({ atMs, name }) => atMs > clock.now() && name === undefined);
         if (upcoming === undefined) return;
