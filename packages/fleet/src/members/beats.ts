@@ -28,6 +28,8 @@ export interface Beats {
   readonly isAlive: IsAlive;
   /** Workers whose beats have stopped. */
   silentWorkers(): readonly string[];
+  /** Whether the worker has announced that it leaves. */
+  hasLeft(worker: string): boolean;
   /** Gateways whose beats have stopped. */
   silentGateways(): readonly GatewayProcessId[];
   /** Sends a beat now, if this process is a member, and then every two seconds. */
@@ -90,6 +92,7 @@ export function createBeats(
   return {
     isAlive: (kind, id, withinMs = aliveForMs) => age(topics.beat(kind, id)) < withinMs,
     silentWorkers: () => silent("worker"),
+    hasLeft: (worker) => lastBeats.get(topics.beat("worker", worker))?.left === true,
     silentGateways: () => silent("gateway") as GatewayProcessId[],
     beat,
     close,

@@ -14,7 +14,7 @@ const listIntervalMs = 60_000;
 const comingBackMs = 10_000;
 
 export interface RescueOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
-  readonly beats: Pick<Beats, "silentWorkers" | "isAlive">;
+  readonly beats: Pick<Beats, "silentWorkers" | "hasLeft" | "isAlive">;
   /** The names of all models that the fleet has. */
   readonly models: () => Iterable<string>;
 }
@@ -59,7 +59,8 @@ export function createRescue(options: RescueOptions): () => Promise<void> {
     for (const worker of silent) {
       if (silentSince.has(worker)) continue;
       silentSince.set(worker, clock.now());
-      log.warn({ worker }, "worker_lost");
+      if (beats.hasLeft(worker)) log.info({ worker }, "worker_left");
+      else log.warn({ worker }, "worker_lost");
     }
   }
 

@@ -298,7 +298,11 @@ describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
     await publish(0, announced);
     await publish(2, alive);
     const clock = createFakeClock();
-    const beats = { silentWorkers: () => [announced], isAlive: (_: string, id: string) => id === alive };
+    const beats = {
+      silentWorkers: () => [announced],
+      hasLeft: () => false,
+      isAlive: (_: string, id: string) => id === alive,
+    };
     const rescueJobs = createRescue({ broker, beats, models: () => [], clock, log: silent });
     const takeShared = () => takeJob(broker, queues.of(model, "normal"));
     await rescueJobs();
