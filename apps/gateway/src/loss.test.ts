@@ -115,6 +115,8 @@ it("ends the job of a lost worker if no other worker continues the job for two m
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({
     error: { code: "unavailable", message: expect.stringContaining("w1 is gone") as string },
   });
+  // No worker should run the job later.
+  expect(fleet.cancelled).toHaveLength(1);
 });
 
 it("queues new jobs while NATS is away, and continues running jobs when NATS returns in time", async () => {
@@ -149,7 +151,10 @@ it("ends running and waiting jobs when NATS is away for half a minute, and takes
       error: { code: "unavailable", message: expect.stringContaining("NATS") as string },
     });
   }
+  expect(fleet.cancelled).toEqual([]);
   fleet.connect(true);
+  const given = fleet.published.slice(0, 4).map(({ job }) => job.id);
+  expect(fleet.cancelled.toSorted()).toEqual(given.toSorted());
   expect((await gateway.post("/v1/jobs", { prompt: "x" })).status).toBe(202);
   await publishedJob(fleet, 4);
 });
