@@ -29,6 +29,8 @@ export interface ClientWorld {
   readonly clock: Clock;
   /** The gateways that accept connections now. */
   readonly gateways: () => readonly SimulatedGateway[];
+  /** Whether the fleet has lost the records of its jobs. */
+  readonly areIdsLost: () => boolean;
   readonly note: (line: string) => void;
   readonly fault: (message: string) => void;
 }
@@ -181,6 +183,8 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
       }
       answer.retries += 1;
       await wait(retryMs);
+      // The fleet has forgotten the id, so another request may have it at another gateway.
+      if (plan.habit === "other body" && world.areIdsLost() && answer.outcome === undefined) return end("left");
     }
   }
 

@@ -67,7 +67,7 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
   const had = (...kinds: readonly FaultKind[]): boolean => during.some(({ kind }) => kinds.includes(kind));
   switch (outcome) {
     case "left":
-      return habit === "leave";
+      return habit === "leave" || habit === "other body";
     case "cancelled client":
       return habit === "cancel";
     case "cancelled superseded":

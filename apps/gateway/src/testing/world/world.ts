@@ -105,9 +105,17 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     },
     schedule.faults,
   );
+  const areIdsLost = (): boolean =>
+    happened.some(({ kind }) => kind === "lose stores" || kind === "delete records.jobs");
   const clients: SimulatedClient[] = schedule.clients.map((plan) =>
     startClient(
-      { clock, note, fault, gateways: () => gateways.filter(({ isUp }) => isUp).map(({ member }) => member) },
+      {
+        clock,
+        note,
+        fault,
+        areIdsLost,
+        gateways: () => gateways.filter(({ isUp }) => isUp).map(({ member }) => member),
+      },
       plan,
     ),
   );
