@@ -193,7 +193,10 @@ it("ends a cancelled job with the token counts of its worker", async () => {
 it.each([
   [undefined, { state: "cancelled", cancelled_by: "client" }],
   ["superseded", { state: "cancelled", cancelled_by: "superseded" }],
-  ["orphaned", { state: "failed", error: { code: "unavailable", message: expect.stringContaining("out of touch") as string } }],
+  [
+    "orphaned",
+    { state: "failed", error: { code: "unavailable", message: expect.stringContaining("out of touch") as string } },
+  ],
 ] as const)("reports why a job ended that another member of the fleet cancelled: %s", async (by, status) => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   fleet.take(await publishedJob(fleet), "w1").release(by);

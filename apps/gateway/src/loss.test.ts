@@ -207,6 +207,22 @@ it("publishes a job again when the queue has lost it, and asks about the job eve
   expect(tokensOf("j")).toHaveLength(2);
 });
 
+it("waits for the end of a job that has left the queue, for a minute", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1").start("a");
+  fleet.connect(false);
+  attempt.finish("b");
+  fleet.lose((await publishedJob(fleet)).id);
+  fleet.connect(true);
+  await seconds(58);
+  expect([timesAgain(), gateway.registry.get("local", "j")?.log.terminal]).toEqual([[0], undefined]);
+  await seconds(12);
+  expect(gateway.registry.get("local", "j")?.log.terminal).toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("last records") as string,
+  });
+});
+
 it("leaves a lost job to the gateway that took it over, which ends the job because it has no prompt", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const { id } = await publishedJob(fleet);

@@ -2,7 +2,7 @@ export { systemChance, type Chance } from "./broker/chance.ts";
 export { openBroker, type ConnectionOptions } from "./broker/nats/broker.ts";
 export type { Broker } from "./broker/port.ts";
 export type { RecordListener } from "./events/event-feed.ts";
-export type { GatewaySide } from "./gateway/gateway-port.ts";
+export type { GatewaySide, JobPlace } from "./gateway/gateway-port.ts";
 export { createGatewaySide } from "./gateway/gateway-side.ts";
 export { newGatewayProcessId, type GatewayProcessId } from "./members/gateway-process.ts";
 export { memberIntervalMs } from "./members/heartbeats.ts";

@@ -10,11 +10,13 @@ import type { SequenceRun } from "./sequence-run.ts";
 /** How long a published sequence may have no records, and a taken one no more of them, before NATS is asked about its entry. */
 const untakenMs = 10_000;
 const silentMs = 15_000;
+/** How long the end of a job may be on its way. */
+const endLimitMs = 60_000;
 /** Shortest time between two questions about one sequence. */
 const askAgainMs = 10_000;
 
 export interface LostEntriesOptions {
-  readonly side: Pick<GatewaySide, "connected" | "isQueued" | "isAlive" | "id">;
+  readonly side: Pick<GatewaySide, "connected" | "placeOf" | "isAlive" | "id">;
   readonly names: Pick<JobNames, "ownerOf">;
   readonly publisher: Pick<Publisher, "isTrying" | "again">;
   readonly clock: Clock;
@@ -45,17 +47,24 @@ export function watchLostEntries(
 
   async function ask(run: SequenceRun): Promise<void> {
     const { lastRecordAt } = run;
-    if ((await side.isQueued(run.fleetJob)) || !(await isOurs(run))) return;
-    // A worker deletes the entry after the job's last record.
+    const place = await side.placeOf(run.fleetJob);
+    if (place === "queued" || !(await isOurs(run))) return;
     if (!isAsked(run) || run.lastRecordAt !== lastRecordAt) return;
-    if (run.job.takenOver === "published") {
-      const why = "the fleet's queue has lost it, and its prompt was only at the gateway that accepted it";
-      onLost(run, new WaggleError("unavailable", `Cannot continue the job: ${why}.`));
+    if (place === "ended") {
+      // After a lost connection, the last records arrive later than this answer.
+      if (clock.now() - lastRecordAt >= endLimitMs) giveUp(run, "its last records have not arrived");
       return;
+    }
+    if (run.job.takenOver === "published") {
+      return giveUp(run, "the fleet's queue has lost it, and its prompt was only at the gateway that accepted it");
     }
     run.again += 1;
     log.warn({ job: run.job.id, fleet_job: run.fleetJob.id, again: run.again }, "fleet_job_published_again");
     await publisher.again(run);
+  }
+
+  function giveUp(run: SequenceRun, why: string): void {
+    onLost(run, new WaggleError("unavailable", `Cannot continue the job: ${why}.`));
   }
 
   function isAsked(run: SequenceRun): boolean {

@@ -1,6 +1,6 @@
 // Owns a fleet in one process, for tests: the gateways' shared records, and scripted workers. No message is lost or late.
 import type { JobEvent } from "@waggle/engine";
-import { fleetVersion } from "@waggle/fleet";
+import { fleetVersion, isEnd } from "@waggle/fleet";
 import type {
   EndedBy,
   EventRecord,
@@ -276,10 +276,11 @@ export function createFakeFleet(): FakeFleet {
           queued.add(job.id);
           return await Promise.resolve();
         },
-        async isQueued({ id }) {
+        async placeOf({ id }) {
           requireUp();
           asked.push(id);
-          return await Promise.resolve(queued.has(id));
+          const last = logs.get(id)?.at(-1);
+          return await Promise.resolve(queued.has(id) ? "queued" : last && isEnd(last) ? "ended" : "lost");
         },
         subscribe,
         async subscribeFromStart(jobId, listener) {

@@ -18,6 +18,8 @@ import type {
   WorkerQuestion,
 } from "../queue/records.ts";
 
+export type JobPlace = "queued" | "ended" | "lost";
+
 export interface GatewaySide {
   readonly id: GatewayProcessId;
   /** Whether NATS can be reached now. */
@@ -39,8 +41,11 @@ export interface GatewaySide {
    * @throws WaggleError resource_exhausted when the queue is full, payload_too_large, unavailable
    */
   publish(job: FleetJob, to?: PublishTo): Promise<void>;
-  /** Whether the job is in the queue, waiting or with a worker. @throws WaggleError unavailable */
-  isQueued(job: FleetJob): Promise<boolean>;
+  /**
+   * Where the job is. `queued`: in the queue, waiting or with a worker. `ended`: its last record is its end, which may be on its way. `lost`: neither.
+   * @throws WaggleError unavailable
+   */
+  placeOf(job: FleetJob): Promise<JobPlace>;
   /** Subscribes to the records of a job that this gateway publishes, from now on. Returns the function that unsubscribes. */
   subscribe(jobId: string, listener: RecordListener): () => void;
   /** Subscribes to the records of any gateway's job, from the first one. @throws WaggleError unavailable */

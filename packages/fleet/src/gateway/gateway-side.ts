@@ -15,6 +15,7 @@ import { isQueued, publishJob } from "../queue/job-queue.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { createJobRecords, createSessions } from "./shared-records.ts";
+import { decode, isEnd, type EventRecord } from "../queue/records.ts";
 import type { GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
@@ -78,7 +79,11 @@ export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
       await feed.listening();
       await publishJob(broker, job, to);
     },
-    isQueued: async (job) => await isQueued(broker, job),
+    async placeOf(job) {
+      if (await isQueued(broker, job)) return "queued";
+      const last = await broker.events.last(topics.events(job.gateway, job.id));
+      return last !== undefined && isEnd(decode<EventRecord>(last.data)) ? "ended" : "lost";
+    },
     subscribe: feed.subscribe,
     subscribeFromStart: feed.subscribeFromStart,
     cancel: async (jobId, by) => await cancelJob(broker, jobId, by),

@@ -114,6 +114,12 @@ export type EventRecord =
       readonly givenBack?: true;
     } & FleetModelFile);
 
+/** Whether the record has the job's end. */
+export function isEnd(record: EventRecord): boolean {
+  const last = record.kind === "events" ? record.events.at(-1)?.type : undefined;
+  return last === "finished" || last === "failed" || last === "cancelled";
+}
+
 /** The heartbeat of a worker, in the members' bucket. */
 export interface WorkerMember {
   readonly version: typeof fleetVersion;

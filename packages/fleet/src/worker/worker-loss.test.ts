@@ -276,7 +276,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     await joinWorker(nats.url, { models: [model] });
     await gateway.publish(next);
     expect(fleetIdOf(await model.job())).toBe(next.id);
-    while (await gateway.isQueued(job));
+    while ((await gateway.placeOf(job)) === "queued");
     expect(model.jobs).toHaveLength(1);
     expect(await gateway.broker.events.read(topics.events(job.gateway, job.id))).toHaveLength(1);
   });

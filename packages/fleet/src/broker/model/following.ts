@@ -34,11 +34,20 @@ export function follow(member: Member, storeOf: () => Store, { pattern, from, ta
   function begin(): void {
     leave();
     const mine = generation;
-    const last = place;
+    attempt = subscribe(mine, place);
+    attempt.catch(() => {
+      if (mine === generation) retry = member.clock.setTimeout(begin, retryMs);
+    });
+  }
+
+  /** NATS needs three requests: for the last sequence, for a consumer, and for its time. */
+  async function subscribe(mine: number, last: typeof place): Promise<void> {
     const mineOnly = (run: () => void) => (): void => {
       if (mine === generation) run();
     };
-    attempt = member.call((connection) => {
+    await member.call(storeOf);
+    await member.call(storeOf);
+    await member.call((connection) => {
       const store = storeOf();
       let after = 0;
       if (from !== "anew" && last?.store === store) after = last.sequence;
@@ -56,7 +65,7 @@ export function follow(member: Member, storeOf: () => Store, { pattern, from, ta
       const follower: Follower = {
         pattern,
         take: send,
-        isGone: () => !connection.open,
+        isGone: () => !connection.open || mine !== generation,
         onLost: () => connection.toMember(mineOnly(begin)),
       };
       end = () => store.followers.delete(follower);
@@ -64,11 +73,6 @@ export function follow(member: Member, storeOf: () => Store, { pattern, from, ta
       connection.toMember(mineOnly(() => moveTo(after)));
       for (const stored of store.list(pattern, after)) if (stored.data !== undefined) send(stored);
     });
-    attempt.catch(
-      mineOnly(() => {
-        retry = member.clock.setTimeout(begin, retryMs);
-      }),
-    );
   }
 
   const forget = member.onConnection((connected) => (connected ? begin() : leave()));
