@@ -45,6 +45,7 @@ const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {
   starting: "starting",
   loading: "loading",
   ready: "ready",
+  disconnected: "no connection to NATS",
   draining: "shutting down",
   stopped: "stopped",
   failed: "failed",

@@ -97,7 +97,9 @@ export function createContract(world: () => BrokerWorld, without: Readonly<Recor
     eventually,
     restart,
     promise(title, run) {
-      test.skipIf(title in without).each([title])("%s", async () => await run(await world().connect()));
+      // The table says why this broker is not asked for it.
+      const wanted = [title].filter((each) => !(each in without));
+      test.each(wanted)("%s", async () => await run(await world().connect()));
     },
   };
 }

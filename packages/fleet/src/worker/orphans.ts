@@ -11,7 +11,7 @@ import { decode, type JobRecord } from "../queue/records.ts";
  * How long a gateway may be silent until its jobs are orphans. A gateway keeps its jobs for half a minute without NATS, or while its process is
  * stopped. A gateway that leaves says so.
  */
-export const gatewayLeaseMs = 35_000;
+const gatewayLeaseMs = 35_000;
 
 export interface OrphansOptions {
   readonly broker: Pick<Broker, "records">;

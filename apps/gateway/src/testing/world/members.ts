@@ -56,7 +56,7 @@ const file = (name: string): FleetModelFile => ({
   vision: null,
 });
 
-export function chanceOf(seed: number, name: string): Chance {
+function chanceOf(seed: number, name: string): Chance {
   const random = createRandom(seed, name);
   const digits = (): string =>
     Math.floor(random.next() * 2 ** 32)

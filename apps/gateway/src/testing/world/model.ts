@@ -31,7 +31,7 @@ export function tokenText(prompt: string, seed: number, index: number): string {
 }
 
 /** Number of events of the work: of its tokens or of its texts. */
-export function lengthOf(work: Work): number {
+function lengthOf(work: Work): number {
   return work.kind === "generate" ? (work.maxTokens ?? 1) : work.kind === "embed" ? work.texts.length : 0;
 }
 

@@ -27,7 +27,7 @@ export interface WorldReport {
 }
 
 /** Every job ends within this time after the last fault and the last request: docs/fleet.md. */
-export const boundMs = 240_000;
+const boundMs = 240_000;
 /** After this time without clients nothing of their jobs is left: a job outlives its gateway by 35 seconds and its client's time to come back. */
 const settleMs = 60_000;
 const watchdogTurns = 2_000_000;
