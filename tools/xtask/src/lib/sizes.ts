@@ -12,7 +12,8 @@ export type Sizes = Readonly<Record<string, number>>;
 const limitsFile = ".ci/limits.json";
 const code = /\.(?:ts|tsx|js|css|cc|h)$/;
 /** What tests and benchmarks use. */
-const helpers = /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\.compare\.ts$/;
+const helpers =
+  /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\/broker\/model\/|\.compare\.ts$/;
 const tests = /\.test\.tsx?$/;
 const skippedFolders = /^(?:node_modules|dist|coverage|\.waggle|\.turbo|\.git|\.venv)$/;
 /** The files that a newcomer reads, and the page that names them. */
