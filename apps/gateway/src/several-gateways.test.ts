@@ -39,6 +39,19 @@ it("starts a session's next job when the session's job at another gateway has en
   await until(() => expect(fleet.sessions.size).toBe(0));
 });
 
+it("counts a deadline from the acceptance, also at the gateway that takes the job over", async () => {
+  fleet.time = 1_000;
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j", deadline_ms: 10_000 });
+  fleet.take(await publishedJob(fleet), "w1").start("a");
+  fleet.time = 9_000;
+  expect(await statusOf(other, "j")).toMatchObject({ state: "decode" });
+  other.clock.advance(1_900);
+  await Promise.resolve();
+  expect(fleet.cancelled).toEqual([]);
+  other.clock.advance(200);
+  await until(() => expect(fleet.cancelled).toHaveLength(1));
+});
+
 it("at one gateway, the dispatcher ends a session's older job, and the newer job has the session", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
   await publishedJob(fleet);

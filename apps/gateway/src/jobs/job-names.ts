@@ -63,7 +63,7 @@ export interface JobNames {
 }
 
 export interface JobNamesOptions {
-  readonly side: Pick<GatewaySide, "connected" | "records" | "pictures" | "forget" | "cancel">;
+  readonly side: Pick<GatewaySide, "connected" | "now" | "records" | "pictures" | "forget" | "cancel">;
   readonly gateway: GatewayProcessId;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -258,6 +258,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
         origin: gateway,
         callKey,
         fleetIds,
+        acceptedAt: side.now(),
         waits: true,
       } as const;
       // Jobs for vectors or ranks need no record: only the client of the request reads the result.

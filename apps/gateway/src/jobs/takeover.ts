@@ -1,7 +1,7 @@
 // Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue, this gateway
 // reads all of the job's records, so the client gets the same indexes, texts and call ids as before.
 import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
-import type { Job, JobFinder } from "@waggle/jobs";
+import type { Job, JobFinder, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "./job-names.ts";
@@ -11,7 +11,7 @@ import type { SessionClaims } from "./session-claims.ts";
 const mostAttempts = 3;
 
 export interface TakeoverOptions {
-  readonly side: Pick<GatewaySide, "records">;
+  readonly side: Pick<GatewaySide, "records" | "now">;
   readonly gateway: GatewayProcessId;
   readonly known: (client: string, id: string) => Job | undefined;
   readonly models: {
@@ -39,12 +39,19 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     const revision = await side.records.update(record, read);
     if (revision === undefined) return undefined;
     names.takeOver({ record, revision });
-    const job = models.takeOver(record);
+    const job = models.takeOver({ ...record, spec: withSpentTime(record) });
     log.info(
       { job: job.id, gateway: before.gateway, waits: before.waits, trace: before.spec.who.trace },
       "job_taken_over",
     );
     return job;
+  }
+
+  /** The deadline counts from the acceptance at the first gateway. */
+  function withSpentTime({ spec, acceptedAt }: JobRecord): JobSpec {
+    const now = side.now();
+    if (acceptedAt === undefined || now === undefined) return spec;
+    return { ...spec, when: { ...spec.when, spentMs: now - acceptedAt } };
   }
 
   async function take(client: string, id: string, isSame: (record: JobRecord) => boolean): Promise<Job | undefined> {

@@ -227,6 +227,8 @@ export interface JobRecord {
   readonly spec: JobSpec;
   /** The pictures of the spec's work. */
   readonly pictures?: StoredPictures | undefined;
+  /** The broker's time of the job's acceptance, in milliseconds since 1970, from which its deadline counts; undefined while it was not known. */
+  readonly acceptedAt?: number | undefined;
   /** Whether the job's sequences are not in the fleet's queue yet. */
   readonly waits: boolean;
   /** The common part of the ids of the job's tool calls. */

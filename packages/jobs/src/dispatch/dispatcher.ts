@@ -222,11 +222,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Limits the job's time, and its wait for a first reader. */
   function startTimers(job: Job): void {
-    const { deadlineMs, deadlineSetting, onDisconnect } = job.spec.when;
+    const { deadlineMs, spentMs = 0, deadlineSetting, onDisconnect } = job.spec.when;
     if (deadlineMs !== undefined) {
       const setting = deadlineSetting === undefined ? "" : ` (${deadlineSetting})`;
       const message = `Cannot finish the job: its deadline of ${deadlineMs} ms${setting} has passed.`;
-      timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
+      timers.set(job, "deadline", Math.max(0, deadlineMs - spentMs), () =>
+        end(job, { type: "failed", code: "deadline_exceeded", message }),
+      );
     }
     if (onDisconnect === "continue") return;
     timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));

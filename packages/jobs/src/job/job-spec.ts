@@ -47,6 +47,8 @@ export interface JobTerms {
   readonly priority: number;
   /** Deadline in milliseconds after acceptance. */
   readonly deadlineMs?: number | undefined;
+  /** Time since the acceptance at another server, which counts for the deadline. */
+  readonly spentMs?: number | undefined;
   /** The setting that limits the job's time; undefined: the client chose the deadline. */
   readonly deadlineSetting?: string | undefined;
   /** The client chose the deadline: a job whose first token is expected later is refused at once. */
