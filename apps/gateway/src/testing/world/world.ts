@@ -29,7 +29,8 @@ export interface WorldReport {
 /** Every job ends within this time after the last fault and the last request: docs/fleet.md. */
 const boundMs = 240_000;
 /** After this time without clients nothing of their jobs is left: a job outlives its gateway by 35 seconds and its client's time to come back. */
-const settleMs = 60_000;
+const settleMs = 90_000;
+const lookMs = 1_000;
 const watchdogTurns = 2_000_000;
 
 export async function runWorld(schedule: Schedule): Promise<WorldReport> {
@@ -139,26 +140,29 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
   const areDone = (): boolean => clients.every(({ answer }) => answer.outcome !== undefined);
   await until(() => (areDone() && clock.now() > lastMs) || clock.now() > lastMs + boundMs);
   checkAnswers({ ...schedule, clients, happened, fault });
-  if (faults.length === 0) {
-    const settledAt = clock.now() + settleMs;
-    await until(() => clock.now() > settledAt);
-    await checkFree();
-  }
+  if (faults.length === 0) await checkFree();
   const ms = clock.now();
   for (const { member } of [...workers, ...gateways]) member.kill();
   return { history, faults, counts: countsOf(), ms };
 
-  /** Nothing of the clients' jobs is left. */
+  /** Nothing of the clients' jobs is left in the end. */
   async function checkFree(): Promise<void> {
-    const left: Record<string, number> = {};
-    const add = (what: string, count: number): void => void (left[what] = (left[what] ?? 0) + count);
+    for (const settledAt = clock.now() + settleMs; left().length > 0 && clock.now() < settledAt;) {
+      const next = clock.now() + lookMs;
+      await until(() => clock.now() >= next);
+    }
+    for (const [what, count] of left()) fault(`${count} ${what} are left in the end`);
+  }
+
+  function left(): [what: string, count: number][] {
+    const counts = new Map<string, number>([["jobs in the queue", server.jobs]]);
+    const add = (what: string, count: number): void => void counts.set(what, (counts.get(what) ?? 0) + count);
     for (const { member } of workers) {
       add("jobs at workers", member.running);
       add("busy slots", member.model.slots - member.model.free());
     }
     for (const { member } of gateways) add("jobs at gateways", member.jobs.registry.liveCount);
-    add("jobs in the queue", server.jobs);
-    for (const [what, count] of Object.entries(left)) if (count !== 0) fault(`${count} ${what} are left in the end`);
+    return [...counts].filter(([, count]) => count !== 0);
   }
 
   function countsOf(): Record<string, number> {
