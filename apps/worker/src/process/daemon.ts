@@ -157,7 +157,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   } catch (error) {
     // Otherwise the fleet would send jobs to this worker until its heartbeat expires.
     await fleet.close();
-    await worker.stop();
     prefixFolder?.close();
     await server.close();
     throw error;
