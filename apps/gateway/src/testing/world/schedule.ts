@@ -91,6 +91,7 @@ export interface FaultPlan {
 /** How long requests and faults go on. */
 const busyMs = 30_000;
 const weights = Object.entries(faultKinds) as [FaultKind, number][];
+export const allFaults: readonly FaultKind[] = weights.map(([kind]) => kind);
 const weighted = weights.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
 
 /** A schedule with few kinds of clients and faults has more of what only these do together. */
