@@ -113,10 +113,3 @@ it("is reading until the pictures of a stored draft are found, and names those t
   expect(pending.attachments()).toEqual([picture("kept")]);
   expect(pending.refusals.value).toEqual(["Cannot attach lost.png: this browser has not kept it."]);
 });
-
-it("shows a refusal once", () => {
-  const { pending } = led();
-  pending.refuse("Cannot add pictures.");
-  pending.refuse("Cannot add pictures.");
-  expect(pending.refusals.value).toEqual(["Cannot add pictures."]);
-});

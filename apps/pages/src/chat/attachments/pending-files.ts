@@ -29,8 +29,6 @@ export interface PendingFiles {
   attachments(): readonly Attachment[];
   add(files: Iterable<File>): void;
   remove(id: string): void;
-  /** Adds a sentence to the refusals. */
-  refuse(sentence: string): void;
   dismissRefusals(): void;
   /** Returns the files that have been read, and empties the list. */
   take(): readonly Attachment[];
@@ -82,12 +80,9 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
     put(files.peek().map((file) => (file.id === attachment.id ? pendingOf(attachment) : file)));
   }
 
-  function refuse(sentence: string): void {
-    refusals.value = [...refusals.value.filter((other) => other !== sentence), sentence].slice(-refusalsLimit);
-  }
-
   function refuseFile(name: string, reason: string): void {
-    refuse(`Cannot attach ${name}: ${reason}`);
+    const sentence = `Cannot attach ${name}: ${reason}`;
+    refusals.value = [...refusals.value.filter((other) => other !== sentence), sentence].slice(-refusalsLimit);
   }
 
   async function restore({ id, name }: Attachment): Promise<void> {
@@ -155,7 +150,6 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
       }
     },
     remove: (id) => put(files.peek().filter((file) => file.id !== id)),
-    refuse,
     dismissRefusals: () => void (refusals.value = []),
     take() {
       const taken = attachments();

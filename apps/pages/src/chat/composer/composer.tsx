@@ -7,7 +7,7 @@ import { picturesIn, type Attachment } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
 import type { PendingFiles } from "../attachments/pending-files.ts";
 import { PendingList } from "../attachments/pending-list.tsx";
-import { blindReason, blindWords, type Sight } from "../pictures/sight.ts";
+import { blindWords, type Sight } from "../pictures/sight.ts";
 import type { Draft } from "./drafts.ts";
 import { isComposing } from "./is-composing.ts";
 
@@ -81,7 +81,9 @@ export function Composer(props: ComposerProps): VNode {
       <PendingList pending={pending} />
       <FileDrop sight={sight} onFiles={attach} />
       <FileButton label="Attach files" title="Attach text files or PDFs" icon="attach" onFiles={attach} />
-      <PictureButton sight={sight} onFiles={attach} onRefused={pending.refuse} />
+      {sight.sees === true && (
+        <FileButton label="Add pictures" title="Add pictures" icon="picture" accept="image/*" onFiles={attach} />
+      )}
       <label class="visually-hidden" for="message">
         Message
       </label>
@@ -111,32 +113,6 @@ export function Composer(props: ComposerProps): VNode {
         <IconButton icon="send" label="Send" title="Send (Enter)" kind="primary" type="submit" disabled={unready} />
       )}
     </form>
-  );
-}
-
-interface PictureButtonProps {
-  readonly sight: Sight;
-  readonly onFiles: (files: readonly File[]) => void;
-  readonly onRefused: (sentence: string) => void;
-}
-
-/** For a model that sees no pictures, the button tells the reason. It stays in the order of the Tab key, so that screen readers find the reason. */
-function PictureButton({ sight, onFiles, onRefused }: PictureButtonProps): VNode {
-  const label = "Add pictures";
-  const reason = blindReason(sight);
-  if (reason === undefined) {
-    return <FileButton label={label} title={label} icon="picture" accept="image/*" onFiles={onFiles} />;
-  }
-  const sentence = `Cannot add pictures: ${reason}`;
-  return (
-    <IconButton
-      icon="noPicture"
-      label={label}
-      title={sentence}
-      kind="quiet"
-      aria-disabled="true"
-      onClick={() => onRefused(sentence)}
-    />
   );
 }
 
