@@ -63,6 +63,47 @@ describe("a message", () => {
   });
 });
 
+describe("the icons of an earlier message", () => {
+  const opacity = async (page: Page, at: number): Promise<string> =>
+    await page
+      .locator(".turn-icons")
+      .nth(at)
+      .evaluate((icons) => getComputedStyle(icons).opacity);
+
+  it("take no space, and show on hover and focus", async () => {
+    const { page } = await visit(browser, url);
+    const chat = chatPage(page);
+    await say(chat, "one [eog:3]");
+    await say(chat, "two [eog:3]");
+    await chat.box.hover();
+    expect(await Promise.all([0, 1, 2, 3].map((at) => opacity(page, at)))).toEqual(["0", "0", "1", "1"]);
+    expect((await page.locator(".turn-tools").first().boundingBox())?.height).toBe(0);
+    await page.locator(".bubble").first().hover();
+    expect(await opacity(page, 0)).toBe("1");
+    await button(page, "Copy answer").first().focus();
+    expect(await opacity(page, 1)).toBe("1");
+  });
+
+  it("show after a tap, which presses none of them", async () => {
+    const { page } = await visit(browser, url, {
+      viewport: { width: 390, height: 800 },
+      hasTouch: true,
+      isMobile: true,
+    });
+    const chat = chatPage(page);
+    await say(chat, "one [eog:3]");
+    await say(chat, "two [eog:3]");
+    const remove = button(page, "Delete message").first();
+    const { x = 0, y = 0, width = 0, height = 0 } = (await remove.boundingBox()) ?? {};
+    await page.touchscreen.tap(x + width / 2, y + height / 2);
+    expect(await bubbles(page)).toHaveLength(2);
+    await page.locator(".bubble").first().tap();
+    await expect.poll(() => opacity(page, 0)).toBe("1");
+    await remove.tap();
+    await page.getByText("Deleted “one [eog:3]”").waitFor();
+  });
+});
+
 it.each([390, 1_280])("keeps the buttons for a long answer in the window, at %s pixels", async (width) => {
   const { page } = await visit(browser, url, { viewport: { width, height: 700 } });
   const chat = chatPage(page);

@@ -24,7 +24,7 @@ export function ToolResultView({ message, results, siblings, chat }: ToolResultV
   const editing = useEditing(id);
   const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
   return (
-    <li class="turn stack tight" data-turn={id}>
+    <li class="turn stack tight" data-turn={id} tabIndex={-1}>
       <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
       {editing.open.value && parent !== undefined ? (
         <>
@@ -46,8 +46,10 @@ export function ToolResultView({ message, results, siblings, chat }: ToolResultV
           <Cards results={results} />
           <div class="row turn-tools">
             {branches}
-            <EditButton editing={editing} label="Edit the result and send again" />
-            <DeleteButton messageId={id} label="Delete result" />
+            <span class="row turn-icons">
+              <EditButton editing={editing} label="Edit the result and send again" />
+              <DeleteButton messageId={id} label="Delete result" />
+            </span>
           </div>
         </>
       )}

@@ -36,6 +36,7 @@ export interface AnswerViewProps {
 }
 
 export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: AnswerViewProps): VNode {
+  const figures = figuresOf(answer);
   const live = isLive(answer);
   const editing = useEditing(answer.id);
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
@@ -60,7 +61,7 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
     );
   }
   return (
-    <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
+    <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase} tabIndex={-1}>
       <h3 class="visually-hidden">Answer</h3>
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
@@ -98,16 +99,26 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
       )}
       <div class="row turn-tools">
         {branches}
-        {!live && answer.text !== "" && (
-          <>
-            <CopyButton text={answer.text} label="Copy answer" />
-            <EditButton editing={editing} label="Edit answer" />
-          </>
-        )}
-        {answer.problem === undefined && <RegenerateButton answer={answer} asked={asked} chat={chat} />}
         <ContinueButton answer={answer} asked={asked} chat={chat} />
-        {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
-        <Figures answer={answer} />
+        <span class="row turn-icons">
+          {!live && answer.text !== "" && (
+            <>
+              <CopyButton text={answer.text} label="Copy answer" />
+              <EditButton editing={editing} label="Edit answer" />
+            </>
+          )}
+          {answer.problem === undefined && <RegenerateButton answer={answer} asked={asked} chat={chat} />}
+          {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
+          {figures.length > 0 && (
+            <SwitchButton
+              of={showsFigures}
+              icon="numbers"
+              label="Show numbers"
+              title="Show numbers: tokens, speed, model"
+            />
+          )}
+        </span>
+        <Figures answer={answer} figures={figures} />
       </div>
     </li>
   );
@@ -158,33 +169,30 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
 /** Whether the answers show their numbers. */
 export const showsFigures = createRememberedSwitch("waggle.figures");
 
-function Figures({ answer }: { readonly answer: Answer }): VNode | null {
+function figuresOf(answer: Answer): readonly string[] {
+  return [
+    answer.tokens > 0 ? formatCounted(answer.tokens, "token") : undefined,
+    answer.tokensPerSecond === undefined ? undefined : formatTokenRate(answer.tokensPerSecond),
+    answer.ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(answer.ttftMs)}`,
+    answer.tokens > 0 ? answer.model : undefined,
+  ].filter((figure) => figure !== undefined);
+}
+
+interface FiguresProps extends Pick<AnswerViewProps, "answer"> {
+  readonly figures: readonly string[];
+}
+
+/** How the answer ended, and its numbers if they are switched on. */
+function Figures({ answer, figures }: FiguresProps): VNode | null {
   const ends = [
     answer.edited === true ? "Edited" : undefined,
     answer.phase === "stopped" ? "Stopped" : undefined,
     answer.cutShort === true ? cutWords(answer) : undefined,
     answer.continuedAfter === undefined ? undefined : "Continued",
   ];
-  const figures = [
-    answer.tokens > 0 ? formatCounted(answer.tokens, "token") : undefined,
-    answer.tokensPerSecond === undefined ? undefined : formatTokenRate(answer.tokensPerSecond),
-    answer.ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(answer.ttftMs)}`,
-    answer.tokens > 0 ? answer.model : undefined,
-  ].filter((figure) => figure !== undefined);
   const words = [...ends, ...(showsFigures.on.value ? figures : [])].filter((word) => word !== undefined);
-  return (
-    <>
-      {figures.length > 0 && (
-        <SwitchButton
-          of={showsFigures}
-          icon="numbers"
-          label="Show numbers"
-          title="Show numbers: tokens, speed, model"
-        />
-      )}
-      {words.length > 0 && <span class="figures small muted numbers">{words.join(" · ")}</span>}
-    </>
-  );
+  if (words.length === 0) return null;
+  return <span class="figures small muted numbers">{words.join(" · ")}</span>;
 }
 
 function cutWords({ stoppedBy }: Answer): string {

@@ -59,15 +59,17 @@ function WrittenMessage({ message, siblings, chat }: UserMessageViewProps): VNod
     );
   }
   return (
-    <li class="turn message" data-turn={message.id}>
+    <li class="turn message" data-turn={message.id} tabIndex={-1}>
       <h3 class="visually-hidden">You</h3>
       <Attachments attachments={message.attachments ?? []} />
       {message.text.trim() !== "" && <p class="bubble">{message.text}</p>}
       <div class="row turn-tools">
         {branches}
-        <EditButton editing={editing} label="Edit and send again" />
-        <CopyButton text={message.text} label="Copy message" />
-        <DeleteButton messageId={message.id} label="Delete message" />
+        <span class="row turn-icons">
+          <EditButton editing={editing} label="Edit and send again" />
+          <CopyButton text={message.text} label="Copy message" />
+          <DeleteButton messageId={message.id} label="Delete message" />
+        </span>
       </div>
     </li>
   );
