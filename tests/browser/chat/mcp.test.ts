@@ -49,13 +49,14 @@ it("asks before a call, shows its result as data of the tool, and asks only once
   const chat = chatPage(page);
   await allowTools(page);
   await chat.send(say(call("odd__echo", say("It is done."))));
-  await page.getByRole("group", { name: "Consent to odd__echo" }).waitFor();
+  await page.getByRole("group", { name: "Consent to echo of the server odd" }).waitFor();
+  await page.getByText("echo of the server odd wants to run.").waitFor();
   expect(ledger()).toBe("");
   expect(await seriousFindings(page)).toEqual([]);
   await page.getByRole("button", { name: "Allow in this conversation" }).click();
   await page.getByText("It is done.", { exact: true }).waitFor();
   await chat.phase("done");
-  const result = page.getByRole("group", { name: "Result of tool echo of server odd" });
+  const result = page.getByRole("group", { name: "Result of echo of the server odd" });
   expect(await result.innerText()).toBe(`echo: ${say("It is done.")}`);
   expect(await seriousFindings(page)).toEqual([]);
   await page.reload();
@@ -91,6 +92,29 @@ it("lets the visitor refuse a call", async () => {
   await page.getByRole("button", { name: "Refuse" }).click();
   await page.getByText("The user refused this call.").first().waitFor();
   expect(ledger()).toBe("");
+});
+
+it("shows what a tool is for, and the first lines of a long call and a long result", async () => {
+  const worker = await spawn();
+  const { page } = await visit(browser, worker.url);
+  await allowTools(page);
+  const tool = { name: "odd__echo", tool: "echo", description: "Returns the text.", needs_consent: true };
+  const servers = [{ name: "odd", state: "ready", tools: [tool], left_out: [] }];
+  await page.route("**/v1/mcp/servers", (route) => route.fulfill({ json: { servers } }));
+  const lines = Array.from({ length: 40 }, (_, i) => `line ${i + 1}`).join("\n");
+  const list = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`a${i}`, i]));
+  const long = JSON.stringify({ name: "odd__echo", arguments: { text: `${lines} ${say("Fine.")}`, ...list } });
+  await chatPage(page).send(say(`<tool_call>${long}</tool_call>`));
+  const consent = page.getByRole("group", { name: "Consent to echo of the server odd" });
+  await consent.getByText("Returns the text.").waitFor();
+  await consent.getByRole("button", { name: "Show all 23 lines" }).click();
+  await consent.getByText('"a19": 19').waitFor();
+  await consent.getByRole("button", { name: "Allow once" }).click();
+  const result = page.getByRole("group", { name: "Result of echo of the server odd" });
+  await page.getByRole("button", { name: "Show all 40 lines" }).waitFor();
+  expect(await result.innerText()).toMatch(/line 12$/);
+  await page.getByRole("button", { name: "Show all 40 lines" }).click();
+  await result.getByText("line 40").waitFor();
 });
 
 it("continues after a restart of the worker, and says that the outcome of the call is unknown", async () => {

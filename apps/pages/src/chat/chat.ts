@@ -22,6 +22,7 @@ import type { HeadPatch } from "./conversation/merge.ts";
 import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/message-tree.ts";
 import type { Allow } from "./mcp/mcp-step-list.tsx";
+import { readToolDescription } from "./mcp/tool-descriptions.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -42,6 +43,8 @@ export interface Chat {
   /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
   consent(jobId: string, callId: string, allow: Allow): void;
   /** Requests the answer again, on a new branch unless the answer is empty. */
+  /** The description of an MCP tool. */
+  describeTool(name: string): Promise<string | undefined>;
   regenerate(answerId: string): void;
   /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
   reconnect(answerId: string): void;
@@ -209,6 +212,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);
       if (answer === undefined || !canContinue(answer) || !isAsked(conversation, answer)) return;
+    describeTool: async (name) => await readToolDescription(api, name),
       askFor(conversation.id, continued(answer, newId("job"), Date.now()));
     },
     edit(answerId, text) {

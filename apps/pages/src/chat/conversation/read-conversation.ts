@@ -52,6 +52,8 @@ const callShape: Shape<ToolCall> = {
   id: { fits: isText, needed: true },
   name: { fits: isText, needed: true },
   arguments: { fits: isText, needed: true },
+  server: { fits: isText },
+  tool: { fits: isText },
   cut: { fits: isYes },
 };
 

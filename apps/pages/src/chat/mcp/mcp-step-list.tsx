@@ -1,10 +1,13 @@
 // Shows the steps of an answer with MCP tools: calls, the question for consent, and results, which are marked as data of their tool.
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
-import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
-import { withEscapes } from "../tool-calls/tool-calls.ts";
+import { ToolCallCards, ToolName } from "../tool-calls/tool-call-cards.tsx";
+import { prettyArguments, withEscapes, type ToolCall } from "../tool-calls/tool-calls.ts";
+import { Verbatim } from "../tool-calls/verbatim.tsx";
 import type { McpResult, McpStep } from "./mcp-steps.ts";
 import "./mcp.css";
 
@@ -15,6 +18,7 @@ export interface McpStepListProps {
   readonly steps: readonly McpStep[];
   /** Whether the answer still streams. */
   readonly live: boolean;
+  readonly describe: (name: string) => Promise<string | undefined>;
   readonly onConsent: (callId: string, allow: Allow) => void;
 }
 
@@ -26,65 +30,85 @@ const outcomeWords: Readonly<Record<McpResult["outcome"], string | undefined>> =
   unknown: "outcome unknown",
 };
 
-export function McpStepList({ answerId, steps, live, onConsent }: McpStepListProps): VNode {
+export function McpStepList({ answerId, steps, live, ...consent }: McpStepListProps): VNode {
   return (
     <>
-      {steps.map((step, index) => (
-        <div class="stack tight" key={index}>
-          {step.text !== "" && <Markdown text={step.text} />}
-          <ToolCallCards answerId={answerId} calls={step.calls} live={false} onResults={undefined} />
-          {live && step.asks !== undefined && <Consent callId={step.asks} step={step} onConsent={onConsent} />}
-          {step.results.map((result) => (
-            <Result key={result.callId} result={result} />
-          ))}
-        </div>
-      ))}
+      {steps.map((step, index) => {
+        const asking = live ? step.calls.find(({ id }) => id === step.asks) : undefined;
+        const calls = step.calls.filter((call) => call !== asking);
+        return (
+          <div class="stack tight" key={index}>
+            {step.text !== "" && <Markdown text={step.text} />}
+            <ToolCallCards answerId={answerId} calls={calls} live={false} onResults={undefined} />
+            {asking !== undefined && <Consent key={asking.id} call={asking} {...consent} />}
+            {step.results.map((result) => (
+              <Result key={result.callId} result={result} />
+            ))}
+          </div>
+        );
+      })}
     </>
   );
 }
 
-function Consent({
-  callId,
-  step,
-  onConsent,
-}: Pick<McpStepListProps, "onConsent"> & { readonly callId: string; readonly step: McpStep }): VNode {
-  const name = step.calls.find(({ id }) => id === callId)?.name ?? "the tool";
+const choices = [
+  ["once", "Allow once", "primary"],
+  ["conversation", "Allow in this conversation", ""],
+  ["no", "Refuse", "quiet"],
+] as const;
+
+/** A description may be as long as a manual. */
+const describedChars = 400;
+
+type ConsentProps = Pick<McpStepListProps, "describe" | "onConsent"> & { readonly call: ToolCall };
+
+function Consent({ call, describe, onConsent }: ConsentProps): VNode {
+  const { id, name, tool = name, server } = call;
+  const description = useSignal("");
+  useEffect(() => void describe(name).then((text = "") => (description.value = text)), [name]);
+  const { value: text } = description;
   return (
-    <div class="stack tight mcp-consent" role="group" aria-label={`Consent to ${name}`}>
+    <div
+      class="stack tight mcp-consent"
+      role="group"
+      aria-label={server === undefined ? `Consent to ${tool}` : `Consent to ${tool} of the server ${server}`}
+    >
       <p>
-        The model wants to call <strong class="anywhere">{withEscapes(name)}</strong>.
+        <ToolName call={call} /> wants to run.
       </p>
+      {text !== "" && (
+        <p class="small muted anywhere">
+          {withEscapes(text.length > describedChars ? `${text.slice(0, describedChars)}…` : text)}
+        </p>
+      )}
+      <div class="code">
+        <Verbatim text={prettyArguments(call)} label={`Arguments of ${tool}`} />
+      </div>
       <div class="row">
-        <button type="button" class="button primary" onClick={() => onConsent(callId, "once")}>
-          Allow once
-        </button>
-        <button type="button" class="button" onClick={() => onConsent(callId, "conversation")}>
-          Allow in this conversation
-        </button>
-        <button type="button" class="button quiet" onClick={() => onConsent(callId, "no")}>
-          Refuse
-        </button>
+        {choices.map(([allow, label, kind]) => (
+          <button type="button" key={allow} class={`button ${kind}`} onClick={() => onConsent(id, allow)}>
+            {label}
+          </button>
+        ))}
       </div>
     </div>
   );
 }
 
 function Result({ result: { server, tool, outcome, text } }: { readonly result: McpResult }): VNode {
-  const title = `Result of tool ${tool} of server ${server}`;
+  const title = `Result of ${tool} of the server ${server}`;
   const words = outcomeWords[outcome];
   return (
     <figure class="code tool-result mcp-result" data-result={tool}>
       <figcaption class="spread">
         <span class="row tool-name">
           <Icon name="tool" />
-          <span class="anywhere">{title}</span>
+          <span class="anywhere">{withEscapes(title)}</span>
           {words !== undefined && <span class="badge warn">{words}</span>}
         </span>
         <CopyButton text={text} label="Copy result" />
       </figcaption>
-      <pre class="verbatim" tabIndex={0} role="group" aria-label={title}>
-        {text === "" ? <span class="muted">Nothing</span> : withEscapes(text)}
-      </pre>
+      <Verbatim text={text} label={title} />
     </figure>
   );
 }

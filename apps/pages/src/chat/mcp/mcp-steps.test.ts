@@ -15,7 +15,9 @@ it("moves a message with its calls to a step, and keeps the results there", () =
   expect(asking).toEqual({
     id: "a",
     text: "",
-    mcpSteps: [{ text: "Look:", thoughts: "Hm.", calls: [call], results: [], asks: "c1" }],
+    mcpSteps: [
+      { text: "Look:", thoughts: "Hm.", calls: [{ ...call, server: "s", tool: "t" }], results: [], asks: "c1" },
+    ],
   });
   const running = withToolEvent(asking, runs);
   expect(running.mcpSteps?.[0]?.asks).toBeUndefined();

@@ -39,7 +39,9 @@ function stepped<A extends Stepping>(answer: A): A {
 
 function afterEvent({ asks: _, ...step }: McpStep, event: ToolCallEvent | ToolResultEvent): McpStep {
   if (event.type === "tool_call") {
-    return event.state === "waits_for_consent" ? { ...step, asks: event.call_id } : step;
+    const { call_id: id, server, tool } = event;
+    const calls = step.calls.map((call) => (call.id === id ? { ...call, server, tool } : call));
+    return { ...step, calls, ...(event.state === "waits_for_consent" ? { asks: id } : {}) };
   }
   const { call_id: callId, server, tool, outcome, text } = event;
   const others = step.results.filter((result) => result.callId !== callId);

@@ -5,7 +5,7 @@ import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { removeEdits, storeEdits, storedEdits, type EditTarget } from "../composer/unsent-edits.ts";
 import { prettyArguments, withEscapes, type ToolCall, type ToolResult } from "./tool-calls.ts";
-import "./tools.css";
+import { Verbatim } from "./verbatim.tsx";
 
 export interface ToolCallCardsProps {
   readonly answerId: string;
@@ -27,6 +27,16 @@ export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCard
   );
 }
 
+/** A tool in words: of an MCP server, or as the model names it. */
+export function ToolName({ call: { name, server, tool } }: { readonly call: ToolCall }): VNode {
+  if (server === undefined || tool === undefined) return <strong class="anywhere">{withEscapes(name)}</strong>;
+  return (
+    <span class="anywhere">
+      <strong>{withEscapes(tool)}</strong> of the server <em>{withEscapes(server)}</em>
+    </span>
+  );
+}
+
 function Card({ call, writing }: { readonly call: ToolCall; readonly writing: boolean }): VNode {
   const json = prettyArguments(call);
   return (
@@ -34,15 +44,13 @@ function Card({ call, writing }: { readonly call: ToolCall; readonly writing: bo
       <figcaption class="spread">
         <span class="row tool-name">
           <Icon name="tool" />
-          <strong class="anywhere">{withEscapes(call.name)}</strong>
+          <ToolName call={call} />
           {writing && <span class="live-dot pulse" />}
           {call.cut === true && <span class="badge warn">cut off</span>}
         </span>
         {!writing && <CopyButton text={json} label="Copy arguments" />}
       </figcaption>
-      <pre class="verbatim" tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
-        <code>{withEscapes(json)}</code>
-      </pre>
+      <Verbatim text={json} label={`Arguments of ${call.name}`} />
     </figure>
   );
 }

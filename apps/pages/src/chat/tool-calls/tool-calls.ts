@@ -8,6 +8,9 @@ export interface ToolCall {
   readonly name: string;
   /** JSON; incomplete while the call streams. */
   readonly arguments: string;
+  /** The MCP server and its name of the tool, once the worker has read the call. */
+  readonly server?: string;
+  readonly tool?: string;
   /** Set if the answer ended within the call. */
   readonly cut?: true;
 }
@@ -37,11 +40,18 @@ export function withCuts(calls: readonly ToolCall[], message: EndEvent["message"
   return cut.size === 0 ? calls : calls.map((call) => (cut.has(call.id) ? { ...call, cut: true } : call));
 }
 
+/** Where writing needs an invisible character: in emoji, and between letters of Arabic and of the scripts of India. */
+const needed =
+  /(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]|(?<=[#*\d])\ufe0f(?=\u20e3)|(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})|(?<=[\p{scx=Arab}\p{scx=Deva}\p{scx=Beng}\p{scx=Guru}\p{scx=Gujr}\p{scx=Taml}\p{scx=Telu}\p{scx=Knda}\p{scx=Mlym}\p{scx=Sinh}])[\u200c\u200d]/u;
+const invisible = /(?![\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800\ufff9-\ufffb]/u;
+const neededOrInvisible = new RegExp(`(${needed.source})|${invisible.source}`, "gu");
+
 /** Shows characters that browsers do not show, or that reorder other characters, as JSON writes them: they could disguise a file's name. */
 export function withEscapes(text: string): string {
   return text.replaceAll(
-    /(?![\t\n]|\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu,
-    (found) => found.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    neededOrInvisible,
+    (found, kept?: string) =>
+      kept ?? found.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
   );
 }
 

@@ -9,7 +9,7 @@ import type { UserMessage } from "../conversation/conversation.ts";
 import { EditButton, useEditing } from "../transcript/message-editor.tsx";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
-import "./tools.css";
+import { Verbatim } from "./verbatim.tsx";
 
 export interface ToolResultViewProps {
   readonly message: UserMessage;
@@ -69,9 +69,7 @@ function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode 
             </span>
             <CopyButton text={text} label="Copy result" />
           </figcaption>
-          <pre class="verbatim" tabIndex={0} role="group" aria-label={`Result of ${name}`}>
-            {text === "" ? <span class="muted">Nothing</span> : text}
-          </pre>
+          <Verbatim text={text} label={`Result of ${name}`} />
         </figure>
       ))}
     </div>

@@ -45,6 +45,12 @@ describe("calls", () => {
     expect(withEscapes('{\n\t"a": "exe.\u202etxt\u2066\u200f\u001b שלום 👩‍🚀"}')).toBe(
       '{\n\t"a": "exe.\\u202etxt\\u2066\\u200f\\u001b שלום 👩‍🚀"}',
     );
+    // Invisible characters that writing needs stay only where it needs them.
+    expect(withEscapes("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 1\ufe0f\u20e3")).toBe(
+      "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 1\ufe0f\u20e3",
+    );
+    expect(withEscapes("a\u200db\u200cc\ufe0f\u2800\ufff9")).toBe("a\\u200db\\u200cc\\ufe0f\\u2800\\ufff9");
+    expect(withEscapes("\u061c\u200e\u202a\u2066\u2069\ufeff")).toBe("\\u061c\\u200e\\u202a\\u2066\\u2069\\ufeff");
     expect(withEscapes("a\u00adb\u2063c\u2028d\u{e0041}❤️")).toBe("a\\u00adb\\u2063c\\u2028d\\udb40\\udc41❤️");
   });
 

@@ -68,6 +68,7 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
       )}
       {answer.mcpSteps !== undefined && (
         <McpStepList
+          describe={chat.describeTool}
           answerId={answer.id}
           steps={answer.mcpSteps}
           live={live}
