@@ -88,10 +88,11 @@ export function App(props: AppProps): VNode {
   const actions = useMemo(
     () => ({
       openSettings: () => (settingsOpen.value = true),
+      openModels: () => (controls.open.value = true),
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
       deleteMessage: messageDeletions.delete,
     }),
-    [api, settingsOpen, messageDeletions],
+    [api, controls, settingsOpen, messageDeletions],
   );
 
   function escape(): boolean {

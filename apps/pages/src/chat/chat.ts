@@ -1,7 +1,7 @@
 // Owns the visitor's actions in the chat. Editing and regenerating open a branch, and remove nothing.
 import { batch } from "@preact/signals";
 import type { Api } from "../wire/api.ts";
-import { problemOfEnd } from "../wire/problem.ts";
+import { problemOfEnd, type Problem } from "../wire/problem.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import {
   broken,
@@ -29,6 +29,7 @@ import type { Settings } from "./settings/settings.ts";
 import type { Conversations } from "./storage/conversations.ts";
 import { createAnswerStream } from "./streaming/answer-stream.ts";
 import { createAsking } from "./streaming/asking.ts";
+import { createBusyRetry, type BusyRetry } from "./streaming/busy-retry.ts";
 import { explainLostJob } from "./streaming/lost-jobs.ts";
 import { createTitles } from "./streaming/titles.ts";
 import type { ToolResult } from "./tool-calls/tool-calls.ts";
@@ -42,14 +43,15 @@ export interface Chat {
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
   consent(jobId: string, callId: string, allow: Allow): void;
-  /** Requests the answer again, on a new branch unless the answer is empty. */
   /** The description of an MCP tool. */
   describeTool(name: string): Promise<string | undefined>;
+  /** Requests the answer again, on a new branch unless the answer is empty. */
   regenerate(answerId: string): void;
   /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
   reconnect(answerId: string): void;
-  /** Lets the model continue an answer that has ended. */
+  /** Lets the model continue an answer that has ended, or answer again if the answer is empty. */
   continue(answerId: string): void;
+  readonly busyRetry: Pick<BusyRetry, "waiting">;
   /** Replaces the answer's text, on a new branch. */
   edit(answerId: string, text: string): void;
   /** Shows the branch of a message. */
@@ -94,8 +96,11 @@ function isAsked({ turns }: Conversation, answer: Answer): boolean {
 }
 
 export function createChat({ api, conversations, about, choice }: ChatOptions): Chat {
+  const busyRetry = createBusyRetry();
+  /** Jobs that may have called tools before the worker was restarted. Another job would call them twice, so only the visitor may try again. */
+  const restartedJobs = new Set<string>();
   const titles = createTitles({ api, conversations, about, choice });
-  const asking = createAsking({ api, conversations, about, choice, onAsked: () => answerStream.select() });
+  const asking = createAsking({ api, conversations, about, choice, onAsked });
   const answerStream = createAnswerStream({
     api,
     conversations,
@@ -108,6 +113,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       // The worker was restarted. Its journal has the calls, so the same request continues after them, also when this tab has not seen a call yet.
       const mayCall = conversations.get(conversationId)?.settings.mcpTools === true;
       if (end.kind === "forgotten" && isLive(answer) && mayCall && answer.attempt === undefined) {
+        restartedJobs.add(answer.jobId);
         askFor(conversationId, restarted(answer, Date.now()));
         return;
       }
@@ -123,6 +129,19 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       else void titles.answered(conversationId, answer);
     },
   });
+
+  function onAsked(answer: Answer, problem: Problem | undefined): void {
+    if (!restartedJobs.has(answer.jobId)) busyRetry.asked(answer, problem);
+    answerStream.select();
+  }
+
+  /** Requests an answer of the shown conversation with another job: the rest of its text, or the whole answer. */
+  function again(answerId: string): void {
+    const conversation = conversations.current.peek();
+    const answer = findAnswer(conversation, answerId);
+    if (answer === undefined || isLive(answer) || !isAsked(conversation, answer)) return;
+    if (isEmpty(answer) || canContinue(answer)) askFor(conversation.id, continued(answer, newId("job"), Date.now()));
+  }
 
   /** Adds messages, and requests the last message, which is an answer. */
   function ask(id: string, messages: readonly Message[], patch: HeadPatch = {}): void {
@@ -193,28 +212,21 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       // After a failure the question stays, and can be answered again.
       void api.request(`/v1/jobs/${encodeURIComponent(jobId)}/consent`, { method: "POST", body }).catch(() => {});
     },
+    describeTool: async (name) => await readToolDescription(api, name),
     regenerate(answerId) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);
       if (answer === undefined || !isAsked(conversation, answer)) return;
-      if (isEmpty(answer) && !isLive(answer)) {
-        askFor(conversation.id, continued(answer, newId("job"), Date.now()));
-        return;
-      }
-      const again = newAnswer(newId("turn"), newId("job"), Date.now(), answer.parent);
-      ask(conversation.id, [again], { chosen: { [answer.parent ?? ""]: again.id } });
+      if (isEmpty(answer) && !isLive(answer)) return again(answerId);
+      const another = newAnswer(newId("turn"), newId("job"), Date.now(), answer.parent);
+      ask(conversation.id, [another], { chosen: { [answer.parent ?? ""]: another.id } });
     },
     reconnect(answerId) {
       conversations.change(conversations.current.peek().id, answerId, revived);
       answerStream.select();
     },
-    continue(answerId) {
-      const conversation = conversations.current.peek();
-      const answer = findAnswer(conversation, answerId);
-      if (answer === undefined || !canContinue(answer) || !isAsked(conversation, answer)) return;
-    describeTool: async (name) => await readToolDescription(api, name),
-      askFor(conversation.id, continued(answer, newId("job"), Date.now()));
-    },
+    continue: again,
+    busyRetry,
     edit(answerId, text) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);

@@ -3,10 +3,16 @@ import { createContext } from "preact";
 
 export interface PageActions {
   openSettings(): void;
+  openModels(): void;
   giveToken(): void;
   /** Deletes a message or an answer of the shown conversation. */
   deleteMessage(messageId: string): void;
 }
 
 /** The page provides the actions; in a component outside the page they have no effect. */
-export const PageActionsContext = createContext<PageActions>({ openSettings() {}, giveToken() {}, deleteMessage() {} });
+export const PageActionsContext = createContext<PageActions>({
+  openSettings() {},
+  openModels() {},
+  giveToken() {},
+  deleteMessage() {},
+});

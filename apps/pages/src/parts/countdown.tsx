@@ -11,21 +11,26 @@ export interface CountdownProps {
   readonly before: string;
   /** Text when the time is over. */
   readonly after: string;
+  /** Called when the time is over. */
+  readonly onEnd?: (() => void) | undefined;
 }
 
 const tickMs = 1_000;
 const countdownTickMs = 250;
 
-export function Countdown({ until, before, after }: CountdownProps): VNode {
+export function Countdown({ until, before, after, onEnd }: CountdownProps): VNode {
   const leftS = useSignal(secondsUntil(until));
   useEffect(() => {
-    const timer = setInterval(() => {
+    const tick = (): void => {
       leftS.value = secondsUntil(until);
-      if (leftS.value === 0) clearInterval(timer);
-    }, countdownTickMs);
-    leftS.value = secondsUntil(until);
+      if (leftS.value > 0) return;
+      clearInterval(timer);
+      onEnd?.();
+    };
+    const timer = setInterval(tick, countdownTickMs);
+    tick();
     return () => clearInterval(timer);
-  }, [until]);
+  }, [until, onEnd === undefined]);
   return (
     <span class="numbers" role="timer">
       {leftS.value === 0 ? after : `${before} ${formatDuration(leftS.value * 1_000, "up")}`}

@@ -1,4 +1,4 @@
-// Owns the texts for errors: what failed, what to do, and how long to wait. Pure.
+// Owns the texts for errors: what failed, what to do, and which buttons can help. Pure.
 import { formatBytes, formatCount, formatDuration } from "../parts/format.ts";
 import type { Problem } from "./problem.ts";
 import { settingLabels } from "./setting-labels.ts";
@@ -8,13 +8,17 @@ export interface Advice {
   readonly title: string;
   /** What the visitor can do. */
   readonly todo: string;
-  /** Time until another try makes sense; absent if the server did not give a time. */
-  readonly waitMs?: number;
-  /** The part of the page that helps. */
-  readonly remedy?: "token" | "settings";
+  /** What can help, the best first. `retry` is in the list if the same request can succeed, now or after another remedy. */
+  readonly remedies: readonly Remedy[];
+  /** Whether it is no failure: the server only asks to wait. */
+  readonly calm: boolean;
 }
 
-type Adviser = (problem: Problem) => Omit<Advice, "waitMs">;
+export type Remedy = "retry" | "token" | "settings" | "models" | "edit" | "reload";
+
+/** What a problem's code decides. A retry helps, unless other remedies are given. */
+type Words = Pick<Advice, "title" | "todo"> & Partial<Advice>;
+type Adviser = (problem: Problem) => Words;
 
 /** An entry for each code in the protocol's closed list, and for the two codes of the page. */
 const advisers: Readonly<Record<Problem["code"], Adviser>> = {
@@ -22,20 +26,22 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   unauthenticated: () => ({
     title: "API token missing or wrong",
     todo: "Enter a token, then try again. The server's operator can give you one.",
-    remedy: "token",
+    remedies: ["token", "retry"],
   }),
   forbidden: () => ({
     title: "Not allowed",
     todo: "This API token, or this page's address, may not do that. Use another token, or ask the server's operator.",
-    remedy: "token",
+    remedies: ["token", "retry"],
   }),
   not_found: ({ message }) => ({
     title: "Not found",
-    todo: `${message} Try again; if the model is missing, choose another one.`,
+    todo: `${message} Choose another model, or try again when the server has this one.`,
+    remedies: ["models", "retry"],
   }),
   method_not_allowed: () => ({
     title: "The server does not know this request",
     todo: "Reload the page: it may be older than the server.",
+    remedies: ["reload"],
   }),
   conflict: () => ({
     title: "This request was sent before",
@@ -44,6 +50,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   payload_too_large: ({ message, details }) => ({
     title: "The message is too large",
     todo: `${limitWords(details) ?? sentence(message)} Shorten it, or remove attachments.`,
+    remedies: ["edit"],
   }),
   resource_exhausted: adviseOnCrowd,
   cancelled: () => ({
@@ -57,12 +64,12 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   deadline_exceeded: ({ details }) => ({
     title: "The time limit was exceeded",
     todo: `${estimateWords(details)}Try again when the server is less busy, or raise the time limit in Settings.`,
-    remedy: "settings",
+    remedies: ["settings", "retry"],
   }),
   unimplemented: ({ message }) => ({
     title: "This model or server cannot do that",
     todo: `${message} Choose another model, or turn the setting off.`,
-    remedy: "settings",
+    remedies: ["models", "settings", "retry"],
   }),
   engine_failed: () => ({
     title: "The engine failed during the answer",
@@ -71,6 +78,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   unavailable: ({ message }) => ({
     title: "The model is not ready",
     todo: `${message} It may be loading, restarting or shutting down: try again shortly.`,
+    calm: true,
   }),
   internal: () => ({
     title: "Something went wrong in the server",
@@ -83,35 +91,39 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   }),
 };
 
-/** @param now milliseconds since 1970 */
-export function adviseOn(problem: Problem, now: number): Advice {
+export function adviseOn(problem: Problem): Advice {
   // A conversation from a newer version may have an unknown code.
   const adviser = Object.hasOwn(advisers, problem.code) ? advisers[problem.code] : advisers.internal;
-  const { retryAt } = problem;
-  return { ...adviser(problem), ...(retryAt === undefined ? {} : { waitMs: Math.max(0, retryAt - now) }) };
+  return { remedies: ["retry"], calm: false, ...adviser(problem) };
 }
 
+/** For a request whose fault is unknown, or a field without a label. */
+const changes: Advice["remedies"] = ["edit", "settings", "retry"];
+
 /** Advice for a request that was refused because of its length, or one of its fields. */
-function adviseOnRequest({ message, details }: Problem): Omit<Advice, "waitMs"> {
+function adviseOnRequest({ message, details }: Problem): Words {
   const { n_prompt_tokens: tokens, n_ctx: context } = details ?? {};
   if (typeof tokens === "number" && typeof context === "number") {
     return {
       title: "The message is too long for the model",
       todo: `It has ${formatCount(tokens)} tokens with the conversation before it, and the context holds ${formatCount(context)}, including the answer. Shorten it, remove attachments, shorten the system prompt, or use a model with a larger context.`,
+      remedies: ["edit"],
     };
   }
   const refused = refusedField(details);
   if (refused === undefined) {
-    return { title: "The server refused the request", todo: `${message} Change the message or the settings.` };
+    const todo = `${message} Change the message or the settings.`;
+    return { title: "The server refused the request", todo, remedies: changes };
   }
   const label = labelOf(refused.field.split(".")[0] ?? "");
   if (label === undefined) {
-    return { title: "The server refused the request", todo: `${refused.field}: ${sentence(refused.problem)}` };
+    const todo = `${refused.field}: ${sentence(refused.problem)}`;
+    return { title: "The server refused the request", todo, remedies: changes };
   }
   return {
     title: `The server refused a setting: ${label}`,
     todo: `${sentence(refused.problem)} Change it in Settings, then try again.`,
-    remedy: "settings",
+    remedies: ["settings", "retry"],
   };
 }
 
@@ -122,12 +134,13 @@ const quotaWords: Readonly<Record<string, string>> = {
   running_jobs: "answers at the same time",
 };
 
-function adviseOnCrowd({ message, details, retryAt }: Problem): Omit<Advice, "waitMs"> {
+function adviseOnCrowd({ message, details, retryAt }: Problem): Words {
   const { quota } = details ?? {};
   if (typeof quota === "string") {
     return {
       title: `Your quota is used up: ${quotaWords[quota] ?? quota}`,
-      todo: "Wait until there is room again, or ask the server's operator for more.",
+      todo: "Your message is kept. Wait until there is room again, or ask the server's operator for more.",
+      calm: true,
     };
   }
   // If the server gave a time, the notice counts down. The server's message has a fixed number of seconds and would contradict the countdown.
@@ -136,7 +149,8 @@ function adviseOnCrowd({ message, details, retryAt }: Problem): Omit<Advice, "wa
     todo:
       retryAt === undefined
         ? `${message} Your message is kept: try again shortly.`
-        : "It cannot take more requests right now. Your message is kept: try again after the time shown.",
+        : "It cannot take more requests right now. Your message is kept.",
+    calm: true,
   };
 }
 

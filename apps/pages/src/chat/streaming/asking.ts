@@ -1,5 +1,6 @@
 // Owns the jobs of answers: submits a job, with fewer messages if the context is too small for all, and cancels it.
 import type { Api } from "../../wire/api.ts";
+import type { Problem } from "../../wire/problem.ts";
 import { broken, isLive, revived, type Answer } from "../conversation/answer.ts";
 import { assumedCharsPerToken, findAnswer, type Conversation, type Room } from "../conversation/conversation.ts";
 import { sightOf } from "../pictures/sight.ts";
@@ -27,7 +28,8 @@ export interface AskingOptions {
   readonly conversations: Conversations;
   readonly about: WorkerAbout;
   readonly choice: ModelChoice;
-  readonly onAsked: () => void;
+  /** @param problem undefined if the worker accepted the request */
+  readonly onAsked: (answer: Answer, problem: Problem | undefined) => void;
 }
 
 /** Limit of tries of a cancel that does not reach the worker. After that, the answer runs to its end unread. */
@@ -105,7 +107,7 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
       }
       if (outcome.problem.code === "unreachable") about.refresh();
     }
-    onAsked();
+    onAsked(answer, outcome.kind === "accepted" ? undefined : outcome.problem);
   }
 
   return {

@@ -1,22 +1,19 @@
 // Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
+import { ActionButton, IconButton } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
-import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
-import type { Advice } from "../../wire/advice.ts";
-import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
-import { isEmpty, isLive, wantsResults, type Answer } from "../conversation/answer.ts";
+import { AnswerProblem } from "./answer-problem.tsx";
+import { canContinue, isEmpty, isLive, wantsResults, type Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "../chat.ts";
 import { McpStepList } from "../mcp/mcp-step-list.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
-import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
@@ -27,7 +24,7 @@ export interface AnswerViewProps {
   readonly answer: Answer;
   /** Ids of all answers to the same message, itself included. */
   readonly siblings: readonly string[];
-  /** Whether the answer follows a message. */
+  /** Whether the answer follows a message. Without the message there is nothing to answer again. */
   readonly asked: boolean;
   /** Whether no message follows the answer. */
   readonly isLast: boolean;
@@ -36,10 +33,11 @@ export interface AnswerViewProps {
 }
 
 export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: AnswerViewProps): VNode {
-  const figures = figuresOf(answer);
   const live = isLive(answer);
   const editing = useEditing(answer.id);
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
+  const figures = figuresOf(answer);
+  const isCut = answer.phase === "stopped" || answer.cutShort === true;
   if (editing.open.value) {
     return (
       <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
@@ -68,10 +66,10 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
       )}
       {answer.mcpSteps !== undefined && (
         <McpStepList
-          describe={chat.describeTool}
           answerId={answer.id}
           steps={answer.mcpSteps}
           live={live}
+          describe={chat.describeTool}
           onConsent={(callId, allow) => chat.consent(answer.jobId, callId, allow)}
         />
       )}
@@ -87,20 +85,12 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
       )}
       {answer.phase === "done" && isEmpty(answer) && <p class="muted">The model gave an empty answer.</p>}
       {live && <Waiting answer={answer} choice={choice} />}
-      {answer.problem !== undefined && (
-        <ProblemNotice
-          problem={answer.problem}
-          actions={({ remedy }) => (
-            <>
-              <RecoveryButtons answer={answer} asked={asked} chat={chat} />
-              {remedy !== undefined && <RemedyButton remedy={remedy} />}
-            </>
-          )}
-        />
-      )}
+      {answer.problem !== undefined && <AnswerProblem {...{ answer, asked, isLast, chat }} problem={answer.problem} />}
       <div class="row turn-tools">
         {branches}
-        <ContinueButton answer={answer} asked={asked} chat={chat} />
+        {isCut && asked && answer.problem === undefined && canContinue(answer) && (
+          <ActionButton label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />
+        )}
         <span class="row turn-icons">
           {!live && answer.text !== "" && (
             <>
@@ -108,7 +98,9 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
               <EditButton editing={editing} label="Edit answer" />
             </>
           )}
-          {answer.problem === undefined && <RegenerateButton answer={answer} asked={asked} chat={chat} />}
+          {!live && asked && answer.problem === undefined && (
+            <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />
+          )}
           {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
           {figures.length > 0 && (
             <SwitchButton
@@ -205,17 +197,4 @@ function cutWords({ stoppedBy }: Answer): string {
     default:
       return "Cut off at max tokens";
   }
-}
-
-function RemedyButton({ remedy }: { readonly remedy: NonNullable<Advice["remedy"]> }): VNode {
-  const page = useContext(PageActionsContext);
-  return remedy === "token" ? (
-    <button type="button" class="button tiny" onClick={page.giveToken}>
-      Enter a token
-    </button>
-  ) : (
-    <button type="button" class="button tiny" onClick={page.openSettings}>
-      Open Settings
-    </button>
-  );
 }

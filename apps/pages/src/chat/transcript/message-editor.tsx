@@ -1,5 +1,5 @@
 // Owns the editor of a message, and whether it is open. An unsent edit is restored with its message.
-import { signal, useSignal, type Signal } from "@preact/signals";
+import { signal, useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
@@ -14,8 +14,16 @@ export interface Editing {
   readonly button: RefObject<HTMLButtonElement | null>;
 }
 
+/** Set to open the editor of a message on the page. */
+export const messageToEdit = signal<string | undefined>(undefined);
+
 export function useEditing(messageId: string): Editing {
   const open = useMemo(() => signal(storedEdits(`edit.${messageId}`) !== undefined), [messageId]);
+  useSignalEffect(() => {
+    if (messageToEdit.value !== messageId) return;
+    messageToEdit.value = undefined;
+    open.value = true;
+  });
   const button = useRef<HTMLButtonElement>(null);
   const wasOpen = useRef(false);
   useLayoutEffect(() => {
