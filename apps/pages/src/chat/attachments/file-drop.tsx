@@ -20,11 +20,6 @@ export function FileDrop({ sight, onFiles }: FileDropProps): VNode | null {
       depth = Math.max(0, depth + by);
       over.value = depth > 0 && document.querySelector("dialog[open]") === null;
     };
-    const onEnter = (event: DragEvent): void => enter(event, 1);
-    const onLeave = (event: DragEvent): void => enter(event, -1);
-    const onOver = (event: DragEvent): void => {
-      if (carries(event)) event.preventDefault();
-    };
     const onDrop = (event: DragEvent): void => {
       if (!carries(event)) return;
       event.preventDefault();
@@ -33,16 +28,12 @@ export function FileDrop({ sight, onFiles }: FileDropProps): VNode | null {
       over.value = false;
       if (wanted) onFiles([...(event.dataTransfer?.files ?? [])]);
     };
-    addEventListener("dragenter", onEnter);
-    addEventListener("dragleave", onLeave);
-    addEventListener("dragover", onOver);
-    addEventListener("drop", onDrop);
-    return () => {
-      removeEventListener("dragenter", onEnter);
-      removeEventListener("dragleave", onLeave);
-      removeEventListener("dragover", onOver);
-      removeEventListener("drop", onDrop);
-    };
+    const leaving = new AbortController();
+    addEventListener("dragenter", (event) => enter(event, 1), leaving);
+    addEventListener("dragleave", (event) => enter(event, -1), leaving);
+    addEventListener("dragover", (event) => carries(event) && event.preventDefault(), leaving);
+    addEventListener("drop", onDrop, leaving);
+    return () => leaving.abort();
   }, [onFiles, over]);
   if (!over.value) return null;
   return (
