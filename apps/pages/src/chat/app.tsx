@@ -103,7 +103,15 @@ export function App(props: AppProps): VNode {
   }
 
   function search(): void {
-    document.querySelector<HTMLInputElement>(".sidebar input[type=search]")?.focus();
+    const field = document.querySelector<HTMLInputElement>("#search");
+    const begin = (): void => {
+      field?.focus();
+      field?.select();
+    };
+    if (field?.checkVisibility({ visibilityProperty: true }) === true) return begin();
+    // On a phone the sidebar is drawn first, because a hidden field takes no focus.
+    sidebarOpen.value = true;
+    requestAnimationFrame(begin);
   }
 
   /** Calls `use` with the newest answer, unless it is still streaming. */
@@ -164,14 +172,15 @@ export function App(props: AppProps): VNode {
         actions={listActions}
         onNew={() => show(undefined)}
         onFound={(id, messageId) => void find(id, messageId)}
-      />
-      <button
-        class="shade"
-        hidden={!sidebarOpen.value}
-        aria-label="Close the list"
-        onClick={() => (sidebarOpen.value = false)}
+        onLeave={() => (sidebarOpen.value = false)}
       />
       <header class="topbar">
+        <button
+          class="shade"
+          hidden={!sidebarOpen.value}
+          aria-label="Close the list"
+          onClick={() => (sidebarOpen.value = false)}
+        />
         <IconButton
           icon="menu"
           label="Conversations"
@@ -204,6 +213,7 @@ export function App(props: AppProps): VNode {
         />
       </header>
       <main>
+        <h1 class="visually-hidden">{isNew ? "New conversation" : title}</h1>
         <TokenNotice api={api} />
         <PageActionsContext.Provider value={actions}>
           <SystemLine system={current.settings.system} />
@@ -223,22 +233,23 @@ export function App(props: AppProps): VNode {
           </PageActionsContext.Provider>
         )}
         {use !== undefined && <ContextMeter use={use} />}
+        <FindPictureContext.Provider value={findPicture}>
+          <Composer
+            key={`composer-${current.id}`}
+            live={live}
+            reading={reading || noModel}
+            placeholder={noModel ? "Download a model first" : "Write a message"}
+            draft={drafts.get(draftKey)}
+            onDraft={(draft) => drafts.set(draftKey, draft)}
+            pending={draftFiles.of(draftKey)}
+            sight={sight}
+            sentPictures={sentPictures}
+            onSend={chat.send}
+            onStop={chat.stop}
+          />
+        </FindPictureContext.Provider>
+        <UndoList deletions={deletions} messageDeletions={messageDeletions} />
       </main>
-      <FindPictureContext.Provider value={findPicture}>
-        <Composer
-          key={`composer-${current.id}`}
-          live={live}
-          reading={reading || noModel}
-          placeholder={noModel ? "Download a model first" : "Write a message"}
-          draft={drafts.get(draftKey)}
-          onDraft={(draft) => drafts.set(draftKey, draft)}
-          pending={draftFiles.of(draftKey)}
-          sight={sight}
-          sentPictures={sentPictures}
-          onSend={chat.send}
-          onStop={chat.stop}
-        />
-      </FindPictureContext.Provider>
       {settingsOpen.value && (
         <SettingsDialog
           key={`settings-${current.id}`}
@@ -250,7 +261,6 @@ export function App(props: AppProps): VNode {
           onClose={() => (settingsOpen.value = false)}
         />
       )}
-      <UndoList deletions={deletions} messageDeletions={messageDeletions} />
       <TokenDialog api={api} />
     </div>
   );

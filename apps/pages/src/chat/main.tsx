@@ -23,7 +23,7 @@ import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
 import { createModelChoice } from "./model/model-choice.ts";
 import { createPresetStore } from "./settings/preset-store.ts";
-import { persistOnceAnswered } from "./storage/storage-used.ts";
+import { persistOnceAnswered } from "./storage/keep-storage.ts";
 import { createWorkerAbout } from "./model/worker-about.ts";
 
 const api = createApi();

@@ -6,12 +6,10 @@ import { TokenButton } from "./token-dialog.tsx";
 
 export function Brand({ title, href }: { readonly title: string; readonly href: string }): VNode {
   return (
-    <h1>
-      <a class="brand button quiet" href={href}>
-        <img src="/favicon.svg" alt="" width="26" height="26" />
-        {title}
-      </a>
-    </h1>
+    <a class="brand button quiet" href={href}>
+      <img src="/favicon.svg" alt="" width="26" height="26" />
+      {title}
+    </a>
   );
 }
 
@@ -28,9 +26,9 @@ interface TopBarProps {
 export function TopBar({ api, title, href, links = {}, children }: TopBarProps): VNode {
   return (
     <header class="topbar">
-      <div class="grow">
+      <h1 class="grow">
         <Brand title={title} href={href} />
-      </div>
+      </h1>
       {children}
       <TokenButton api={api} />
       {Object.entries(links).map(([name, address]) => (

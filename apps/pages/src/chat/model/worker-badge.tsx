@@ -14,21 +14,42 @@ export interface WorkerBadgeProps {
   readonly onChoose: (model: string) => void;
 }
 
-export function WorkerBadge({ about, choice, controls, wanted, onChoose }: WorkerBadgeProps): VNode | null {
+export function WorkerBadge({ about, choice, controls, wanted, onChoose }: WorkerBadgeProps): VNode {
   const info = about.info.value;
   const models = controls.list.statuses.value?.models;
-  if (!about.reachable.value) return <span class="badge bad">offline: the worker does not answer</span>;
-  if (info === undefined || models === undefined) return null;
   return (
-    <div class="worker-line">
-      <ModelsButton
-        controls={controls}
-        chosen={models.length === 1 ? models[0] : chooseModel(models, wanted)}
-        onChoose={onChoose}
-        onFocus={choice.refresh}
-      />
-      {info.backend === "fake" && <span class="badge warn">fake backend: no model</span>}
-      {info.state === "draining" && <span class="badge warn">shutting down</span>}
+    <div class={about.reachable.value ? "worker-line" : "worker-line offline"}>
+      {info !== undefined && models !== undefined && (
+        <ModelsButton
+          controls={controls}
+          chosen={models.length === 1 ? models[0] : chooseModel(models, wanted)}
+          onChoose={onChoose}
+          onFocus={choice.refresh}
+        />
+      )}
+      {!about.reachable.value ? (
+        <Badge kind="bad" word="offline" more=": the worker does not answer" />
+      ) : info?.state === "draining" ? (
+        <Badge kind="warn" word="shutting down" />
+      ) : (
+        info?.backend === "fake" && <Badge kind="warn" word="fake" more=" backend: no model" />
+      )}
     </div>
+  );
+}
+
+interface BadgeProps {
+  readonly kind: "warn" | "bad";
+  readonly word: string;
+  /** What follows the word where there is room. */
+  readonly more?: string;
+}
+
+function Badge({ kind, word, more = "" }: BadgeProps): VNode {
+  return (
+    <span class={`badge ${kind}`} title={word + more}>
+      {word}
+      <span class="badge-more">{more}</span>
+    </span>
   );
 }

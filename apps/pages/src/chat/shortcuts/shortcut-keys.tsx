@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ShortcutsDialog } from "./shortcuts-dialog.tsx";
-import { shortcutOf, shortcutSwitch, takesLetters, type ShortcutId } from "./shortcuts.ts";
+import { isFind, shortcutOf, shortcutSwitch, takesLetters, type ShortcutId } from "./shortcuts.ts";
 
 export interface ShortcutKeysProps {
   /** Called for Escape when no dialog is open. Returns false if there was nothing to stop or close. */
@@ -25,7 +25,8 @@ export function ShortcutKeys(props: ShortcutKeysProps): VNode | null {
         if (!event.defaultPrevented && !onEscape() && focused instanceof HTMLElement) focused.blur();
         return;
       }
-      const id = shortcutSwitch.on.peek() ? shortcutOf(event, takesLetters(focused)) : undefined;
+      const isOn = shortcutSwitch.on.peek();
+      const id = isFind(event) ? "search" : isOn ? shortcutOf(event, takesLetters(focused)) : undefined;
       if (id === undefined) return;
       event.preventDefault();
       if (id === "list") listed.value = true;

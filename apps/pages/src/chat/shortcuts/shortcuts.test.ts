@@ -1,8 +1,15 @@
 // Shows which key presses are shortcuts.
 import { expect, it } from "vitest";
-import { shortcutOf, shortcuts } from "./shortcuts.ts";
+import { isFind, shortcutOf, shortcuts } from "./shortcuts.ts";
 
-const press = { ctrlKey: false, metaKey: false, altKey: false, isComposing: false, defaultPrevented: false };
+const press = {
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  shiftKey: false,
+  isComposing: false,
+  defaultPrevented: false,
+};
 
 it.each(shortcuts)("$key is $id", ({ id, key }) => {
   expect(shortcutOf({ ...press, key }, false)).toBe(id);
@@ -15,4 +22,13 @@ it("uses no key twice, and no key of the browser", () => {
     expect(shortcutOf({ ...press, key: "n", [held]: true }, false)).toBeUndefined();
   }
   expect(shortcutOf({ ...press, key: "F5" }, false)).toBeUndefined();
+});
+
+it("finds with Ctrl+K, and with Cmd+K on a Mac, where Ctrl+K edits text", () => {
+  const held = [{ ctrlKey: true }, { metaKey: true }, { ctrlKey: true, shiftKey: true }, {}];
+  const finds = (mac: boolean): boolean[] => held.map((keys) => isFind({ ...press, key: "k", ...keys }, mac));
+  expect([finds(false), finds(true)]).toEqual([
+    [true, false, false, false],
+    [false, true, false, false],
+  ]);
 });

@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
-import { ActionButton, IconButton } from "../../parts/icons.tsx";
+import { ActionButton, Icon, IconButton } from "../../parts/icons.tsx";
+import { Menu } from "../../parts/menu.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { FileKind } from "../storage/library.ts";
 
@@ -28,31 +29,23 @@ export function ConversationEntry({ head, shown, live, actions }: EntryProps): V
 }
 
 function Entry({ head, shown, live, actions }: EntryProps): VNode {
-  const state = useSignal<"closed" | "open" | "renaming">("closed");
-  const more = useRef<HTMLButtonElement>(null);
+  const renaming = useSignal(false);
   const { id, title } = head;
-  const close = (): void => void (state.value = "closed");
-  const closing = (act: () => void) => () => {
-    act();
-    close();
-  };
-  if (state.value === "renaming") {
+  if (renaming.value) {
     return (
       <li class="entry">
-        <Renaming title={title} onDone={(name) => closing(() => name !== undefined && actions.rename(id, name))()} />
+        <Renaming
+          title={title}
+          onDone={(name) => {
+            if (name !== undefined) actions.rename(id, name);
+            renaming.value = false;
+          }}
+        />
       </li>
     );
   }
   return (
-    <li
-      class={shown ? "entry shown" : "entry"}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || state.peek() !== "open") return;
-        event.stopPropagation();
-        close();
-        more.current?.focus();
-      }}
-    >
+    <li class={shown ? "entry shown" : "entry"}>
       <button
         type="button"
         class="entry-title"
@@ -63,43 +56,41 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
         {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
         <span>{title}</span>
       </button>
-      <IconButton
-        ref={more}
-        icon="more"
-        label={`More for “${title}”`}
-        aria-expanded={state.value === "open"}
-        onClick={() => (state.value = state.value === "open" ? "closed" : "open")}
-      />
-      <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
-      {state.value === "open" && (
-        <div class="entry-actions" role="group" aria-label={`“${title}”`}>
-          <ActionButton icon="edit" label="Rename" kind="tiny quiet" onClick={() => (state.value = "renaming")} />
+      <span class="entry-tools">
+        <Menu label={`More for “${title}”`} kind="icon tiny quiet" face={<Icon name="more" />}>
+          <ActionButton icon="edit" label="Rename" kind={item} onClick={() => (renaming.value = true)} />
           <ActionButton
             icon="pin"
             label={head.pinned === true ? "Unpin" : "Pin"}
-            kind="tiny quiet"
-            onClick={closing(() => actions.pin(id, head.pinned !== true))}
+            kind={item}
+            onClick={() => actions.pin(id, head.pinned !== true)}
           />
-          {(["JSON", "Markdown"] as const).map((label) => (
-            <ActionButton
-              key={label}
-              icon="download"
-              label={label}
-              title={`Export as ${label}`}
-              kind="tiny quiet"
-              onClick={closing(() => actions.export(label === "JSON" ? "json" : "markdown", id))}
-            />
-          ))}
-        </div>
-      )}
+          <ActionButton icon="download" label="Export as JSON" kind={item} onClick={() => actions.export("json", id)} />
+          <ActionButton
+            icon="download"
+            label="Export as Markdown"
+            kind={item}
+            onClick={() => actions.export("markdown", id)}
+          />
+          <ActionButton icon="trash" label="Delete" kind={item} onClick={() => actions.delete(id)} />
+        </Menu>
+        <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
+      </span>
     </li>
   );
 }
 
+const item = "tiny quiet";
+
 /** @param onDone called with the new name; without a name if the typed name is empty or unchanged, or if the visitor cancels */
 function Renaming({ title, onDone }: { readonly title: string; readonly onDone: (name?: string) => void }): VNode {
   const box = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => box.current?.select(), []);
+  useLayoutEffect(() => {
+    const entry = box.current?.closest("li");
+    box.current?.focus();
+    box.current?.select();
+    return () => setTimeout(() => entry?.querySelector<HTMLElement>(".entry-title")?.focus());
+  }, []);
   return (
     <form
       class="renaming"

@@ -34,7 +34,10 @@ export function ConversationList({ conversations, actions }: ConversationListPro
   return (
     <div
       class="conversation-list"
-      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+      onScroll={({ currentTarget }) => {
+        const { scrollHeight, scrollTop, clientHeight } = currentTarget;
+        // An open menu would stay where its row was.
+        currentTarget.querySelector<HTMLElement>(":popover-open")?.hidePopover();
         if (drawn.value < count && scrollHeight - scrollTop - clientHeight < nearEndPx) more();
       }}
     >

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatCounted } from "../../parts/format.ts";
+import { dayWords } from "./group-heads.ts";
 import type { Library, SearchHit } from "../storage/library.ts";
 
 export interface SearchResultsProps {
@@ -42,19 +43,31 @@ export function SearchResults({ library, words, onFound }: SearchResultsProps): 
         {failed.value !== "" ? failed.value : found === undefined ? "Searching…" : countWords(found.length)}
       </p>
       <ul>
-        {(found ?? []).map(({ head: { id, title }, message, found: { before, match, after } }) => (
-          <li key={id} class="entry">
-            <button type="button" class="entry-title found" onClick={() => onFound(id, message?.id)}>
-              {message !== undefined && <span class="found-title">{title}</span>}
-              <span class={message === undefined ? "found-title" : "small muted"}>
-                {message !== undefined && (message.role === "user" ? "You: " : "Answer: ")}
-                {before}
-                <mark>{match}</mark>
-                {after}
-              </span>
-            </button>
-          </li>
-        ))}
+        {(found ?? []).map(({ head: { id, title, updatedAt }, message, found: { before, match, after } }) => {
+          const hit = (
+            <>
+              {before}
+              <mark>{match}</mark>
+              {after}
+            </>
+          );
+          return (
+            <li key={id} class="entry">
+              <button type="button" class="entry-title found" title={title} onClick={() => onFound(id, message?.id)}>
+                <span class="found-title">{message === undefined ? hit : title}</span>
+                <span class="small muted">
+                  {dayWords(updatedAt, Date.now())}
+                  {message !== undefined && (
+                    <>
+                      {message.role === "user" ? " · You: " : " · Answer: "}
+                      {hit}
+                    </>
+                  )}
+                </span>
+              </button>
+            </li>
+          );
+        })}
       </ul>
     </div>
   );

@@ -1,26 +1,30 @@
-// Owns the area below the list of conversations: the storage used, export and import.
+// Owns the line below the list of conversations: export and import.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { ActionButton, IconButton } from "../../parts/icons.tsx";
+import { Menu } from "../../parts/menu.tsx";
 import { saveFile } from "../../parts/save-file.ts";
 import type { Conversations } from "../storage/conversations.ts";
 import type { FileKind, Library } from "../storage/library.ts";
-import { storageUsed } from "../storage/storage-used.ts";
 
 export interface SidebarFootProps {
   readonly conversations: Conversations;
   readonly library: Library;
 }
 
+/** Time until the result of an import goes; a problem stays until it is closed. */
+const noticeMs = 8_000;
+
 export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode {
   const notice = useSignal<{ readonly text: string; readonly bad: boolean } | undefined>(undefined);
-  const used = useSignal<string | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
-  const count = conversations.heads.value.length;
-  const updated = conversations.current.value.updatedAt;
+  const { value: shown } = notice;
   useEffect(() => {
-    void storageUsed().then((words) => (used.value = words));
-  }, [count, updated]);
+    if (shown === undefined || shown.bad) return;
+    const timer = setTimeout(() => (notice.value = undefined), noticeMs);
+    return () => clearTimeout(timer);
+  }, [shown, notice]);
 
   function exportAll(kind: FileKind): void {
     library.export(kind).then(saveFile, (error: unknown) => report(error));
@@ -41,33 +45,31 @@ export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode
 
   return (
     <div class="stack tight sidebar-foot small">
-      {notice.value !== undefined && (
-        <p class={notice.value.bad ? "notice bad" : "notice"} role={notice.value.bad ? "alert" : "status"}>
-          {notice.value.text}
-        </p>
+      {shown !== undefined && (
+        <div class={`notice spread ${shown.bad ? "bad" : ""}`}>
+          <p class="anywhere" role={shown.bad ? "alert" : "status"}>
+            {shown.text}
+          </p>
+          <IconButton icon="close" label="Close the notice" onClick={() => (notice.value = undefined)} />
+        </div>
       )}
       <div class="row" role="group" aria-label="All conversations">
-        <button
-          type="button"
-          class="button tiny"
-          title="All conversations in one file, which another browser can import"
-          disabled={count === 0}
-          onClick={() => exportAll("json")}
-        >
-          Export all
-        </button>
-        <button
-          type="button"
-          class="button tiny"
-          aria-label="Export all as Markdown"
-          title="All conversations as one text to read"
-          disabled={count === 0}
-          onClick={() => exportAll("markdown")}
-        >
-          Markdown
-        </button>
-        <button type="button" class="button tiny" onClick={() => input.current?.click()}>
-          Import…
+        <Menu label="Export" face="Export" kind="tiny quiet" disabled={conversations.heads.value.length === 0}>
+          <ActionButton
+            icon="download"
+            label="All as JSON, to import"
+            kind="tiny quiet"
+            onClick={() => exportAll("json")}
+          />
+          <ActionButton
+            icon="download"
+            label="All as Markdown, to read"
+            kind="tiny quiet"
+            onClick={() => exportAll("markdown")}
+          />
+        </Menu>
+        <button type="button" class="button tiny quiet" onClick={() => input.current?.click()}>
+          Import
         </button>
         <input
           ref={input}
@@ -80,10 +82,13 @@ export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode
             currentTarget.value = "";
           }}
         />
+        <span
+          class="muted"
+          title="The conversations are kept in this browser only. To use them in another one, export and import them."
+        >
+          Kept in this browser
+        </span>
       </div>
-      <p class="muted">
-        {`These conversations are kept in this browser only${used.value === undefined ? "" : ` (${used.value})`}.`}
-      </p>
     </div>
   );
 }

@@ -1,11 +1,14 @@
 // Owns the sidebar: the list of conversations or the hits of a search, and the actions on all conversations.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { useRef } from "preact/hooks";
 import { Brand } from "../../parts/brand.tsx";
 import { Icon } from "../../parts/icons.tsx";
+import { moveFocus } from "../../parts/move-focus.ts";
 import { ConversationList } from "./conversation-list.tsx";
 import type { ListActions } from "./conversation-entry.tsx";
 import type { Conversations } from "../storage/conversations.ts";
+import { findKeys } from "../shortcuts/shortcuts.ts";
 import type { Library } from "../storage/library.ts";
 import { SearchResults } from "./search-results.tsx";
 import { SidebarFoot } from "./sidebar-foot.tsx";
@@ -17,10 +20,30 @@ export interface SidebarProps {
   readonly onNew: () => void;
   /** Called with the conversation of a hit, and with the message if the hit is in a message. */
   readonly onFound: (id: string, messageId: string | undefined) => void;
+  /** Called when the visitor leaves the search. */
+  readonly onLeave: () => void;
 }
 
-export function Sidebar({ conversations, library, actions, onNew, onFound }: SidebarProps): VNode {
+export function Sidebar({ conversations, library, actions, onNew, onFound, onLeave }: SidebarProps): VNode {
   const words = useSignal("");
+  const finder = useRef<HTMLDivElement>(null);
+  /** What had the focus before the search. */
+  const left = useRef<HTMLElement | null>(null);
+  const searching = words.value.trim() !== "";
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const stops = finder.current?.querySelectorAll<HTMLElement>("input, .entry-title");
+    moveFocus(event, stops);
+    if (event.key === "Enter" && event.target === stops?.[0] && searching) stops[1]?.click();
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (event.target !== stops?.[0] && !searching) return;
+    event.stopPropagation();
+    words.value = "";
+    onLeave();
+    if (left.current === null) stops?.[0]?.blur();
+    else left.current.focus();
+  }
+
   return (
     <nav class="sidebar" aria-label="Conversations">
       <Brand title="Waggle" href="/" />
@@ -28,29 +51,30 @@ export function Sidebar({ conversations, library, actions, onNew, onFound }: Sid
         <Icon name="plus" />
         New conversation
       </button>
-      <label class="search-box">
-        <Icon name="search" />
-        <span class="visually-hidden">Search all conversations</span>
-        <input
-          id="search"
-          class="input"
-          type="search"
-          placeholder="Search"
-          autocomplete="off"
-          value={words.value}
-          onInput={(event) => (words.value = event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key !== "Escape" || words.value === "") return;
-            event.stopPropagation();
-            words.value = "";
-          }}
-        />
-      </label>
-      {words.value.trim() === "" ? (
-        <ConversationList conversations={conversations} actions={actions} />
-      ) : (
-        <SearchResults library={library} words={words.value} onFound={onFound} />
-      )}
+      <div ref={finder} class="finder" onKeyDown={onKeyDown}>
+        <label class="search-box">
+          <Icon name="search" />
+          <span class="visually-hidden">Search all conversations</span>
+          <input
+            id="search"
+            class="input"
+            type="search"
+            placeholder={`Search (${findKeys})`}
+            autocomplete="off"
+            value={words.value}
+            onInput={(event) => (words.value = event.currentTarget.value)}
+            onFocus={({ relatedTarget }) => {
+              if (finder.current?.contains(relatedTarget as Node | null) === true) return;
+              left.current = relatedTarget as HTMLElement | null;
+            }}
+          />
+        </label>
+        {searching ? (
+          <SearchResults library={library} words={words.value} onFound={onFound} />
+        ) : (
+          <ConversationList conversations={conversations} actions={actions} />
+        )}
+      </div>
       <SidebarFoot conversations={conversations} library={library} />
     </nav>
   );

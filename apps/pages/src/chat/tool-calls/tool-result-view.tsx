@@ -25,7 +25,7 @@ export function ToolResultView({ message, results, siblings, chat }: ToolResultV
   const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
   return (
     <li class="turn stack tight" data-turn={id} tabIndex={-1}>
-      <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
+      <h2 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h2>
       {editing.open.value && parent !== undefined ? (
         <>
           <ResultForm

@@ -60,7 +60,7 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
   }
   return (
     <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase} tabIndex={-1}>
-      <h3 class="visually-hidden">Answer</h3>
+      <h2 class="visually-hidden">Answer</h2>
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
       )}

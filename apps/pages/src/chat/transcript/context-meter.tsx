@@ -1,7 +1,7 @@
 // Owns the line that shows how much of the model's context the conversation uses.
 import type { VNode } from "preact";
 import type { ContextUse } from "../conversation/context-use.ts";
-import { formatCount, formatPercent } from "../../parts/format.ts";
+import { formatCount, formatShare } from "../../parts/format.ts";
 
 export function ContextMeter({ use }: { readonly use: ContextUse }): VNode {
   const words = `${formatCount(use.used)} of ${formatCount(use.total)} tokens`;
@@ -17,9 +17,9 @@ export function ContextMeter({ use }: { readonly use: ContextUse }): VNode {
           value={Math.min(use.used, use.total)}
           aria-label="Context used"
         >
-          {formatPercent(use.share)}
+          {formatShare(use.share)}
         </meter>
-        <span class="muted numbers">{`${words} (${formatPercent(use.share)})`}</span>
+        <span class="muted numbers">{`${words} (${formatShare(use.share)})`}</span>
       </div>
       {use.warning !== undefined && <p role="status">{use.warning}</p>}
     </div>

@@ -60,7 +60,7 @@ function WrittenMessage({ message, siblings, chat }: UserMessageViewProps): VNod
   }
   return (
     <li class="turn message" data-turn={message.id} tabIndex={-1}>
-      <h3 class="visually-hidden">You</h3>
+      <h2 class="visually-hidden">You</h2>
       <Attachments attachments={message.attachments ?? []} />
       {message.text.trim() !== "" && <p class="bubble">{message.text}</p>}
       <div class="row turn-tools">
