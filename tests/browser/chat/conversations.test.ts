@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Download, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
@@ -270,12 +270,14 @@ describe("a file", () => {
     await button(page, "Regenerate").click();
     await page.getByText("2 of 2").waitFor();
     await chat.phase("done");
-    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export all").click()]);
+    const exported = async (as: string): Promise<Download> => {
+      await button(page, "Export").click();
+      const [file] = await Promise.all([page.waitForEvent("download"), button(page, as).click()]);
+      return file;
+    };
+    const download = await exported("All as JSON, to import");
     const buffer = await readFile(await download.path());
-    const [written] = await Promise.all([
-      page.waitForEvent("download"),
-      button(page, "Export all as Markdown").click(),
-    ]);
+    const written = await exported("All as Markdown, to read");
     expect(written.suggestedFilename()).toBe("waggle-conversations.md");
     expect((await readFile(await written.path())).toString()).toContain("## You\n\napples [eog:6]");
 
@@ -290,7 +292,10 @@ describe("a file", () => {
     await button(elsewhere, "Previous answer").click();
     await chatPage(elsewhere).lastAnswer.getByText(answer, { exact: true }).waitFor();
     await elsewhere.getByLabel("File to import").setInputFiles({ ...file, buffer: Buffer.from("{}") });
-    await elsewhere.getByText("Cannot import bees.json: it was not exported by this page.").waitFor();
+    const refused = elsewhere.getByText("Cannot import bees.json: it was not exported by this page.");
+    await refused.waitFor();
+    await button(elsewhere, "Close the notice").click();
+    await refused.waitFor({ state: "detached" });
   });
 
   it("of more than a thousand conversations is listed and searched completely", async () => {

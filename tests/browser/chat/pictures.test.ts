@@ -206,7 +206,9 @@ describe("pictures", () => {
     await drawn(thumbs(other.page));
     await other.page.close();
 
-    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export all").click()]);
+    await button(page, "Export").click();
+    const exporting = button(page, "All as JSON, to import").click();
+    const [download] = await Promise.all([page.waitForEvent("download"), exporting]);
     const buffer = await readFile(await download.path());
     const elsewhere = (await visit(browser, url)).page;
     await elsewhere

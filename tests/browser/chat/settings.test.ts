@@ -1,6 +1,6 @@
 // Shows a conversation's settings from the dialog to the request, the system prompt's line, the context meter, and the keyboard shortcuts.
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { Page } from "playwright-core";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
@@ -16,11 +16,13 @@ beforeAll(async () => {
   url = (await spawnFakeWorker(["--context-size", "256"])).url;
 });
 
-async function openSettings(options?: { address?: string }): Promise<Watched> {
-  const visited = await visit(browser, options?.address ?? url);
+async function openSettings({ address = url, ...options }: OpenOptions = {}): Promise<Watched> {
+  const visited = await visit(browser, address, options);
   await visited.page.getByRole("button", { name: "Settings" }).click();
   return visited;
 }
+
+type OpenOptions = BrowserContextOptions & { address?: string };
 
 const group = (page: Page, title: string) => page.locator("summary", { hasText: title });
 const save = (page: Page) => page.getByRole("button", { name: "Save", exact: true });
@@ -41,8 +43,8 @@ describe("settings", () => {
     await group(page, "Stop strings").click();
     await page.getByLabel("Stop strings", { exact: true }).fill("END\n\\n\\n");
     await page.getByLabel("JSON schema", { exact: true }).fill('{"type": "string"}');
-    await group(page, "DRY").click();
-    await page.getByLabel("DRY multiplier", { exact: true }).fill("0.8");
+    await group(page, "Other parameters").click();
+    await page.getByLabel("Parameters as JSON").fill('{"dry_multiplier": 0.8}');
     await page.getByLabel("New conversations begin with these settings").check();
     await save(page).click();
     expect(await asked(page, "hello")).toMatchObject({
@@ -80,7 +82,7 @@ describe("settings", () => {
 
   it("apply to this conversation only by default, and can be reset singly or together", async () => {
     const { page } = await openSettings();
-    await page.getByRole("button", { name: "Creative" }).click();
+    await page.getByLabel("Temperature", { exact: true }).fill("1.1");
     await page.getByLabel("Seed", { exact: true }).fill("5");
     await page.getByRole("button", { name: "Reset Seed" }).click();
     await save(page).click();
@@ -106,19 +108,27 @@ describe("settings", () => {
     expect(await other.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
   });
 
-  it("are saved as a preset under a name, and applied with a click", async () => {
+  it("are saved as a preset under a name, and chosen from a list", async () => {
     const { page } = await openSettings();
     await page.getByLabel("System prompt").fill("You are a wasp.");
-    await page.getByLabel("Name of a new preset").fill("Wasp");
-    await page.getByLabel("Name of a new preset").press("Enter");
-    await page.getByRole("button", { name: "Wasp", exact: true }).waitFor();
+    await page.getByRole("button", { name: "Save as preset…" }).click();
+    await page.getByLabel("Name of the preset").fill("Wasp");
+    await page.getByLabel("Name of the preset").press("Enter");
+    const list = page.getByLabel("Preset", { exact: true });
+    expect(await list.inputValue()).toBe("Wasp");
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.reload();
     await page.getByRole("button", { name: "Settings" }).click();
-    await page.getByRole("button", { name: "Wasp", exact: true }).click();
+    await list.selectOption("Wasp");
     expect(await page.getByLabel("System prompt", { exact: true }).inputValue()).toBe("You are a wasp.");
     await page.getByRole("button", { name: "Delete the preset Wasp" }).click();
-    expect(await page.getByRole("button", { name: "Wasp", exact: true }).count()).toBe(0);
+    await list.waitFor({ state: "detached" });
+  });
+
+  it("fit a window of 1,200 by 800 pixels", async () => {
+    const { page } = await openSettings({ viewport: { width: 1_200, height: 800 } });
+    await page.getByLabel("Temperature", { exact: true }).waitFor();
+    expect(await page.locator("dialog").evaluate((d) => d.scrollHeight - d.clientHeight)).toBe(0);
   });
 
   it("offer only the switches for thinking that the model has", async () => {
@@ -191,6 +201,30 @@ describe("the keyboard", () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("n");
     await page.getByRole("heading", { name: "What shall we talk about?" }).waitFor();
+  });
+
+  it("finds a conversation with Ctrl+K from the message box, and returns there", async () => {
+    const { page } = await visit(browser, url, { viewport: { width: 390, height: 800 } });
+    const chat = chatPage(page);
+    await say(chat, "apples [eog:3]");
+    const isFocused = (place: Locator): Promise<boolean> => place.evaluate((it) => it === document.activeElement);
+    const search = page.getByRole("searchbox", { name: "Search all conversations" });
+    await chat.box.press("Control+k");
+    await expect.poll(() => isFocused(search)).toBe(true);
+    await page.keyboard.type("apples");
+    await page.getByText("Found in 1 conversation").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await isFocused(chat.box)).toBe(true);
+    await page.locator(".with-sidebar").waitFor({ state: "detached" });
+    await page.goto(url);
+    await chat.box.press("Control+k");
+    await expect.poll(() => isFocused(search)).toBe(true);
+    await page.keyboard.type("apples");
+    await page.locator(".found").getByText("Today").waitFor();
+    await page.keyboard.press("ArrowDown");
+    expect(await isFocused(page.locator(".found"))).toBe(true);
+    await page.keyboard.press("Enter");
+    await page.locator(".bubble").getByText("apples [eog:3]").waitFor();
   });
 
   it("lists its shortcuts at ?, where they can be turned off", async () => {

@@ -28,7 +28,6 @@ import { FindPictureContext, type FindPicture } from "./pictures/picture-image.t
 import { pictureKeys } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
 import { PageActionsContext } from "./page-actions.ts";
-import { SettingsDialog } from "./settings/settings-dialog.tsx";
 import type { PresetStore } from "./settings/preset-store.ts";
 import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
 import { SystemLine } from "./transcript/system-line.tsx";
@@ -42,6 +41,7 @@ import { Welcome } from "./model/welcome.tsx";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import { WorkerBadge } from "./model/worker-badge.tsx";
 
+const SettingsDialog = deferred(async () => (await import("./settings/settings-dialog.tsx")).SettingsDialog);
 const NoModel = deferred(async () => (await import("./model/no-model.tsx")).NoModel);
 
 export interface AppProps {

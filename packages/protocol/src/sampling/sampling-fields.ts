@@ -9,11 +9,8 @@ export interface SamplingField {
   readonly describe?: string;
   /** Dialects that accept the field, under the same name. */
   readonly dialects: { readonly [D in Dialect]?: InDialect };
-  readonly page: {
-    readonly group: "choice" | "penalties" | "DRY and XTC";
-    readonly label: string;
-    readonly hint: string;
-  };
+  /** The field of the chat's settings. Parameters without one are typed as JSON. */
+  readonly page?: { readonly label: string; readonly hint: string };
 }
 
 /** The values on native routes. */
@@ -38,10 +35,6 @@ export interface InDialect {
   readonly describe?: string;
 }
 
-function onPage(group: SamplingField["page"]["group"], label: string, hint: string): SamplingField["page"] {
-  return { group, label, hint };
-}
-
 export const samplingFields = {
   temperature: {
     values: { min: 0, max: 2, default: 0.8, off: 1 },
@@ -53,7 +46,7 @@ export const samplingFields = {
       ollama: { default: 0.8, describe: "Default: 0.8." },
       "llama-server": {},
     },
-    page: onPage("choice", "Temperature", "How random the choice of words is: 0 always takes the likeliest one."),
+    page: { label: "Temperature", hint: "How random the words are; 0 always takes the likeliest." },
   },
   top_k: {
     values: { min: 0, max: 1_000_000, whole: true, default: 40, off: 0 },
@@ -64,7 +57,7 @@ export const samplingFields = {
       ollama: { default: 40, describe: "Default: 40." },
       "llama-server": { min: -1, describe: "Number of most probable tokens to sample from. -1 and 0: off." },
     },
-    page: onPage("choice", "Top-k", "Chooses among this many of the likeliest words; 0 keeps all."),
+    page: { label: "Top-k", hint: "Chooses among this many of the likeliest words; 0 keeps all." },
   },
   top_p: {
     values: { min: 0, max: 1, default: 0.95, off: 1 },
@@ -76,19 +69,18 @@ export const samplingFields = {
       ollama: { default: 0.9, describe: "Default: 0.9." },
       "llama-server": {},
     },
-    page: onPage("choice", "Top-p", "Chooses among the likeliest words that add up to this probability; 1 keeps all."),
+    page: { label: "Top-p", hint: "Keeps the likeliest words up to this probability; 1 keeps all." },
   },
   min_p: {
     values: { min: 0, max: 1, default: 0.05, off: 0 },
     describe: "Minimum probability, relative to the most probable token. 0: off.",
     dialects: { openai: {}, ollama: { default: 0, describe: "Default: 0." }, "llama-server": {} },
-    page: onPage("choice", "Min-p", "Drops words less likely than this share of the likeliest; 0 drops none."),
+    page: { label: "Min-p", hint: "Drops words below this share of the likeliest; 0 drops none." },
   },
   repeat_penalty: {
     values: { min: 0.01, max: 10, default: 1, off: 1 },
     describe: "Penalty for repeated tokens. 1: off.",
     dialects: { openai: {}, ollama: { default: 1, describe: "Default: 1." }, "llama-server": {} },
-    page: onPage("penalties", "Repeat penalty", "Makes recently used words less likely; 1 is off."),
   },
   repeat_last_n: {
     values: { min: 0, max: 65_536, whole: true, default: 64 },
@@ -101,58 +93,41 @@ export const samplingFields = {
       },
       "llama-server": { min: -1, describe: "Number of last tokens that penalties cover. -1: the whole context." },
     },
-    page: onPage("penalties", "Penalty range", "How many recent tokens the three penalties count."),
   },
   presence_penalty: {
     values: { min: -2, max: 2, default: 0, off: 0 },
     dialects: { openai: {}, responses: {}, ollama: {}, "llama-server": {} },
-    page: onPage("penalties", "Presence penalty", "Makes used words less likely; below 0 more likely."),
   },
   frequency_penalty: {
     values: { min: -2, max: 2, default: 0, off: 0 },
     dialects: { openai: {}, responses: {}, ollama: {}, "llama-server": {} },
-    page: onPage(
-      "penalties",
-      "Frequency penalty",
-      "Makes words less likely the more often they were used; below 0 more likely.",
-    ),
   },
   dry_multiplier: {
     values: { min: 0, max: 100, default: 0, off: 0 },
     describe: "Strength of the DRY penalty for repeated sequences. 0: off.",
     dialects: { "llama-server": {} },
-    page: onPage("DRY and XTC", "DRY multiplier", "How strongly DRY suppresses repeated phrases; 0 is off."),
   },
   dry_base: {
     values: { min: 1, max: 100, default: 1.75 },
     dialects: { "llama-server": {} },
-    page: onPage("DRY and XTC", "DRY base", "How much stronger DRY becomes with each repeated token."),
   },
   dry_allowed_length: {
     values: { min: 0, max: 65_536, whole: true, default: 2 },
     dialects: { "llama-server": {} },
-    page: onPage("DRY and XTC", "DRY allowed length", "Phrases up to this many tokens may repeat."),
   },
   dry_penalty_last_n: {
     values: { min: -1, max: 65_536, whole: true, default: -1 },
     describe: "Number of last tokens that the DRY penalty covers. -1: the whole context.",
     dialects: { "llama-server": {} },
-    page: onPage("DRY and XTC", "DRY range", "How many recent tokens DRY counts; -1 is the whole context."),
   },
   xtc_probability: {
     values: { min: 0, max: 1, default: 0, off: 0 },
     describe: "Probability with which XTC removes the most probable tokens. 0: off.",
     dialects: { "llama-server": {} },
-    page: onPage("DRY and XTC", "XTC probability", "How often XTC drops the likeliest words; 0 is off."),
   },
   xtc_threshold: {
     values: { min: 0, max: 1, default: 0.1 },
     dialects: { "llama-server": {} },
-    page: onPage(
-      "DRY and XTC",
-      "XTC threshold",
-      "XTC drops all words more likely than this, except the least likely of them.",
-    ),
   },
   seed: {
     values: { min: -1, max: 4_294_967_295, whole: true, default: -1 },
@@ -162,7 +137,7 @@ export const samplingFields = {
       ollama: { wide: true },
       "llama-server": { wide: true, describe: "Seed of the random numbers. -1 draws a random seed." },
     },
-    page: onPage("choice", "Seed", "The same seed gives the same answer to the same messages; -1 is a random seed."),
+    page: { label: "Seed", hint: "The same seed repeats an answer; -1 draws a random one." },
   },
 } as const satisfies Readonly<Record<string, SamplingField>>;
 

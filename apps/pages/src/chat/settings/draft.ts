@@ -1,10 +1,19 @@
 // Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
 import { formatCount } from "../../parts/format.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
-import { numberFields, numberNames, rangeWords, textLimits, type NumberField, type NumberName } from "./fields.ts";
+import {
+  fieldNames,
+  isInRange,
+  numberFields,
+  rangeWords,
+  textLimits,
+  type NumberField,
+  type NumberName,
+} from "./fields.ts";
+import { otherParametersText, readOtherParameters } from "./other-parameters.ts";
 import type { Settings } from "./settings.ts";
 
-export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";
+export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort" | "others";
 export type FieldName = NumberName | TextName;
 
 /** The texts of the fields; empty is the default. */
@@ -15,9 +24,7 @@ export type ReadDraft =
   | { readonly kind: "problems"; readonly problems: Readonly<Partial<Record<FieldName, string>>> };
 
 export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reasoning = {} }: Settings): Draft {
-  const numbers = numberNames.map(
-    (name) => [name, sampling[name] === undefined ? "" : String(sampling[name])] as const,
-  );
+  const numbers = fieldNames.map((name) => [name, sampling[name] === undefined ? "" : String(sampling[name])] as const);
   return {
     ...(Object.fromEntries(numbers) as Record<NumberName, string>),
     system,
@@ -26,6 +33,7 @@ export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reason
     tools: tools === undefined ? "" : JSON.stringify(tools, null, 2),
     enabled: reasoning.enabled === undefined ? "" : reasoning.enabled ? "on" : "off",
     effort: reasoning.effort ?? "",
+    others: otherParametersText(sampling),
   };
 }
 
@@ -33,11 +41,14 @@ export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reason
 export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   const problems: Partial<Record<FieldName, string>> = {};
   const sampling: Partial<Record<NumberName, number>> = {};
-  for (const name of numberNames) {
+  for (const name of fieldNames) {
     const value = readNumber(draft[name], numberFields[name]);
     if (typeof value === "string") problems[name] = value;
     else if (value !== undefined) sampling[name] = value;
   }
+  const others = readOtherParameters(draft.others);
+  if (typeof others === "string") problems.others = others;
+  else Object.assign(sampling, others);
   const stop = readStop(draft.stop);
   if (typeof stop === "string") problems.stop = stop;
   const schema = readSchema(draft.jsonSchema);
@@ -66,9 +77,7 @@ function readNumber(text: string, field: NumberField): number | string | undefin
   const written = text.trim();
   if (written === "") return undefined;
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN;
-  const { min, max, whole, except } = field;
-  const fits = value >= min && value <= max && (whole !== true || Number.isInteger(value)) && value !== except;
-  if (fits) return value;
+  if (isInRange(value, field)) return value;
   return written.includes(",") ? `${rangeWords(field)} Use a point as the decimal separator.` : rangeWords(field);
 }
 

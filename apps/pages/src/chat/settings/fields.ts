@@ -1,11 +1,11 @@
-// Owns the numeric settings: each setting's hint and range. Sampling fields have those of the protocol's table. The request's schema has the same
-// ranges; a test compares both.
+// Owns the numeric settings: each setting's range, and the hint of those that have a field in the dialog. All others are typed as JSON.
+// Sampling fields have the ranges of the protocol's table. The request's schema has the same ranges; a test compares both.
 import { samplingFields, samplingNames, type SamplingField, type SamplingName } from "@waggle/protocol/sampling";
 import { formatCount } from "../../parts/format.ts";
 
 export interface NumberField {
-  /** The setting's effect, in a sentence. */
-  readonly hint: string;
+  /** The setting's effect, in a sentence. Absent for a parameter without a field in the dialog. */
+  readonly hint?: string | undefined;
   /** The value of an empty field. */
   readonly fallback: number | string;
   readonly min: number;
@@ -15,23 +15,16 @@ export interface NumberField {
   readonly except?: number;
 }
 
-/** The fields that do not sample. */
+/** The parameters that do not sample. */
 const others = {
   max_tokens: {
-    hint: "Ends an answer after this many tokens; four tokens are about three English words.",
+    hint: "Ends an answer after this many tokens, each about ¾ of a word.",
     fallback: "to the context's end",
     min: 1,
     max: 1_048_576,
     whole: true,
   },
-  repetition_limit: {
-    hint: "Ends an answer after this many repetitions of the same text; 0 is off.",
-    fallback: "the worker's",
-    min: 0,
-    max: 1_024,
-    whole: true,
-    except: 1,
-  },
+  repetition_limit: { fallback: "the worker's", min: 0, max: 1_024, whole: true, except: 1 },
   thinking_budget_tokens: {
     hint: "Most tokens of thinking before the answer begins; -1 is no limit.",
     fallback: -1,
@@ -39,20 +32,8 @@ const others = {
     max: 1_048_576,
     whole: true,
   },
-  priority: {
-    hint: "Place in the queue; a higher priority runs sooner.",
-    fallback: 0,
-    min: -10,
-    max: 10,
-    whole: true,
-  },
-  deadline_ms: {
-    hint: "Milliseconds after which an answer is cancelled.",
-    fallback: "none",
-    min: 1,
-    max: 86_400_000,
-    whole: true,
-  },
+  priority: { fallback: 0, min: -10, max: 10, whole: true },
+  deadline_ms: { fallback: "none", min: 1, max: 86_400_000, whole: true },
 } as const satisfies Readonly<Record<string, NumberField>>;
 
 /** A numeric parameter of a request. */
@@ -65,29 +46,15 @@ const sampling = Object.fromEntries(samplingNames.map((name) => [name, numberFie
 export const numberFields: Readonly<Record<NumberName, NumberField>> = { ...sampling, ...others };
 export const numberNames = Object.keys(numberFields) as readonly NumberName[];
 
+/** Parameters with a field in the dialog, in the dialog's order. */
+export const fieldNames = numberNames.filter((name) => numberFields[name].hint !== undefined);
+export const otherNames = numberNames.filter((name) => numberFields[name].hint === undefined);
+
 export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32, schemaChars: 1_048_576 } as const;
-
-export interface FieldGroup {
-  /** Undefined for the group that is always open. */
-  readonly title?: string;
-  readonly names: readonly NumberName[];
-}
-
-/** The groups in the order of the dialog. The thinking budget is in no group, because the dialog shows it with the reasoning switches. */
-export const fieldGroups: readonly FieldGroup[] = [
-  { names: [...inGroup("choice"), "max_tokens"] },
-  { title: "Penalties against repetition", names: [...inGroup("penalties"), "repetition_limit"] },
-  { title: "DRY and XTC", names: inGroup("DRY and XTC") },
-  { title: "Queue and time", names: ["priority", "deadline_ms"] },
-];
 
 function numberFieldOf({ values, page }: SamplingField): NumberField {
   const { default: fallback, ...range } = values;
-  return { ...range, hint: page.hint, fallback };
-}
-
-function inGroup(group: SamplingField["page"]["group"]): readonly SamplingName[] {
-  return samplingNames.filter((name) => samplingFields[name].page.group === group);
+  return { ...range, hint: page?.hint, fallback };
 }
 
 /** The valid values: "A number from 0 to 2.", "A whole number from 0 to 1,024, but not 1." */
@@ -95,4 +62,8 @@ export function rangeWords({ min, max, whole: isWhole, except }: NumberField): s
   const range = `from ${formatCount(min)} to ${formatCount(max)}`;
   const but = except === undefined ? "" : `, but not ${except}`;
   return isWhole === true ? `A whole number ${range}${but}.` : `A number ${range}${but}.`;
+}
+
+export function isInRange(value: number, { min, max, whole, except }: NumberField): boolean {
+  return value >= min && value <= max && (whole !== true || Number.isInteger(value)) && value !== except;
 }

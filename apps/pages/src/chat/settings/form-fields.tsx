@@ -11,7 +11,7 @@ interface FieldProps {
 }
 
 export function NumberSetting({ form, name }: FieldProps & { readonly name: NumberName }): VNode {
-  const { hint, fallback, whole } = numberFields[name];
+  const { hint = "", fallback, whole } = numberFields[name];
   return (
     <SettingField {...common(form, name)} label={settingLabels[name]} hint={hint}>
       {(field) => (
@@ -34,7 +34,7 @@ export function NumberSetting({ form, name }: FieldProps & { readonly name: Numb
 }
 
 interface TextProps extends FieldProps {
-  readonly name: "system" | "stop" | "jsonSchema" | "tools";
+  readonly name: "system" | "stop" | "jsonSchema" | "tools" | "others";
   readonly label: string;
   readonly hint: string;
   readonly placeholder: string;

@@ -1,8 +1,12 @@
 // Owns the visitor's presets: a short list in this browser.
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { storeItem, lastingStorage, readItem } from "../../wire/browser-storage.ts";
-import type { Preset } from "./presets.ts";
 import { noSettings, type Settings } from "./settings.ts";
+
+export interface Preset {
+  readonly name: string;
+  readonly settings: Omit<Settings, "model">;
+}
 
 const storageKey = "waggle.presets";
 const presetsLimit = 50;

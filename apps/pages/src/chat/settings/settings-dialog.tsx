@@ -9,7 +9,7 @@ import { settingLabels } from "../../wire/setting-labels.ts";
 import { McpSetting } from "../mcp/mcp-setting.tsx";
 import { toolsExample } from "../tool-calls/tool-list.ts";
 import type { FieldName } from "./draft.ts";
-import { fieldGroups } from "./fields.ts";
+import { fieldNames, otherNames } from "./fields.ts";
 import { EffortSetting, NumberSetting, TextSetting, ThinkingSetting } from "./form-fields.tsx";
 import { PresetRow } from "./preset-row.tsx";
 import type { PresetStore } from "./preset-store.ts";
@@ -50,22 +50,23 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
   return (
     <dialog class="dialog wide" ref={dialog} aria-labelledby="settings-title" onClose={onClose}>
       <form onSubmit={save} noValidate>
-        <div class="spread">
+        <div class="spread wrap">
           <h2 id="settings-title">Settings of this conversation</h2>
-          <TokenButton api={api} />
+          <div class="row end">
+            <PresetRow form={form} store={presets} />
+            <TokenButton api={api} />
+          </div>
         </div>
-        <PresetRow form={form} store={presets} />
         <TextSetting
           form={form}
           name="system"
           label="System prompt"
-          hint="Instructions for the model, before the first message."
+          hint="Instructions for the model. An empty field has the server's default, shown in gray."
           placeholder="None"
-          rows={4}
+          rows={3}
         />
-        <NumberGroups form={form} chat={chat} />
+        <Fields form={form} chat={chat} />
         <McpSetting api={api} chosen={mcpTools} />
-        <p class="small muted">Empty fields use the server's default, shown in gray.</p>
         <div class="settings-end">
           <label class="row check small">
             <input
@@ -90,61 +91,65 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
   );
 }
 
-function NumberGroups({ form, chat }: Pick<SettingsDialogProps, "chat"> & { readonly form: SettingsForm }): VNode {
-  const [first, ...others] = fieldGroups;
+function Fields({ form, chat }: Pick<SettingsDialogProps, "chat"> & { readonly form: SettingsForm }): VNode {
   const has = reasoningSwitches(chat);
+  const budget = "thinking_budget_tokens";
   return (
     <>
       <div class="settings">
-        {first?.names.map((name) => (
-          <NumberSetting key={name} form={form} name={name} />
-        ))}
+        {fieldNames.map((name) => name !== budget && <NumberSetting key={name} form={form} name={name} />)}
       </div>
-      {(has.enabled || has.effort || has.budget) && (
-        <Group form={form} title="Reasoning" names={["enabled", "effort", "thinking_budget_tokens"]}>
-          {has.enabled && <ThinkingSetting form={form} />}
-          {has.effort && <EffortSetting form={form} />}
-          {has.budget && <NumberSetting form={form} name="thinking_budget_tokens" />}
+      <div>
+        {(has.enabled || has.effort || has.budget) && (
+          <Group form={form} title="Reasoning" names={["enabled", "effort", budget]}>
+            {has.enabled && <ThinkingSetting form={form} />}
+            {has.effort && <EffortSetting form={form} />}
+            {has.budget && <NumberSetting form={form} name={budget} />}
+          </Group>
+        )}
+        <Group form={form} title="Stop strings and JSON" names={["stop", "jsonSchema"]}>
+          <TextSetting
+            form={form}
+            name="stop"
+            label={settingLabels.stop}
+            hint="Up to four, one on each line: the answer ends before any of them. \n is a line break."
+            placeholder="None"
+            rows={3}
+            mono
+          />
+          <TextSetting
+            form={form}
+            name="jsonSchema"
+            label={settingLabels.json_schema}
+            hint="The answer is JSON that fits this schema."
+            placeholder={'{"type": "object", "properties": {…}}'}
+            rows={5}
+            mono
+          />
         </Group>
-      )}
-      <Group form={form} title="Stop strings and JSON" names={["stop", "jsonSchema"]}>
-        <TextSetting
-          form={form}
-          name="stop"
-          label={settingLabels.stop}
-          hint="Up to four, one on each line: the answer ends before any of them. \n is a line break."
-          placeholder="None"
-          rows={3}
-          mono
-        />
-        <TextSetting
-          form={form}
-          name="jsonSchema"
-          label={settingLabels.json_schema}
-          hint="The answer is JSON that fits this schema."
-          placeholder={'{"type": "object", "properties": {…}}'}
-          rows={5}
-          mono
-        />
-      </Group>
-      <Group form={form} title="Tools" names={["tools"]}>
-        <TextSetting
-          form={form}
-          name="tools"
-          label={settingLabels.tools}
-          hint="Functions that the model may call, as a JSON list in OpenAI's format. The chat shows each call, and you type in its result."
-          placeholder={toolsExample}
-          rows={8}
-          mono
-        />
-      </Group>
-      {others.map(({ title = "", names }) => (
-        <Group key={title} form={form} title={title} names={names}>
-          {names.map((name) => (
-            <NumberSetting key={name} form={form} name={name} />
-          ))}
+        <Group form={form} title="Tools" names={["tools"]}>
+          <TextSetting
+            form={form}
+            name="tools"
+            label={settingLabels.tools}
+            hint="Functions that the model may call, as a JSON list in OpenAI's format. The chat shows each call, and you type in its result."
+            placeholder={toolsExample}
+            rows={8}
+            mono
+          />
         </Group>
-      ))}
+        <Group form={form} title="Other parameters" names={["others"]}>
+          <TextSetting
+            form={form}
+            name="others"
+            label="Parameters as JSON"
+            hint={`Fields of a request: ${otherNames.join(", ")}.`}
+            placeholder={'{"repeat_penalty": 1.1}'}
+            rows={3}
+            mono
+          />
+        </Group>
+      </div>
     </>
   );
 }

@@ -3,7 +3,15 @@ import { GenerateRequestSchema, requestLimits } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { settingLabels } from "../../wire/setting-labels.ts";
 import { draftOf, readDraft, type Draft } from "./draft.ts";
-import { fieldGroups, numberFields, numberNames, rangeWords, textLimits, type NumberName } from "./fields.ts";
+import {
+  fieldNames,
+  numberFields,
+  numberNames,
+  otherNames,
+  rangeWords,
+  textLimits,
+  type NumberName,
+} from "./fields.ts";
 import { noSettings, settingsInRequest, type Settings } from "./settings.ts";
 
 const { shape } = GenerateRequestSchema;
@@ -28,11 +36,10 @@ describe.each(numberNames)("%s", (name) => {
     else expect(byDefault).toBeUndefined();
   });
 
-  it("has a label and a hint, and is once in the dialog", () => {
-    expect(settingLabels[name]).toBeTruthy();
+  it("has a label and a hint in the dialog, or its name in JSON", () => {
+    if (otherNames.includes(name)) return expect(settingLabels[name]).toBe(name);
+    expect(settingLabels[name]).toMatch(/^[A-Z]/);
     expect(numberFields[name].hint).toMatch(/^[A-Z].*\.$/);
-    const places = fieldGroups.flatMap(({ names }) => names).filter((other) => other === name).length;
-    expect(places).toBe(name === "thinking_budget_tokens" ? 0 : 1);
   });
 });
 
@@ -41,6 +48,12 @@ it("the settings have all numeric parameters of a request except `keep_alive`", 
     .filter(([, schema]) => [0.5, 1, 2].some((value) => schema.safeParse(value).success))
     .map(([name]) => name);
   expect(numbers.toSorted()).toEqual([...numberNames, "keep_alive"].toSorted());
+});
+
+it("the dialog has a field for what people change, and JSON for all other parameters", () => {
+  const shown = ["temperature", "top_k", "top_p", "min_p", "seed", "max_tokens", "thinking_budget_tokens"];
+  expect(fieldNames).toEqual(shown);
+  expect([...fieldNames, ...otherNames].toSorted()).toEqual(numberNames.toSorted());
 });
 
 it("limits texts as the API does", () => {
@@ -60,7 +73,7 @@ describe("a typed text", () => {
     ["temperature", " .5 "],
     ["top_k", "1e3"],
     ["seed", "-1"],
-    ["repetition_limit", "0"],
+    ["others", '{"repetition_limit": 0, "priority": -10}'],
   ] as const)("%s takes %s", (name, text) => expect(problemsOf({ [name]: text })).toBeUndefined());
 
   it.each([
@@ -68,7 +81,12 @@ describe("a typed text", () => {
     ["temperature", "warm", "A number from 0 to 2."],
     ["temperature", "0,5", "A number from 0 to 2. Use a point as the decimal separator."],
     ["top_k", "1.5", "A whole number from 0 to 1,000,000."],
-    ["repetition_limit", "1", "A whole number from 0 to 1,024, but not 1."],
+    ["others", '{"repetition_limit": 1}', "repetition_limit: A whole number from 0 to 1,024, but not 1."],
+    ["others", '{"repeat_penalty": "1.1"}', "repeat_penalty: A number from 0.01 to 10."],
+    ["others", '{"repeat_penlaty": 1}', "Unknown parameter repeat_penlaty. Did you mean repeat_penalty?"],
+    ["others", '{"bees": 1}', "Unknown parameter bees."],
+    ["others", '{"top_p": 1}', "Set top_p in its field of this dialog."],
+    ["others", "[1]", 'Parameters are an object: {"repeat_penalty": 1.1}.'],
     ["stop", "a\nb\nc\nd\ne", "At most 4 strings, one on each line."],
     ["stop", "x".repeat(257), "Each string has 256 characters at most."],
     ["jsonSchema", "[1]", 'A JSON schema is an object: {"type": "object", …}.'],
@@ -87,7 +105,7 @@ describe("a typed text", () => {
   it("is unchanged after saving, with any characters", () => {
     const settings: Settings = {
       system: "Be brief.",
-      sampling: { temperature: 0.15, seed: 7 },
+      sampling: { temperature: 0.15, seed: 7, dry_multiplier: 0.8, deadline_ms: 9 },
       stop: ["\n\n", 'say "no"', "C:\\new", '\\"'],
       jsonSchema: { type: "object" },
       reasoning: { enabled: false, effort: "low" },
@@ -96,6 +114,13 @@ describe("a typed text", () => {
     expect(readDraft(draftOf(settings), "bee")).toEqual({ kind: "settings", settings });
     expect(readDraft(empty, undefined)).toEqual({ kind: "settings", settings: noSettings });
   });
+});
+
+it("shows parameters without a field as JSON", () => {
+  expect(draftOf({ system: "", sampling: { priority: 2, dry_base: 1.5 } }).others).toBe(
+    '{ "dry_base": 1.5, "priority": 2 }',
+  );
+  expect(empty.others).toBe("");
 });
 
 describe("a request", () => {

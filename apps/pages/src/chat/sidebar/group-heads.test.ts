@@ -1,7 +1,7 @@
-// Shows the groups of conversations and their order.
+// Shows the groups of conversations, their order, and the words for a day.
 import { expect, it } from "vitest";
 import type { Head } from "../conversation/conversation.ts";
-import { groupHeads } from "./group-heads.ts";
+import { dayWords, groupHeads } from "./group-heads.ts";
 
 it("lists pinned conversations first, then by day, newest first", () => {
   const now = new Date(2024, 4, 20, 12).getTime();
@@ -20,6 +20,8 @@ it("lists pinned conversations first, then by day, newest first", () => {
       head("midnight", new Date(2024, 4, 20)),
       head("just before", new Date(2024, 4, 19, 23, 59, 59)),
       head("noon", new Date(2024, 4, 20, 12)),
+      head("a week ago", new Date(2024, 4, 13)),
+      head("before", new Date(2024, 4, 12, 23)),
       head("two days ago", new Date(2024, 4, 18, 23)),
     ],
     now,
@@ -28,6 +30,14 @@ it("lists pinned conversations first, then by day, newest first", () => {
     ["Pinned", ["pinned"]],
     ["Today", ["noon", "midnight"]],
     ["Yesterday", ["just before"]],
-    ["Earlier", ["two days ago", "long ago"]],
+    ["Previous 7 days", ["two days ago", "a week ago"]],
+    ["May", ["before"]],
+    ["January 2023", ["long ago"]],
   ]);
+});
+
+it("names a day by its distance or its date", () => {
+  const now = new Date(2024, 4, 20, 12).getTime();
+  const days = [new Date(2024, 4, 20), new Date(2024, 4, 19), new Date(2024, 4, 13), new Date(2023, 0, 1)];
+  expect(days.map((day) => dayWords(day.getTime(), now))).toEqual(["Today", "Yesterday", "Mon 13 May", "1 Jan 2023"]);
 });
