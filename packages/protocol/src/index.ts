@@ -1,3 +1,4 @@
+export * from "./abilities.ts";
 export * from "./errors.ts";
 export * from "./error-body.ts";
 export { invalidArgument } from "./fields/invalid-argument.ts";

@@ -310,6 +310,13 @@ describe("a file", () => {
     const again = (await openTab(context, url)).page;
     await button(again, "one more [eog:2]").waitFor();
     expect((await entries(again)).length).toBeLessThan(200);
+    await again.setViewportSize({ width: 1_200, height: 800 });
+    const list = await again.locator(".conversation-list").boundingBox();
+    const rows = await again
+      .locator(".entry")
+      .evaluateAll((all) => all.map((row) => row.getBoundingClientRect().bottom));
+    const end = (list?.y ?? 0) + (list?.height ?? 0);
+    expect(rows.filter((bottom) => bottom <= end).length).toBeGreaterThanOrEqual(15);
     await again.getByRole("searchbox").fill("answer number 7.");
     await again.getByText("Found in 1 conversation").waitFor();
     await again.locator(".found").click();

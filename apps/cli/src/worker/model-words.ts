@@ -1,5 +1,5 @@
 // Describes a model's status in a few words.
-import type { ModelStatus, PictureAbility } from "@waggle/protocol";
+import { canCallTools, type ModelStatus, type PictureAbility } from "@waggle/protocol";
 import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
 export function stateWords(model: ModelStatus): string {
@@ -42,13 +42,14 @@ export function sizeWords({ file_bytes: bytes }: ModelStatus): string {
   return bytes === undefined ? "" : formatBytes(bytes);
 }
 
-function abilityWords({ kind, chat, infill, vision, embedding_size: vector }: ModelStatus): string {
+function abilityWords(model: ModelStatus): string {
+  const { kind, chat, infill, vision, embedding_size: vector } = model;
   const vectors = vector === undefined ? "" : ` (${vector} numbers)`;
   if (kind === "embed") return `embeddings${vectors}`;
   if (kind === "rerank") return "reranking";
   const words = [
     kind === "generate" ? "text" : "",
-    chat?.tools === true ? "tools" : "",
+    canCallTools(model) ? "tools" : "",
     chat === undefined || chat.thinking === "never" ? "" : `thinking (${chat.thinking})`,
     vision === undefined ? "" : "reads pictures",
     infill === true ? "code infill" : "",

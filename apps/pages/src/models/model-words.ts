@@ -1,5 +1,6 @@
 // Owns the texts for a model, its memory and its progress. Pure.
 import type { Download, ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
+import { canCallTools } from "@waggle/protocol/abilities";
 import { formatByteRate, formatBytes, formatDuration, formatPercent } from "../parts/format.ts";
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
@@ -9,14 +10,16 @@ export function progressOf({ stage = "downloading", ...download }: Download): Mo
   return { ...download, type: "progress", stage };
 }
 
+type Able = Pick<ModelStatus, "kind" | "chat" | "infill" | "vision" | "parameters">;
+
 /** The model's known abilities: many are known only after its first load. */
-export function abilityWords(model: Pick<ModelStatus, "kind" | "chat" | "infill" | "vision">): readonly string[] {
+export function abilityWords(model: Able): readonly string[] {
   const { kind, chat, infill, vision } = model;
   if (kind === "embed") return ["embeds texts"];
   if (kind === "rerank") return ["ranks texts"];
   return [
     ...(kind === "generate" || chat !== undefined ? ["chat"] : []),
-    ...(chat?.tools === true ? ["tools"] : []),
+    ...(canCallTools(model) ? ["tools"] : []),
     ...(chat !== undefined && chat.thinking !== "never" ? ["thinking"] : []),
     ...(vision === undefined ? [] : ["pictures"]),
     ...(infill === true ? ["infill"] : []),

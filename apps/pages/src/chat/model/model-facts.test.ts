@@ -41,6 +41,12 @@ it("leaves out unknown facts", () => {
   expect(describeModel({ name: "x", fake: false })).toBe("A language model.");
 });
 
+it("does not claim that a model of some million parameters can call tools", () => {
+  const { chat: abilities } = qwen;
+  expect(describeModel({ name: "x", fake: false, parameters: 1_420_000, chat: abilities })).not.toMatch(/tools/);
+  expect(describeModel({ name: "x", fake: false, parameters: 135_000_000, chat: abilities })).toMatch(/can call tools/);
+});
+
 it("warns of a small model", () => {
   expect(describeModel({ name: "x", fake: false, parameters: 135_000_000 })).toBe(
     "A language model with 135 million parameters. It is small: expect simple answers and mistakes.",

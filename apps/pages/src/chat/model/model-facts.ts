@@ -1,5 +1,6 @@
 // Owns the description of the model that answers, in a few sentences. Pure.
 import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
+import { canCallTools } from "@waggle/protocol/abilities";
 import { formatCount, formatLargeCount } from "../../parts/format.ts";
 
 type Shared = Pick<
@@ -52,7 +53,8 @@ function makeWords({ architecture, quantization }: ModelFacts): string {
   return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }
 
-function abilityWords({ context_size: context, chat, vision }: ModelFacts): string {
+function abilityWords(facts: ModelFacts): string {
+  const { context_size: context, chat, vision } = facts;
   const abilities = [
     context === undefined ? undefined : `reads and writes up to ${formatCount(context)} tokens in a conversation`,
     chat === undefined || chat.thinking === "never"
@@ -61,7 +63,7 @@ function abilityWords({ context_size: context, chat, vision }: ModelFacts): stri
         ? "thinks before it answers"
         : "can think before it answers",
     vision === undefined ? undefined : "sees pictures",
-    chat?.tools === true ? "can call tools" : undefined,
+    canCallTools(facts) ? "can call tools" : undefined,
   ].filter((ability) => ability !== undefined);
   return abilities.length === 0 ? "" : `It ${new Intl.ListFormat("en", { type: "conjunction" }).format(abilities)}.`;
 }
