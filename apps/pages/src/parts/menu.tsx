@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useId, useRef } from "preact/hooks";
+import { ActionButton, type IconName } from "./icons.tsx";
 import { moveFocus } from "./move-focus.ts";
 
 export interface MenuProps {
@@ -12,11 +13,10 @@ export interface MenuProps {
   /** The button's content. */
   readonly face: ComponentChildren;
   readonly disabled?: boolean;
-  /** Buttons; they are drawn only while the menu is open. */
-  readonly children: ComponentChildren;
+  readonly items: readonly (readonly [icon: IconName, label: string, onClick: () => void])[];
 }
 
-export function Menu({ label, kind, face, disabled = false, children }: MenuProps): VNode {
+export function Menu({ label, kind, face, disabled = false, items }: MenuProps): VNode {
   const id = useId();
   const open = useSignal(false);
   const box = useRef<HTMLSpanElement>(null);
@@ -56,7 +56,10 @@ export function Menu({ label, kind, face, disabled = false, children }: MenuProp
         onToggle={({ newState }) => (open.value = newState === "open")}
         onClick={({ currentTarget }) => currentTarget.hidePopover()}
       >
-        {open.value && children}
+        {open.value &&
+          items.map(([icon, words, onClick]) => (
+            <ActionButton key={words} icon={icon} label={words} kind="tiny quiet" onClick={onClick} />
+          ))}
       </div>
     </span>
   );

@@ -17,6 +17,7 @@ export interface WorkerBadgeProps {
 export function WorkerBadge({ about, choice, controls, wanted, onChoose }: WorkerBadgeProps): VNode {
   const info = about.info.value;
   const models = controls.list.statuses.value?.models;
+  const badge = badgeOf(about);
   return (
     <div class={about.reachable.value ? "worker-line" : "worker-line offline"}>
       {info !== undefined && models !== undefined && (
@@ -27,29 +28,25 @@ export function WorkerBadge({ about, choice, controls, wanted, onChoose }: Worke
           onFocus={choice.refresh}
         />
       )}
-      {!about.reachable.value ? (
-        <Badge kind="bad" word="offline" more=": the worker does not answer" />
-      ) : info?.state === "draining" ? (
-        <Badge kind="warn" word="shutting down" />
-      ) : (
-        info?.backend === "fake" && <Badge kind="warn" word="fake" more=" backend: no model" />
+      {badge !== undefined && (
+        <span class={`badge ${badge.kind}`} title={badge.word + badge.more}>
+          {badge.word}
+          <span class="badge-more">{badge.more}</span>
+        </span>
       )}
     </div>
   );
 }
 
-interface BadgeProps {
+interface Badge {
   readonly kind: "warn" | "bad";
   readonly word: string;
   /** What follows the word where there is room. */
-  readonly more?: string;
+  readonly more: string;
 }
 
-function Badge({ kind, word, more = "" }: BadgeProps): VNode {
-  return (
-    <span class={`badge ${kind}`} title={word + more}>
-      {word}
-      <span class="badge-more">{more}</span>
-    </span>
-  );
+function badgeOf({ info, reachable }: WorkerAbout): Badge | undefined {
+  if (!reachable.value) return { kind: "bad", word: "offline", more: ": the worker does not answer" };
+  if (info.value?.state === "draining") return { kind: "warn", word: "shutting down", more: "" };
+  return info.value?.backend === "fake" ? { kind: "warn", word: "fake", more: " backend: no model" } : undefined;
 }

@@ -7,14 +7,12 @@ import {
   numberFields,
   rangeWords,
   textLimits,
+  type FieldName,
   type NumberField,
   type NumberName,
 } from "./fields.ts";
 import { otherParametersText, readOtherParameters } from "./other-parameters.ts";
 import type { Settings } from "./settings.ts";
-
-export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort" | "others";
-export type FieldName = NumberName | TextName;
 
 /** The texts of the fields; empty is the default. */
 export type Draft = Readonly<Record<FieldName, string>>;

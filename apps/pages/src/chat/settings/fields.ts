@@ -1,7 +1,9 @@
-// Owns the numeric settings: each setting's range, and the hint of those that have a field in the dialog. All others are typed as JSON.
+// Owns the settings' fields: the words of each, and the ranges of numbers. Numbers without a field in the dialog are typed as JSON.
 // Sampling fields have the ranges of the protocol's table. The request's schema has the same ranges; a test compares both.
 import { samplingFields, samplingNames, type SamplingField, type SamplingName } from "@waggle/protocol/sampling";
 import { formatCount } from "../../parts/format.ts";
+import { settingLabels } from "../../wire/setting-labels.ts";
+import { toolsExample } from "../tool-calls/tool-list.ts";
 
 export interface NumberField {
   /** The setting's effect, in a sentence. Absent for a parameter without a field in the dialog. */
@@ -49,6 +51,80 @@ export const numberNames = Object.keys(numberFields) as readonly NumberName[];
 /** Parameters with a field in the dialog, in the dialog's order. */
 export const fieldNames = numberNames.filter((name) => numberFields[name].hint !== undefined);
 export const otherNames = numberNames.filter((name) => numberFields[name].hint === undefined);
+
+export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort" | "others";
+export type FieldName = NumberName | TextName;
+
+/** A field as the dialog shows it. */
+export interface SettingField {
+  readonly label: string;
+  /** The setting's effect, in a sentence. */
+  readonly hint: string;
+  readonly placeholder?: string;
+  /** Lines of a box; absent for a field of one line. */
+  readonly rows?: number;
+  /** Whether the text is for people, not code. */
+  readonly prose?: true;
+  /** Values and their words. */
+  readonly options?: readonly (readonly [value: string, words: string])[];
+}
+
+const texts: Readonly<Record<TextName, SettingField>> = {
+  system: {
+    label: "System prompt",
+    hint: "Instructions for the model. An empty field has the server's default, shown in gray.",
+    placeholder: "None",
+    rows: 3,
+    prose: true,
+  },
+  enabled: {
+    label: settingLabels.enable_thinking,
+    hint: "Whether the model thinks before it answers: slower, but better at hard questions.",
+    options: [
+      ["", "The model's default"],
+      ["on", "On"],
+      ["off", "Off"],
+    ],
+  },
+  effort: {
+    label: settingLabels.reasoning_effort,
+    hint: "How much the model thinks; most models know low, medium and high.",
+    placeholder: "the model's default",
+  },
+  stop: {
+    label: settingLabels.stop,
+    hint: String.raw`Up to four, one on each line: the answer ends before any of them. \n is a line break.`,
+    placeholder: "None",
+    rows: 3,
+  },
+  jsonSchema: {
+    label: settingLabels.json_schema,
+    hint: "The answer is JSON that fits this schema.",
+    placeholder: '{"type": "object", "properties": {…}}',
+    rows: 5,
+  },
+  tools: {
+    label: settingLabels.tools,
+    hint: "Functions that the model may call, as a JSON list in OpenAI's format. The chat shows each call, and you type in its result.",
+    placeholder: toolsExample,
+    rows: 8,
+  },
+  others: {
+    label: "Parameters as JSON",
+    hint: `Fields of a request: ${otherNames.join(", ")}.`,
+    placeholder: '{"repeat_penalty": 1.1}',
+    rows: 3,
+  },
+};
+
+const numbers = Object.fromEntries(
+  numberNames.map((name) => {
+    const { hint = "", fallback } = numberFields[name];
+    return [name, { label: settingLabels[name], hint, placeholder: String(fallback) }];
+  }),
+) as Readonly<Record<NumberName, SettingField>>;
+
+export const settingFields: Readonly<Record<FieldName, SettingField>> = { ...numbers, ...texts };
 
 export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32, schemaChars: 1_048_576 } as const;
 

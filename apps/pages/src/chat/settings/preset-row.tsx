@@ -1,7 +1,7 @@
 // Owns the presets in the settings dialog: applies a preset to the fields, deletes it, and saves the fields as a preset.
 import { useSignal } from "@preact/signals";
-import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import type { TargetedKeyboardEvent, VNode } from "preact";
+import { useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { draftOf, type Draft } from "./draft.ts";
 import { presetNameChars, type PresetStore } from "./preset-store.ts";
@@ -14,103 +14,87 @@ export interface PresetRowProps {
 
 export function PresetRow({ form, store }: PresetRowProps): VNode {
   const naming = useSignal(false);
-  const saveAs = useRef<HTMLButtonElement>(null);
+  const trouble = useSignal("");
+  const row = useRef<HTMLDivElement>(null);
   const presets = store.presets.value;
   const applied = presets.find(({ settings }) => isSame(form.draft.value, draftOf(settings)));
-  if (naming.value) {
-    const close = (): void => {
-      naming.value = false;
-      setTimeout(() => saveAs.current?.focus());
-    };
-    return <PresetName form={form} store={store} name={applied?.name ?? ""} onClose={close} />;
+
+  /** Keeps the focus in the row, whose elements change. */
+  function show(isNaming: boolean): void {
+    naming.value = isNaming;
+    trouble.value = "";
+    setTimeout(() => row.current?.querySelector<HTMLElement>("input, select, button")?.focus());
   }
-  return (
-    <div class="row preset">
-      {presets.length > 0 && (
-        <>
-          <label class="strong small" for="preset">
-            Preset
-          </label>
-          <select
-            id="preset"
-            class="choice"
-            value={applied?.name ?? ""}
-            onChange={({ currentTarget: { value } }) => {
-              const chosen = presets.find(({ name }) => name === value);
-              if (chosen !== undefined) form.replace(draftOf(chosen.settings));
-            }}
-          >
-            <option value="">None</option>
-            {presets.map(({ name }) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </>
-      )}
-      {applied !== undefined && (
-        <IconButton
-          icon="trash"
-          label={`Delete the preset ${applied.name}`}
-          onClick={() => {
-            store.remove(applied.name);
-            saveAs.current?.focus();
-          }}
-        />
-      )}
-      <button ref={saveAs} type="button" class="button tiny" onClick={() => (naming.value = true)}>
-        Save as preset…
-      </button>
-    </div>
-  );
-}
 
-function isSame(draft: Draft, other: Draft): boolean {
-  return (Object.keys(draft) as (keyof Draft)[]).every((name) => draft[name].trim() === other[name].trim());
-}
-
-interface PresetNameProps extends PresetRowProps {
-  readonly name: string;
-  readonly onClose: () => void;
-}
-
-/** Uses no form element, because the dialog is a form already. Enter and Escape in the name's field must not close the dialog. */
-function PresetName({ form, store, name, onClose }: PresetNameProps): VNode {
-  const box = useRef<HTMLInputElement>(null);
-  const trouble = useSignal("");
-  useEffect(() => box.current?.select(), []);
-
-  function save(): void {
-    const wanted = box.current?.value.trim() ?? "";
-    if (wanted === "") return void box.current?.focus();
+  function save(name: string): void {
     const settings = form.read();
-    if (settings === undefined) trouble.value = "A setting below is invalid: correct it first.";
-    else if (store.save(wanted, settings)) onClose();
+    if (name === "") trouble.value = "Type a name.";
+    else if (settings === undefined) trouble.value = "A setting below is invalid: correct it first.";
+    else if (store.save(name, settings)) show(false);
     else trouble.value = "There is no room for more: delete a preset first.";
   }
 
+  /** Uses no form element, because the dialog is a form already: Enter and Escape must not close it. */
+  function onKeyDown(event: TargetedKeyboardEvent<HTMLInputElement>): void {
+    if (event.key === "Enter") save(event.currentTarget.value.trim());
+    else if (event.key === "Escape") show(false);
+    else return;
+    event.preventDefault();
+  }
+
   return (
-    <div class="row preset">
-      <input
-        ref={box}
-        class="input"
-        aria-label="Name of the preset"
-        placeholder="Name of the preset"
-        maxLength={presetNameChars}
-        autocomplete="off"
-        defaultValue={name}
-        onKeyDown={(event) => {
-          if (event.key !== "Enter" && event.key !== "Escape") return;
-          event.preventDefault();
-          if (event.key === "Enter") save();
-          else onClose();
-        }}
-      />
-      <button type="button" class="button tiny" onClick={save}>
-        Save preset
-      </button>
-      <IconButton icon="close" label="Cancel the preset" onClick={onClose} />
+    <div ref={row} class="row preset">
+      {naming.value ? (
+        <>
+          <input
+            class="input"
+            aria-label="Name of the preset"
+            placeholder="Name, then Enter"
+            maxLength={presetNameChars}
+            autocomplete="off"
+            defaultValue={applied?.name}
+            onKeyDown={onKeyDown}
+          />
+          <IconButton
+            icon="check"
+            label="Save preset"
+            onClick={() => save(row.current?.querySelector("input")?.value.trim() ?? "")}
+          />
+          <IconButton icon="close" label="Cancel the preset" onClick={() => show(false)} />
+        </>
+      ) : (
+        <>
+          {presets.length > 0 && (
+            <select
+              class="choice"
+              aria-label="Preset"
+              value={applied?.name ?? ""}
+              onChange={({ currentTarget: { value } }) => {
+                const chosen = presets.find(({ name }) => name === value);
+                if (chosen !== undefined) form.replace(draftOf(chosen.settings));
+              }}
+            >
+              <option value="">Choose a preset</option>
+              {presets.map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          )}
+          {applied !== undefined && (
+            <IconButton
+              icon="trash"
+              label={`Delete the preset ${applied.name}`}
+              onClick={() => {
+                store.remove(applied.name);
+                show(false);
+              }}
+            />
+          )}
+          <button type="button" class="button tiny" onClick={() => show(true)}>
+            Save as preset…
+          </button>
+        </>
+      )}
       {trouble.value !== "" && (
         <p class="setting-problem small" role="alert">
           {trouble.value}
@@ -118,4 +102,8 @@ function PresetName({ form, store, name, onClose }: PresetNameProps): VNode {
       )}
     </div>
   );
+}
+
+function isSame(draft: Draft, other: Draft): boolean {
+  return (Object.keys(draft) as (keyof Draft)[]).every((name) => draft[name].trim() === other[name].trim());
 }

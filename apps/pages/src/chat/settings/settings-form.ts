@@ -1,6 +1,7 @@
 // Owns the state of the settings dialog: typed texts, problems, and saving.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
-import { draftOf, readDraft, type Draft, type FieldName } from "./draft.ts";
+import { draftOf, readDraft, type Draft } from "./draft.ts";
+import type { FieldName } from "./fields.ts";
 import { noSettings, type Settings } from "./settings.ts";
 
 type Problems = Readonly<Partial<Record<FieldName, string>>>;
@@ -12,7 +13,6 @@ export interface SettingsForm {
   /** Removes the field's problem until the next check. */
   set(name: FieldName, text: string): void;
   replace(draft: Draft): void;
-  reset(name: FieldName): void;
   resetAll(): void;
   /** Shows the field's problem, if there is one. */
   check(name: FieldName): void;
@@ -26,7 +26,6 @@ export function createSettingsForm(settings: ReadonlySignal<Settings>): Settings
   const typed = signal<Partial<Draft>>({});
   const draft = computed<Draft>(() => ({ ...saved.value, ...typed.value }));
   const problems = signal<Problems>({});
-  const empty = draftOf(noSettings);
 
   function put(wanted: Draft): void {
     const fields = Object.entries(wanted) as [FieldName, string][];
@@ -49,8 +48,7 @@ export function createSettingsForm(settings: ReadonlySignal<Settings>): Settings
     problems,
     set,
     replace,
-    reset: (name) => set(name, empty[name]),
-    resetAll: () => replace(empty),
+    resetAll: () => replace(draftOf(noSettings)),
     check(name) {
       const result = readDraft(draft.peek(), settings.peek().model);
       const problem = result.kind === "problems" ? result.problems[name] : undefined;

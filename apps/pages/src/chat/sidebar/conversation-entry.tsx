@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
-import { ActionButton, Icon, IconButton } from "../../parts/icons.tsx";
+import { Icon, IconButton } from "../../parts/icons.tsx";
 import { Menu } from "../../parts/menu.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { FileKind } from "../storage/library.ts";
@@ -30,7 +30,8 @@ export function ConversationEntry({ head, shown, live, actions }: EntryProps): V
 
 function Entry({ head, shown, live, actions }: EntryProps): VNode {
   const renaming = useSignal(false);
-  const { id, title } = head;
+  const isRenamed = useRef(false);
+  const { id, title, pinned = false } = head;
   if (renaming.value) {
     return (
       <li class="entry">
@@ -39,6 +40,7 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
           onDone={(name) => {
             if (name !== undefined) actions.rename(id, name);
             renaming.value = false;
+            isRenamed.current = true;
           }}
         />
       </li>
@@ -47,6 +49,11 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
   return (
     <li class={shown ? "entry shown" : "entry"}>
       <button
+        // The focus returns from the field of the name.
+        ref={(button) => {
+          if (isRenamed.current) button?.focus();
+          isRenamed.current = false;
+        }}
         type="button"
         class="entry-title"
         title={title}
@@ -57,39 +64,30 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
         <span>{title}</span>
       </button>
       <span class="entry-tools">
-        <Menu label={`More for “${title}”`} kind="icon tiny quiet" face={<Icon name="more" />}>
-          <ActionButton icon="edit" label="Rename" kind={item} onClick={() => (renaming.value = true)} />
-          <ActionButton
-            icon="pin"
-            label={head.pinned === true ? "Unpin" : "Pin"}
-            kind={item}
-            onClick={() => actions.pin(id, head.pinned !== true)}
-          />
-          <ActionButton icon="download" label="Export as JSON" kind={item} onClick={() => actions.export("json", id)} />
-          <ActionButton
-            icon="download"
-            label="Export as Markdown"
-            kind={item}
-            onClick={() => actions.export("markdown", id)}
-          />
-          <ActionButton icon="trash" label="Delete" kind={item} onClick={() => actions.delete(id)} />
-        </Menu>
+        <Menu
+          label={`More for “${title}”`}
+          kind="icon tiny quiet"
+          face={<Icon name="more" />}
+          items={[
+            ["edit", "Rename", () => (renaming.value = true)],
+            ["pin", pinned ? "Unpin" : "Pin", () => actions.pin(id, !pinned)],
+            ["download", "Export as JSON", () => actions.export("json", id)],
+            ["download", "Export as Markdown", () => actions.export("markdown", id)],
+            ["trash", "Delete", () => actions.delete(id)],
+          ]}
+        />
         <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
       </span>
     </li>
   );
 }
 
-const item = "tiny quiet";
-
 /** @param onDone called with the new name; without a name if the typed name is empty or unchanged, or if the visitor cancels */
 function Renaming({ title, onDone }: { readonly title: string; readonly onDone: (name?: string) => void }): VNode {
   const box = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => {
-    const entry = box.current?.closest("li");
     box.current?.focus();
     box.current?.select();
-    return () => setTimeout(() => entry?.querySelector<HTMLElement>(".entry-title")?.focus());
   }, []);
   return (
     <form

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { ActionButton, IconButton } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import { Menu } from "../../parts/menu.tsx";
 import { saveFile } from "../../parts/save-file.ts";
 import type { Conversations } from "../storage/conversations.ts";
@@ -54,20 +54,16 @@ export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode
         </div>
       )}
       <div class="row" role="group" aria-label="All conversations">
-        <Menu label="Export" face="Export" kind="tiny quiet" disabled={conversations.heads.value.length === 0}>
-          <ActionButton
-            icon="download"
-            label="All as JSON, to import"
-            kind="tiny quiet"
-            onClick={() => exportAll("json")}
-          />
-          <ActionButton
-            icon="download"
-            label="All as Markdown, to read"
-            kind="tiny quiet"
-            onClick={() => exportAll("markdown")}
-          />
-        </Menu>
+        <Menu
+          label="Export"
+          face="Export"
+          kind="tiny quiet"
+          disabled={conversations.heads.value.length === 0}
+          items={[
+            ["download", "All as JSON, to import", () => exportAll("json")],
+            ["download", "All as Markdown, to read", () => exportAll("markdown")],
+          ]}
+        />
         <button type="button" class="button tiny quiet" onClick={() => input.current?.click()}>
           Import
         </button>
