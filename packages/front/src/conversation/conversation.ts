@@ -185,8 +185,18 @@ export async function countTokens(
   served: ServedModel,
   readPictures = pictureReader(c, served),
 ): Promise<number> {
+  return await countWithTools(c, conversation, toolPlanOf(conversation.options)?.tools, served, readPictures);
+}
+
+/** Counts the tokens of a prompt with these tools. @throws WaggleError as from `promptOf`; unavailable */
+export async function countWithTools(
+  c: AppContext,
+  conversation: Pick<Conversation, "messages" | "options">,
+  tools: readonly Tool[] | undefined,
+  served: ServedModel,
+  readPictures = pictureReader(c, served),
+): Promise<number> {
   const { chatFormat } = served;
-  const tools = toolPlanOf(conversation.options)?.tools;
   const { prompt, pictures } = await promptOf(conversation, tools, { chatFormat, readPictures });
   return (await served.query<"count">({ ...prompt, kind: "count", pictures }, leavingOf(c), c.get("client")))
     .promptTokens;

@@ -9,6 +9,7 @@ const McpToolSchema = z.object({
   needs_consent: z
     .boolean()
     .describe("Whether each call needs consent. The operator lists the other tools as alwaysAllow."),
+  tokens: z.int().min(0).optional().describe("Tokens that the tool adds to a prompt of the model in the query."),
 });
 
 export const McpServersSchema = z
@@ -26,6 +27,11 @@ export const McpServersSchema = z
         }),
       )
       .describe("The servers in the file of --mcp-config; empty without this setting."),
+    shared_tokens: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("Tokens that tools of any number add once to a prompt of the model in the query."),
   })
   .meta({ id: "McpServers" });
 export type McpServers = z.infer<typeof McpServersSchema>;
@@ -39,13 +45,20 @@ export const ConsentRequestSchema = z
   })
   .meta({ id: "ConsentRequest" });
 
+const tokensQuery = {
+  query: { model: "Also count what the tools cost in prompts of this model, if it is loaded." },
+  errors: ["invalid_argument", "not_found"],
+} as const;
+
 export const mcpRoutes = {
   mcpServers: route("get", "/v1/mcp/servers", {
     summary: "The MCP servers and their tools. Starts no server.",
+    ...tokensQuery,
     response: McpServersSchema,
   }),
   connectMcpServers: route("post", "/v1/mcp/servers", {
     summary: "Connects the MCP servers that are not connected. The servers and their tools.",
+    ...tokensQuery,
     response: McpServersSchema,
   }),
   consent: route("post", "/v1/jobs/:id/consent", {

@@ -1,12 +1,12 @@
 // Tests turns on the native routes: the events of calls and results, consent, bounds, and what a request that is sent again finds.
 import { once } from "node:events";
-import type { EndEvent, StreamEvent } from "@waggle/protocol";
+import type { EndEvent, McpServers, StreamEvent } from "@waggle/protocol";
 import { deferred } from "@waggle/async";
 import type { CallOutcome } from "@waggle/mcp";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../../testing/events.ts";
-import { createInlineTools } from "../../testing/inline-tools.ts";
+import { createInlineTools, serverTools } from "../../testing/inline-tools.ts";
 import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 
 const turns = useInlineTurns();
@@ -207,4 +207,24 @@ it("lists servers and tools, and refuses unknown tools and requests without mess
   turns.use(turns.tools, { mcp: undefined });
   expect(await (await request("POST", "/v1/jobs", asking("x"))).text()).toMatch(/no MCP servers \(--mcp-config\)/);
   expect(await (await request("POST", "/v1/mcp/servers")).json()).toEqual({ servers: [] });
+});
+
+it("counts what the tools add to a prompt of a loaded model", async () => {
+  await start();
+  const { model } = (await (await request("GET", "/v1/info")).json()) as { model: string };
+  const listed = (await (await request("GET", `/v1/mcp/servers?model=${model}`)).json()) as McpServers;
+  const each = listed.servers.flatMap(({ tools }) => tools.map(({ tokens = 0 }) => tokens));
+  const tools = serverTools.map(({ functionName, description, parameters }) => ({
+    ...{ name: functionName, description, input_schema: parameters },
+  }));
+  const count = async (offered: readonly object[]): Promise<number> => {
+    const body = { model, max_tokens: 1, messages: [{ role: "user", content: "Hello" }], tools: offered };
+    const counted = await request("POST", "/v1/messages/count_tokens", body);
+    return ((await counted.json()) as { input_tokens: number }).input_tokens;
+  };
+  const sum = each.reduce((a, b) => a + b, listed.shared_tokens ?? 0);
+  expect(Math.min(...each)).toBeGreaterThan(0);
+  expect((await count(tools)) - (await count([]))).toBe(sum);
+  turns.use(turns.tools, { loadLater: true });
+  expect(await (await request("GET", `/v1/mcp/servers?model=${model}`)).text()).not.toContain("tokens");
 });

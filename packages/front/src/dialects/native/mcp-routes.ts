@@ -4,12 +4,25 @@ import type { McpServers, mcpRoutes } from "@waggle/protocol";
 import type { ToolServer } from "@waggle/mcp";
 import { readBody } from "../../body/body.ts";
 import type { McpTools } from "../../calls/calls.ts";
+import { toolTokensOf, type ToolTokens } from "../../calls/tool-tokens.ts";
 import type { Handler } from "../../generation/dialect.ts";
+import type { AppContext, ServedModels } from "../../server/context.ts";
 
-export function createMcpRoutes(tools: McpTools | undefined): Record<keyof typeof mcpRoutes, Handler> {
+export function createMcpRoutes(
+  tools: McpTools | undefined,
+  models: ServedModels,
+): Record<keyof typeof mcpRoutes, Handler> {
+  /** With a model in the query, the answer has the tokens of the tools. */
+  async function answer(c: AppContext, servers: readonly ToolServer[] = []): Promise<Response> {
+    const model = c.req.query("model");
+    if (model === undefined || servers.length === 0) return c.json(toMcpServers(servers));
+    const offered = servers.flatMap((server) => server.tools);
+    return c.json(toMcpServers(servers, await toolTokensOf(c, models.find(model), offered)));
+  }
+
   return {
-    mcpServers: async (c) => c.json(toMcpServers((await tools?.read(c.get("client"))) ?? [])),
-    connectMcpServers: async (c) => c.json(toMcpServers((await tools?.connect(c.get("client"))) ?? [])),
+    mcpServers: async (c) => await answer(c, await tools?.read(c.get("client"))),
+    connectMcpServers: async (c) => await answer(c, await tools?.connect(c.get("client"))),
     async consent(c) {
       const { call_id: call, allow } = await readBody(c, ConsentRequestSchema);
       const job = c.req.param("id") ?? "";
@@ -22,7 +35,7 @@ export function createMcpRoutes(tools: McpTools | undefined): Record<keyof typeo
   };
 }
 
-function toMcpServers(servers: readonly ToolServer[]): McpServers {
+function toMcpServers(servers: readonly ToolServer[], tokens?: ToolTokens): McpServers {
   return {
     servers: servers.map(({ name, state, problem, tools, leftOut }) => ({
       name,
@@ -33,8 +46,10 @@ function toMcpServers(servers: readonly ToolServer[]): McpServers {
         tool: tool.name,
         description: tool.description,
         needs_consent: !tool.allowed,
+        ...(tokens === undefined ? {} : { tokens: tokens.each.get(tool) ?? 0 }),
       })),
       left_out: [...leftOut],
     })),
+    ...(tokens === undefined ? {} : { shared_tokens: tokens.shared }),
   };
 }

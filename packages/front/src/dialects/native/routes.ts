@@ -33,7 +33,7 @@ export function createNativeDialect(
   const handlers = {
     ...createJobRoutes(options, generations, tools, readPast),
     ...createWorkerRoutes(options, streams, reference, readPast),
-    ...createMcpRoutes(tools),
+    ...createMcpRoutes(tools, options.models),
   };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
   const hub = routesOf(hubRoutes, createHubRoutes(options));
