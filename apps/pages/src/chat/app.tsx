@@ -21,6 +21,8 @@ import type { Conversations } from "./storage/conversations.ts";
 import type { Deletions } from "./storage/deletions.ts";
 import type { MessageDeletions } from "./storage/message-deletions.ts";
 import { newDraftKey, noDraft, type Drafts } from "./composer/drafts.ts";
+import type { McpServerList } from "./mcp/mcp-servers.ts";
+import { ToolsButton } from "./mcp/tools-button.tsx";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
 import type { Library } from "./storage/library.ts";
 import { canChat, type ModelChoice } from "./model/model-choice.ts";
@@ -57,11 +59,12 @@ export interface AppProps {
   readonly messageDeletions: MessageDeletions;
   readonly presets: PresetStore;
   readonly library: Library;
+  readonly mcpServers: McpServerList;
 }
 
 export function App(props: AppProps): VNode {
   const { api, chat, conversations, about, choice, controls, drafts, draftFiles } = props;
-  const { deletions, messageDeletions, presets, library } = props;
+  const { deletions, messageDeletions, presets, library, mcpServers } = props;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
@@ -244,6 +247,15 @@ export function App(props: AppProps): VNode {
             pending={draftFiles.of(draftKey)}
             sight={sight}
             sentPictures={sentPictures}
+            tools={
+              <ToolsButton
+                servers={mcpServers}
+                settings={current.settings}
+                facts={facts}
+                onChoose={chat.chooseTools}
+                onSettings={actions.openSettings}
+              />
+            }
             onSend={chat.send}
             onStop={chat.stop}
           />

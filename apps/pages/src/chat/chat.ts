@@ -23,6 +23,7 @@ import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/message-tree.ts";
 import type { Allow } from "./mcp/mcp-step-list.tsx";
 import { readToolDescription } from "./mcp/tool-descriptions.ts";
+import type { McpChoice } from "./mcp/tool-choice.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -69,6 +70,8 @@ export interface Chat {
   configure(settings: Settings, asDefault: boolean): void;
   /** Sets the model of this conversation and of new conversations, at a worker with several models. */
   chooseModel(model: string): void;
+  /** Sets the MCP tools of this conversation and of new conversations. */
+  chooseTools(choice: McpChoice): void;
 }
 
 export interface ChatOptions {
@@ -111,7 +114,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
         return;
       }
       // The worker was restarted. Its journal has the calls, so the same request continues after them, also when this tab has not seen a call yet.
-      const mayCall = conversations.get(conversationId)?.settings.mcpTools === true;
+      const mayCall = conversations.get(conversationId)?.settings.mcpTools !== undefined;
       if (end.kind === "forgotten" && isLive(answer) && mayCall && answer.attempt === undefined) {
         restartedJobs.add(answer.jobId);
         askFor(conversationId, restarted(answer, Date.now()));
@@ -186,6 +189,13 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       ...(parent === undefined && conversations.get(id)?.named !== true ? { title: titleFor(message) } : {}),
       ...(isBranch ? { chosen: { [parent ?? ""]: message.id } } : {}),
     });
+  }
+
+  /** Changes the settings of this conversation and of new conversations. */
+  function changeSettings(change: (settings: Settings) => Settings): void {
+    const { id, settings } = conversations.current.peek();
+    conversations.saveNewSettings(change(conversations.newSettings.peek()));
+    conversations.add(id, [], { settings: change(settings) });
   }
 
   return {
@@ -274,10 +284,8 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       if (asDefault) conversations.saveNewSettings(settings);
       conversations.add(conversations.current.peek().id, [], { settings });
     },
-    chooseModel(model) {
-      const { id, settings } = conversations.current.peek();
-      conversations.saveNewSettings({ ...conversations.newSettings.peek(), model });
-      conversations.add(id, [], { settings: { ...settings, model } });
-    },
+    chooseModel: (model) => changeSettings((settings) => ({ ...settings, model })),
+    chooseTools: (mcpTools) =>
+      changeSettings(({ mcpTools: _, ...others }) => ({ ...others, ...(mcpTools === undefined ? {} : { mcpTools }) })),
   };
 }

@@ -21,6 +21,7 @@ import { createMessageDeletions } from "./storage/message-deletions.ts";
 import { factsOf } from "./model/model-facts.ts";
 import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
+import { createMcpServerList } from "./mcp/mcp-servers.ts";
 import { createModelChoice } from "./model/model-choice.ts";
 import { createPresetStore } from "./settings/preset-store.ts";
 import { persistOnceAnswered } from "./storage/keep-storage.ts";
@@ -48,6 +49,11 @@ const deletions = createDeletions(conversations, async (id) => {
   await chat.abandon(id);
   draftFiles.forget(id);
   drafts.set(id, noDraft);
+});
+const mcpServers = createMcpServerList(api);
+// The worker's info comes when the page opens, and again after a time without the worker, which may have other servers then.
+effect(() => {
+  if (about.info.value !== undefined) void mcpServers.read();
 });
 const messageDeletions = createMessageDeletions(conversations);
 
@@ -100,7 +106,19 @@ about.refresh();
 void controls.downloads.refresh();
 mount(
   <App
-    {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, messageDeletions }}
+    {...{
+      api,
+      chat,
+      conversations,
+      about,
+      choice,
+      controls,
+      drafts,
+      draftFiles,
+      deletions,
+      messageDeletions,
+      mcpServers,
+    }}
     presets={createPresetStore()}
     library={createLibrary(conversations)}
   />,

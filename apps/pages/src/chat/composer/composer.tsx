@@ -24,12 +24,14 @@ export interface ComposerProps {
   readonly sight: Sight;
   /** Number of pictures on the shown branch. */
   readonly sentPictures: number;
+  /** The button of the tools. */
+  readonly tools?: VNode;
   readonly onSend: (text: string, attachments: readonly Attachment[]) => void;
   readonly onStop: () => void;
 }
 
 export function Composer(props: ComposerProps): VNode {
-  const { live, reading, placeholder, draft, onDraft, pending, sight, sentPictures, onSend, onStop } = props;
+  const { live, reading, placeholder, draft, onDraft, pending, sight, sentPictures, tools, onSend, onStop } = props;
   const text = useSignal(draft.text);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
@@ -84,6 +86,7 @@ export function Composer(props: ComposerProps): VNode {
       {sight.sees === true && (
         <FileButton label="Add pictures" title="Add pictures" icon="picture" accept="image/*" onFiles={attach} />
       )}
+      {tools}
       <label class="visually-hidden" for="message">
         Message
       </label>

@@ -142,7 +142,7 @@ const settingsShape: Shape<Settings> = {
   reasoning: {
     fits: (value) => isObject(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
-  mcpTools: { fits: isYes },
+  mcpTools: { fits: (value) => isYes(value) || isListOf(isText)(value) },
   tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
   model: { fits: isText },
 };

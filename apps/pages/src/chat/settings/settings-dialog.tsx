@@ -5,7 +5,6 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { TokenButton } from "../../parts/token-dialog.tsx";
 import type { Api } from "../../wire/api.ts";
-import { McpSetting } from "../mcp/mcp-setting.tsx";
 import { fieldNames, type FieldName } from "./fields.ts";
 import { PresetRow } from "./preset-row.tsx";
 import type { PresetStore } from "./preset-store.ts";
@@ -30,7 +29,6 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
   const dialog = useRef<HTMLDialogElement>(null);
   const form = useMemo(() => createSettingsForm(settings), [settings]);
   const asDefault = useSignal(false);
-  const mcpTools = useSignal(settings.peek().mcpTools === true);
   useLayoutEffect(() => dialog.current?.showModal(), []);
   const has = reasoningSwitches(chat);
   const reasoning = (["enabled", "effort"] as const).filter((name) => has[name]);
@@ -45,7 +43,9 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
     event.preventDefault();
     const read = form.read();
     if (read === undefined) return void setTimeout(showFirstProblem);
-    onSave({ ...read, ...(mcpTools.peek() ? { mcpTools: true } : {}) }, asDefault.peek());
+    // The message box has the switches of these tools.
+    const { mcpTools } = settings.peek();
+    onSave({ ...read, ...(mcpTools === undefined ? {} : { mcpTools }) }, asDefault.peek());
     dialog.current?.close();
   }
 
@@ -73,7 +73,6 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
             ([title, ...names]) => names.length > 0 && <Group key={title} form={form} title={title} names={names} />,
           )}
         </div>
-        <McpSetting api={api} chosen={mcpTools} />
         <div class="settings-end">
           <label class="row check small">
             <input

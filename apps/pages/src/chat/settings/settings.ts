@@ -19,8 +19,8 @@ export interface Settings {
   readonly reasoning?: Reasoning;
   /** Functions that the model may call; the visitor types in their results. */
   readonly tools?: readonly Tool[];
-  /** Whether the model may call the tools of the worker's MCP servers. */
-  readonly mcpTools?: true;
+  /** The tools of the worker's MCP servers that the model may call, by name. True: all; only in settings that an earlier page stored. */
+  readonly mcpTools?: true | readonly string[];
   /** The model that answers, at a worker with several models. */
   readonly model?: string;
 }
@@ -57,6 +57,6 @@ export function settingsInRequest(settings: Settings, chat: Thinking | undefined
     ...(stop.length === 0 ? {} : { stop: [...stop] }),
     ...(jsonSchema === undefined ? {} : { json_schema: jsonSchema }),
     ...(tools.length === 0 ? {} : { tools: [...tools] }),
-    ...(mcpTools === true ? { mcp_tools: "all" as const } : {}),
+    ...(mcpTools === undefined ? {} : { mcp_tools: mcpTools === true ? ("all" as const) : [...mcpTools] }),
   };
 }

@@ -1,4 +1,4 @@
-// Owns submitting an answer's job, which is accepted, or refused with a reason. If the prompt is too long, tries again with fewer messages.
+// Owns submitting an answer's job, which is accepted, or refused with a reason. If the prompt is too long, tries again with fewer messages; if a tool is refused, without it.
 import type { Api } from "../../wire/api.ts";
 import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 import type { Answer } from "../conversation/answer.ts";
@@ -6,6 +6,7 @@ import { charsIn, messagesFor, requestFor } from "../conversation/conversation.t
 import type { Conversation, Fitted, Room } from "../conversation/conversation.ts";
 import { attachmentIdOf } from "../conversation/message-content.ts";
 import { dataUrlOf } from "../pictures/base64.ts";
+import { withoutRefusedTools } from "../mcp/mcp-servers.ts";
 import type { HeldPictures } from "../pictures/held-pictures.ts";
 import { lostPicture } from "../pictures/sight.ts";
 
@@ -29,15 +30,22 @@ export async function submitJob(
   { api, pictures, room, learn }: SubmitOptions,
 ): Promise<Submitted> {
   let known = room;
+  let { settings } = conversation;
   for (let tries = 1; ; tries++) {
     const { messages, leftOut } = messagesFor(conversation, answer.id, known);
     const chars = charsIn(messages);
     const whole = await withPictures(messages, async (id) => await pictures.find({ owner: conversation.id, id }));
-    const problem = await post(api, JSON.stringify(requestFor(conversation, answer, { ...known, messages: whole })));
+    const problem = await post(
+      api,
+      JSON.stringify(requestFor({ ...conversation, settings }, answer, { ...known, messages: whole })),
+    );
     // `conflict`: an earlier try was accepted, and only its response was lost.
     if (problem === undefined || problem.code === "conflict") return { kind: "accepted", leftOut, chars };
+    const allowed = await withoutRefusedTools(api, settings, problem);
+    settings = allowed ?? settings;
+    if (allowed !== undefined) continue;
     const learnt = roomIn(problem, chars);
-    if (learnt === undefined || messages.length <= 1 || tries === triesLimit) return { kind: "refused", problem };
+    if (learnt === undefined || messages.length <= 1 || tries >= triesLimit) return { kind: "refused", problem };
     known = { ...known, ...learnt };
     learn(known);
   }

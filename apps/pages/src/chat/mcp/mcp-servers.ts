@@ -1,0 +1,76 @@
+// Owns the list of the MCP servers that this client may use, and what a refused tool means for a message.
+import { signal, type ReadonlySignal } from "@preact/signals";
+import type { McpServers } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import type { Problem } from "../../wire/problem.ts";
+import type { Settings } from "../settings/settings.ts";
+import { namesOf } from "./tool-choice.ts";
+
+export interface McpServerList {
+  /** Undefined before the worker's first answer. */
+  readonly list: ReadonlySignal<McpServers | undefined>;
+  readonly connecting: ReadonlySignal<boolean>;
+  /** Starts no server. */
+  read(): Promise<void>;
+  /** Reads the list with the tokens for the model, if it is loaded, and connects the servers that are not connected. */
+  connect(model: string | undefined, signal: AbortSignal): Promise<void>;
+}
+
+/** A server may need a minute to start. */
+const startMs = 70_000;
+const pollMs = 1_000;
+
+export function createMcpServerList(api: Api): McpServerList {
+  const list = signal<McpServers | undefined>(undefined);
+  const connecting = signal(false);
+
+  async function ask(init: RequestInit, model?: string): Promise<void> {
+    list.value = (await requestServers(api, init, model)) ?? list.peek();
+  }
+
+  return {
+    list,
+    connecting,
+    read: async () => await ask({}),
+    async connect(model, leaving) {
+      await ask({ signal: leaving }, model);
+      if (leaving.aborted || list.peek()?.servers.every(({ state }) => state === "ready") !== false) return;
+      connecting.value = true;
+      const polling = new AbortController();
+      // Shows the servers that are ready while another server still starts.
+      const timer = setInterval(() => void ask({ signal: polling.signal }, model), pollMs);
+      await ask({ method: "POST", signal: leaving }, model);
+      clearInterval(timer);
+      polling.abort();
+      connecting.value = false;
+    },
+  };
+}
+
+/** An older worker has no such route, which is as good as no servers. Undefined if the worker did not answer. */
+async function requestServers(api: Api, init: RequestInit, model?: string): Promise<McpServers | undefined> {
+  const query = model === undefined ? "" : `?model=${encodeURIComponent(model)}`;
+  try {
+    const response = await api.request(`/v1/mcp/servers${query}`, { ...init, responseTimeoutMs: startMs });
+    if (response.ok) return (await response.json()) as McpServers;
+    return response.status === 404 && model === undefined ? { servers: [] } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The settings for another try, without the tools that the worker refused. Undefined if it refused something else. */
+export async function withoutRefusedTools(
+  api: Api,
+  { mcpTools, ...others }: Settings,
+  { code, details }: Problem,
+): Promise<Settings | undefined> {
+  const [first] = Array.isArray(details?.["problems"]) ? (details["problems"] as { readonly field?: unknown }[]) : [];
+  const [name, index] = String(first?.field).split(".");
+  if (mcpTools === undefined || (name !== "mcp_tools" && code !== "forbidden")) return undefined;
+  const known = mcpTools === true ? [] : namesOf((await requestServers(api, {}))?.servers ?? []);
+  const left = mcpTools === true ? [] : mcpTools.filter((tool, i) => i !== Number(index) && known.includes(tool));
+  return left.length === 0 || left.length === (mcpTools as readonly string[]).length
+    ? others
+    : { ...others, mcpTools: left };
+}
