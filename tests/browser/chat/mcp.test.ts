@@ -1,4 +1,4 @@
-// Shows MCP tools in the chat, with a real worker and a real tool server: the setting, consent, results, and a restart of the worker.
+// Shows MCP tools in the chat, with a real worker and a real tool server: the menu, consent, results, and a restart of the worker.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,10 +22,10 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const path = (name: string): string => join(folder, name);
 const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");
 
-async function spawn(port = "0"): Promise<ListeningWorker> {
+async function spawn({ port = "0", server = "odd" } = {}): Promise<ListeningWorker> {
   const env = { LEDGER: path("ledger"), HOLD: path("go") };
   const odd = { command: process.execPath, args: [script], env, alwaysAllow: ["hold"] };
-  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: { odd } }));
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: { [server]: odd } }));
   const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-page"];
   return await spawnFakeWorker(["--port", port, "--mcp-config", path("mcp.json"), ...journal]);
 }
@@ -35,13 +35,47 @@ const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
 const call = (name: string, text: string): string =>
   `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
 
-async function allowTools(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByRole("checkbox", { name: "The model may call these tools" }).check();
-  await page.getByText("hold (allowed)").waitFor();
-  expect(await seriousFindings(page)).toEqual([]);
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+async function openMenu(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /^Tools/ }).click();
 }
+
+async function allowTools(page: Page): Promise<void> {
+  await openMenu(page);
+  await page.getByRole("switch", { name: "odd", checked: false }).click();
+  await page.getByRole("switch", { name: "odd", checked: true }).waitFor();
+  await page.keyboard.press("Escape");
+}
+
+it("offers the tools that are on, chosen by keyboard, and shows their number and cost", async () => {
+  const worker = await spawn();
+  const { page, complaints } = await visit(browser, worker.url);
+  const button = page.getByRole("button", { name: /^Tools/ });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await page.getByText("No tools are on.").waitFor();
+  const server = page.getByRole("switch", { name: "odd" });
+  await server.focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("switch", { name: "odd", checked: true }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  await page.getByRole("switch", { name: "echo", checked: false }).waitFor();
+  await page.getByText(/^14 tools on\. The servers' tools take ≈[\d,]+ of the context's 8,192 tokens/).waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  expect(await button.evaluate((element) => element === document.activeElement)).toBe(true);
+  expect(await button.getAttribute("aria-label")).toBe("Tools 14 on");
+  const sent = page.waitForRequest("**/v1/jobs");
+  await chatPage(page).send(say("Hi."));
+  const { mcp_tools: names } = (await sent).postDataJSON() as { readonly mcp_tools: readonly string[] };
+  expect(names).toHaveLength(14);
+  expect(names).not.toContain("odd__echo");
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("button", { name: "Tools 14 on" }).waitFor();
+  expect(complaints).toEqual([]);
+});
 
 it("asks before a call, shows its result as data of the tool, and asks only once in a conversation", async () => {
   const worker = await spawn();
@@ -67,19 +101,20 @@ it("asks before a call, shows its result as data of the tool, and asks only once
   expect(complaints).toEqual([]);
 });
 
-it("lets the user turn the tools off when the worker has none for the user any more", async () => {
+it("leaves the tools that are gone out of a message, and shows them", async () => {
   const worker = await spawn();
   const { page } = await visit(browser, worker.url);
   await allowTools(page);
-  await page.route("**/v1/mcp/servers", (route) => route.fulfill({ json: { servers: [] } }));
-  await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByText("This worker has no tools that you may run.").waitFor();
+  worker.signal("SIGKILL");
+  await worker.exited;
+  await spawn({ port: new URL(worker.url).port, server: "even" });
+  await chatPage(page).send(say("Without tools."));
+  await page.getByText("Without tools.", { exact: true }).waitFor();
+  await openMenu(page);
+  await page.getByText("These tools are gone. Messages leave them out.").waitFor();
+  await page.getByRole("switch", { name: "odd__echo" }).click();
+  await page.getByRole("switch", { name: "odd__echo" }).waitFor({ state: "detached" });
   expect(await seriousFindings(page)).toEqual([]);
-  await page.getByRole("checkbox", { name: "The model may call these tools" }).uncheck();
-  await page.getByRole("button", { name: "Save", exact: true }).click();
-  const sent = page.waitForRequest("**/v1/jobs");
-  await chatPage(page).send(say("Hi."));
-  expect((await sent).postDataJSON()).not.toHaveProperty("mcp_tools");
 });
 
 it("lets the visitor refuse a call", async () => {
@@ -125,7 +160,7 @@ it("continues after a restart of the worker, and says that the outcome of the ca
   await expect.poll(ledger).toMatch(/^hold /);
   worker.signal("SIGKILL");
   await worker.exited;
-  await spawn(new URL(worker.url).port);
+  await spawn({ port: new URL(worker.url).port });
   await page.getByText("outcome unknown").first().waitFor();
   expect(ledger().match(/^hold /gm)?.length).toBeGreaterThanOrEqual(1);
 });

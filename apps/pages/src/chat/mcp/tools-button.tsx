@@ -40,8 +40,7 @@ export function ToolsButton(props: ToolsButtonProps): VNode | null {
         onClick={() => (open.value = true)}
       >
         <Icon name="tool" />
-        <span class="only-wide">Tools</span>
-        {on > 0 && <span class="numbers">{on}</span>}
+        <span class="only-wide">Tools</span> {on > 0 && <span class="numbers">{on}</span>}
       </button>
       {open.value && <ToolsMenu {...props} onClose={() => (open.value = false)} />}
     </>
