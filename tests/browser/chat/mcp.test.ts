@@ -62,7 +62,9 @@ it("offers the tools that are on, chosen by keyboard, and shows their number and
   await page.keyboard.press("Tab");
   await page.keyboard.press("Space");
   await page.getByRole("switch", { name: "echo", checked: false }).waitFor();
-  await page.getByText(/^14 tools on\. The servers' tools take ≈[\d,]+ of the context's 8,192 tokens/).waitFor();
+  await page
+    .getByText(/^14 tools on\. Tools of servers take ≈[\d,]+ tokens in each message\. The context has 8,192\./)
+    .waitFor();
   expect(await seriousFindings(page)).toEqual([]);
   await page.keyboard.press("Escape");
   expect(await button.evaluate((element) => element === document.activeElement)).toBe(true);
@@ -111,10 +113,11 @@ it("leaves the tools that are gone out of a message, and shows them", async () =
   await chatPage(page).send(say("Without tools."));
   await page.getByText("Without tools.", { exact: true }).waitFor();
   await openMenu(page);
-  await page.getByText("These tools are gone. Messages leave them out.").waitFor();
-  await page.getByRole("switch", { name: "odd__echo" }).click();
-  await page.getByRole("switch", { name: "odd__echo" }).waitFor({ state: "detached" });
+  const gone = page.getByText(/^Gone, and left out of messages: odd__echo, /);
+  await gone.waitFor();
   expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole("button", { name: "Remove" }).click();
+  await gone.waitFor({ state: "detached" });
 });
 
 it("lets the visitor refuse a call", async () => {

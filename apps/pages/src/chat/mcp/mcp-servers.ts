@@ -9,7 +9,6 @@ import { namesOf } from "./tool-choice.ts";
 export interface McpServerList {
   /** Undefined before the worker's first answer. */
   readonly list: ReadonlySignal<McpServers | undefined>;
-  readonly connecting: ReadonlySignal<boolean>;
   /** Starts no server. */
   read(): Promise<void>;
   /** Reads the list with the tokens for the model, if it is loaded, and connects the servers that are not connected. */
@@ -22,7 +21,6 @@ const pollMs = 1_000;
 
 export function createMcpServerList(api: Api): McpServerList {
   const list = signal<McpServers | undefined>(undefined);
-  const connecting = signal(false);
 
   async function ask(init: RequestInit, model?: string): Promise<void> {
     list.value = (await requestServers(api, init, model)) ?? list.peek();
@@ -30,19 +28,16 @@ export function createMcpServerList(api: Api): McpServerList {
 
   return {
     list,
-    connecting,
     read: async () => await ask({}),
     async connect(model, leaving) {
       await ask({ signal: leaving }, model);
       if (leaving.aborted || list.peek()?.servers.every(({ state }) => state === "ready") !== false) return;
-      connecting.value = true;
       const polling = new AbortController();
-      // Shows the servers that are ready while another server still starts.
+      // Shows how each server gets on while a slow one starts.
       const timer = setInterval(() => void ask({ signal: polling.signal }, model), pollMs);
       await ask({ method: "POST", signal: leaving }, model);
       clearInterval(timer);
       polling.abort();
-      connecting.value = false;
     },
   };
 }
@@ -63,14 +58,12 @@ async function requestServers(api: Api, init: RequestInit, model?: string): Prom
 export async function withoutRefusedTools(
   api: Api,
   { mcpTools, ...others }: Settings,
-  { code, details }: Problem,
+  { code, details = {} }: Problem,
 ): Promise<Settings | undefined> {
-  const [first] = Array.isArray(details?.["problems"]) ? (details["problems"] as { readonly field?: unknown }[]) : [];
-  const [name, index] = String(first?.field).split(".");
-  if (mcpTools === undefined || (name !== "mcp_tools" && code !== "forbidden")) return undefined;
-  const known = mcpTools === true ? [] : namesOf((await requestServers(api, {}))?.servers ?? []);
-  const left = mcpTools === true ? [] : mcpTools.filter((tool, i) => i !== Number(index) && known.includes(tool));
-  return left.length === 0 || left.length === (mcpTools as readonly string[]).length
-    ? others
-    : { ...others, mcpTools: left };
+  const isRefused = code === "forbidden" || JSON.stringify(details["problems"] ?? "").includes('"mcp_tools');
+  if (mcpTools === undefined || !isRefused) return undefined;
+  if (mcpTools === true) return others;
+  const known = namesOf((await requestServers(api, {}))?.servers ?? []);
+  const left = mcpTools.filter((name) => known.includes(name));
+  return left.length === 0 || left.length === mcpTools.length ? others : { ...others, mcpTools: left };
 }
