@@ -92,10 +92,11 @@ export function App(props: AppProps): VNode {
     () => ({
       openSettings: () => (settingsOpen.value = true),
       openModels: () => (controls.open.value = true),
+      describeTool: mcpServers.describe,
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
       deleteMessage: messageDeletions.delete,
     }),
-    [api, controls, settingsOpen, messageDeletions],
+    [api, controls, mcpServers, settingsOpen, messageDeletions],
   );
 
   function escape(): boolean {

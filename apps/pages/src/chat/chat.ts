@@ -22,7 +22,6 @@ import type { HeadPatch } from "./conversation/merge.ts";
 import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/message-tree.ts";
 import type { Allow } from "./mcp/mcp-step-list.tsx";
-import { readToolDescription } from "./mcp/tool-descriptions.ts";
 import type { McpChoice } from "./mcp/tool-choice.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
@@ -44,8 +43,6 @@ export interface Chat {
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
   consent(jobId: string, callId: string, allow: Allow): void;
-  /** The description of an MCP tool. */
-  describeTool(name: string): Promise<string | undefined>;
   /** Requests the answer again, on a new branch unless the answer is empty. */
   regenerate(answerId: string): void;
   /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
@@ -222,7 +219,6 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       // After a failure the question stays, and can be answered again.
       void api.request(`/v1/jobs/${encodeURIComponent(jobId)}/consent`, { method: "POST", body }).catch(() => {});
     },
-    describeTool: async (name) => await readToolDescription(api, name),
     regenerate(answerId) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);

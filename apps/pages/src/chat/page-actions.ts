@@ -4,6 +4,8 @@ import { createContext } from "preact";
 export interface PageActions {
   openSettings(): void;
   openModels(): void;
+  /** What its MCP server says about a tool, by the name under which the model calls it. */
+  describeTool(name: string): Promise<string | undefined>;
   giveToken(): void;
   /** Deletes a message or an answer of the shown conversation. */
   deleteMessage(messageId: string): void;
@@ -13,6 +15,7 @@ export interface PageActions {
 export const PageActionsContext = createContext<PageActions>({
   openSettings() {},
   openModels() {},
+  describeTool: async () => await Promise.resolve(undefined),
   giveToken() {},
   deleteMessage() {},
 });

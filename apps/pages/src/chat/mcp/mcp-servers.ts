@@ -11,6 +11,8 @@ export interface McpServerList {
   readonly list: ReadonlySignal<McpServers | undefined>;
   /** Starts no server. */
   read(): Promise<void>;
+  /** What its server says about a tool, by the name under which the model calls it. */
+  describe(name: string): Promise<string | undefined>;
   /** Reads the list with the tokens for the model, if it is loaded, and connects the servers that are not connected. */
   connect(model: string | undefined, signal: AbortSignal): Promise<void>;
 }
@@ -29,6 +31,11 @@ export function createMcpServerList(api: Api): McpServerList {
   return {
     list,
     read: async () => await ask({}),
+    async describe(name) {
+      await ask({});
+      const tools = list.peek()?.servers.flatMap((server) => server.tools);
+      return tools?.find((tool) => tool.name === name)?.description;
+    },
     async connect(model, leaving) {
       await ask({ signal: leaving }, model);
       if (leaving.aborted || list.peek()?.servers.every(({ state }) => state === "ready") !== false) return;

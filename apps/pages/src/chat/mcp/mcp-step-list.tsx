@@ -1,10 +1,11 @@
 // Shows the steps of an answer with MCP tools: calls, the question for consent, and results, which are marked as data of their tool.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useContext, useEffect } from "preact/hooks";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
+import { PageActionsContext } from "../page-actions.ts";
 import { ToolCallCards, ToolName } from "../tool-calls/tool-call-cards.tsx";
 import { prettyArguments, withEscapes, type ToolCall } from "../tool-calls/tool-calls.ts";
 import { Verbatim } from "../tool-calls/verbatim.tsx";
@@ -18,7 +19,6 @@ export interface McpStepListProps {
   readonly steps: readonly McpStep[];
   /** Whether the answer still streams. */
   readonly live: boolean;
-  readonly describe: (name: string) => Promise<string | undefined>;
   readonly onConsent: (callId: string, allow: Allow) => void;
 }
 
@@ -30,7 +30,7 @@ const outcomeWords: Readonly<Record<McpResult["outcome"], string | undefined>> =
   unknown: "outcome unknown",
 };
 
-export function McpStepList({ answerId, steps, live, ...consent }: McpStepListProps): VNode {
+export function McpStepList({ answerId, steps, live, onConsent }: McpStepListProps): VNode {
   return (
     <>
       {steps.map((step, index) => {
@@ -40,7 +40,7 @@ export function McpStepList({ answerId, steps, live, ...consent }: McpStepListPr
           <div class="stack tight" key={index}>
             {step.text !== "" && <Markdown text={step.text} />}
             <ToolCallCards answerId={answerId} calls={calls} live={false} onResults={undefined} />
-            {asking !== undefined && <Consent key={asking.id} call={asking} {...consent} />}
+            {asking !== undefined && <Consent key={asking.id} call={asking} onConsent={onConsent} />}
             {step.results.map((result) => (
               <Result key={result.callId} result={result} />
             ))}
@@ -60,12 +60,13 @@ const choices = [
 /** A description may be as long as a manual. */
 const describedChars = 400;
 
-type ConsentProps = Pick<McpStepListProps, "describe" | "onConsent"> & { readonly call: ToolCall };
+type ConsentProps = Pick<McpStepListProps, "onConsent"> & { readonly call: ToolCall };
 
-function Consent({ call, describe, onConsent }: ConsentProps): VNode {
+function Consent({ call, onConsent }: ConsentProps): VNode {
   const { id, name, tool = name, server } = call;
   const description = useSignal("");
-  useEffect(() => void describe(name).then((text = "") => (description.value = text)), [name]);
+  const page = useContext(PageActionsContext);
+  useEffect(() => void page.describeTool(name).then((text = "") => (description.value = text)), [name]);
   const { value: text } = description;
   return (
     <div

@@ -69,7 +69,6 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
           answerId={answer.id}
           steps={answer.mcpSteps}
           live={live}
-          describe={chat.describeTool}
           onConsent={(callId, allow) => chat.consent(answer.jobId, callId, allow)}
         />
       )}
