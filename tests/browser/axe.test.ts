@@ -1,203 +1,31 @@
-// Shows that axe-core finds no serious problem on any page, in both themes and at both widths. To check another state of a page, add it to `scenes`.
-import type { Page } from "playwright-core";
+// Shows that axe-core has no finding of any weight in any scene of the pages, in both themes and at three widths.
 import { beforeAll, describe, expect, it } from "vitest";
-import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { axeFindings } from "./support/axe-findings.ts";
 import { visit } from "./support/browser.ts";
-import { chatPage } from "./support/chat-page.ts";
-import { says } from "./support/says.ts";
-import { seriousFindings } from "./support/serious-findings.ts";
+import { scenes, startServers, widths, type Servers, type Width } from "./support/scenes.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
-const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
 /** Findings in a failure message: a single wrong colour causes many. */
 const maxListed = 20;
-type Width = keyof typeof widths;
 const themes = ["light", "dark"] as const;
 
-const answer = [
-  "## Title\n\nA [link](https://bees.example), `code`, **bold** and ~~gone~~.\n\n- [x] done\n- [ ] to do",
-  '```py\n@bee\ndef hum(n: int = 3):\n    """Doc."""\n    return "honey" + str(n)  # sweet\n```',
-  "```diff\n+ added\n- removed\n```",
-  "| a | b |\n|:-:|--:|\n| 1 | $x^2$ |",
-  "$$\n\\frac{a}{b}\n$$\n\n> A quote\n\n---\n\n1. one\n2. two\n\n<kbd>text</kbd>",
-].join("\n\n");
-
 const browser = useBrowser();
-let workerUrl: string;
-let lockedUrl: string;
-let hiveUrl: string;
+let servers: Servers;
 beforeAll(async () => {
-  hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
-  workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
-  const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
-  lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
+  servers = await startServers();
 });
 
-interface Scene {
-  /** Widths to check; both by default. */
-  readonly at?: readonly Width[];
-  readonly open: (page: Page) => Promise<void>;
-}
-
-const scenes: Readonly<Record<string, Scene>> = {
-  "chat, empty": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.locator(".suggestion").nth(2).waitFor();
-    },
-  },
-  "chat with an answer": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await says(page, answer);
-      const chat = chatPage(page);
-      await chat.send("Tell me more.");
-      await chat.phase("done");
-      await page.locator("mfrac").waitFor();
-      await page.locator(".code-keyword").first().waitFor();
-    },
-  },
-  "chat, attached files": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The hive is full.") };
-      const attach = async (): Promise<void> => {
-        const choosing = page.waitForEvent("filechooser");
-        await page.getByRole("button", { name: "Attach files" }).click();
-        await (await choosing).setFiles([notes, { ...notes, name: "bee.png", buffer: Buffer.from([0, 1]) }]);
-        await page.getByRole("alert").waitFor();
-      };
-      await attach();
-      await chatPage(page).send("Read them. [eog:4]");
-      await chatPage(page).phase("done");
-      await page.locator(".message").getByText("notes.txt").click();
-      await attach();
-    },
-  },
-  "chat, models": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Models" }).click();
-      await page.getByText("Find another model").waitFor();
-    },
-  },
-  "chat, settings": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByLabel("Temperature").waitFor();
-    },
-  },
-  "chat, actions on conversations": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      for (const text of ["apples [eog:3]", "pears [eog:3]"]) {
-        await page.goto(workerUrl);
-        await chatPage(page).send(text);
-        await chatPage(page).phase("done");
-      }
-      await page.getByRole("button", { name: "Regenerate" }).click();
-      await page.getByText("2 of 2").waitFor();
-      await page.getByRole("button", { name: "Show numbers" }).click();
-      await page.getByRole("button", { name: "Delete message" }).click();
-      const list = page.getByRole("button", { name: "Conversations" });
-      if (await list.isVisible()) await list.click();
-      await page.getByRole("button", { name: "Delete “apples [eog:3]”" }).click();
-      await page.getByRole("button", { name: "More for “pears [eog:3]”" }).click();
-      await page.getByRole("button", { name: "Undo" }).nth(1).waitFor();
-    },
-  },
-  "chat, all settings, two of them wrong": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByLabel("Temperature").fill("7");
-      for (const title of await page.locator("dialog summary").all()) await title.click();
-      await page.getByLabel("JSON schema").fill("{");
-      await page.getByRole("button", { name: "Save", exact: true }).click();
-      await page.getByText(/^Not JSON: /).waitFor();
-    },
-  },
-  "chat, shortcuts": {
-    at: ["wide"],
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
-      await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
-    },
-  },
-  "chat with a message that is too long, and a full context": {
-    open: async (page) => {
-      await page.goto(workerUrl);
-      const chat = chatPage(page);
-      await chat.send("hello [eog:7000]");
-      await chat.phase("done");
-      await page.getByText("The context is nearly full.").waitFor();
-      await chat.send("too long ".repeat(4_000));
-      await chat.phase("broken");
-    },
-  },
-  "chat, list of conversations": {
-    at: ["phone"],
-    open: async (page) => {
-      await page.setViewportSize(widths.phone);
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Conversations" }).click();
-      await page.locator(".with-sidebar").waitFor();
-    },
-  },
-  "chat, token": {
-    open: async (page) => {
-      await page.goto(lockedUrl);
-      await page.locator("dialog[open]").waitFor();
-    },
-  },
-  status: {
-    open: async (page) => {
-      await page.goto(`${workerUrl}/status`);
-      await page.getByText("0 of 8 busy").waitFor();
-    },
-  },
-  hive: {
-    open: async (page) => {
-      await page.goto(hiveUrl);
-      await page.locator("[data-worker=bee-1]").first().waitFor();
-    },
-  },
-  reference: {
-    open: async (page) => {
-      await page.goto(`${workerUrl}/reference`);
-      await page.getByText("/v1/jobs").first().waitFor({ state: "attached" });
-    },
-  },
-  "hive, table with an open confirmation": {
-    open: async (page) => {
-      await page.goto(hiveUrl);
-      await page.getByRole("button", { name: "Table" }).click();
-      await page.getByRole("button", { name: "Drain bee-1" }).click();
-      await page.getByText("The worker takes no more jobs and stops.").waitFor();
-    },
-  },
-  "hive, faults": {
-    open: async (page) => {
-      await page.goto(hiveUrl);
-      await page.getByRole("tab", { name: "Faults" }).click();
-      await page.getByRole("button", { name: "Behave" }).waitFor();
-    },
-  },
-};
-
-describe("axe finds nothing serious", () => {
-  it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {
+describe("axe finds nothing", () => {
+  it.each(Object.entries(scenes))("%s", async (_, { open, at = Object.keys(widths) as Width[] }) => {
     // Reduced motion: animations would change the colours during the check.
-    const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce" });
-    await open(page);
+    const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce", viewport: widths.wide });
+    await open(page, servers);
     const found: string[] = [];
     for (const width of at) {
       await page.setViewportSize(widths[width]);
       for (const colorScheme of themes) {
         await page.emulateMedia({ colorScheme });
-        const findings = await seriousFindings(page);
+        const findings = await axeFindings(page);
         found.push(...findings.map((finding) => `${width}, ${colorScheme}: ${finding}`));
       }
     }

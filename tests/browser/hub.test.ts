@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import { inspectPage, looks } from "./support/inspect-page.ts";
-import { seriousFindings } from "./support/serious-findings.ts";
+import { axeFindings } from "./support/axe-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser();
@@ -103,7 +103,7 @@ describe("the search is accessible and fits", () => {
     await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
     await page.getByText("does not fit").waitFor();
     await page.locator("[data-recommended]").first().waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
     expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
   });
 });

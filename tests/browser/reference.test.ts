@@ -7,7 +7,7 @@ import { beforeAll, expect, it } from "vitest";
 import { spawnGuardedWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import { inspectPage, looks } from "./support/inspect-page.ts";
-import { seriousFindings } from "./support/serious-findings.ts";
+import { axeFindings } from "./support/axe-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const token = "reference-token";
@@ -27,7 +27,7 @@ it.each(looks)("can be read in %s at %i pixels, without a token", async (colorSc
   await page.getByRole("navigation", { name: "Contents" }).getByRole("link", { name: "Schemas" }).waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
   // axe.test.ts checks the page without an open route, at both widths.
-  if (width === 390) expect(await seriousFindings(page)).toEqual([]);
+  if (width === 390) expect(await axeFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
   expect(requests.every((request) => request.startsWith(url))).toBe(true);
   expect(await page.getByRole("dialog").count()).toBe(0);

@@ -11,7 +11,7 @@ import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { addPastHour } from "./support/past-hour.ts";
 import { inspectPage } from "./support/inspect-page.ts";
-import { seriousFindings } from "./support/serious-findings.ts";
+import { axeFindings } from "./support/axe-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
@@ -101,7 +101,7 @@ it("shows how a prompt is read, and how many guesses were right", async () => {
   await page.setViewportSize({ width: 390, height: 800 });
   // The charts change their widths with the next frame.
   await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
@@ -123,7 +123,7 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   await running.getByRole("button", { name: "Yes, cancel" }).waitFor();
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
   }
   await running.getByRole("button", { name: "No" }).click();
   await first.click();
@@ -191,7 +191,7 @@ it("begins with what happened before the page was opened, and shows the values a
   await legend("Time to first token").getByText("p50 678").waitFor();
   await legend("Slots and queue").getByText("waiting 7").waitFor();
   await page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }).waitFor();
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
@@ -209,7 +209,7 @@ it("shows how full the context pool is, and the jobs that are parked", async () 
   expect(Number(await meter.getAttribute("max"))).toBe(4_400);
   expect(Number(await meter.getAttribute("value"))).toBeGreaterThan(1_900);
   await page.getByText(/^[\d,]+ of 4,400 tokens$/).waitFor();
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
@@ -263,7 +263,7 @@ it("shows that the worker is offline, and reconnects when it returns", async () 
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
   }
   // The charts stay unchanged while the worker is offline.
   const plots = (): Promise<string[]> =>

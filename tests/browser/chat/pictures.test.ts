@@ -12,7 +12,7 @@ import { chooseModel, modelsButton } from "../support/choose-model.ts";
 import { button, chatPage, say } from "../support/chat-page.ts";
 import { inspectPage, looks } from "../support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "../support/model-worker.ts";
-import { seriousFindings } from "../support/serious-findings.ts";
+import { axeFindings } from "../support/axe-findings.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -387,7 +387,7 @@ describe("the page with pictures", () => {
     await chips(page).nth(2).locator("img").waitFor();
     const check = async (): Promise<void> => {
       expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-      expect(await seriousFindings(page)).toEqual([]);
+      expect(await axeFindings(page)).toEqual([]);
       expect(width > 768 ? [] : await smallButtons(page)).toEqual([]);
     };
     await check();

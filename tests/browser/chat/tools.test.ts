@@ -10,7 +10,7 @@ import { visit } from "../support/browser.ts";
 import type { Watched } from "../support/browser.ts";
 import { chatPage } from "../support/chat-page.ts";
 import { inspectPage, looks } from "../support/inspect-page.ts";
-import { seriousFindings } from "../support/serious-findings.ts";
+import { axeFindings } from "../support/axe-findings.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -154,6 +154,6 @@ it.each(looks)("has enough contrast and fits, in %s, %i wide", async (colorSchem
     .first()
     .click();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });

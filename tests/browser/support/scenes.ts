@@ -1,0 +1,222 @@
+// Owns the scenes of the pages: each opens a page or a dialog in a state worth looking at. axe.test.ts checks all of them, and pictures.ts photographs
+// them. To check another state of a page, add it here.
+import type { Page } from "playwright-core";
+import { spawnDaemon, spawnFakeWorker } from "../../support/daemon.ts";
+import { chatPage } from "./chat-page.ts";
+import { conversationFile } from "./made-conversations.ts";
+import { says } from "./says.ts";
+
+export const widths = {
+  wide: { width: 1_200, height: 800 },
+  tablet: { width: 768, height: 1_024 },
+  phone: { width: 390, height: 800 },
+} as const;
+export type Width = keyof typeof widths;
+
+export interface Scene {
+  /** Widths at which the scene exists; all by default. */
+  readonly at?: readonly Width[];
+  readonly open: (page: Page, servers: Servers) => Promise<void>;
+}
+
+/** Addresses of running daemons. */
+export interface Servers {
+  readonly workerUrl: string;
+  /** A worker that wants a token. */
+  readonly lockedUrl: string;
+  readonly hiveUrl: string;
+}
+
+export async function startServers(): Promise<Servers> {
+  const hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
+  const workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
+  const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
+  const lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
+  return { workerUrl, lockedUrl, hiveUrl };
+}
+
+const answer = [
+  "## Title\n\nA [link](https://bees.example), `code`, **bold** and ~~gone~~.\n\n- [x] done\n- [ ] to do",
+  '```py\n@bee\ndef hum(n: int = 3):\n    """Doc."""\n    return "honey" + str(n)  # sweet\n```',
+  "```diff\n+ added\n- removed\n```",
+  "| a | b |\n|:-:|--:|\n| 1 | $x^2$ |",
+  "$$\n\\frac{a}{b}\n$$\n\n> A quote\n\n---\n\n1. one\n2. two\n\n<kbd>text</kbd>",
+].join("\n\n");
+
+export const scenes: Readonly<Record<string, Scene>> = {
+  "chat, empty": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.locator(".suggestion").nth(2).waitFor();
+    },
+  },
+  "chat with an answer": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await says(page, answer);
+      const chat = chatPage(page);
+      await chat.send("Tell me more.");
+      await chat.phase("done");
+      await page.locator("mfrac").waitFor();
+      await page.locator(".code-keyword").first().waitFor();
+    },
+  },
+  "chat, many conversations": {
+    open: async (page, { workerUrl }) => {
+      await openConversations(page, workerUrl);
+      await page.locator("[data-phase=done]").nth(1).waitFor();
+    },
+  },
+  "chat, attached files": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The hive is full.") };
+      const attach = async (): Promise<void> => {
+        const choosing = page.waitForEvent("filechooser");
+        await page.getByRole("button", { name: "Attach files" }).click();
+        await (await choosing).setFiles([notes, { ...notes, name: "bee.png", buffer: Buffer.from([0, 1]) }]);
+        await page.getByRole("alert").waitFor();
+      };
+      await attach();
+      await chatPage(page).send("Read them. [eog:4]");
+      await chatPage(page).phase("done");
+      await page.locator(".message").getByText("notes.txt").click();
+      await attach();
+    },
+  },
+  "chat, models": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Models" }).click();
+      await page.getByText("Find another model").waitFor();
+    },
+  },
+  "chat, settings": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByLabel("Temperature").waitFor();
+    },
+  },
+  "chat, actions on conversations": {
+    open: async (page, { workerUrl }) => {
+      for (const text of ["apples [eog:3]", "pears [eog:3]"]) {
+        await page.goto(workerUrl);
+        await chatPage(page).send(text);
+        await chatPage(page).phase("done");
+      }
+      await page.getByRole("button", { name: "Regenerate" }).click();
+      await page.getByText("2 of 2").waitFor();
+      await page.getByRole("button", { name: "Show numbers" }).click();
+      await page.getByRole("button", { name: "Delete message" }).click();
+      const list = page.getByRole("button", { name: "Conversations" });
+      if (await list.isVisible()) await list.click();
+      await page.getByRole("button", { name: "Delete “apples [eog:3]”" }).click();
+      await page.getByRole("button", { name: "More for “pears [eog:3]”" }).click();
+      await page.getByRole("button", { name: "Undo" }).nth(1).waitFor();
+    },
+  },
+  "chat, all settings, two of them wrong": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByLabel("Temperature").fill("7");
+      for (const title of await page.locator("dialog summary").all()) await title.click();
+      await page.getByLabel("JSON schema").fill("{");
+      await page.getByRole("button", { name: "Save", exact: true }).click();
+      await page.getByText(/^Not JSON: /).waitFor();
+    },
+  },
+  "chat, shortcuts": {
+    at: ["wide"],
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+      await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+    },
+  },
+  "chat with a message that is too long, and a full context": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      const chat = chatPage(page);
+      await chat.send("hello [eog:7000]");
+      await chat.phase("done");
+      await page.getByText("The context is nearly full.").waitFor();
+      await chat.send("too long ".repeat(4_000));
+      await chat.phase("broken");
+    },
+  },
+  "chat, list of conversations": {
+    at: ["tablet", "phone"],
+    open: async (page, { workerUrl }) => {
+      await page.setViewportSize(widths.phone);
+      await openConversations(page, workerUrl);
+      await page.getByRole("button", { name: "Conversations" }).click();
+      await page.locator(".with-sidebar").waitFor();
+    },
+  },
+  "chat, found": {
+    at: ["wide"],
+    open: async (page, { workerUrl }) => {
+      await openConversations(page, workerUrl);
+      await page.getByRole("searchbox", { name: "Search all conversations" }).fill("part 2");
+      await page.getByText(/part 2/).first().waitFor();
+    },
+  },
+  "chat, offline": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await page.locator(".suggestion").nth(2).waitFor();
+      await page.context().setOffline(true);
+      await chatPage(page).send("Are you there?");
+      await page.getByText(/^offline/).first().waitFor();
+    },
+  },
+  "chat, token": {
+    open: async (page, { lockedUrl }) => {
+      await page.goto(lockedUrl);
+      await page.locator("dialog[open]").waitFor();
+    },
+  },
+  status: {
+    open: async (page, { workerUrl }) => {
+      await page.goto(`${workerUrl}/status`);
+      await page.getByText("0 of 8 busy").waitFor();
+    },
+  },
+  hive: {
+    open: async (page, { hiveUrl }) => {
+      await page.goto(hiveUrl);
+      await page.locator("[data-worker=bee-1]").first().waitFor();
+    },
+  },
+  reference: {
+    open: async (page, { workerUrl }) => {
+      await page.goto(`${workerUrl}/reference`);
+      await page.getByText("/v1/jobs").first().waitFor({ state: "attached" });
+    },
+  },
+  "hive, table with an open confirmation": {
+    open: async (page, { hiveUrl }) => {
+      await page.goto(hiveUrl);
+      await page.getByRole("button", { name: "Table" }).click();
+      await page.getByRole("button", { name: "Drain bee-1" }).click();
+      await page.getByText("The worker takes no more jobs and stops.").waitFor();
+    },
+  },
+  "hive, faults": {
+    open: async (page, { hiveUrl }) => {
+      await page.goto(hiveUrl);
+      await page.getByRole("tab", { name: "Faults" }).click();
+      await page.getByRole("button", { name: "Behave" }).waitFor();
+    },
+  },
+};
+
+/** Opens a chat with conversations of two weeks, and shows the newest one. */
+async function openConversations(page: Page, workerUrl: string): Promise<void> {
+  await page.goto(workerUrl);
+  await page.getByLabel("File to import").setInputFiles(conversationFile(20));
+  await page.getByText("Imported 20 conversations.").waitFor({ state: "attached" });
+  await page.locator(".conversation-list button").first().evaluate((button) => (button as HTMLElement).click());
+}
