@@ -17,7 +17,12 @@ import { createGateway } from "./gateway.ts";
 const flushTimeoutMs = 1_000;
 /** The worker's build of the pages; the path is the same from source and build. */
 const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
-const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
+const pageRoutes = {
+  "/": "chat.html",
+  "/status": "status.html",
+  "/reference": "reference.html",
+  "/preview": "preview.html",
+} as const;
 
 export interface DaemonOptions extends DaemonContext<GatewayConfig> {
   readonly metrics: WorkerMetrics;

@@ -31,6 +31,9 @@ const strokes = {
   more: "M5 12h.01M12 12h.01M19 12h.01",
   pin: "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4 4",
+  eye: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
+  code: "M8 6l-6 6 6 6M16 6l6 6-6 6",
+  compare: "M4 5h16v14H4zM12 5v14",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 } as const;
 

@@ -7,6 +7,6 @@ export function createWorkerPages(): Pages {
   const folder = fileURLToPath(new URL("../../../pages/dist/", import.meta.url));
   return createPages({
     folder,
-    routes: { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" },
+    routes: { "/": "chat.html", "/status": "status.html", "/reference": "reference.html", "/preview": "preview.html" },
   });
 }

@@ -14,13 +14,14 @@ let pages: Pages;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "waggle-pages-"));
   folder = join(root, "dist");
-  pages = createPages({ folder, routes: { "/": "chat.html", "/status": "status.html" } });
+  pages = createPages({ folder, routes: { "/": "chat.html", "/status": "status.html", "/preview": "preview.html" } });
 });
 afterEach(() => rm(root, { recursive: true }));
 
 async function build(): Promise<void> {
   await mkdir(join(folder, "assets"), { recursive: true });
   await writeFile(join(folder, "chat.html"), "<!doctype html>chat");
+  await writeFile(join(folder, "preview.html"), "<!doctype html>preview");
   await writeFile(join(folder, "assets/chat-1a2b.js"), "let chat;");
   await writeFile(join(folder, "assets/chat-1a2b.js.br"), brotliCompressSync("let chat;"));
   await writeFile(join(folder, "assets/notes.txt"), "not a page's file");
@@ -52,6 +53,14 @@ it("pages are served with no-cache, and with a policy that allows only the files
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("frame-ancestors 'none'");
   expect(policy).not.toContain("unsafe");
+});
+
+it("only the preview can be framed, has no origin, and no network", async () => {
+  await build();
+  const policy = (await get("/preview"))?.headers.get("content-security-policy") ?? "";
+  expect(policy.split("; ")).toEqual(expect.arrayContaining(["sandbox allow-scripts", "default-src 'none'"]));
+  expect(policy).toContain("frame-ancestors 'self'");
+  expect(policy).not.toMatch(/http|\*|allow-same-origin|-src[^;]*'self'/);
 });
 
 it("assets are served as immutable, and compressed if the client accepts compression", async () => {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { contentTypeOf } from "./content-types.ts";
-import { pageHeaders } from "./page-headers.ts";
+import { pageHeadersOf } from "./page-headers.ts";
 import { unbuiltPage } from "./unbuilt-page.ts";
 
 export interface PagesOptions {
@@ -53,8 +53,8 @@ export function createPages({ folder, routes }: PagesOptions): Pages {
       const contentType = file === undefined ? undefined : contentTypeOf(file);
       if (file === undefined || contentType === undefined) return undefined;
       const found = await find(folder, file, request.headers.get("accept-encoding") ?? "");
-      if (found !== undefined) return fileResponse(request, pathname, contentType, found);
-      return Object.hasOwn(routes, pathname) ? unbuiltResponse(request) : undefined;
+      if (found !== undefined) return fileResponse(request, file, contentType, found);
+      return Object.hasOwn(routes, pathname) ? unbuiltResponse(request, file) : undefined;
     },
   };
 }
@@ -89,12 +89,12 @@ function accepts(acceptEncoding: string, name: string): boolean {
     .some(([coding, ...parameters]) => coding === name && !parameters.some((text) => /^q=0(\.0*)?$/.test(text)));
 }
 
-function fileResponse(request: Request, path: string, contentType: string, { bytes, encoding }: FoundFile): Response {
+function fileResponse(request: Request, file: string, contentType: string, { bytes, encoding }: FoundFile): Response {
   const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
   const headers = new Headers({
-    ...pageHeaders,
+    ...pageHeadersOf(file),
     // Assets are cached, since their names contain a hash of the content. Pages are revalidated at each request.
-    "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+    "cache-control": file.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache",
     etag,
     vary: "accept-encoding",
   });
@@ -109,9 +109,9 @@ function sameTag(given: string | null, etag: string): boolean {
   return (given ?? "").split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-function unbuiltResponse(request: Request): Response {
+function unbuiltResponse(request: Request, file: string): Response {
   const headers = {
-    ...pageHeaders,
+    ...pageHeadersOf(file),
     "cache-control": "no-store",
     "content-type": "text/html; charset=utf-8",
   };

@@ -50,7 +50,7 @@ function element(given: Token): ComponentChild {
     case "heading":
       return <Heading token={token} />;
     case "code":
-      return <CodeBlock code={token.text} info={token.lang} />;
+      return <CodeBlock code={token.text} info={token.lang} closed={/(`{3,}|~{3,})\s*$/.test(token.raw)} />;
     case "codespan":
       return <code>{token.text}</code>;
     case "formula":
