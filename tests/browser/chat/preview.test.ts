@@ -116,7 +116,7 @@ it("with scripts sends no request, and does not reach the chat page", async () =
 
 it("shows a page in place of its code, runs its scripts after a click, and needs a complete block", async () => {
   const game = '<button onclick="this.textContent = \'won\'">play</button><a href="#x">link</a>';
-  const { page, complaints } = await open(`${fenced([game])}\n\n${"```svg\n<svg></svg>\n```"}\n\n${"```html\n<p>cut"}`);
+  const { page, complaints } = await open(`${fenced([game])}\n\n\`\`\`svg\n<svg></svg>\n\`\`\`\n\n\`\`\`html\n<p>cut`);
   expect(await button(page, "Preview").count()).toBe(2);
   await button(page, "Preview").first().focus();
   await page.keyboard.press("Enter");

@@ -16,7 +16,7 @@ import type { Chat } from "./chat.ts";
 import { Composer } from "./composer/composer.tsx";
 import { ContextMeter } from "./transcript/context-meter.tsx";
 import { contextUse } from "./conversation/context-use.ts";
-import { shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
+import { findAnswer, shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
 import type { Conversations } from "./storage/conversations.ts";
 import type { Deletions } from "./storage/deletions.ts";
 import type { MessageDeletions } from "./storage/message-deletions.ts";
@@ -45,6 +45,7 @@ import { WorkerBadge } from "./model/worker-badge.tsx";
 
 const SettingsDialog = deferred(async () => (await import("./settings/settings-dialog.tsx")).SettingsDialog);
 const NoModel = deferred(async () => (await import("./model/no-model.tsx")).NoModel);
+const CompareDialog = deferred(async () => (await import("./compare/compare-dialog.tsx")).CompareDialog);
 
 export interface AppProps {
   readonly api: Api;
@@ -67,6 +68,7 @@ export function App(props: AppProps): VNode {
   const { deletions, messageDeletions, presets, library, mcpServers } = props;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
+  const compared = useSignal<string | undefined>(undefined);
   const current = conversations.current.value;
   const settings = useComputed(() => conversations.current.value.settings);
   const live = shownLiveAnswer(current) !== undefined;
@@ -95,8 +97,9 @@ export function App(props: AppProps): VNode {
       describeTool: mcpServers.describe,
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
       deleteMessage: messageDeletions.delete,
+      compare: (answerId: string) => (compared.value = answerId),
     }),
-    [api, controls, mcpServers, settingsOpen, messageDeletions],
+    [api, controls, mcpServers, settingsOpen, compared, messageDeletions],
   );
 
   function escape(): boolean {
@@ -272,6 +275,14 @@ export function App(props: AppProps): VNode {
           chat={facts?.chat}
           onSave={chat.configure}
           onClose={() => (settingsOpen.value = false)}
+        />
+      )}
+      {compared.value !== undefined && findAnswer(current, compared.value) !== undefined && (
+        <CompareDialog
+          {...{ chat, choice, facts }}
+          conversation={current}
+          answerId={compared.value}
+          onClose={() => (compared.value = undefined)}
         />
       )}
       <TokenDialog api={api} />

@@ -23,6 +23,7 @@ import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/message-tree.ts";
 import type { Allow } from "./mcp/mcp-step-list.tsx";
 import type { McpChoice } from "./mcp/tool-choice.ts";
+import type { Overrides } from "./compare/overrides.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -43,8 +44,8 @@ export interface Chat {
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
   consent(jobId: string, callId: string, allow: Allow): void;
-  /** Requests the answer again, on a new branch unless the answer is empty. */
-  regenerate(answerId: string): void;
+  /** Requests the answer again, on a new branch unless the answer is empty. @param overrides settings for the new answer only */
+  regenerate(answerId: string, overrides?: Overrides): void;
   /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
   reconnect(answerId: string): void;
   /** Lets the model continue an answer that has ended, or answer again if the answer is empty. */
@@ -219,12 +220,15 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       // After a failure the question stays, and can be answered again.
       void api.request(`/v1/jobs/${encodeURIComponent(jobId)}/consent`, { method: "POST", body }).catch(() => {});
     },
-    regenerate(answerId) {
+    regenerate(answerId, overrides) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);
       if (answer === undefined || !isAsked(conversation, answer)) return;
-      if (isEmpty(answer) && !isLive(answer)) return again(answerId);
-      const another = newAnswer(newId("turn"), newId("job"), Date.now(), answer.parent);
+      if (overrides === undefined && isEmpty(answer) && !isLive(answer)) return again(answerId);
+      const another: Answer = {
+        ...newAnswer(newId("turn"), newId("job"), Date.now(), answer.parent),
+        ...(overrides === undefined ? {} : { overrides }),
+      };
       ask(conversation.id, [another], { chosen: { [answer.parent ?? ""]: another.id } });
     },
     reconnect(answerId) {

@@ -9,6 +9,8 @@ export interface PageActions {
   giveToken(): void;
   /** Deletes a message or an answer of the shown conversation. */
   deleteMessage(messageId: string): void;
+  /** Shows an answer next to another answer to the same message. */
+  compare(answerId: string): void;
 }
 
 /** The page provides the actions; in a component outside the page they have no effect. */
@@ -18,4 +20,5 @@ export const PageActionsContext = createContext<PageActions>({
   describeTool: async () => await Promise.resolve(undefined),
   giveToken() {},
   deleteMessage() {},
+  compare() {},
 });

@@ -1,5 +1,6 @@
-// Owns the texts for queue positions and thinking times.
-import { formatDuration } from "../parts/format.ts";
+// Owns the texts for queue positions, thinking times and the figures of an answer.
+import { formatCounted, formatDuration, formatMilliseconds, formatTokenRate } from "../parts/format.ts";
+import type { Answer } from "./conversation/answer.ts";
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
 const suffixes: Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> = { one: "st", two: "nd", few: "rd" };
@@ -19,4 +20,13 @@ export function thoughtWords(ms: number | undefined, thinking: boolean): string 
   const time = formatDuration(ms);
   if (thinking) return `Thinking… ${time}`;
   return ms < 1_000 ? "Thought for less than a second" : `Thought for ${time}`;
+}
+
+/** Tokens, tokens per second, and the time to the first token, as far as they are known. */
+export function figureWords({ tokens, tokensPerSecond, ttftMs }: Answer): string[] {
+  return [
+    tokens > 0 ? formatCounted(tokens, "token") : undefined,
+    tokensPerSecond === undefined ? undefined : formatTokenRate(tokensPerSecond),
+    ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(ttftMs)}`,
+  ].filter((figure) => figure !== undefined);
 }

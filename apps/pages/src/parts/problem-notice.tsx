@@ -7,9 +7,9 @@ import { Countdown } from "./countdown.tsx";
 export interface ProblemNoticeProps {
   readonly problem: Problem;
   /** Called when the wait is over, if the page then tries again by itself. */
-  readonly onRetry: (() => void) | undefined;
+  readonly onRetry?: (() => void) | undefined;
   /** Draws the buttons for the advice. */
-  readonly actions: (advice: Advice) => ComponentChildren;
+  readonly actions?: (advice: Advice) => ComponentChildren;
 }
 
 export function ProblemNotice({ problem, onRetry, actions }: ProblemNoticeProps): VNode {
@@ -29,7 +29,7 @@ export function ProblemNotice({ problem, onRetry, actions }: ProblemNoticeProps)
             onEnd={onRetry}
           />
         )}
-        {actions(advice)}
+        {actions?.(advice)}
       </div>
       {problem.code !== "unreachable" && problem.code !== "gone" && (
         <details class="problem-words">

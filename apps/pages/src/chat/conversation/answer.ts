@@ -1,6 +1,7 @@
 // Owns the state of an answer, and how each event of its stream changes that state. Pure.
 import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../../wire/problem.ts";
+import type { Overrides } from "../compare/overrides.ts";
 import { withCall, withCuts, type ToolCall } from "../tool-calls/tool-calls.ts";
 import { withToolEvent, type McpStep } from "../mcp/mcp-steps.ts";
 import type { TreeMessage } from "./message-tree.ts";
@@ -34,6 +35,8 @@ export interface Answer extends TreeMessage {
   readonly phase: AnswerPhase;
   /** At a worker with several models: the model as requested, then as the worker reports it. */
   readonly model?: string;
+  /** Settings of this answer in place of the conversation's. */
+  readonly overrides?: Overrides;
   readonly text: string;
   /** The reasoning before the answer. */
   readonly thoughts?: string;
@@ -252,8 +255,9 @@ export function continued(answer: Answer, jobId: string, now: number): Answer {
 }
 
 /** The same answer without its texts, for the same job at a worker that was restarted. */
-export function restarted({ id, jobId, sentAt, parent, model, attempt = 0 }: Answer, now: number): Answer {
-  const named = model === undefined ? {} : { model };
+export function restarted(answer: Answer, now: number): Answer {
+  const { id, jobId, sentAt, parent, model, overrides, attempt = 0 } = answer;
+  const named = { ...(model === undefined ? {} : { model }), ...(overrides === undefined ? {} : { overrides }) };
   return { ...newAnswer(id, jobId, sentAt, parent), ...named, attempt: attempt + 1, jobSentAt: now };
 }
 

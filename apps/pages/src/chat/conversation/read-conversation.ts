@@ -2,6 +2,7 @@
 import type { FiledPicture } from "../pictures/picture-file.ts";
 import type { Attachment } from "../attachments/attachment.ts";
 import type { McpResult, McpStep } from "../mcp/mcp-steps.ts";
+import type { Overrides } from "../compare/overrides.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
@@ -98,6 +99,12 @@ function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {
   return rows.every(([key, { fits, needed }]) => fits(value[key]) || (value[key] === undefined && needed !== true));
 }
 
+const overridesShape: Shape<Overrides> = {
+  model: { fits: isText },
+  temperature: { fits: isNumber },
+  thinking: { fits: isBoolean },
+};
+
 const answerShape: Shape<Answer> = {
   role: { fits: (value) => value === "assistant", needed: true },
   id: { fits: isId, needed: true },
@@ -110,6 +117,7 @@ const answerShape: Shape<Answer> = {
   edited: { fits: isYes },
   phase: { fits: (value) => answerPhases.some((phase) => phase === value), needed: true },
   model: { fits: isText },
+  overrides: { fits: (value) => fitsAll(value, overridesShape) },
   text: { fits: isText, needed: true },
   thoughts: { fits: isText },
   thoughtMs: { fits: isNumber },

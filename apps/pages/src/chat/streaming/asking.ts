@@ -3,6 +3,7 @@ import type { Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
 import { broken, isLive, revived, type Answer } from "../conversation/answer.ts";
 import { assumedCharsPerToken, findAnswer, type Conversation, type Room } from "../conversation/conversation.ts";
+import { withOverrides } from "../compare/overrides.ts";
 import { sightOf } from "../pictures/sight.ts";
 import { factsOf } from "../model/model-facts.ts";
 import type { ModelChoice } from "../model/model-choice.ts";
@@ -113,7 +114,8 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
   return {
     ask(conversation, answer, coming) {
       const { id } = conversation;
-      const submitted = submit(conversation, answer, coming, lastSubmits.get(id)).finally(() => {
+      const asked = { ...conversation, settings: withOverrides(conversation.settings, answer.overrides) };
+      const submitted = submit(asked, answer, coming, lastSubmits.get(id)).finally(() => {
         if (lastSubmits.get(id) === submitted) lastSubmits.delete(id);
       });
       submitting.set(answer.jobId, submitted);

@@ -1,12 +1,14 @@
 // Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { ActionButton, IconButton } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
+import { overrideWords } from "../compare/overrides.ts";
 import { AnswerProblem } from "./answer-problem.tsx";
 import { canContinue, isEmpty, isLive, wantsResults, type Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
@@ -14,11 +16,12 @@ import type { Chat } from "../chat.ts";
 import { McpStepList } from "../mcp/mcp-step-list.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
+import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
-import { describeLine } from "../words.ts";
-import { formatCounted, formatMilliseconds, formatPercent, formatTokenRate } from "../../parts/format.ts";
+import { describeLine, figureWords } from "../words.ts";
+import { formatPercent } from "../../parts/format.ts";
 
 export interface AnswerViewProps {
   readonly answer: Answer;
@@ -35,6 +38,7 @@ export interface AnswerViewProps {
 export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: AnswerViewProps): VNode {
   const live = isLive(answer);
   const editing = useEditing(answer.id);
+  const page = useContext(PageActionsContext);
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
   const figures = figuresOf(answer);
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
@@ -100,6 +104,15 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
           {!live && asked && answer.problem === undefined && (
             <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />
           )}
+          {!live && asked && (
+            <IconButton
+              icon="compare"
+              label="Compare"
+              title="Compare with another answer"
+              kind="tiny quiet compare-button"
+              onClick={() => page.compare(answer.id)}
+            />
+          )}
           {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
           {figures.length > 0 && (
             <SwitchButton
@@ -116,7 +129,7 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
   );
 }
 
-function Waiting({ answer, choice }: Pick<AnswerViewProps, "answer" | "choice">): VNode | null {
+export function Waiting({ answer, choice }: Pick<AnswerViewProps, "answer" | "choice">): VNode | null {
   const lost = answer.reconnecting === true;
   const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
   if (wait === undefined) return null;
@@ -161,13 +174,10 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
 /** Whether the answers show their numbers. */
 export const showsFigures = createRememberedSwitch("waggle.figures");
 
+/** The numbers of an answer, and its model at a worker with several. */
 function figuresOf(answer: Answer): readonly string[] {
-  return [
-    answer.tokens > 0 ? formatCounted(answer.tokens, "token") : undefined,
-    answer.tokensPerSecond === undefined ? undefined : formatTokenRate(answer.tokensPerSecond),
-    answer.ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(answer.ttftMs)}`,
-    answer.tokens > 0 ? answer.model : undefined,
-  ].filter((figure) => figure !== undefined);
+  const { tokens, model } = answer;
+  return tokens > 0 && model !== undefined ? [...figureWords(answer), model] : figureWords(answer);
 }
 
 interface FiguresProps extends Pick<AnswerViewProps, "answer"> {
@@ -182,7 +192,7 @@ function Figures({ answer, figures }: FiguresProps): VNode | null {
     answer.cutShort === true ? cutWords(answer) : undefined,
     answer.continuedAfter === undefined ? undefined : "Continued",
   ];
-  const words = [...ends, ...(showsFigures.on.value ? figures : [])].filter((word) => word !== undefined);
+  const words = [...ends, ...(showsFigures.on.value ? figures : []), overrideWords(answer.overrides)].filter(Boolean);
   if (words.length === 0) return null;
   return <span class="figures small muted numbers">{words.join(" · ")}</span>;
 }

@@ -1,0 +1,157 @@
+// Owns two answers to the same message, side by side. The form below them requests another answer with other settings.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { IconButton } from "../../parts/icons.tsx";
+import { Markdown } from "../../parts/markdown/markdown.tsx";
+import { ProblemNotice } from "../../parts/problem-notice.tsx";
+import type { Chat } from "../chat.ts";
+import { isLive, type Answer } from "../conversation/answer.ts";
+import { findAnswer, liveAnswer, searchText, shownMessages, type Conversation } from "../conversation/conversation.ts";
+import { siblingIds } from "../conversation/message-tree.ts";
+import { McpStepList } from "../mcp/mcp-step-list.tsx";
+import type { ModelChoice } from "../model/model-choice.ts";
+import type { ModelFacts } from "../model/model-facts.ts";
+import { Waiting } from "../transcript/answer-view.tsx";
+import { Thoughts } from "../transcript/thoughts.tsx";
+import { figureWords } from "../words.ts";
+import { AnotherAnswer } from "./another-answer.tsx";
+import { overrideWords, type Overrides } from "./overrides.ts";
+import "./compare.css";
+
+export interface CompareDialogProps {
+  readonly answerId: string;
+  readonly conversation: Conversation;
+  readonly chat: Chat;
+  readonly choice: ModelChoice;
+  readonly facts: ModelFacts | undefined;
+  readonly onClose: () => void;
+}
+
+export function CompareDialog(props: CompareDialogProps): VNode | null {
+  const { answerId, conversation, chat, choice, facts, onClose } = props;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const columns = useRef<HTMLDivElement>(null);
+  const wanted = useSignal<string | undefined>(undefined);
+  const answer = findAnswer(conversation, answerId);
+  const others = (siblingIds(conversation.turns).get(answerId) ?? []).filter((id) => id !== answerId);
+  const otherId = others.find((id) => id === wanted.value) ?? others.at(-1);
+  const other = otherId === undefined ? undefined : findAnswer(conversation, otherId);
+  const message = conversation.turns.find(({ id }) => id === answer?.parent);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    // On a phone, only one column is in view.
+    if (otherId !== undefined) columns.current?.scrollTo({ left: columns.current.scrollWidth });
+  }, [otherId]);
+  if (answer === undefined) return null;
+
+  function ask(overrides: Overrides): void {
+    chat.regenerate(answerId, overrides);
+    wanted.value = undefined;
+  }
+
+  function keep({ id }: Answer): void {
+    chat.choose(id);
+    dialog.current?.close();
+  }
+
+  function closed(): void {
+    const shown = shownMessages(conversation).find(({ parent }) => parent === answer?.parent)?.id ?? "";
+    onClose();
+    // The button that opened the dialog may belong to an answer that is no longer shown.
+    requestAnimationFrame(() => {
+      if (document.activeElement !== document.body) return;
+      document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(shown)}"] .compare-button`)?.focus();
+    });
+  }
+
+  const nameOf = ({ model = facts?.name ?? "Answer", overrides }: Answer): string =>
+    [model, overrideWords(overrides)].filter((words) => words !== "").join(" · ");
+  const column = (shown: Answer): VNode => (
+    <Column key={shown.id} answer={shown} name={nameOf(shown)} chat={chat} choice={choice} onKeep={keep} />
+  );
+  return (
+    <dialog class="dialog compare" ref={dialog} aria-labelledby="compare-title" onClose={closed}>
+      <div class="spread">
+        <div class="compare-head">
+          <h2 id="compare-title">Compare answers</h2>
+          {message !== undefined && <p class="small muted">{searchText(message)}</p>}
+        </div>
+        <span class="row">
+          {others.length > 1 && (
+            <select
+              class="choice small"
+              aria-label="Compare with"
+              value={otherId}
+              onChange={(event) => (wanted.value = event.currentTarget.value)}
+            >
+              {others.map((id, i) => {
+                const one = findAnswer(conversation, id);
+                return <option value={id}>{`${i + 1}: ${one === undefined ? "" : nameOf(one)}`}</option>;
+              })}
+            </select>
+          )}
+          <IconButton icon="close" label="Close" kind="quiet" onClick={() => dialog.current?.close()} />
+        </span>
+      </div>
+      <div class="compare-columns" ref={columns}>
+        {column(answer)}
+        {other === undefined ? (
+          <p class="compare-empty muted">Ask for another answer below, with another model or temperature.</p>
+        ) : (
+          column(other)
+        )}
+      </div>
+      <AnotherAnswer
+        settings={conversation.settings}
+        choice={choice}
+        abilities={facts?.chat}
+        busy={liveAnswer(conversation) !== undefined}
+        onAsk={ask}
+      />
+    </dialog>
+  );
+}
+
+interface ColumnProps extends Pick<CompareDialogProps, "chat" | "choice"> {
+  readonly answer: Answer;
+  readonly name: string;
+  readonly onKeep: (answer: Answer) => void;
+}
+
+function Column({ answer, name, chat, choice, onKeep }: ColumnProps): VNode {
+  const { id, jobId, text, calls = [], mcpSteps = [], problem } = answer;
+  const live = isLive(answer);
+  const titleId = `compare-${id}`;
+  return (
+    <section class="compare-column" aria-labelledby={titleId}>
+      <div class="spread compare-column-head">
+        <div>
+          <h3 id={titleId}>{name}</h3>
+          <p class="small muted numbers">{figureWords(answer).join(" · ")}</p>
+        </div>
+        <button
+          type="button"
+          class="button tiny"
+          aria-describedby={titleId}
+          onClick={() => (live ? chat.stop() : onKeep(answer))}
+        >
+          {live ? "Stop" : "Keep this one"}
+        </button>
+      </div>
+      <div class="compare-text stack tight" tabIndex={0} role="group" aria-labelledby={titleId}>
+        <McpStepList
+          answerId={`compare-${id}`}
+          steps={mcpSteps}
+          live={live}
+          onConsent={(callId, allow) => chat.consent(jobId, callId, allow)}
+        />
+        <Thoughts answer={answer} />
+        {text !== "" && <Markdown text={text} />}
+        {calls.length > 0 && <p class="muted">{`Calls ${calls.map((call) => call.name).join(", ")}.`}</p>}
+        {live && <Waiting answer={answer} choice={choice} />}
+        {problem !== undefined && <ProblemNotice problem={problem} />}
+      </div>
+    </section>
+  );
+}
