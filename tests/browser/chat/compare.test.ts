@@ -6,7 +6,7 @@ import { visit, type Watched } from "../support/browser.ts";
 import { button, chatPage, say } from "../support/chat-page.ts";
 import { inspectPage } from "../support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf, type ModelWorker } from "../support/model-worker.ts";
-import { seriousFindings } from "../support/serious-findings.ts";
+import { axeFindings } from "../support/axe-findings.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -93,7 +93,7 @@ it.each([
   await page.getByRole("button", { name: "Ask for another answer" }).click();
   await expect.poll(() => button(page, "Keep this one").count()).toBe(2);
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   const right = await page
     .getByRole("region")
     .last()

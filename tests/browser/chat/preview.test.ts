@@ -7,7 +7,7 @@ import { spawnFakeWorker } from "../../support/daemon.ts";
 import { visit, type Watched } from "../support/browser.ts";
 import { button, chatPage } from "../support/chat-page.ts";
 import { says } from "../support/says.ts";
-import { seriousFindings } from "../support/serious-findings.ts";
+import { axeFindings } from "../support/axe-findings.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -126,7 +126,7 @@ it("shows a page in place of its code, runs its scripts after a click, and needs
   await button(page, "Run scripts").click();
   await play.click();
   await page.frameLocator("iframe").frameLocator("iframe").getByText("won").waitFor();
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   await button(page, "Code").press("Enter");
   await page.locator(".code").first().getByText("play").waitFor();
   expect(await page.locator("iframe").count()).toBe(0);
