@@ -5,7 +5,7 @@ import { isInRange, numberFields, otherNames, rangeWords, type NumberName } from
 
 type Numbers = Readonly<Partial<Record<NumberName, number>>>;
 
-/** The parameters as JSON; empty if there are none. */
+/** The set parameters as JSON; empty if no parameter is set. */
 export function otherParametersText(sampling: Numbers): string {
   const set = otherNames.flatMap((name) => (sampling[name] === undefined ? [] : [[name, sampling[name]]]));
   return set.length === 0 ? "" : JSON.stringify(Object.fromEntries(set), null, 1).replaceAll(/\n\s*/g, " ");
@@ -28,7 +28,7 @@ export function readOtherParameters(text: string): Numbers | string {
       return `${known}: ${rangeWords(numberFields[known])}`;
     }
   }
-  return value as Numbers;
+  return value;
 }
 
 function unknownWords(name: string): string {

@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
 import { Icon, IconButton } from "../../parts/icons.tsx";
-import { Menu } from "../../parts/menu.tsx";
+import { Menu } from "../../parts/menu/menu.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { FileKind } from "../storage/library.ts";
 

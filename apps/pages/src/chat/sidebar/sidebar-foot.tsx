@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
-import { Menu } from "../../parts/menu.tsx";
+import { Menu } from "../../parts/menu/menu.tsx";
 import { saveFile } from "../../parts/save-file.ts";
 import type { Conversations } from "../storage/conversations.ts";
 import type { FileKind, Library } from "../storage/library.ts";

@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { useRef } from "preact/hooks";
 import { Brand } from "../../parts/brand.tsx";
 import { Icon } from "../../parts/icons.tsx";
-import { moveFocus } from "../../parts/move-focus.ts";
+import { moveFocus } from "../../parts/menu/move-focus.ts";
 import { ConversationList } from "./conversation-list.tsx";
 import type { ListActions } from "./conversation-entry.tsx";
 import type { Conversations } from "../storage/conversations.ts";

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useId, useRef } from "preact/hooks";
-import { ActionButton, type IconName } from "./icons.tsx";
+import { ActionButton, type IconName } from "../icons.tsx";
 import { moveFocus } from "./move-focus.ts";
 
 export interface MenuProps {
