@@ -238,8 +238,10 @@ export function createWorker(options: WorkerOptions): Worker {
     metrics.stateTransitions.inc({ machine: "model", from, to });
     if (from === "ready" || to === "ready") listener?.modelChanged();
     const { failure, info, state: now } = host;
+    // An engine that is restarted: the jobs in its slots continue on the next one.
+    const continued = from === "ready" && to === "loading" ? { jobs: host.dispatcher.running } : {};
     log.info(
-      { model: host.name, from, to, ...(now.reason === undefined ? {} : { reason: now.reason }) },
+      { model: host.name, from, to, ...(now.reason === undefined ? {} : { reason: now.reason }), ...continued },
       "model_state",
     );
     const isSoleFailure = host === sole() && to === "failed" && failure?.isFinal === true;

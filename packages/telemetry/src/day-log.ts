@@ -18,6 +18,7 @@ export interface DayRow {
 export interface PastQuery {
   /** A job's id, or its beginning, `…` and its end. */
   readonly job?: string | undefined;
+  /** Empty: the server's rows. */
   readonly client?: string | undefined;
   /** From this time on, in milliseconds since 1970. */
   readonly since?: number | undefined;
@@ -243,7 +244,7 @@ export function isPartOf(
   const ids = [value["job"] ?? value["job_id"], value["stream_id"]];
   return (
     (job === undefined || ids.some((id) => typeof id === "string" && isNamed(id, job))) &&
-    (client === undefined || value["client"] === client) &&
+    (client === undefined || (value["client"] ?? "") === client) &&
     !(at < (since ?? at) || at >= until)
   );
 }

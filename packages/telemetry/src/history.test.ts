@@ -1,8 +1,10 @@
 // Tests that a history has one point for each interval, up to its limit, and the point in progress.
-import { historyIntervalMs, historyPointsLimit } from "@waggle/protocol";
+import { historyIntervalMs, historyPointsLimit, latencyOf } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { createHistory, takeRegularly } from "./history.ts";
+import { createLatencies } from "./latencies.ts";
+import { mergePoints } from "./work-history.ts";
 
 const began = Date.parse("2026-01-01T10:00:00.000Z");
 
@@ -35,6 +37,52 @@ it("each point describes the time since the one before, and the last one the tim
   expect(await history.since(Date.parse(first.at))).toEqual({ points: [second] });
   timer.cancel();
   expect(clock.pending).toBe(0);
+});
+
+it("merges the points of the day on disk to points of a step", async () => {
+  const point = (second: number, more: object) => ({
+    at: new Date(began + second * 1_000).toISOString(),
+    span_ms: 10_000,
+    ...{ tokens_per_second: 0, prompt_tokens_per_second: 0, running: 0, waiting: 0, accepted: 0, errors: {}, ...more },
+  });
+  const slow = createLatencies();
+  const quick = createLatencies();
+  slow.observe(30);
+  for (let i = 0; i < 99; i++) quick.observe(0.1);
+  const points = [
+    point(0, { accepted: 9 }),
+    point(10, {
+      tokens_per_second: 30,
+      running: 2,
+      errors: { internal: 1 },
+      cpu_busy: 0.5,
+      ttft: latencyOf(slow.buckets()),
+    }),
+    point(20, { tokens_per_second: 60, running: 1, errors: { internal: 2 }, ttft: latencyOf(quick.buckets()) }),
+    point(70, { accepted: 3, free_memory_bytes: 5 }),
+  ];
+  const asked: unknown[] = [];
+  const day = {
+    add: () => {},
+    read: (query: object) => {
+      asked.push(query);
+      return Promise.resolve(points.map((value) => ({ at: Date.parse(value.at), value })));
+    },
+  };
+  const clock = createFakeClock();
+  const read = () => Promise.resolve(0);
+  const history = createHistory({ clock, read, day, merge: mergePoints, figuresOf: () => ({}) as never });
+  const { points: merged, day: kept } = await history.since(undefined, began + 80_000, 60_000);
+  expect(asked.at(-1)).toMatchObject({ until: began + 80_000, count: 6 * historyPointsLimit });
+  expect(kept).toBe(true);
+  expect(merged).toMatchObject([
+    { at: points[0]?.at, span_ms: 10_000, accepted: 9 },
+    { at: points[2]?.at, span_ms: 20_000, tokens_per_second: 45, running: 2, errors: { internal: 3 }, cpu_busy: 0.5 },
+    { at: points[3]?.at, span_ms: 10_000, accepted: 3, free_memory_bytes: 5 },
+  ]);
+  // One slow request in a hundred is above the 95th percentile of all of them.
+  expect(merged[1]?.ttft?.count).toBe(100);
+  expect(merged[1]?.ttft?.p95_ms).toBeLessThan(150);
 });
 
 it("keeps the points of an hour", async () => {

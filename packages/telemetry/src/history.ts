@@ -23,6 +23,17 @@ export interface HistoryOptions<Reading, Figures> {
   /** Computes the figures of a point from the readings at its start and its end. */
   figuresOf(before: Reading, after: Reading, spanMs: number): Figures;
   readonly day?: Pick<DayLog, "add" | "read"> | undefined;
+  /** Makes one point of several. Needed to read longer points from the day. @param points at least one, oldest first */
+  merge?(points: readonly (PointTime & Figures)[]): Figures;
+}
+
+/** Points of a time, oldest first. */
+export interface Past<Figures> {
+  readonly points: (PointTime & Figures)[];
+  /** The point in progress. */
+  readonly now?: PointTime & Figures;
+  /** Present if a day is kept on disk. */
+  readonly day?: true;
 }
 
 export interface History<Figures> {
@@ -30,13 +41,16 @@ export interface History<Figures> {
   take(limit?: number): Promise<void>;
   /**
    * The points that end after this time, oldest first, and the point in progress.
-   * @param after milliseconds since 1970 @param until only points that end before this time, also those on disk
+   * @param after milliseconds since 1970
+   * @param until only points that end before this time, also those on disk
+   * @param stepMs length of these points
    */
-  since(after?: number, until?: number): Promise<{ points: (PointTime & Figures)[]; now?: PointTime & Figures }>;
+  since(after?: number, until?: number, stepMs?: number): Promise<Past<Figures>>;
 }
 
 export function createHistory<Reading, Figures>(options: HistoryOptions<Reading, Figures>): History<Figures> {
-  const { clock, timeOfDay = Date.now, read, figuresOf, day } = options;
+  const { clock, timeOfDay = Date.now, read, figuresOf, day, merge } = options;
+  const kept = day === undefined ? {} : ({ day: true } as const);
   const points: (PointTime & Figures)[] = [];
   let begin = { at: clock.now(), reading: read() };
   /** Resolves when the last ended point is among the points. */
@@ -45,9 +59,27 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
     () => {},
   );
 
-  async function pointsOnDisk(times: { since?: number | undefined; until?: number }): Promise<typeof points> {
-    const rows = (await day?.read({ kind: "point", count: historyPointsLimit, ...times })) ?? [];
-    return rows.map(({ value }) => value as unknown as PointTime & Figures);
+  async function pointsOnDisk(
+    times: { since?: number | undefined; until?: number },
+    stepMs = historyIntervalMs,
+  ): Promise<typeof points> {
+    const count = Math.ceil((historyPointsLimit * stepMs) / historyIntervalMs);
+    const rows = (await day?.read({ kind: "point", count, ...times })) ?? [];
+    const found = rows.map(({ value }) => value as unknown as PointTime & Figures);
+    if (merge === undefined || stepMs <= historyIntervalMs) return found;
+    // The points of a step end in it, whatever the time of the first one: so a chart that is read again has the same points.
+    const stepOf = ({ at }: PointTime): number => Math.ceil(Date.parse(at) / stepMs);
+    const steps: (typeof points)[] = [];
+    for (const point of found) {
+      const [last] = steps.at(-1) ?? [];
+      if (last !== undefined && stepOf(last) === stepOf(point)) steps.at(-1)?.push(point);
+      else steps.push([point]);
+    }
+    return steps.slice(-historyPointsLimit).map((inStep) => ({
+      at: inStep.at(-1)?.at ?? "",
+      span_ms: inStep.reduce((sum, { span_ms }) => sum + span_ms, 0),
+      ...merge(inStep),
+    }));
   }
 
   async function pointTo(end: typeof begin, from: typeof begin): Promise<PointTime & Figures> {
@@ -68,13 +100,14 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
       });
       return taken;
     },
-    async since(after, until) {
+    async since(after, until, stepMs) {
       const from = begin;
       await taken;
-      if (until !== undefined) return { points: await pointsOnDisk({ since: after, until }) };
+      if (until !== undefined) return { points: await pointsOnDisk({ since: after, until }, stepMs), ...kept };
       const now = { at: clock.now(), reading: read() };
       const shown = points.filter(({ at }) => after === undefined || Date.parse(at) > after);
-      return now.at - from.at < leastSpanMs ? { points: shown } : { points: shown, now: await pointTo(now, from) };
+      const inProgress = now.at - from.at < leastSpanMs ? {} : { now: await pointTo(now, from) };
+      return { points: shown, ...inProgress, ...kept };
     },
   };
 }

@@ -1,5 +1,5 @@
 // Owns what the history of a worker or a gateway contains: what its jobs did, from the metrics, and figures that only the caller knows.
-import { growthOfBuckets, latencyOf } from "@waggle/protocol";
+import { addBuckets, growthOfBuckets, latencyOf } from "@waggle/protocol";
 import type { HistoryPoint, Latency, LatencyBuckets } from "@waggle/protocol";
 import type { Clock } from "@waggle/async";
 import { createHistory } from "./history.ts";
@@ -57,6 +57,7 @@ export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHi
   const history = createHistory<Reading<Own>, Figures>({
     clock,
     day: options.day,
+    merge: mergePoints,
     read,
     figuresOf(before, after, spanMs) {
       const grown = (count: (counts: WorkCounts) => number): number =>
@@ -89,6 +90,37 @@ export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHi
       await taken;
     },
   };
+}
+
+/** Makes one point of the points of a longer time. A row on disk may be from an earlier version, without buckets. */
+export function mergePoints(points: readonly HistoryPoint[]): Figures {
+  const mean = (figure: (point: HistoryPoint) => number | undefined): number | undefined => {
+    const known = points.filter((point) => figure(point) !== undefined);
+    const span = sumOf(known, ({ span_ms }) => span_ms);
+    return known.length === 0 ? undefined : sumOf(known, (point) => (figure(point) ?? 0) * point.span_ms) / span;
+  };
+  const latency = (key: Measured): Latency | undefined =>
+    latencyOf(addBuckets(points.map((point) => point[key]?.buckets ?? {})));
+  const free = points.map(({ free_memory_bytes }) => free_memory_bytes).filter((bytes) => bytes !== undefined);
+  return withoutUndefined({
+    tokens_per_second: mean(({ tokens_per_second }) => tokens_per_second) ?? 0,
+    prompt_tokens_per_second: mean(({ prompt_tokens_per_second }) => prompt_tokens_per_second) ?? 0,
+    running: Math.max(...points.map(({ running }) => running)),
+    waiting: Math.max(...points.map(({ waiting }) => waiting)),
+    accepted: sumOf(points, ({ accepted }) => accepted),
+    errors: addBuckets(points.map(({ errors }) => errors)),
+    ttft: latency("ttft"),
+    itl: latency("itl"),
+    step: latency("step"),
+    batch_width: mean(({ batch_width }) => batch_width),
+    kv_use: mean(({ kv_use }) => kv_use),
+    cpu_busy: mean(({ cpu_busy }) => cpu_busy),
+    free_memory_bytes: free.length === 0 ? undefined : Math.min(...free),
+  });
+}
+
+function sumOf<T>(all: readonly T[], value: (one: T) => number): number {
+  return all.reduce((sum, one) => sum + value(one), 0);
 }
 
 /** JSON leaves out undefined values; without them, a point equals what a client reads. */

@@ -34,6 +34,9 @@ export const HistoryPointSchema = z
   .meta({ id: "HistoryPoint" });
 export type HistoryPoint = z.infer<typeof HistoryPointSchema>;
 
+/** Most seconds of a merged point: an hour. */
+export const historyStepLimit = 3_600;
+
 const pages = { after: "Return only points that end after this time, as in a point's at." };
 const now = "The time since the last point, up to now; absent for less than a second.";
 
@@ -41,6 +44,7 @@ export const HistorySchema = z
   .object({
     points: z.array(HistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
     now: optional(HistoryPointSchema).describe(now),
+    day: optional(z.literal(true)).describe("Present if the points of a day are kept on disk: see --history-size."),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof HistorySchema>;
@@ -73,7 +77,11 @@ export const historyRoutes = {
     summary:
       "The last hour of this server: a point for each 10 seconds, over all models and clients. With --history-size, the points of a day are kept on disk.",
     response: HistorySchema,
-    query: { ...pages, until: "Return the points before this time, of the day on disk: the last 360 of them." },
+    query: {
+      ...pages,
+      until: "Return the points before this time, of the day on disk: the last 360 of them.",
+      step: `With until: seconds of a point, 10 by default, at most ${historyStepLimit}. Points of 10 seconds are merged: rates are means, jobs the most, and percentiles those of all measurements.`,
+    },
     errors: ["invalid_argument", "resource_exhausted"],
   }),
 };

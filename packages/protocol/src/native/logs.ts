@@ -40,7 +40,7 @@ export const logRoutes = {
       after: "Return only lines with a higher seq, from memory.",
       level: `Return only lines of this level or a more severe one: ${lineLevels.join(", ")}.`,
       job: "Return only lines of the job with this id.",
-      client: "Return only lines of this client: the name of an API token.",
+      client: "Return only lines of this client: the name of an API token. Empty: only the server's lines.",
       ...timeQuery,
     },
     errors: ["invalid_argument", "resource_exhausted"],

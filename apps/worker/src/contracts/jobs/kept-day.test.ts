@@ -62,6 +62,12 @@ it("tells after a restart which client's job ended when and why, and only an adm
   expect(await points("")).toHaveLength(1);
   expect(await points("?until=2100-01-01")).toHaveLength(1);
   expect(await points("?until=2026-01-01")).toHaveLength(0);
+  expect(await points("?until=2100-01-01&step=240")).toHaveLength(1);
+  expect(await get("/v1/history?until=2100-01-01&step=day")).toBe(400);
+  // Of the server, without those of clients.
+  const own = await get<{ lines: LogLine[] }>("/v1/logs?client=");
+  expect(own.lines.map(({ message }) => message)).not.toContain("stream_end");
+  expect(own.lines.map(({ message }) => message)).toContain("model_ready");
 });
 
 it("serves requests without the history when the disk fails", async () => {

@@ -1,6 +1,14 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage, history and logs.
 import { jobUidOf } from "@waggle/jobs";
-import { LogLineSchema, lineLevels, logLinesLimit, refuseField, workerRoutes } from "@waggle/protocol";
+import {
+  LogLineSchema,
+  historyIntervalMs,
+  historyStepLimit,
+  lineLevels,
+  logLinesLimit,
+  refuseField,
+  workerRoutes,
+} from "@waggle/protocol";
 import type { History, LogLine } from "@waggle/protocol";
 import type { historyRoutes, logRoutes, usageRoutes } from "@waggle/protocol";
 import { isPast } from "@waggle/telemetry";
@@ -79,7 +87,8 @@ export function createWorkerRoutes(
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
     async history(c) {
       const [after, until] = [timeOf(c, "after"), timeOf(c, "until")];
-      const read = async (): Promise<History> => await view.history(after, until);
+      const step = wholeNumber(c, "step", { fallback: historyIntervalMs / 1_000, least: 1, most: historyStepLimit });
+      const read = async (): Promise<History> => await view.history(after, until, step * 1_000);
       return c.json(await (until === undefined ? read() : readPast(c.get("client"), read)));
     },
     async logs(c) {
