@@ -88,7 +88,7 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   await page.locator("[data-client=local]").waitFor();
   await page.locator("[data-total=Requests]").getByText("1", { exact: true }).waitFor();
   const chart = (name: string) => page.locator(`[data-chart='${name}']`);
-  await chart("Time between tokens")
+  await chart("Between tokens")
     .getByText(/^p95 \d/)
     .waitFor();
   await addPastHour(page, {
@@ -97,13 +97,14 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   });
   await page.reload();
   await page.getByRole("heading", { name: /^Last (59|60) minutes$/ }).waitFor();
+  await page.getByRole("button", { name: "Show 1 more chart" }).click();
   // The page begins with the hive's history, and all charts share a cursor. The points of the past do not know the memory.
   await chart("CPU")
     .locator(".u-over")
     .hover({ position: { x: 1, y: 20 } });
   for (const [title, words] of [
     ["CPU", "busy 25"],
-    ["Time to first token", "p95 789"],
+    ["First token", "p95 789"],
     ["Requests", "accepted 12"],
     ["Memory", "free –"],
   ] as const)
@@ -153,7 +154,7 @@ it("drains and removes workers, and remembers that the table was chosen", async 
   await gone.getByRole("button", { name: "Remove", exact: true }).click();
   await page.getByText("No workers.").waitFor();
   const badges = await page.locator(".events .badge").allInnerTexts();
-  for (const text of ["has to drain", "left", "is offline", "was removed"]) expect(badges).toContain(text);
+  for (const text of ["is asked to drain", "left", "is offline", "was removed"]) expect(badges).toContain(text);
 });
 
 it("reports missing rights of a token, and accepts another token", async () => {
@@ -307,11 +308,12 @@ it("shows a worker's slots and charts of its work", async () => {
   await page.getByText("3 of 8 busy").waitFor();
   await page.locator(".slot[data-state=decoding]").nth(2).waitFor();
   const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
+  await page.getByRole("button", { name: "Show 3 more charts" }).click();
   await legend("Batch width").getByText("3", { exact: true }).waitFor();
   await legend("Throughput")
     .getByText(/^answers [1-9]\d*$/)
     .waitFor();
-  await legend("Inter-token latency")
+  await legend("Between tokens")
     .getByText(/^p50 [\d.,]+$/)
     .waitFor();
   await expect.poll(() => page.locator("canvas").count()).toBe(8);

@@ -208,6 +208,7 @@ describe("the status page", () => {
   it("shows the progress of a download in the form, stops it, and continues it", async () => {
     const { page, complaints } = await open();
     const reference = "hf:bees/queen-GGUF:Q4_K_M";
+    await page.getByText("Find or download a model").click();
     await page.getByRole("searchbox", { name: "Name or reference" }).fill(reference);
     await page.getByRole("button", { name: "Download", exact: true }).click();
     const pull = await worker.next();
@@ -269,6 +270,7 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
       (await worker.next()).refuse(new WaggleError("unavailable", failed.reason));
       await modelsButton(page).getByText("Change failed", { exact: true }).waitFor();
     } else {
+      await page.getByText("Find or download a model").click();
       await page.getByRole("searchbox", { name: "Name or reference" }).fill("https://example.com/a.gguf");
       await page.getByRole("button", { name: "Download", exact: true }).click();
       (await worker.next()).refuse(new WaggleError("forbidden", "No."));

@@ -1,9 +1,9 @@
 // Shows the status page: jobs and their cancelling, the log, figures, and an offline worker.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
-import { JobListSchema, WorkerInfoSchema } from "@waggle/protocol";
+import { JobListSchema, ModelStatusesSchema, WorkerInfoSchema } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,14 +68,15 @@ it("has no chart of jobs and no time axis before the first job", async () => {
   const { page, complaints } = await visit(browser, `${url}/status`);
   await page.getByText("0 of 1 busy").waitFor();
   const quiet = page.locator(".chart").getByText("No requests yet");
-  await quiet.nth(7).waitFor();
+  await quiet.nth(4).waitFor();
+  await page.getByRole("button", { name: "Show 3 more charts" }).click();
   // Only the machine has figures without a job.
   await page.locator("[data-chart=CPU] canvas").waitFor();
   expect(await quiet.count()).toBe(8);
   expect(await page.locator("canvas").count()).toBe(1);
   await page.getByText("No jobs are running or waiting.").waitFor();
   await page.getByText("0 of 8,192 tokens").waitFor();
-  for (const name of ["Queue", "Memory", "Engine and cache", "Models", "Log"])
+  for (const name of ["What happened", "Engine and cache", "Models", "Log"])
     await page.getByRole("heading", { name, exact: true }).waitFor();
   expect(complaints).toEqual([]);
 });
@@ -111,7 +112,7 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   await submit(url, { job_id: "next-story" });
   const { page, complaints } = await visit(browser, `${url}/status`);
   const running = page.locator("[data-job=long-story]");
-  await running.getByText("answering").waitFor();
+  await running.getByText("writing").waitFor();
   await running.getByText("session evening").waitFor();
   await page.locator("[data-job=next-story]").getByText("waiting, next").waitFor();
   await page.getByText("1 running, 1 waiting").waitFor();
@@ -130,7 +131,7 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   await running.getByRole("button", { name: "Yes, cancel" }).click();
   await running.waitFor({ state: "detached" });
   expect(await (await fetch(`${url}/v1/jobs/long-story`)).json()).toMatchObject({ state: "cancelled" });
-  await page.locator("[data-job=next-story]").getByText("answering").waitFor();
+  await page.locator("[data-job=next-story]").getByText("writing").waitFor();
   await page.locator("[data-chart=Errors]").getByText("No errors in this time").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
   expect(complaints).toEqual([]);
@@ -157,15 +158,16 @@ it("begins with what happened before the page was opened, and shows the values a
   expect(await (await fetch(`${url}/v1/inference`, { method: "POST", body })).text()).toContain("[DONE]");
   const { page, complaints } = await visit(browser, `${url}/status`);
   const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
-  await legend("Time to first token")
+  await legend("First token")
     .getByText(/^p50 \d/)
     .waitFor();
+  await page.getByRole("button", { name: "Show 3 more charts" }).click();
   await legend("Forward pass")
     .getByText(/^p95 \d/)
     .waitFor();
 
   const ended = page.locator("[data-ended=early]");
-  await ended.getByText("length", { exact: true }).waitFor();
+  await ended.getByText("token limit", { exact: true }).waitFor();
   const shares = await ended
     .locator(".phase-bar [data-phase]")
     .evaluateAll((parts) => parts.map((part) => Number.parseFloat((part as HTMLElement).style.width)));
@@ -188,10 +190,81 @@ it("begins with what happened before the page was opened, and shows the values a
   await page.getByRole("heading", { name: /^Last (59|60) minutes$/ }).waitFor();
   await page.locator("[data-chart=Throughput] .u-over").hover({ position: { x: 1, y: 20 } });
   await legend("Throughput").getByText("answers 345").waitFor();
-  await legend("Time to first token").getByText("p50 678").waitFor();
+  await legend("First token").getByText("p50 678").waitFor();
   await legend("Slots and queue").getByText("waiting 7").waitFor();
   await page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }).waitFor();
   expect(await axeFindings(page)).toEqual([]);
+  expect(complaints).toEqual([]);
+});
+
+it("shows what an hour of the day on disk was like: its charts, its jobs and what happened, in at most 3,000 px", async () => {
+  const state = join(folder, "state");
+  await mkdir(join(state, "waggle/history"), { recursive: true });
+  const hour = new Date().setMinutes(0, 0, 0) - 2 * 3_600_000;
+  const at = hour + 1_800_000;
+  const row = (kind: string, value: object): string => `${JSON.stringify({ kind, at, row: value })}\n`;
+  const time = new Date(at).toISOString();
+  const point = { at: time, span_ms: 10_000, tokens_per_second: 77, prompt_tokens_per_second: 1 };
+  const slow = { kind: "generate", model: "waggle-fake", state: "failed", reason: "engine_failed", ended_at: time };
+  const times = { prompt_tokens: 1, cached_tokens: 0, tokens: 2, waiting_ms: 9_000, reading_ms: 1, writing_ms: 2 };
+  const from = { from: "ready", to: "loading", reason: "the engine is restarting: no step for 31000 ms.", jobs: 3 };
+  const file = (client: string): string => join(state, "waggle/history", `${at}~bee~${client}.jsonl`);
+  await writeFile(
+    file(""),
+    row("point", { ...point, running: 1, waiting: 9, accepted: 1, errors: {} }) +
+      row("log", { seq: 1, level: "info", time, msg: "model_state", model: "qwen3", ...from }),
+  );
+  await writeFile(file("local"), row("job", { job_id: "job-0123456789-late", client: "local", ...slow, ...times }));
+  const busy = ["--worker-id", "bee", "--slots", "8", "--fake-step-delay", "100ms"];
+  const { url } = await spawnFakeWorker(busy, { env: { XDG_STATE_HOME: state } });
+  for (let i = 0; i < 4; i++) await submit(url, {});
+  const { page, complaints } = await visit(browser, "about:blank");
+  await page.route("**/v1/jobs?ended", async (route) => {
+    const list = JobListSchema.parse(await (await route.fetch()).json());
+    const job = { client: "local", ...slow, ...times };
+    const ended = Array.from({ length: 200 }, (_, i) => ({ ...job, job_id: `job-${crypto.randomUUID()}-${i}` }));
+    await route.fulfill({ json: JobListSchema.parse({ ...list, ended }) });
+  });
+  await page.route("**/v1/models/status", async (route) => {
+    const statuses = ModelStatusesSchema.parse(await (await route.fetch()).json());
+    const others = ["failed", "unloaded"].map((state) => ({
+      ...{
+        ...statuses.models[0],
+        default: false,
+        slots: undefined,
+        name: `qwen3-${state}`,
+        state,
+        reason: "No memory.",
+      },
+    }));
+    await route.fulfill({ json: { ...statuses, models: [...statuses.models, ...others] } });
+  });
+  await page.goto(`${url}/status`);
+  await page.locator("[data-ended]").nth(7).waitFor();
+  await page.locator("[data-problem=qwen3-failed]").getByText("qwen3-failed failed: No memory.").waitFor();
+  await page.locator(".chart canvas").nth(3).waitFor();
+  for (const [width, most] of [
+    [1_200, 3_000],
+    [768, 3_000],
+    [390, 5_000],
+  ] as const) {
+    await page.setViewportSize({ width, height: 800 });
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(most);
+  }
+  expect(await seriousFindings(page)).toEqual([]);
+
+  await page.getByLabel("Time shown").selectOption({ index: 3 });
+  await page.locator("[data-chart=Throughput] .chart-legend").getByText("answers 77").waitFor();
+  await page.locator("[data-ended=job-0123456789-late]").getByText("engine failed").waitFor();
+  await page.getByText("The engine of qwen3 is restarted: no step for 31.0 s. 3 answers continue.").waitFor();
+  expect(await page.locator("[data-ended]").count()).toBe(1);
+  await page.getByRole("button", { name: "An hour forward" }).click();
+  await page.getByText("No job ended in this time.").waitFor();
+  await page.getByLabel("Time shown").selectOption("Last day");
+  await page.locator("[data-ended=job-0123456789-late]").waitFor();
+  await page.getByLabel("Time shown").selectOption("Last hour");
+  await page.locator("[data-ended]").nth(7).waitFor();
   expect(complaints).toEqual([]);
 });
 
@@ -252,7 +325,7 @@ it("shows that the worker is offline, and reconnects when it returns", async () 
   await fetch(`${worker.url}/v1/jobs/j`, { method: "DELETE" });
   await submit(worker.url, { job_id: "last" });
   const { page } = await visit(browser, `${worker.url}/status`, { viewport: { width: 390, height: 800 } });
-  await page.locator("[data-job=last]").getByText("answering").waitFor();
+  await page.locator("[data-job=last]").getByText("writing").waitFor();
   await page.locator(".chart canvas").first().waitFor();
   worker.signal("SIGKILL");
   await worker.exited;
@@ -333,7 +406,7 @@ describe("a gateway", needs("nats-server"), () => {
     for (const absent of ["Batch width", "Forward pass", "KV cache", "CPU"])
       expect(await page.locator(`[data-chart='${absent}']`).count()).toBe(0);
     expect(await page.getByRole("heading", { name: "Engine and cache" }).count()).toBe(0);
-    for (const absent of [/^Loaded models take/, "Worker process", "Free on this machine"])
+    for (const absent of [/^Loaded models take/, "Worker process", "Free memory"])
       expect(await page.getByText(absent).count()).toBe(0);
     expect(await page.getByRole("button", { name: /^(Unload|Pin|Swap) |^Download$/ }).count()).toBe(0);
     await page.getByText("This is a gateway: load and download models at its workers.").waitFor();

@@ -52,7 +52,7 @@ describe("waggle list", () => {
       [
         "NAME                        SIZE  QUANTIZATION  STATE     SOURCE",
         "bee, assistant (default)  1.6 GB  Q4_K_M        ready     download",
-        "wasp                        10 B                unloaded  folder",
+        "wasp                        10 B                not loaded  folder",
         "",
       ].join("\n"),
     );
@@ -183,7 +183,7 @@ describe("the embedded model, at a worker that is found without an address", () 
     expect(await found(["list"], two.models)).toMatch(/^waggle-tiny-stories +2\.8 MB +not served +embedded$/m);
     expect(JSON.parse(await found(["list", "--json"], two.models))).toMatchObject([{}, {}, { name: tiny }]);
     expect(await found(["list", "--names"], two.models)).toBe(`bee\nassistant\nwasp\n${tiny}\n`);
-    expect(await found(["ps"], two.models)).toMatch(/^waggle-tiny-stories +unloaded$/m);
+    expect(await found(["ps"], two.models)).toMatch(/^waggle-tiny-stories +not loaded$/m);
     expect(JSON.parse(await found(["ps", "--json"], two.models))).toMatchObject({ models: [{}, { name: tiny }] });
     expect(await found(["show", tiny], two.models)).toMatch(/^name +waggle-tiny-stories\n/);
   });
@@ -191,7 +191,7 @@ describe("the embedded model, at a worker that is found without an address", () 
   it("is there once if the worker serves it, with the worker's facts", async () => {
     for (const argv of [["list"], ["list", "--names"], ["ps"]])
       expect((await found(argv, [served])).match(/^waggle-tiny-stories/gm)).toHaveLength(1);
-    expect(await found(["ps"], [{ ...served, state: "unloaded" }])).toMatch(/^waggle-tiny-stories +unloaded$/m);
+    expect(await found(["ps"], [{ ...served, state: "unloaded" }])).toMatch(/^waggle-tiny-stories +not loaded$/m);
     expect(await found(["show", tiny], [served])).toMatch(/^source +embedded$/m);
   });
 
@@ -315,7 +315,7 @@ describe("a command with progress", () => {
 it("unload and pin print the model's new state", async () => {
   const unloaded = await ask(["unload", "bee"], { models: [{ ...bee, state: "unloaded" }] });
   expect([unloaded.out, unloaded.asked[0]]).toEqual([
-    "bee is unloaded.\n",
+    "bee is not loaded.\n",
     ["POST", "/v1/models/unload", { model: "bee" }],
   ]);
   const pinned = await ask(["pin", "bee"], { models: [{ ...bee, pinned: true }] });

@@ -4,6 +4,7 @@ import type { ModelStatus } from "@waggle/protocol";
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable, numbers, texts } from "../terminal/table.ts";
+import { modelStateWords } from "@waggle/protocol/words";
 import { reasonLines, shortState, stayWords } from "../worker/model-words.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn } from "../operate/need-server.ts";
@@ -49,7 +50,7 @@ export const run: Run = async (context, words) => {
     // A gateway does not know how long its workers keep their models loaded.
     list.answer.budget === undefined ? "" : stayWords(model, now),
   ]);
-  const others = unloaded.map(({ name, state }) => [name, state]);
+  const others = unloaded.map(({ name, state }) => [name, modelStateWords[state]]);
   out.write(formatTable([...workerColumn(lists), ...columns], [...rows, ...others]));
   for (const { worker, answer } of lists) {
     const { models } = answer;

@@ -3,9 +3,9 @@ import { counted } from "@waggle/daemon/terminal";
 import { WaggleError, type JobList, type ListedJob } from "@waggle/protocol";
 import { isNamed } from "@waggle/telemetry/day-log";
 import { wrongUse } from "../cli-error.ts";
+import { isShortened } from "@waggle/protocol/short-ids";
 import type { Run } from "../command.ts";
 import { askServers, findServers, type Answer } from "./need-server.ts";
-import { isShortened } from "./short-ids.ts";
 
 export const run: Run = async (context, words) => {
   const [word = ""] = words.args;

@@ -1,5 +1,7 @@
 // Owns `waggle jobs`: lists the running and waiting jobs, or ended jobs with where their time went.
 import type { EndedJob, JobList, ListedJob } from "@waggle/protocol";
+import { shortIdsOf } from "@waggle/protocol/short-ids";
+import { endReasonWords, jobStateWords } from "@waggle/protocol/words";
 import stringWidth from "string-width";
 import { counted, formatDuration, formatTime, formatZone } from "@waggle/daemon/terminal";
 import { isPast } from "@waggle/telemetry/day-log";
@@ -7,7 +9,6 @@ import type { Run } from "../command.ts";
 import { formatTable, numbers, texts, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
 import { pastQueryOf } from "./past-words.ts";
-import { shortIdsOf } from "./short-ids.ts";
 import { findPast } from "./stored-past.ts";
 
 const jobColumn = { title: "JOB" };
@@ -26,7 +27,6 @@ const endedColumns = [
   ...texts("REASON"),
   ...numbers("WAITED", "READ", "WROTE", "PROMPT", "TOKENS"),
 ];
-const stateWords = { prefill: "reading", decode: "writing", calling: "calls a tool" } as const;
 
 export const run: Run = async (context, words) => {
   const { out, signal } = context;
@@ -92,19 +92,12 @@ function formatNarrow(
 function rowOf(job: ListedJob, hasWorkers: boolean): string[] {
   const { client, model, worker = "", tokens, age_ms, running_ms = 0 } = job;
   const waited = formatDuration(Math.max(0, age_ms - running_ms));
-  return [idOf(job), client, model, stateOf(job), ...(hasWorkers ? [worker] : []), String(tokens), waited];
+  return [idOf(job), client, model, jobStateWords(job), ...(hasWorkers ? [worker] : []), String(tokens), waited];
 }
 
 /** A fleet's worker knows a job under an id of its attempt; people know the client's id. */
 function idOf({ job_id, stream_id = job_id }: Pick<ListedJob, "job_id" | "stream_id">): string {
   return stream_id;
-}
-
-function stateOf({ state, position, call }: ListedJob): string {
-  // A job in a fleet's queue has no position.
-  if (state === "queued") return position === 0 ? "waiting" : `waiting, ${position}`;
-  if (call === undefined) return stateWords[state];
-  return `${call.state === "running" ? "calls" : "asks"} ${call.server}/${call.tool}`;
 }
 
 function endedRowOf(job: EndedJob): string[] {
@@ -114,7 +107,7 @@ function endedRowOf(job: EndedJob): string[] {
     idOf(job),
     job.client,
     job.model,
-    job.reason,
+    endReasonWords(job.reason),
     ...[waiting_ms, reading_ms, writing_ms].map(formatDuration),
     String(job.prompt_tokens),
     String(job.tokens),

@@ -77,9 +77,9 @@ it("jobs names the MCP tool that a job calls, or asks consent for", async () => 
       ],
     } satisfies JobList,
   });
-  expect(out).toMatch(/^j1 +ann +bee +calls files\/read_file +12 +1 s$/m);
-  expect(out).toMatch(/^j2 +ann +bee +asks files\/write_file +12 +1 s$/m);
-  expect(out).toMatch(/^j3 +ann +bee +calls a tool +12 +1 s$/m);
+  expect(out).toMatch(/^j1 +ann +bee +calling files\/read_file +12 +1 s$/m);
+  expect(out).toMatch(/^j2 +ann +bee +asking for consent to files\/write_file +12 +1 s$/m);
+  expect(out).toMatch(/^j3 +ann +bee +calling a tool +12 +1 s$/m);
 });
 
 const ended: EndedJob = {
@@ -92,7 +92,7 @@ const endedJobs = { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } };
 it("jobs --ended lists ended jobs with where their time went", async () => {
   const { out } = await ask(["jobs", "--ended"], endedJobs);
   expect(out).toMatch(/^ENDED [+-]\d\d:\d\d +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
-  expect(out).toMatch(/^2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
+  expect(out).toMatch(/^2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +finished +4 s +2 s +1 s +900 +12$/m);
   expect(out).not.toContain("j1");
 });
 
@@ -309,7 +309,7 @@ it.each([
   [["logs"], /INFO {2}w1 low$/m],
   [["ps"], /^w1 +bee +ready [^]*^w1: 1\.1 GB of 8\.6 GB is reserved/m],
   [["cancel", "j2"], /^Job j2 is cancelled/m],
-  [["jobs", "--ended"], /^w1 +2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +stop +4 s/m],
+  [["jobs", "--ended"], /^w1 +2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +finished +4 s/m],
 ])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {
   await using worker = await startFakeWorker({
     routes: {

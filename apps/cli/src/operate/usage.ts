@@ -8,7 +8,7 @@ import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./nee
 const columns = [
   ...texts("CLIENT"),
   // ACTIVE: the jobs that wait or run, as `running-jobs` of a quota counts them.
-  ...numbers("ACTIVE", "FINISHED", "FAILED", "REFUSED", "READ", "WRITTEN"),
+  ...numbers("ACTIVE", "FINISHED", "FAILED", "REJECTED", "PROMPT", "TOKENS"),
   ...texts("QUOTA LEFT"),
 ];
 

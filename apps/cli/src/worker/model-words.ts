@@ -1,5 +1,6 @@
 // Describes a model's status in a few words.
 import { canCallTools, type ModelStatus, type PictureAbility } from "@waggle/protocol";
+import { modelStateWords } from "@waggle/protocol/words";
 import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
 export function stateWords(model: ModelStatus): string {
@@ -11,7 +12,7 @@ export function stateWords(model: ModelStatus): string {
 /** The state without its reason, for a table. */
 export function shortState({ state, progress, pinned }: ModelStatus): string {
   const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;
-  return `${state}${share}${pinned ? ", pinned" : ""}`;
+  return `${modelStateWords[state]}${share}${pinned ? ", pinned" : ""}`;
 }
 
 /** The reasons of states as lines below a table. */

@@ -40,6 +40,7 @@ export function Charts({ api, workers, fleet }: ChartsProps): VNode {
     <HistoryCharts
       times={moments.map(({ time }) => time)}
       charts={chartsOf(moments, one === everyone && workers.length > 1, fleet)}
+      shown={6}
     >
       <label class="row small">
         Show
@@ -75,23 +76,16 @@ function chartsOf(
     line(several ? "mean" : "busy", (point) => percentOf(point.cpu?.mean)),
     ...(several ? [line("busiest machine", (point) => percentOf(point.cpu?.most))] : []),
   ];
+  const [first, between] = [quantiles(({ ttft }) => ttft), quantiles(({ itl }) => itl)];
   const gpu = [line(several ? "fullest" : "in use", (point) => percentOf(point.gpu_use))];
   return [
-    chart("Speed", "tokens/s", [line("", (point) => point.tokens_per_second)]),
+    chart("Throughput", "tokens/s", [line("", (point) => point.tokens_per_second)]),
     chart("Slots and queue", "jobs", [
       line("running", ({ running }) => running),
       line(fleet ? "waiting at workers" : "waiting", ({ waiting }) => waiting),
     ]),
-    chart(
-      "Time to first token",
-      "ms",
-      quantiles(({ ttft }) => ttft),
-    ),
-    chart(
-      "Time between tokens",
-      "ms",
-      quantiles(({ itl }) => itl),
-    ),
+    chart("First token", "ms", first),
+    chart("Between tokens", "ms", between),
     chart("Requests", "a minute", [
       line("accepted", (point) => perMinute(point, point.accepted)),
       line("errors", (point) => perMinute(point, point.errors)),

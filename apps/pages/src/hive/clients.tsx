@@ -17,7 +17,7 @@ export function Clients({ workers }: { readonly workers: readonly WorkerView[] }
             <thead>
               <tr>
                 <th scope="col">Client</th>
-                {["Requests", "Prompt", "Answers"].map((title) => (
+                {["Requests", "Prompt", "Tokens"].map((title) => (
                   <th scope="col" class="number" key={title}>
                     {title}
                   </th>

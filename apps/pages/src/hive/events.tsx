@@ -10,7 +10,7 @@ const words: Readonly<Record<Happening, { readonly text: string; readonly badge:
   back: { text: "is back online", badge: "badge good" },
   stale: { text: "is late", badge: "badge warn" },
   gone: { text: "is offline", badge: "badge bad" },
-  drain: { text: "has to drain", badge: "badge warn" },
+  drain: { text: "is asked to drain", badge: "badge warn" },
   left: { text: "left", badge: "badge" },
   unlisted: { text: "is no longer listed", badge: "badge" },
   removed: { text: "was removed", badge: "badge" },

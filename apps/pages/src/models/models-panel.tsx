@@ -59,7 +59,10 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
       {changeable ? (
         <>
           <UnfinishedDownloads offers={offers} />
-          <HubFinder offers={offers} />
+          <details class="find-models">
+            <summary class="small">Find or download a model</summary>
+            <HubFinder offers={offers} />
+          </details>
         </>
       ) : (
         <p class="small muted">{elsewhereWords}</p>

@@ -1,9 +1,12 @@
-// Owns the charts of the status page: the last hour of the worker or gateway.
+// Owns the charts of the status page: the server in the shown time.
 import type { HistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { Alert } from "../parts/alert.tsx";
 import type { ChartContent, ChartLine } from "../parts/charts/chart.tsx";
 import { HistoryCharts, linesOf, percentOf } from "../parts/charts/history-charts.tsx";
+import { formatDuration } from "../parts/format.ts";
 import { workerFigures } from "./figures.ts";
+import { showDragged, spanWords, TimeChoice } from "./time-choice.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 
 /** The error code of requests for which there is no room: the queue or a quota is full. */
@@ -11,9 +14,11 @@ const fullCode = "resource_exhausted";
 
 /** @param props.gateway whether the server is a gateway, which has no charts of steps because it runs no forward passes */
 export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
-  const moments = watch.history.moments.value;
+  const { time, history } = watch;
+  const span = time.span.value;
+  const moments = span === undefined ? history.moments.value : (time.past.value?.moments ?? []);
   const scrape = watch.scrape.value;
-  const isUnused = scrape === undefined || workerFigures(scrape).accepted === 0;
+  const isUnused = span === undefined && (scrape === undefined || workerFigures(scrape).accepted === 0);
   const line = linesOf(moments);
   const quantiles = (latency: (point: HistoryPoint) => Latency | undefined): readonly ChartLine[] => [
     line("p50", (point) => latency(point)?.p50_ms),
@@ -26,47 +31,48 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
     emptyWhenZero: true,
   });
   const errorsOf = ({ errors }: HistoryPoint): number => Object.values(errors).reduce((sum, more) => sum + more, 0);
+  const answers = line("answers", (point) => point.tokens_per_second);
+  const prompts = line("prompts", (point) => point.prompt_tokens_per_second);
+  const running = line("running", (point) => point.running);
+  const waiting = line("waiting", (point) => point.waiting);
+  const noRoom = line("no room", ({ errors }) => errors[fullCode] ?? 0);
+  const others = line("others", (point) => errorsOf(point) - (point.errors[fullCode] ?? 0));
+  const [first, between] = [quantiles(({ ttft }) => ttft), quantiles(({ itl }) => itl)];
+  const cpu = line("", (point) => percentOf(point.cpu_busy));
+  const kvUse = line("", (point) => percentOf(point.kv_use));
+  const width = line("", (point) => point.batch_width);
+  const quiet = isUnused ? noRequests : "No errors in this time";
   const charts = [
-    chart("Throughput", "tokens/s", [
-      line("answers", (point) => point.tokens_per_second),
-      line("prompts", (point) => point.prompt_tokens_per_second),
-    ]),
-    chart("Slots and queue", "jobs", [
-      line("running", ({ running }) => running),
-      line("waiting", ({ waiting }) => waiting),
-    ]),
-    chart(
-      "Time to first token",
-      "ms",
-      quantiles(({ ttft }) => ttft),
-    ),
-    chart(
-      "Inter-token latency",
-      "ms",
-      quantiles(({ itl }) => itl),
-    ),
-    {
-      ...chart("Errors", "in 10 s", [
-        line("no room", ({ errors }) => errors[fullCode] ?? 0),
-        line("others", (point) => errorsOf(point) - (point.errors[fullCode] ?? 0)),
-      ]),
-      empty: isUnused ? noRequests : "No errors in this time",
-    },
-    ...(gateway
-      ? []
-      : [
-          chart(
-            "Forward pass",
-            "ms",
-            quantiles(({ step }) => step),
-          ),
-          chart("Batch width", "rows per step", [line("", (point) => point.batch_width)]),
-          { ...chart("KV cache", "% in use", [line("", ({ kv_use }) => percentOf(kv_use))]), top: 100 },
-          {
-            ...chart("CPU", "% of the machine", [line("", ({ cpu_busy }) => percentOf(cpu_busy))]),
-            ...{ top: 100, empty: "Nothing measured yet", emptyWhenZero: false },
-          },
-        ]),
+    chart("Throughput", "tokens/s", [answers, prompts]),
+    chart("Slots and queue", "jobs", [running, waiting]),
+    { ...chart("Errors", `in ${formatDuration(time.stepMs.value)}`, [noRoom, others]), empty: quiet },
+    chart("First token", "ms", first),
+    chart("Between tokens", "ms", between),
   ];
-  return <HistoryCharts times={moments.map(({ time }) => time)} charts={charts} />;
+  const ofEngine = [
+    { ...chart("CPU", "% of the machine", [cpu]), top: 100, empty: "Nothing measured yet", emptyWhenZero: false },
+    chart(
+      "Forward pass",
+      "ms",
+      quantiles(({ step }) => step),
+    ),
+    chart("Batch width", "rows per step", [width]),
+    { ...chart("KV cache", "% in use", [kvUse]), top: 100 },
+  ];
+  const keepsDay = history.keepsDay.value;
+  const onDrag = (from: number, to: number): void => showDragged(time, from, to);
+  return (
+    <>
+      <Alert text={time.trouble.value} />
+      <HistoryCharts
+        times={moments.map((moment) => moment.time)}
+        charts={gateway ? charts : [...charts, ...ofEngine]}
+        shown={6}
+        title={span === undefined ? undefined : spanWords(span)}
+        {...(keepsDay === true ? { onDrag } : {})}
+      >
+        <TimeChoice time={time} keepsDay={keepsDay ?? true} />
+      </HistoryCharts>
+    </>
+  );
 }

@@ -1,4 +1,5 @@
 // Owns the list of slots, with each slot's state and tokens, and the context pool that the slots share.
+import { slotStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { formatCount, formatPercent } from "../parts/format.ts";
 import { poolFigures, type PoolFigures } from "./figures.ts";
@@ -37,16 +38,16 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
       </div>
       {pool !== undefined && <PoolMeter pool={pool} />}
       {parked > 0 && <p class="small muted">A parked job continues when the context pool has room for it.</p>}
-      <ol class="slots">
+      <ol class="slots small">
         {slots.map((slot) => (
           <li class="slot" key={slot.id} data-state={slot.state}>
-            <span class="spread">
-              <strong class="numbers">{slot.id}</strong>
-              <span class="small">{slot.state}</span>
-            </span>
-            <span class="small muted numbers">
-              {slot.state === "idle" ? "–" : `${slot.prompt_tokens} prompt, ${slot.tokens} answer`}
-            </span>
+            <strong class="numbers">{slot.id}</strong>
+            <span>{slotStateWords[slot.state]}</span>
+            {slot.state !== "idle" && (
+              <span class="muted numbers" title={`${slot.prompt_tokens} prompt tokens, ${slot.tokens} of the answer`}>
+                {`${formatCount(slot.prompt_tokens)} + ${formatCount(slot.tokens)}`}
+              </span>
+            )}
           </li>
         ))}
       </ol>

@@ -1,18 +1,20 @@
-// Owns the worker's status page: its identity, its current work, and charts of the last hour.
+// Owns the worker's status page: what is wrong, charts of the shown time, its work, and what happened.
 import type { VNode } from "preact";
 import { ModelsPanel } from "../models/models-panel.tsx";
 import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
-import { EndedJobs } from "./ended-jobs.tsx";
-import { JobTable } from "./job-table.tsx";
-import { LogView } from "./log-view.tsx";
-import { Charts } from "./charts.tsx";
-import { SlotTable } from "./slot-table.tsx";
-import type { WorkerWatch } from "./watch-worker.ts";
-import { About, EnginesCard, MemoryCard, QueueCard } from "./worker-cards.tsx";
 import { formatDuration, formatTime } from "../parts/format.ts";
+import { Charts } from "./charts.tsx";
+import { EnginesCard } from "./engines-card.tsx";
+import { EndedJobs } from "./jobs/ended-jobs.tsx";
+import { JobTable } from "./jobs/job-table.tsx";
+import { LogView } from "./log/log-view.tsx";
+import { WhatHappened } from "./log/what-happened.tsx";
+import { SlotTable } from "./slot-table.tsx";
+import { Summary } from "./summary.tsx";
+import type { WorkerWatch } from "./watch-worker.ts";
 
 export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
   const info = watch.info.value;
@@ -28,19 +30,18 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
         {offline && <Offline lastSeenAt={watch.lastSeenAt.value} />}
         {watch.presence.value === "asking" && <p class="muted small">Connecting to the worker…</p>}
         <fieldset class="plain" disabled={offline}>
-          {info !== undefined && <About watch={watch} info={info} />}
-          {scrape !== undefined && info !== undefined && (
-            <div class="cards">
-              <QueueCard scrape={scrape} />
-              <MemoryCard scrape={scrape} gateway={gateway} />
-            </div>
-          )}
+          {info !== undefined && <Summary {...{ api, watch, info }} />}
+          {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
           <JobTable watch={watch} />
           <EndedJobs watch={watch} />
-          {info !== undefined && <SlotTable watch={watch} />}
-          {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
-          {scrape !== undefined && info !== undefined && !gateway && <EnginesCard scrape={scrape} info={info} />}
+          {info !== undefined && <WhatHappened watch={watch} />}
           <ModelsPanel api={api} list={watch.models} />
+          {info !== undefined && !gateway && (
+            <div class="cards">
+              <SlotTable watch={watch} />
+              {scrape !== undefined && <EnginesCard scrape={scrape} info={info} />}
+            </div>
+          )}
         </fieldset>
         {info !== undefined && <LogView watch={watch} />}
       </main>

@@ -17,13 +17,12 @@ import type { Api } from "../wire/api.ts";
 import { responseProblem } from "../wire/problem.ts";
 import { createHistoryWatch, type HistoryWatch } from "../wire/history-watch.ts";
 import { parseScrape, type Scrape } from "./prometheus.ts";
+import { createShownTime, dayMs, type ShownTime } from "./shown-time.ts";
 
 const askIntervalMs = 2_000;
 /** A worker that takes longer to answer counts as offline. */
 const responseTimeoutMs = 10_000;
 const logLinesLimit = 500;
-/** Larger changes of the computed start time count as a restart. If a late answer looks like a restart, all log lines are requested again. */
-const restartToleranceMs = 1_000;
 
 /** `asking` before the first answer. */
 export type Presence = "asking" | "online" | "offline";
@@ -42,9 +41,12 @@ export interface WorkerWatch {
   readonly jobs: ReadonlySignal<JobList | undefined>;
   /** Oldest first; `refused` if the visitor's token may not read the log. */
   readonly log: ReadonlySignal<readonly LogLine[] | "refused">;
+  /** The lines of a day that belong to no client. */
+  readonly serverLog: ReadonlySignal<readonly LogLine[] | "refused">;
   /** The last scrape of the metrics. */
   readonly scrape: ReadonlySignal<Scrape | undefined>;
   readonly history: HistoryWatch<HistoryPoint>;
+  readonly time: ShownTime;
   readonly presence: ReadonlySignal<Presence>;
   /** When the worker last answered, by this browser's clock. Milliseconds since 1970. */
   readonly lastSeenAt: ReadonlySignal<number | undefined>;
@@ -65,13 +67,13 @@ export function watchWorker(api: Api): WorkerWatch {
   const slots = signal<readonly SlotStatus[]>([]);
   const jobs = signal<JobList | undefined>(undefined);
   const log = signal<readonly LogLine[] | "refused">([]);
+  const serverLog = signal<readonly LogLine[] | "refused">([]);
   const scrape = signal<Scrape | undefined>(undefined);
   const history = createHistoryWatch<HistoryPoint>(api, "/v1/history");
+  const time = createShownTime(api);
   const presence = signal<Presence>("asking");
   const lastSeenAt = signal<number | undefined>(undefined);
 
-  /** When the worker's process started, by this browser's clock. Milliseconds since 1970. */
-  let startedAt: number | undefined;
   const models = createModelList(api);
   const wantedModel = signal<string | undefined>(undefined);
   const slotsModel = computed(() => {
@@ -86,17 +88,6 @@ export function watchWorker(api: Api): WorkerWatch {
   async function read<T>(path: string, also: readonly number[] = []): Promise<T | undefined> {
     const response = await api.request(path, { responseTimeoutMs });
     return response.ok || also.includes(response.status) ? ((await response.json()) as T) : undefined;
-  }
-
-  async function askInfo(): Promise<void> {
-    const about = await read<WorkerInfo>("/v1/info");
-    if (about === undefined) return;
-    const began = Date.now() - about.uptime_ms;
-    // A new process counts its lines from 0. Compare start times, because the uptime of the new process may exceed the last uptime of the old one.
-    const restarted = began - (startedAt ?? began) > restartToleranceMs;
-    if (restarted && log.peek() !== "refused") log.value = [];
-    startedAt = began;
-    info.value = about;
   }
 
   async function askSlots(): Promise<void> {
@@ -114,21 +105,22 @@ export function watchWorker(api: Api): WorkerWatch {
     scrape.value = parseScrape(await response.text());
   }
 
-  async function askLog(): Promise<void> {
-    const known = log.peek();
+  /** Numbers of lines increase over a restart. @param first part of the query until there are lines */
+  async function askLog(lines: typeof log, query: string, first = ""): Promise<void> {
+    const known = lines.peek();
     if (known === "refused") return;
-    const after = known.at(-1)?.seq ?? -1;
-    const response = await api.request(`/v1/logs?lines=${logLinesLimit}&after=${after}`, { responseTimeoutMs });
-    if (response.status === 403) log.value = "refused";
+    const last = known.at(-1);
+    const which = last === undefined ? first : `&after=${last.seq}`;
+    const response = await api.request(`/v1/logs?lines=${logLinesLimit}${query}${which}`, { responseTimeoutMs });
+    if (response.status === 403) lines.value = "refused";
     if (!response.ok) return;
-    const { lines } = (await response.json()) as LogLines;
-    if (lines.length > 0) log.value = [...known, ...lines].slice(-logLinesLimit);
+    const { lines: more } = (await response.json()) as LogLines;
+    if (more.length > 0) lines.value = [...known, ...more].slice(-logLinesLimit);
   }
 
   async function ask(): Promise<void> {
-    // Request the info before the log, because after a restart, which the info shows, all log lines are requested again. If the worker is
-    // offline, no other requests follow.
-    await askInfo();
+    // If the worker is offline, no other requests follow.
+    info.value = (await read<WorkerInfo>("/v1/info")) ?? info.value;
     await models.refresh();
     await Promise.all([
       read<Health>("/health", [503]).then((answer) => void (health.value = answer ?? health.value)),
@@ -136,7 +128,8 @@ export function watchWorker(api: Api): WorkerWatch {
       askSlots(),
       askMetrics(),
       history.ask(),
-      askLog(),
+      askLog(log, ""),
+      askLog(serverLog, "&client=&level=info", `&since=${new Date(Date.now() - dayMs).toISOString()}`),
     ]);
   }
 
@@ -162,7 +155,7 @@ export function watchWorker(api: Api): WorkerWatch {
 
   // Another token may be allowed to read the log.
   api.tokenAsked.subscribe((asked) => {
-    if (asked === "no" && log.peek() === "refused") log.value = [];
+    if (asked === "no" && log.peek() === "refused") log.value = serverLog.value = [];
   });
   void askForEver();
   return {
@@ -173,8 +166,10 @@ export function watchWorker(api: Api): WorkerWatch {
     slotsModel,
     jobs,
     log,
+    serverLog,
     scrape,
     history,
+    time,
     presence,
     lastSeenAt,
     refresh,

@@ -25,6 +25,8 @@ export interface Moment<P> {
 
 export interface HistoryWatch<P> {
   readonly moments: ReadonlySignal<readonly Moment<P>[]>;
+  /** Whether the daemon keeps the points of a day; undefined before the first answer. */
+  readonly keepsDay: ReadonlySignal<boolean | undefined>;
   /** Requests new points; keeps the known ones if the daemon answers with an error. @throws without an answer */
   ask(): Promise<void>;
 }
@@ -32,16 +34,19 @@ export interface HistoryWatch<P> {
 /** @param path route of the history, with its query */
 export function createHistoryWatch<P extends TimedPoint>(api: Api, path: string): HistoryWatch<P> {
   const moments = signal<readonly Moment<P>[]>([]);
+  const keepsDay = signal<boolean | undefined>(undefined);
   let ended: readonly P[] = [];
 
   return {
     moments,
+    keepsDay,
     async ask() {
       const last = ended.at(-1)?.at;
       const after = last === undefined ? "" : `${path.includes("?") ? "&" : "?"}after=${last}`;
       const response = await api.request(`${path}${after}`, { responseTimeoutMs });
       if (!response.ok) return;
-      const { points, now } = (await response.json()) as { points: P[]; now?: P };
+      const { points, now, day = false } = (await response.json()) as { points: P[]; now?: P; day?: boolean };
+      keepsDay.value = day;
       ended = [...ended, ...points].slice(-pointsLimit);
       moments.value = momentsOf(now === undefined ? ended : [...ended, now]);
     },

@@ -1,6 +1,7 @@
 // Owns an operator's actions on a worker, each after a confirmation: drain a worker that obeys the hive, or remove an offline worker.
 import { useSignal } from "@preact/signals";
 import type { HiveWorker } from "@waggle/protocol";
+import { workerStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Alert } from "../../parts/alert.tsx";
@@ -70,7 +71,7 @@ function isLeaving({ state, command }: HiveWorker): boolean {
 }
 
 function leavingWord({ state }: HiveWorker): string {
-  return state === "draining" || state === "stopped" ? "shutting down" : "drain requested";
+  return state === "draining" || state === "stopped" ? workerStateWords[state] : "drain requested";
 }
 
 function actionOf(worker: HiveWorker): Action | undefined {

@@ -1,4 +1,5 @@
 // Owns a worker's card on the hive's page.
+import { workerStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { Facts, type Fact } from "../../parts/facts.tsx";
 import { ModelState } from "../../parts/model-state.tsx";
@@ -72,7 +73,7 @@ function factsOf(view: WorkerView, hiveNow: number): readonly Fact[] {
     ["Memory", memory === undefined ? undefined : formatBytes(memory)],
   ];
   return [
-    ["State", worker.state],
+    ["State", workerStateWords[worker.state]],
     ["Queue", `${worker.queue.depth} of ${worker.queue.capacity}`],
     ["Tokens/s", formatFigure(tokensPerSecond)],
     ...(worker.last_heartbeat?.load === undefined ? [] : load),

@@ -14,7 +14,7 @@ const columns = [
   "Queue",
   "Tokens/s",
   "First token",
-  "Next token",
+  "Between tokens",
   "Requests",
   "Errors",
   "Restarts",

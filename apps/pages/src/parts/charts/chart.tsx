@@ -35,9 +35,10 @@ export interface ChartProps extends ChartContent {
   readonly times: readonly number[];
   /** Index in `times` of the cursor that the charts of a page share. */
   readonly pointed: Signal<number | undefined>;
+  /** Called with the part of the time axis that a mouse dragged over, in seconds since 1970. */
+  readonly onDrag?: ((from: number, to: number) => void) | undefined;
 }
 
-const heightPx = 140;
 /** Room for half of the newest time's label. */
 const rightPx = 28;
 const cursorKey = "waggle";
@@ -45,7 +46,7 @@ const colours = ["chart-line-a", "chart-line-b"] as const;
 /** Shortest span of the time axis, even with few points. */
 const leastSpanS = 60;
 /** Seconds between two time labels: whole seconds, so that no label appears twice. */
-const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_200, 3_600, 10_800, 21_600];
 
 export function Chart(props: ChartProps): VNode {
   const { title, unit, lines, empty, emptyWhenZero = false, pointed } = props;
@@ -89,7 +90,7 @@ function Drawing(props: ChartProps): VNode {
     const target = box.current;
     if (target === null) return;
     const made = new UPlot(optionsFor(target, props), [[], ...figures.map(() => [])], target);
-    const observer = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: heightPx }));
+    const observer = new ResizeObserver(() => made.setSize(sizeOf(target)));
     observer.observe(target);
     plot.current = made;
     return () => {
@@ -105,23 +106,32 @@ function Drawing(props: ChartProps): VNode {
   return <div ref={box} class="chart-area" aria-hidden="true" />;
 }
 
-function optionsFor(target: HTMLElement, { lines, top = 1, pointed }: ChartProps): UPlot.Options {
+function optionsFor(target: HTMLElement, { lines, top = 1, pointed, onDrag }: ChartProps): UPlot.Options {
   const grid = { stroke: colourOf(target, "chart-grid"), width: 1 };
   const axis = { stroke: colourOf(target, "muted"), grid, ticks: { show: false } };
   return {
-    width: target.clientWidth,
-    height: heightPx,
+    ...sizeOf(target),
     legend: { show: false },
     padding: [8, rightPx, 0, 0],
-    cursor: { sync: { key: cursorKey }, y: false, drag: { x: false, y: false } },
-    hooks: { setCursor: [({ cursor }) => (pointed.value = cursor.idx ?? undefined)] },
+    cursor: { sync: { key: cursorKey }, y: false, drag: { x: onDrag !== undefined, y: false, setScale: false } },
+    hooks: {
+      setCursor: [({ cursor }) => (pointed.value = cursor.idx ?? undefined)],
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (width === 0) return;
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          onDrag?.(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+        },
+      ],
+    },
     scales: {
       x: { range: (_, min, max) => [Math.min(min, max - leastSpanS), max] },
       y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.1)] },
     },
     axes: [
       { ...axis, space: 66, size: 28, incrs: labelSteps, values: timeLabels },
-      { ...axis, space: 24, size: 56 },
+      { ...axis, space: 24, size: 48 },
     ],
     series: [
       {},
@@ -131,6 +141,10 @@ function optionsFor(target: HTMLElement, { lines, top = 1, pointed }: ChartProps
       }),
     ],
   };
+}
+
+function sizeOf({ clientWidth, clientHeight }: HTMLElement): { width: number; height: number } {
+  return { width: clientWidth, height: clientHeight };
 }
 
 /** @param step seconds from one label to the next */

@@ -4,8 +4,8 @@ import type { LogLine } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { fieldWords, isWanted, levels } from "./log-words.ts";
-import type { WorkerWatch } from "./watch-worker.ts";
-import { formatTime } from "../parts/format.ts";
+import type { WorkerWatch } from "../watch-worker.ts";
+import { formatTime } from "../../parts/format.ts";
 
 /** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 24;

@@ -1,4 +1,4 @@
-// Owns the short forms of job ids: what a table in a terminal shows, and what `waggle cancel` takes.
+// Owns the short forms of job ids: what tables show, and what `waggle cancel` takes. Pure.
 
 /** As many characters as `job-` and the 8 hexadecimal digits after it. */
 const fewestCharacters = 12;

@@ -1,18 +1,7 @@
 import type { LogLine } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { fieldWords, isWanted } from "./log-words.ts";
-import { jobStateWords, pieceWords } from "./words.ts";
-
-it("describes the state of a job", () => {
-  expect(jobStateWords({ state: "queued", position: 1 })).toBe("waiting, next");
-  expect(jobStateWords({ state: "queued", position: 3 })).toBe("waiting, number 3");
-  expect(jobStateWords({ state: "decode", position: 0 })).toBe("answering");
-  const call = { call_id: "c", server: "files", tool: "write_file", state: "waits_for_consent" } as const;
-  const words = (more: object): string => jobStateWords({ state: "calling", position: 0, ...more });
-  expect(words({ call })).toBe("asking for consent to files/write_file");
-  expect(words({ call: { ...call, state: "running" } })).toBe("calling files/write_file");
-  expect(words({})).toBe("calling a tool");
-});
+import { pieceWords } from "../engines-card.tsx";
 
 it("filters the log by level and by message and fields", () => {
   const line: LogLine = { seq: 1, time: "", level: "warn", message: "slow", fields: { job: "j-1", n: 3, none: null } };
