@@ -50,8 +50,8 @@ describe("waggle list", () => {
   it("prints a table", async () => {
     expect((await ask(["list"], two)).out).toBe(
       [
-        "NAME                        SIZE  QUANTIZATION  STATE     SOURCE",
-        "bee, assistant (default)  1.6 GB  Q4_K_M        ready     download",
+        "NAME                        SIZE  QUANTIZATION  STATE       SOURCE",
+        "bee, assistant (default)  1.6 GB  Q4_K_M        ready       download",
         "wasp                        10 B                not loaded  folder",
         "",
       ].join("\n"),

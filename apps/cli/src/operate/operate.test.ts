@@ -33,7 +33,7 @@ const hive = { "GET /v1/info": new WaggleError("not_found", "No such route"), "G
 it("jobs lists running and waiting jobs with the time that they waited", async () => {
   const { out } = await ask(["jobs"], jobs);
   expect(out).toMatch(/^j1 +ann +bee +writing +12 +1 s$/m);
-  expect(out).toMatch(/^j2 +bob +bee +waiting, 1 +0 +3 s$/m);
+  expect(out).toMatch(/^j2 +bob +bee +waiting, next +0 +3 s$/m);
   expect(out).toContain("1 more job.");
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
 });

@@ -74,7 +74,7 @@ function chartsOf(
   ];
   const cpu = [
     line(several ? "mean" : "busy", (point) => percentOf(point.cpu?.mean)),
-    ...(several ? [line("busiest machine", (point) => percentOf(point.cpu?.most))] : []),
+    ...(several ? [line("busiest", (point) => percentOf(point.cpu?.most))] : []),
   ];
   const [first, between] = [quantiles(({ ttft }) => ttft), quantiles(({ itl }) => itl)];
   const gpu = [line(several ? "fullest" : "in use", (point) => percentOf(point.gpu_use))];

@@ -37,7 +37,7 @@ export function HistoryCharts({
           {title ?? spanWords(times)}
           {at !== undefined && <span class="small muted numbers">{` at ${formatClock(at * 1_000)}`}</span>}
         </h2>
-        <span class="row">
+        <span class="row chart-choices">
           <MoreButton isWhole={isWhole} more={charts.length - shown} noun="chart" />
           {children}
         </span>
