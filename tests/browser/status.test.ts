@@ -252,7 +252,7 @@ it("shows what an hour of the day on disk was like: its charts, its jobs and wha
     await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
     expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(most);
   }
-  expect(await seriousFindings(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
 
   await page.getByLabel("Time shown").selectOption({ index: 3 });
   await page.locator("[data-chart=Throughput] .chart-legend").getByText("answers 77").waitFor();
