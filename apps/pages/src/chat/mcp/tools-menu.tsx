@@ -6,6 +6,7 @@ import { IconButton } from "../../parts/icons.tsx";
 import { withEscapes } from "../tool-calls/tool-calls.ts";
 import type { ToolsButtonProps } from "./tools-button.tsx";
 import { costOf, countOn, goneTools, isOn, namesOf, withTools, type McpServer } from "./tool-choice.ts";
+import "./tools-menu.css";
 
 /** With more tools, the tools of each server are closed at first. */
 const fewTools = 8;
