@@ -13,6 +13,7 @@ import type { Api } from "../wire/api.ts";
 import type { DraftFiles } from "./attachments/draft-files.ts";
 import { isLive, type Answer } from "./conversation/answer.ts";
 import type { Chat } from "./chat.ts";
+import { CompareDialog } from "./compare/compare-dialog.tsx";
 import { Composer } from "./composer/composer.tsx";
 import { ContextMeter } from "./transcript/context-meter.tsx";
 import { contextUse } from "./conversation/context-use.ts";
@@ -45,7 +46,6 @@ import { WorkerBadge } from "./model/worker-badge.tsx";
 
 const SettingsDialog = deferred(async () => (await import("./settings/settings-dialog.tsx")).SettingsDialog);
 const NoModel = deferred(async () => (await import("./model/no-model.tsx")).NoModel);
-const CompareDialog = deferred(async () => (await import("./compare/compare-dialog.tsx")).CompareDialog);
 
 export interface AppProps {
   readonly api: Api;
