@@ -102,16 +102,16 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
             </>
           )}
           {!live && asked && answer.problem === undefined && (
-            <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />
-          )}
-          {!live && asked && (
-            <IconButton
-              icon="compare"
-              label="Compare"
-              title="Compare with another answer"
-              kind="tiny quiet compare-button"
-              onClick={() => page.compare(answer.id)}
-            />
+            <>
+              <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />
+              <IconButton
+                icon="compare"
+                label="Compare"
+                title="Compare with another answer"
+                kind="tiny quiet compare-button"
+                onClick={() => page.compare(answer.id)}
+              />
+            </>
           )}
           {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
           {figures.length > 0 && (
