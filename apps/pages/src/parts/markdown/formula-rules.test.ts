@@ -1,11 +1,11 @@
 // Shows which texts are formulas, and which are money, variables or escaped brackets.
 import { expect, it } from "vitest";
-import { readAll } from "./lexer.ts";
+import { readBlocks } from "./lexer.ts";
 
 /** The formulas of a text, in their order. */
 function formulasIn(text: string): string[] {
   const found: string[] = [];
-  JSON.stringify(readAll(text), (_, value: unknown) => {
+  JSON.stringify(readBlocks(text), (_, value: unknown) => {
     const token = value as { readonly type?: unknown; readonly tex?: unknown; readonly display?: unknown } | null;
     if (token?.type === "formula") found.push(`${token.display === true ? "block" : "line"} ${String(token.tex)}`);
     return value;

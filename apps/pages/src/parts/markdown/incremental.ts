@@ -1,9 +1,8 @@
 // Owns parsing a growing text incrementally: final blocks keep their tokens, and only the last blocks are parsed anew. The result always
 // equals the result of parsing the whole text.
 import type { Links, Token } from "marked";
-import { goesOn, joined, longBlockAt, settleItems, type OpenBlock } from "./growing-block.ts";
-import { readBlocks } from "./lexer.ts";
-import { labelsThatDiffer, refersTo } from "./link-definitions.ts";
+import { readBlocks, withLineFeeds } from "./lexer.ts";
+import { withKnownParts } from "./known-parts.ts";
 
 export interface Block {
   readonly key: number;
@@ -18,27 +17,23 @@ export interface IncrementalMarkdown {
   readonly charsRead: number;
 }
 
-/** Final blocks that were parsed together. */
-interface Segment {
-  readonly src: string;
-  tokens: readonly Token[];
+interface State {
+  readonly source: string;
+  readonly final: readonly Token[];
+  /** Number of characters of the final blocks. */
+  readonly finalChars: number;
+  /** Link definitions in the final blocks. */
+  readonly finalLinks: Links;
+  /** Link definitions in the whole text. */
+  readonly links: Links;
+  /** The blocks that are not final. */
+  readonly last: readonly Token[];
 }
 
-interface State {
-  text: string;
-  /** The text, with line feeds as its only line ends. */
-  source: string;
-  readonly segments: Segment[];
-  settledLinks: Links;
-  /** Link definitions of the whole text, including the tail. */
-  knownLinks: Links;
-  /** Index in the source at which the tail begins: the part that is not final. The tail may begin within `open`. */
-  tailStart: number;
-  open: OpenBlock | undefined;
-}
+const empty: State = { source: "", final: [], finalChars: 0, finalLinks: {}, links: {}, last: [] };
 
 export function createIncrementalMarkdown(): IncrementalMarkdown {
-  let state = empty();
+  let state = empty;
   let charsRead = 0;
 
   function read(src: string, known: Links): ReturnType<typeof readBlocks> {
@@ -46,62 +41,27 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     return readBlocks(src, known);
   }
 
-  function readTail(): Token[] {
-    const { open } = state;
-    const reading = read((open?.prefix ?? "") + state.source.slice(state.tailStart), state.settledLinks);
-    const [first, ...others] = reading.tokens;
-    if (open !== undefined && !goesOn(open, first)) return reopen(open);
-    const changed = labelsThatDiffer(state.knownLinks, reading.links);
-    state.knownLinks = { ...reading.links };
-    reading.finish(reading.links);
-    if (changed.length > 0) {
-      relink(changed);
-      if (open !== undefined && refersTo(open.src, changed)) return reopen(open);
-    }
-    return open !== undefined && goesOn(open, first) ? [joined(open, first), ...others] : [...reading.tokens];
-  }
-
-  /** Parses the long block again from its beginning. */
-  function reopen({ src }: OpenBlock): Token[] {
-    state.tailStart -= src.length;
-    state.open = undefined;
-    return readTail();
-  }
-
-  /** Parses again all final blocks that may use one of these labels. */
-  function relink(labels: readonly string[]): void {
-    for (const segment of state.segments) {
-      if (!refersTo(segment.src, labels)) continue;
-      const reading = read(segment.src, {});
-      reading.finish(state.knownLinks);
-      segment.tokens = reading.tokens.filter(isShown);
-    }
-  }
-
-  function settle(tokens: Token[]): void {
-    const count = settledCount(tokens, (state.open?.src ?? "") + state.source.slice(state.tailStart));
-    if (count === undefined) return;
-    if (count > 0) {
-      const done = tokens.splice(0, count);
-      const src = rawOf(done);
-      state.segments.push({ src, tokens: done.filter(isShown) });
-      learn(src);
-      state.tailStart += src.length - (state.open?.src.length ?? 0);
-      state.open = undefined;
-    }
-    const [first] = tokens;
-    if (first === undefined || longBlockAt(tokens) !== 0) return;
-    const open = settleItems(first, state.open);
-    if (open === undefined) return;
-    const grown = open.src.slice(state.open?.src.length ?? 0);
-    learn(open.prefix + grown);
-    state.tailStart += grown.length;
-    state.open = open;
-  }
-
-  /** Adds the link definitions of a final source. The first definition of a label counts. */
-  function learn(src: string): void {
-    if (src.includes("]:")) state.settledLinks = { ...read(src, state.settledLinks).links };
+  function parse(source: string, before: State): readonly Token[] {
+    const rest = source.slice(before.finalChars);
+    const tokens = read(rest, before.finalLinks);
+    const { links } = tokens;
+    const sameLinks = JSON.stringify(links) === JSON.stringify(before.links);
+    // A definition counts for the whole text, even for earlier blocks.
+    if (!sameLinks && before.final.length > 0) return parse(source, empty);
+    const shown = tokens.map((token, i) => (sameLinks ? withKnownParts(token, before.last[i]) : token));
+    const count = settledCount(shown, rest);
+    const settled = shown.slice(0, count);
+    const src = rawOf(settled);
+    state = {
+      source,
+      final: [...before.final, ...settled.filter(isShown)],
+      finalChars: before.finalChars + src.length,
+      // The first definition of a label counts.
+      finalLinks: src.includes("]:") ? read(src, before.finalLinks).links : before.finalLinks,
+      links,
+      last: shown.slice(count),
+    };
+    return [...before.final, ...shown.filter(isShown)];
   }
 
   return {
@@ -110,51 +70,19 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     },
     update(text) {
       charsRead = 0;
-      if (!text.startsWith(state.text)) state = empty();
-      append(state, text);
-      const tokens = readTail();
-      const shown = [...state.segments.flatMap((segment) => segment.tokens), ...tokens.filter(isShown)];
-      settle(tokens);
-      return shown.map((token, key) => ({ key, token }));
+      const source = withLineFeeds(text);
+      const tokens = parse(source, source.startsWith(state.source) ? state : empty);
+      return tokens.map((token, key) => ({ key, token }));
     },
   };
 }
 
-function empty(): State {
-  return {
-    text: "",
-    source: "",
-    segments: [],
-    settledLinks: {},
-    knownLinks: {},
-    tailStart: 0,
-    open: undefined,
-  };
-}
-
-function append(state: State, text: string): void {
-  const added = text.slice(state.text.length);
-  // A carriage return at the end of the last piece already became a line feed.
-  const rest = state.text.endsWith("\r") && added.startsWith("\n") ? added.slice(1) : added;
-  state.source += rest.replace(/\r\n|\r/g, "\n");
-  state.text = text;
-}
-
 /**
- * How many of these tokens are final, whatever text follows; undefined if that is unknown. The next line may belong to the last block or to the
- * block before it. Blocks that an empty line separates from those two are final. Blocks before a long block are final too, unless they may be
- * the beginning of a longer construct.
+ * How many of these tokens are final, whatever text follows. The next line may belong to the last block or to the block before it. Blocks that an
+ * empty line separates from those two are final.
  */
-function settledCount(tokens: readonly Token[], src: string): number | undefined {
-  if (rawOf(tokens) !== src) return undefined;
-  const long = longBlockAt(tokens);
-  if (long !== undefined) {
-    const run =
-      rawOf(tokens.slice(0, long))
-        .split(/\n[ \t]*\n/)
-        .at(-1) ?? "";
-    if (!/[[<]|\$\$/.test(run)) return long;
-  }
+function settledCount(tokens: readonly Token[], src: string): number {
+  if (rawOf(tokens) !== src) return 0;
   const shown = [...tokens.keys()].filter((i) => tokens[i]?.type !== "space");
   for (let count = shown.at(-2) ?? 0; count > 0; count--) {
     const previous = tokens[count - 1]?.type;

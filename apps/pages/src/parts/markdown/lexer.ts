@@ -1,6 +1,6 @@
 // Owns parsing markdown: GitHub's dialect, with line breaks as written, and with formulas. Only fences, lists, indented code and unclosed
 // comments extend over an empty line, so that incremental.ts can parse a text piece by piece.
-import { Lexer, Marked, Tokenizer, type Links, type Token, type Tokens } from "marked";
+import { Lexer, Marked, Tokenizer, type Links, type Tokens, type TokensList } from "marked";
 import { formulas, upToEmptyLine } from "./formula-rules.ts";
 
 const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
@@ -8,37 +8,24 @@ const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
 /** Matches HTML that extends over empty lines to its closing tag. */
 const untilClosed = /^ {0,3}<(?:script|pre|style|textarea|!|\?)/i;
 
-export interface Reading {
-  /** The blocks; `finish` parses their inline content. */
-  readonly tokens: readonly Token[];
-  /** The known link definitions and the definitions in the text. The first definition of a label counts. */
-  readonly links: Links;
-  /** Parses the inline content of the blocks, with these link definitions. */
-  finish(links: Links): void;
-}
-
-export function readBlocks(src: string, known: Links): Reading {
+/**
+ * Parses a text with line feeds as its only line ends.
+ * @param known link definitions from before the text. The first definition of a label counts
+ */
+export function readBlocks(src: string, known: Links = {}): TokensList {
   const lexer = new Lexer({ ...defaults, tokenizer: boundedTokenizer() });
   Object.assign(lexer.tokens.links, known);
   lexer.blockTokens(src, lexer.tokens);
-  return {
-    tokens: lexer.tokens,
-    links: lexer.tokens.links,
-    finish(links) {
-      Object.assign(lexer.tokens.links, links);
-      for (const { src: text, tokens } of lexer.inlineQueue.splice(0)) {
-        lexer.state.inRawBlock = false;
-        lexer.inlineTokens(text, tokens);
-      }
-    },
-  };
+  for (const { src: text, tokens } of lexer.inlineQueue) {
+    // An open HTML tag in one block must not change the next block.
+    lexer.state.inRawBlock = false;
+    lexer.inlineTokens(text, tokens);
+  }
+  return lexer.tokens;
 }
 
-/** Parses the whole text at once. */
-export function readAll(text: string): readonly Token[] {
-  const reading = readBlocks(text.replace(/\r\n|\r/g, "\n"), {});
-  reading.finish(reading.links);
-  return reading.tokens;
+export function withLineFeeds(text: string): string {
+  return text.replaceAll(/\r\n|\r/g, "\n");
 }
 
 function boundedTokenizer(): Tokenizer {
