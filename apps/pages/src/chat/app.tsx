@@ -20,7 +20,6 @@ import { contextUse } from "./conversation/context-use.ts";
 import { findAnswer, shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
 import type { Conversations } from "./storage/conversations.ts";
 import type { Deletions } from "./storage/deletions.ts";
-import type { MessageDeletions } from "./storage/message-deletions.ts";
 import { newDraftKey, noDraft, type Drafts } from "./composer/drafts.ts";
 import type { McpServerList } from "./mcp/mcp-servers.ts";
 import { ToolsButton } from "./mcp/tools-button.tsx";
@@ -57,7 +56,6 @@ export interface AppProps {
   readonly drafts: Drafts;
   readonly draftFiles: DraftFiles;
   readonly deletions: Deletions;
-  readonly messageDeletions: MessageDeletions;
   readonly presets: PresetStore;
   readonly library: Library;
   readonly mcpServers: McpServerList;
@@ -65,7 +63,7 @@ export interface AppProps {
 
 export function App(props: AppProps): VNode {
   const { api, chat, conversations, about, choice, controls, drafts, draftFiles } = props;
-  const { deletions, messageDeletions, presets, library, mcpServers } = props;
+  const { deletions, presets, library, mcpServers } = props;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const compared = useSignal<string | undefined>(undefined);
@@ -96,10 +94,10 @@ export function App(props: AppProps): VNode {
       openModels: () => (controls.open.value = true),
       describeTool: mcpServers.describe,
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
-      deleteMessage: messageDeletions.delete,
+      deleteMessage: deletions.deleteMessage,
       compare: (answerId: string) => (compared.value = answerId),
     }),
-    [api, controls, mcpServers, settingsOpen, compared, messageDeletions],
+    [api, controls, mcpServers, settingsOpen, compared, deletions],
   );
 
   function escape(): boolean {
@@ -130,7 +128,7 @@ export function App(props: AppProps): VNode {
   const listActions = useMemo<ListActions>(
     () => ({
       show,
-      delete: deletions.delete,
+      delete: deletions.deleteConversation,
       rename: (id, title) => conversations.add(id, [], { title, named: true }),
       pin: (id, pinned) => conversations.add(id, [], { pinned: pinned ? true : undefined }),
       export: (kind, id) => void library.export(kind, [id]).then(saveFile, conversations.report),
@@ -264,7 +262,7 @@ export function App(props: AppProps): VNode {
             onStop={chat.stop}
           />
         </FindPictureContext.Provider>
-        <UndoList deletions={deletions} messageDeletions={messageDeletions} />
+        <UndoList deletions={deletions} />
       </main>
       {settingsOpen.value && (
         <SettingsDialog

@@ -17,7 +17,6 @@ import { createDeletions } from "./storage/deletions.ts";
 import { noDraft } from "./composer/drafts.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import { createLibrary } from "./storage/library.ts";
-import { createMessageDeletions } from "./storage/message-deletions.ts";
 import { factsOf } from "./model/model-facts.ts";
 import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
@@ -55,7 +54,6 @@ const mcpServers = createMcpServerList(api);
 effect(() => {
   if (about.info.value !== undefined) void mcpServers.read();
 });
-const messageDeletions = createMessageDeletions(conversations);
 
 /** The id in the address; empty if the address is cut off or mistyped. */
 function addressedId(hash: string): string {
@@ -100,25 +98,12 @@ addEventListener("pagehide", () => storeItem(tabStorage, answeringKey, conversat
 void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
 
 deletions.resume();
-messageDeletions.resume();
 persistOnceAnswered(conversations.current);
 about.refresh();
 void controls.downloads.refresh();
 mount(
   <App
-    {...{
-      api,
-      chat,
-      conversations,
-      about,
-      choice,
-      controls,
-      drafts,
-      draftFiles,
-      deletions,
-      messageDeletions,
-      mcpServers,
-    }}
+    {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, mcpServers }}
     presets={createPresetStore()}
     library={createLibrary(conversations)}
   />,

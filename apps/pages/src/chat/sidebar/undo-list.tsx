@@ -1,26 +1,18 @@
 // Owns the list of conversations and messages that were just deleted, each with a button to undo that.
 import type { VNode } from "preact";
 import type { Deletions } from "../storage/deletions.ts";
-import type { MessageDeletions } from "../storage/message-deletions.ts";
 
-export interface UndoListProps {
-  readonly deletions: Deletions;
-  readonly messageDeletions: MessageDeletions;
-}
-
-export function UndoList({ deletions, messageDeletions }: UndoListProps): VNode {
+export function UndoList({ deletions: { undoable, undo } }: { readonly deletions: Deletions }): VNode {
   return (
     <ul class="undo-list" aria-live="polite">
-      {[messageDeletions, deletions].flatMap(({ undoable, undo }) =>
-        undoable.value.map(({ id, title }) => (
-          <li key={id} class="spread">
-            <span class="small">{`Deleted “${title}”`}</span>
-            <button type="button" class="button tiny" onClick={() => undo(id)}>
-              Undo
-            </button>
-          </li>
-        )),
-      )}
+      {undoable.value.map(({ id, title }) => (
+        <li key={id} class="spread">
+          <span class="small">{`Deleted “${title}”`}</span>
+          <button type="button" class="button tiny" onClick={() => undo(id)}>
+            Undo
+          </button>
+        </li>
+      ))}
     </ul>
   );
 }

@@ -29,7 +29,7 @@ async function deleted(): Promise<Opened & { id: string; storage: ConversationSt
   const opened = await open(storage);
   const { id } = opened.conversations.current.value;
   opened.conversations.add(id, [{ role: "user", id: "q", text: "hello", sentAt: 0 }], {});
-  opened.deletions.delete(id);
+  opened.deletions.deleteConversation(id);
   await opened.conversations.flush();
   return { ...opened, id, storage };
 }
@@ -66,7 +66,7 @@ it("a deletion can be undone after a reload, for the rest of its time", async ()
   await vi.advanceTimersByTimeAsync(60_000);
   expect(again.gone).toEqual([]);
   expect(again.conversations.heads.value.map((head) => head.id)).toEqual([id]);
-  again.deletions.delete(id);
+  again.deletions.deleteConversation(id);
   await again.conversations.flush();
   closePage(8_000);
   const later = await open(storage);
@@ -92,7 +92,7 @@ it("restarts the time to undo for a conversation that was restored and deleted a
   const { conversations, deletions, id, gone } = await deleted();
   await vi.advanceTimersByTimeAsync(8_000);
   await conversations.bring([{ id, head: { kind: "patch", patch: { deletedAt: undefined } }, turns: [] }]);
-  deletions.delete(id);
+  deletions.deleteConversation(id);
   await vi.advanceTimersByTimeAsync(8_000);
   expect(gone).toEqual([]);
   await vi.advanceTimersByTimeAsync(4_000);

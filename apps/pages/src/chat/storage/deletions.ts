@@ -1,74 +1,104 @@
-// Owns deletions with time to undo: a deleted conversation is hidden at once, and removed after that time, by this tab or by a tab that is
-// opened or reloaded later.
+// Owns deletions with time to undo. A deleted conversation or message is hidden at once, and removed after that time. What this tab does not
+// remove, a tab that is opened or reloaded later removes.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
-import type { Head } from "../conversation/conversation.ts";
+import { titleFor, type Message } from "../conversation/conversation.ts";
+import { isRemoved } from "../conversation/removed-messages.ts";
 import type { Conversations } from "./conversations.ts";
 
-export const undoMs = 12_000;
+const undoMs = 12_000;
+
+export interface Deletion {
+  readonly id: string;
+  /** For a message, the beginning of its text. */
+  readonly title: string;
+  /** Equals `id` if the conversation itself is deleted. */
+  readonly conversationId: string;
+  readonly deletedAt: number;
+}
 
 export interface Deletions {
-  /** Deleted conversations that this tab can still restore, the newest deletion first. */
-  readonly undoable: ReadonlySignal<readonly Head[]>;
-  delete(id: string): void;
+  /** What this tab can still restore, the newest deletion first. */
+  readonly undoable: ReadonlySignal<readonly Deletion[]>;
+  deleteConversation(id: string): void;
+  /** Deletes a message or an answer of the shown conversation. */
+  deleteMessage(id: string): void;
   undo(id: string): void;
-  /** Continues deletions from before this page was loaded, with the rest of their time. */
+  /** Continues deletions of conversations from before this page was loaded, with the rest of their time, and removes deleted messages. */
   resume(): void;
 }
 
 /** @param onGone called and awaited before a conversation is removed */
 export function createDeletions(conversations: Conversations, onGone: (id: string) => Promise<void>): Deletions {
-  /** Timers of conversations that this tab will remove. */
-  const waiting = signal<ReadonlyMap<string, ReturnType<typeof setTimeout>>>(new Map());
+  const waiting = signal<readonly (Deletion & { readonly timer: ReturnType<typeof setTimeout> })[]>([]);
 
-  function forget(id: string): void {
-    clearTimeout(waiting.peek().get(id));
-    waiting.value = new Map([...waiting.peek()].filter(([other]) => other !== id));
+  function forget(id: string): Deletion | undefined {
+    const found = waiting.peek().find((deletion) => deletion.id === id);
+    clearTimeout(found?.timer);
+    waiting.value = waiting.peek().filter((deletion) => deletion.id !== id);
+    return found;
   }
 
-  async function remove(id: string, deletedAt: number): Promise<void> {
-    // An import, or an undo in another tab, may have restored the conversation meanwhile.
-    if (conversations.everyHead().every((head) => head.id !== id || head.deletedAt !== deletedAt)) return;
-    await onGone(id);
-    // A conversation that cannot be removed now stays hidden, and the next start tries again.
-    await conversations.removeDeleted([id]).catch(() => undefined);
+  /** An import, or an undo in another tab, may have restored the conversation or message. */
+  function isDeleted({ id, conversationId, deletedAt }: Deletion): boolean {
+    const head = conversations.everyHead().find((other) => other.id === conversationId);
+    return id === conversationId ? head?.deletedAt === deletedAt : isRemoved(head?.removed, id);
   }
 
-  function removeInTime(id: string, deletedAt: number): void {
-    forget(id);
-    const restMs = Math.min(undoMs, deletedAt + undoMs - Date.now());
-    if (restMs <= 0) {
-      void remove(id, deletedAt);
+  async function remove(deletion: Deletion): Promise<void> {
+    if (!isDeleted(deletion)) return;
+    const { id, conversationId } = deletion;
+    if (id !== conversationId) {
+      await conversations.removeHidden(conversationId, [id]);
       return;
     }
-    const timer = setTimeout(() => {
-      forget(id);
-      void remove(id, deletedAt);
-    }, restMs);
-    waiting.value = new Map(waiting.peek()).set(id, timer);
+    await onGone(id);
+    await conversations.removeDeleted([id]);
+  }
+
+  function removeInTime(deletion: Deletion): void {
+    forget(deletion.id);
+    const end = (): void => {
+      forget(deletion.id);
+      // What cannot be removed now stays hidden, and the next start tries again.
+      remove(deletion).catch(() => undefined);
+    };
+    const restMs = Math.min(undoMs, deletion.deletedAt + undoMs - Date.now());
+    if (restMs <= 0) end();
+    else waiting.value = [{ ...deletion, timer: setTimeout(end, restMs) }, ...waiting.peek()];
   }
 
   return {
-    undoable: computed(() =>
-      conversations
-        .everyHead()
-        .filter(({ id, deletedAt }) => deletedAt !== undefined && waiting.value.has(id))
-        .toSorted((a, b) => (b.deletedAt ?? 0) - (a.deletedAt ?? 0)),
-    ),
-    delete(id) {
-      if (conversations.heads.peek().every((head) => head.id !== id)) return;
+    undoable: computed(() => waiting.value.filter(isDeleted).toSorted((a, b) => b.deletedAt - a.deletedAt)),
+    deleteConversation(id) {
+      const head = conversations.heads.peek().find((other) => other.id === id);
+      if (head === undefined) return;
       const deletedAt = Date.now();
       conversations.add(id, [], { deletedAt });
-      removeInTime(id, deletedAt);
+      removeInTime({ id, title: head.title, conversationId: id, deletedAt });
+    },
+    deleteMessage(id) {
+      const { id: conversationId, turns } = conversations.current.peek();
+      const message = turns.find((other) => other.id === id);
+      if (message === undefined) return;
+      conversations.removeMessage(conversationId, id);
+      removeInTime({ id, title: titleOf(message), conversationId, deletedAt: Date.now() });
     },
     undo(id) {
-      if (!waiting.peek().has(id)) return;
-      forget(id);
-      conversations.add(id, [], { deletedAt: undefined });
+      const { conversationId } = forget(id) ?? {};
+      if (conversationId === id) conversations.add(id, [], { deletedAt: undefined });
+      else if (conversationId !== undefined) conversations.restoreMessage(conversationId, id);
     },
     resume() {
-      for (const { id, deletedAt } of conversations.everyHead()) {
-        if (deletedAt !== undefined) removeInTime(id, deletedAt);
+      for (const { id, title, deletedAt, removed = {} } of conversations.everyHead()) {
+        if (deletedAt !== undefined) removeInTime({ id, title, conversationId: id, deletedAt });
+        const messageIds = Object.keys(removed).filter((messageId) => isRemoved(removed, messageId));
+        if (messageIds.length > 0) conversations.removeHidden(id, messageIds).catch(() => undefined);
       }
     },
   };
+}
+
+function titleOf(message: Message): string {
+  const title = titleFor(message.role === "user" ? message : { text: message.text });
+  return title === "" ? "a message without text" : title;
 }

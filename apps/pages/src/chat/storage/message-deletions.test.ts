@@ -5,7 +5,7 @@ import { shownMessages, type Message } from "../conversation/conversation.ts";
 import { openAlone } from "../testing/open-alone.ts";
 import type { Conversations } from "./conversations.ts";
 import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
-import { createMessageDeletions, type MessageDeletions } from "./message-deletions.ts";
+import { createDeletions, type Deletions } from "./deletions.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -20,12 +20,12 @@ const messages: readonly Message[] = [
 
 interface Opened {
   readonly conversations: Conversations;
-  readonly deletions: MessageDeletions;
+  readonly deletions: Deletions;
 }
 
 async function open(storage: ConversationStorage): Promise<Opened> {
   const conversations = await openAlone(storage);
-  return { conversations, deletions: createMessageDeletions(conversations) };
+  return { conversations, deletions: createDeletions(conversations, async () => {}) };
 }
 
 async function begun(): Promise<Opened & { id: string; storage: ConversationStorage }> {
@@ -49,7 +49,7 @@ const stored = async (storage: ConversationStorage, id: string): Promise<string>
 
 it("hides a message at once, shows those after it, and removes it after the time to undo", async () => {
   const page = await begun();
-  page.deletions.delete("a1");
+  page.deletions.deleteMessage("a1");
   expect(path(page)).toBe("u1 u2 a2");
   expect(page.deletions.undoable.value.map(({ title }) => title)).toEqual(["first"]);
   await vi.advanceTimersByTimeAsync(11_000);
@@ -65,8 +65,8 @@ it("hides a message at once, shows those after it, and removes it after the time
 
 it("restores a message in its place", async () => {
   const page = await begun();
-  page.deletions.delete("u1");
-  page.deletions.delete("u2");
+  page.deletions.deleteMessage("u1");
+  page.deletions.deleteMessage("u2");
   expect(path(page)).toBe("a1 a2");
   page.deletions.undo("u1");
   page.deletions.undo("u2");
@@ -78,13 +78,13 @@ it("restores a message in its place", async () => {
 it("shows another version when the newest is deleted", async () => {
   const page = await begun();
   page.conversations.add(page.id, [], { chosen: { u1: "a1b" } });
-  page.deletions.delete("a1b");
+  page.deletions.deleteMessage("a1b");
   expect(path(page)).toBe("u1 a1 u2 a2");
 });
 
 it("removes at the start what an earlier page deleted", async () => {
   const page = await begun();
-  page.deletions.delete("a2");
+  page.deletions.deleteMessage("a2");
   await page.conversations.flush();
   const next = await open(page.storage);
   next.deletions.resume();
