@@ -1,7 +1,6 @@
 // Owns requests to the daemon that served the page, and their API token, which is sent in a header and never in a URL.
 import { computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
-import { createTokenWait } from "./token-wait.ts";
 
 /** Why the page asks for a token: there is no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: it does not ask. */
 export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
@@ -43,7 +42,6 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
   const tokenAsked = signal<TokenAsked>("no");
   const token = signal(tabStorage.getItem(storageKey) ?? lastingStorage.getItem(storageKey));
   const tokenDeclined = signal(false);
-  const tokenWait = createTokenWait();
 
   function forget(): void {
     token.value = null;
@@ -59,9 +57,8 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
   }
 
   function decline(): void {
-    tokenAsked.value = "no";
     tokenDeclined.value = true;
-    tokenWait.end();
+    tokenAsked.value = "no";
   }
 
   async function send(path: string, init: RequestOptions, used: string | null): Promise<Response> {
@@ -86,9 +83,8 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
       token.value = given;
       // If the lasting storage is full, the token lasts as long as the tab, or the page.
       if (!keep || !storeItem(lastingStorage, storageKey, given)) storeItem(tabStorage, storageKey, given);
-      tokenAsked.value = "no";
       tokenDeclined.value = false;
-      tokenWait.end();
+      tokenAsked.value = "no";
       return "taken";
     },
     declineToken: decline,
@@ -103,11 +99,23 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
         if (response.status !== 401) return response;
         refuse(used);
         if (token.peek() !== null) continue;
-        if (!tokenDeclined.peek()) await tokenWait.wait(init.signal);
+        if (!tokenDeclined.peek()) await notAsked(tokenAsked, init.signal);
         if (token.peek() === null && tokenDeclined.peek()) return response;
       }
     },
   };
+}
+
+/** Resolves when the page no longer asks for a token. @throws the signal's reason if it is aborted earlier */
+async function notAsked(asked: ReadonlySignal<TokenAsked>, signal: AbortSignal | null | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  let stop = (): void => {};
+  await new Promise<void>((resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    stop = asked.subscribe((now) => {
+      if (now === "no") resolve();
+    });
+  }).finally(() => stop());
 }
 
 async function fetchInTime(
