@@ -40,7 +40,7 @@ export function mergeMessages(ours: readonly Message[], theirs: readonly Message
   return changed ? [...byId.values()] : ours;
 }
 
-/** The changed fields of a head; an undefined value removes the field. */
+/** The changed fields of a head. An undefined value removes the field; in a patch that was JSON, it is null. */
 export type HeadPatch = { readonly [Key in Exclude<keyof Head, "id">]?: Head[Key] | undefined };
 
 /** Patches field by field, so that two tabs that change different fields do not undo each other. */
@@ -52,5 +52,7 @@ export function patchHead(head: Head, patch: HeadPatch): Head {
     chosen: { ...head.chosen, ...patch.chosen },
     ...(patch.removed === undefined ? {} : { removed: { ...head.removed, ...patch.removed } }),
   };
-  return Object.fromEntries(Object.entries(patched).filter(([, value]) => value !== undefined)) as unknown as Head;
+  return Object.fromEntries(
+    Object.entries(patched).filter(([, value]) => value !== undefined && value !== null),
+  ) as unknown as Head;
 }

@@ -15,6 +15,7 @@ export interface StorageTrouble {
   readonly reason: string;
 }
 
+/** Changes of a conversation since it was last stored. */
 export interface Noted {
   readonly isNew?: boolean;
   readonly patch?: HeadPatch;
@@ -36,12 +37,6 @@ export interface SaveQueue {
   flush(): Promise<void>;
 }
 
-interface Pending {
-  readonly isNew: boolean;
-  readonly patch: HeadPatch;
-  readonly messageIds: ReadonlySet<string>;
-}
-
 export interface SaveQueueOptions {
   readonly storage: Pick<ConversationStorage, "save" | "savePictures">;
   readonly pictures: Pick<HeldPictures, "withFiles">;
@@ -55,20 +50,20 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
   let unstored: readonly PictureKey[] = [];
   let pictureTrouble: StorageTrouble | undefined;
   const trouble = signal<StorageTrouble | undefined>(undefined);
-  let pending = new Map<string, Pending>();
-  let writing: ReadonlyMap<string, Pending> = new Map();
+  let pending = new Map<string, Noted>();
+  let writing: ReadonlyMap<string, Noted> = new Map();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = Promise.resolve();
 
-  function changesOf(noted: ReadonlyMap<string, Pending>): readonly Change[] {
-    return [...noted].flatMap(([id, { isNew, patch, messageIds }]) => {
+  function changesOf(noted: ReadonlyMap<string, Noted>): readonly Change[] {
+    return [...noted].flatMap(([id, { isNew = false, patch = {}, messageIds = [] }]) => {
       const conversation = get(id);
       if (conversation === undefined) return [];
       const { turns, ...head } = conversation;
       const change: Change = {
         id,
         head: isNew ? { kind: "new", head } : { kind: "patch", patch },
-        turns: turns.filter((message) => messageIds.has(message.id)),
+        turns: turns.filter((message) => messageIds.includes(message.id)),
       };
       return [change];
     });
@@ -123,8 +118,8 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
       trouble.value = troubleOf(error);
       return undefined;
     },
-    note(id, { isNew = false, patch = {}, messageIds = [] }) {
-      pending.set(id, joined(pending.get(id), { isNew, patch, messageIds: new Set(messageIds) }));
+    note(id, noted) {
+      pending.set(id, joined(pending.get(id), noted));
     },
     forget(id) {
       pending.delete(id);
@@ -142,19 +137,19 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
   };
 }
 
-function joined(older: Pending | undefined, newer: Pending): Pending {
+function joined(older: Noted | undefined, newer: Noted): Noted {
   if (older === undefined) return newer;
-  const chosen = { ...older.patch.chosen, ...newer.patch.chosen };
-  const removed = { ...older.patch.removed, ...newer.patch.removed };
+  const { patch: first = {}, messageIds = [] } = older;
+  const { patch: last = {} } = newer;
   return {
-    isNew: older.isNew || newer.isNew,
+    isNew: older.isNew === true || newer.isNew === true,
     patch: {
-      ...older.patch,
-      ...newer.patch,
-      ...(Object.keys(chosen).length === 0 ? {} : { chosen }),
-      ...(Object.keys(removed).length === 0 ? {} : { removed }),
+      ...first,
+      ...last,
+      ...(first.chosen === undefined ? {} : { chosen: { ...first.chosen, ...last.chosen } }),
+      ...(first.removed === undefined ? {} : { removed: { ...first.removed, ...last.removed } }),
     },
-    messageIds: new Set([...older.messageIds, ...newer.messageIds]),
+    messageIds: [...new Set([...messageIds, ...(newer.messageIds ?? [])])],
   };
 }
 

@@ -2,7 +2,6 @@
 // (localStorage) until the next start writes them to the database.
 import { lastingStorage, readItem, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { DraftChange } from "../composer/drafts.ts";
-import type { HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
 
@@ -19,6 +18,7 @@ const keyOfThisTab = keyPrefix + newId("tab");
 export function keepUnsaved(unsaved: Unsaved, place: SimpleStorage = lastingStorage): void {
   try {
     if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(keyOfThisTab);
+    // A removed value is `undefined` in this page, but `null` in JSON.
     else
       place.setItem(
         keyOfThisTab,
@@ -43,25 +43,12 @@ export async function saveUnsaved(
     .filter((key) => key.startsWith(keyPrefix))
     .flatMap((key) => {
       const unsaved = readItem(place, key) as Unsaved | undefined;
-      return unsaved === undefined ? [] : [{ key, ...withUndefined(unsaved) }];
+      return unsaved === undefined ? [] : [{ ...unsaved, key }];
     });
   const changes = found.flatMap((unsaved) => unsaved.changes);
   if (changes.length > 0) await storage.save(changes);
-  for (const draft of found.flatMap((unsaved) => unsaved.drafts)) await storage.changeDraft(draft);
+  for (const { key, before, after } of found.flatMap((unsaved) => unsaved.drafts)) {
+    await storage.changeDraft({ key, before: before ?? undefined, after: after ?? undefined });
+  }
   if (removes) for (const { key } of found) place.removeItem(key);
-}
-
-/** A removed value is `undefined` in this page, but `null` in JSON. */
-function withUndefined({ changes, drafts }: Unsaved): Unsaved {
-  return {
-    changes: changes.map(({ head, ...change }) => ({
-      ...change,
-      head: head.kind === "new" ? head : { kind: "patch", patch: withoutNulls(head.patch) },
-    })),
-    drafts: drafts.map(({ key, before, after }) => ({ key, before: before ?? undefined, after: after ?? undefined })),
-  };
-}
-
-function withoutNulls(patch: HeadPatch): HeadPatch {
-  return Object.fromEntries(Object.entries(patch).map(([key, value]) => [key, value ?? undefined]));
 }
