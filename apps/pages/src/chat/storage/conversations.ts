@@ -77,8 +77,8 @@ export async function openConversations(options: ConversationsOptions): Promise<
   const pictures = createHeldPictures(storage.loadPicture);
   const [loadedHeads, loadedSettings] = await Promise.all([storage.loadHeads(), storage.loadSettings()]);
   const newSettings = signal<Settings>(loadedSettings ?? { system: "", sampling: {} });
-  const everyHead = signal<readonly Head[]>(loadedHeads);
-  const heads = computed(() => everyHead.value.filter(({ deletedAt }) => deletedAt === undefined));
+  const headsById = signal<ReadonlyMap<string, Head>>(new Map(loadedHeads.map((head) => [head.id, head])));
+  const heads = computed(() => [...headsById.value.values()].filter(({ deletedAt }) => deletedAt === undefined));
   const messagesById = signal<ReadonlyMap<string, readonly Message[]>>(new Map());
   /** Settings chosen for the new conversation before its first message. */
   let freshSettings = loadNewSettings(tab);
@@ -125,15 +125,12 @@ export async function openConversations(options: ConversationsOptions): Promise<
 
   /** Includes hidden messages. */
   function asFarAsRead(id: string): Conversation | undefined {
-    const head = everyHead.value.find((other) => other.id === id);
+    const head = headsById.value.get(id);
     return head === undefined ? undefined : { ...head, turns: messagesById.value.get(id) ?? [] };
   }
 
   function setHead(head: Head): void {
-    const known = everyHead.value.some(({ id }) => id === head.id);
-    everyHead.value = known
-      ? everyHead.value.map((other) => (other.id === head.id ? head : other))
-      : [...everyHead.value, head];
+    headsById.value = new Map(headsById.value).set(head.id, head);
   }
 
   function setMessages(id: string, messages: readonly Message[]): void {
@@ -149,7 +146,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
   }
 
   async function load(id: string): Promise<Conversation | undefined> {
-    if (!messagesById.value.has(id) && everyHead.value.some((head) => head.id === id)) {
+    if (!messagesById.value.has(id) && headsById.value.has(id)) {
       if (!arriving.has(id)) arriving.set(id, { turns: [], read: read(id) });
       await arriving.get(id)?.read;
     }
@@ -158,13 +155,13 @@ export async function openConversations(options: ConversationsOptions): Promise<
 
   function forget(ids: readonly string[]): void {
     for (const id of ids) saveQueue.forget(id);
-    everyHead.value = everyHead.value.filter(({ id }) => !ids.includes(id));
+    headsById.value = new Map([...headsById.value].filter(([id]) => !ids.includes(id)));
     messagesById.value = new Map([...messagesById.value].filter(([id]) => !ids.includes(id)));
   }
 
   /** Applies a change from another tab or a file. */
   function take({ id, head: change, turns }: Change): void {
-    const ours = everyHead.value.find((head) => head.id === id);
+    const ours = headsById.value.get(id);
     const asked = ownComing(id);
     const head = headAfter(ours, { id, head: change, turns });
     if (head === undefined) return;
@@ -229,7 +226,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       });
       saveQueue.note(id, { isNew: true, messageIds: messages.map((message) => message.id) });
     } else {
-      const [head, known] = [everyHead.value.find((other) => other.id === id), messagesById.value.get(id)];
+      const [head, known] = [headsById.value.get(id), messagesById.value.get(id)];
       if (head === undefined) return;
       batch(() => {
         if (messages.length > 0) setMessages(id, mergeMessages(known ?? [], messages));
@@ -317,7 +314,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       otherTabs.send({ kind: "removed", ids });
     },
     sentElsewhere: (jobId) => jobsElsewhere.has(jobId),
-    everyHead: () => everyHead.value,
+    everyHead: () => [...headsById.value.values()],
     unsaved: saveQueue.unsaved,
     report: saveQueue.report,
     flush: saveQueue.flush,
