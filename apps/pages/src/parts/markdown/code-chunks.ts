@@ -33,8 +33,8 @@ export interface Chunk {
 }
 
 interface FullChunk extends Chunk {
-  /** The language's state after the chunk. */
-  readonly state: unknown;
+  /** The language's state after the chunk; unknown until its colours are computed. */
+  readonly state?: unknown;
 }
 
 export interface CodeChunks {
@@ -46,33 +46,16 @@ export interface CodeChunks {
 
 /** @param colours undefined for plain code */
 export function createCodeChunks(colours: Colours | undefined): CodeChunks {
-  let full: (Chunk | FullChunk)[] = [];
-  let fullChars = 0;
+  let full: FullChunk[] = [];
   let coloured = 0;
-  let rest = "";
 
   function stateBefore(index: number): unknown {
-    const before = full[index - 1];
-    return before !== undefined && "state" in before ? before.state : colours?.begin();
+    return index === 0 ? colours?.begin() : full[index - 1]?.state;
   }
 
-  /** Drops chunks whose text has changed, because a closing fence that arrives in two pieces counts as text at first. */
-  function dropChanged(code: string): void {
-    let at = 0;
-    const changed = full.findIndex(({ text }) => {
-      const same = code.startsWith(text, at);
-      at += text.length;
-      return !same;
-    });
-    if (changed < 0) return;
-    full = full.slice(0, changed);
-    fullChars = full.reduce((sum, { text }) => sum + text.length, 0);
-    coloured = Math.min(coloured, changed);
-  }
-
-  function last(): Chunk {
-    if (colours === undefined || coloured < full.length) return { text: rest, pieces: undefined };
-    return { text: rest, pieces: colours.lines(rest, stateBefore(full.length)).pieces };
+  function last(text: string): Chunk {
+    if (colours === undefined || coloured < full.length) return { text, pieces: undefined };
+    return { text, pieces: colours.lines(text, stateBefore(full.length)).pieces };
   }
 
   function colourNext(): boolean {
@@ -87,29 +70,28 @@ export function createCodeChunks(colours: Colours | undefined): CodeChunks {
 
   return {
     update(code) {
-      dropChanged(code);
-      rest = code.slice(fullChars);
-      for (let end = endOfChunk(rest); end !== undefined; end = endOfChunk(rest)) {
-        const text = rest.slice(0, end);
-        full.push({ text, pieces: undefined });
-        fullChars += end;
-        rest = rest.slice(end);
-      }
+      const { texts, rest } = split(code);
+      // The text of a full chunk may change, because a closing fence that arrives in two pieces counts as text at first.
+      const changed = full.findIndex(({ text }, i) => text !== texts[i]);
+      if (changed >= 0) full = full.slice(0, changed);
+      coloured = Math.min(coloured, full.length);
+      for (const text of texts.slice(full.length)) full.push({ text, pieces: undefined });
       // A chunk that has just become full already had colours as the last chunk. Colour it at once, so that the colours stay.
       if (full.length === coloured + 1) colourNext();
-      return rest === "" ? full.slice() : [...full, last()];
+      return rest === "" ? full.slice() : [...full, last(rest)];
     },
     colourNext,
   };
 }
 
-/** The end of the first full chunk; undefined if the text does not fill a chunk. */
-function endOfChunk(text: string): number | undefined {
-  let end = 0;
-  for (let lines = 0; lines < chunkLines && end < chunkChars; lines++) {
-    const next = text.indexOf("\n", end);
-    if (next < 0) return undefined;
-    end = next + 1;
+/** The texts of the full chunks, and the rest. */
+function split(code: string): { readonly texts: readonly string[]; readonly rest: string } {
+  const texts: string[] = [];
+  let begin = 0;
+  for (let end = 0, lines = 1; (end = code.indexOf("\n", end) + 1) > 0; lines++) {
+    if (lines < chunkLines && end - begin < chunkChars) continue;
+    texts.push(code.slice(begin, end));
+    [begin, lines] = [end, 0];
   }
-  return end;
+  return { texts, rest: code.slice(begin) };
 }
