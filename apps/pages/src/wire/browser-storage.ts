@@ -26,6 +26,12 @@ export function readItem(place: Pick<Storage, "getItem">, key: string): unknown 
   }
 }
 
+/** The keys that begin with this prefix, and their items as parsed JSON. */
+export function readItems(place: SimpleStorage, prefix: string): readonly (readonly [key: string, item: unknown])[] {
+  const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
+  return keys.filter((key) => key.startsWith(prefix)).map((key) => [key, readItem(place, key)] as const);
+}
+
 /** The storage, or memory in a browser that blocks site data: such a browser throws at each use of the storage's name. */
 function allowed(storage: () => Storage): SimpleStorage {
   try {

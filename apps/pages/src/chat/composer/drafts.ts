@@ -1,6 +1,6 @@
 // Owns the drafts of conversations, which survive switching and reload. If tabs have different drafts for one conversation, each tab keeps
 // its draft, and a new tab starts with the newest.
-import { storeItem, readItem, tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
+import { storeItem, readItems, tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
 import { picturesIn, type Attachment } from "../attachments/attachment.ts";
 import { draftOwner, type HeldPictures, type PictureKey } from "../pictures/held-pictures.ts";
 import type { ConversationStorage } from "../storage/storage.ts";
@@ -142,13 +142,9 @@ function storeOwn(tab: SimpleStorage, key: string, draft: Draft | undefined): vo
 }
 
 function ownDrafts(tab: SimpleStorage): readonly (readonly [string, Draft])[] {
-  const keys = Array.from({ length: tab.length }, (_, i) => tab.key(i) ?? "").filter((key) =>
-    key.startsWith(ownPrefix),
+  return readItems(tab, ownPrefix).flatMap(([key, draft]) =>
+    isDraft(draft) ? [[key.slice(ownPrefix.length), draft] as const] : [],
   );
-  return keys.flatMap((key) => {
-    const draft = readItem(tab, key);
-    return isDraft(draft) ? [[key.slice(ownPrefix.length), draft] as const] : [];
-  });
 }
 
 function isDraft(value: unknown): value is Draft {

@@ -96,10 +96,7 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     const storage = await open();
     await storage.save(Array.from({ length: 700 }, (__, i) => brings(`c${i}`, [said("said")])));
     let count = 0;
-    await storage.readAllMessages((found) => {
-      count += found.length;
-      return true;
-    });
+    for await (const { turns } of storage.readAllMessages()) count += turns.length;
     expect(count).toBe(700);
   });
 

@@ -97,12 +97,13 @@ export async function openDatabase(): Promise<ConversationStorage> {
           ...pictures.map((key) => transaction.objectStore("pictures").delete([key.owner, key.id])),
         ]);
       }),
-    async readAllMessages(onSome) {
+    async *readAllMessages() {
       for (let after: [string, string] | undefined; ;) {
         const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
         const records = await (await database()).getAll("turns", range, readBatch);
+        yield* byConversation(records);
         const last = records.at(-1);
-        if (last === undefined || !onSome(byConversation(records)) || records.length < readBatch) return;
+        if (last === undefined || records.length < readBatch) return;
         after = [last.conversation, last.turn.id];
       }
     },

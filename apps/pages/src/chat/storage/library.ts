@@ -41,12 +41,9 @@ const hitsLimit = 200;
 export function createLibrary(conversations: Conversations): Library {
   async function readAll(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly Message[]>> {
     const messagesById = new Map<string, Message[]>();
-    await conversations.readAllMessages((found) => {
-      for (const { id, turns } of found) {
-        if (ids.has(id)) messagesById.set(id, [...(messagesById.get(id) ?? []), ...turns]);
-      }
-      return true;
-    });
+    for await (const { id, turns } of conversations.readAllMessages()) {
+      if (ids.has(id)) messagesById.set(id, [...(messagesById.get(id) ?? []), ...turns]);
+    }
     // Messages in this tab may not be stored yet.
     for (const { id, turns } of conversations.all()) if (ids.has(id)) messagesById.set(id, [...turns]);
     return messagesById;
@@ -62,15 +59,13 @@ export function createLibrary(conversations: Conversations): Library {
         const found = findIn(head.title, wanted);
         if (found !== undefined) hits.set(head.id, { head, found });
       }
-      await conversations.readAllMessages((some) => {
-        for (const { id, turns } of some) {
-          const head = heads.get(id);
-          if (head === undefined || hits.has(id)) continue;
-          const hit = firstHit(head, withoutRemoved(turns, head.removed), wanted);
-          if (hit !== undefined) hits.set(id, hit);
-        }
-        return !signal.aborted;
-      });
+      for await (const { id, turns } of conversations.readAllMessages()) {
+        if (signal.aborted) break;
+        const head = heads.get(id);
+        if (head === undefined || hits.has(id)) continue;
+        const hit = firstHit(head, withoutRemoved(turns, head.removed), wanted);
+        if (hit !== undefined) hits.set(id, hit);
+      }
       return [...hits.values()].toSorted((a, b) => b.head.updatedAt - a.head.updatedAt).slice(0, hitsLimit);
     },
     async export(kind, ids) {
@@ -122,14 +117,12 @@ export function createLibrary(conversations: Conversations): Library {
 
 /** The first hit, preferably on the shown branch. */
 function firstHit(head: Head, messages: readonly Message[], wanted: string): SearchHit | undefined {
-  const matches = messages.filter((message) => folded(searchText(message)).includes(wanted));
-  if (matches.length === 0) return undefined;
-  const shown = shownMessages({ ...head, turns: messages }).find((message) => matches.includes(message));
-  const message = shown ?? matches[0];
-  const found = message === undefined ? undefined : findIn(searchText(message), wanted);
-  return message === undefined || found === undefined
-    ? undefined
-    : { head, message: { id: message.id, role: message.role }, found };
+  const isHit = (message: Message): boolean => folded(searchText(message)).includes(wanted);
+  const first = messages.find(isHit);
+  if (first === undefined) return undefined;
+  const message = shownMessages({ ...head, turns: messages }).find(isHit) ?? first;
+  const found = findIn(searchText(message), wanted);
+  return found === undefined ? undefined : { head, message: { id: message.id, role: message.role }, found };
 }
 
 function fileName(title: string): string {

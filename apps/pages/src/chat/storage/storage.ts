@@ -27,8 +27,8 @@ export interface ConversationStorage {
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Removes those of these messages that are still deleted, with their pictures. */
   removeMessages(id: string, messageIds: readonly string[]): Promise<void>;
-  /** All messages of all conversations, in batches, until `onSome` returns false. */
-  readAllMessages(onSome: (found: readonly FoundMessages[]) => boolean): Promise<void>;
+  /** All messages; those of one conversation may come in parts. */
+  readAllMessages(): AsyncIterable<FoundMessages>;
   /** Settings of new conversations. */
   loadSettings(): Promise<Settings | undefined>;
   saveSettings(settings: Settings): Promise<void>;
@@ -91,14 +91,12 @@ export function createMemoryStorage(): ConversationStorage {
     },
     async removeMessages(id, messageIds) {
       const removed = heads.get(id)?.removed;
-      const gone = messageIds.filter((messageId) => isRemoved(removed, messageId));
-      messagesById.set(
-        id,
-        (messagesById.get(id) ?? []).filter((message) => !gone.includes(message.id)),
-      );
+      const isGone = (message: Message): boolean => messageIds.includes(message.id) && isRemoved(removed, message.id);
+      const left = (messagesById.get(id) ?? []).filter((message) => !isGone(message));
+      messagesById.set(id, left);
     },
-    async readAllMessages(onSome) {
-      onSome([...messagesById].map(([id, messages]) => ({ id, turns: messages })));
+    async *readAllMessages() {
+      for (const [id, turns] of messagesById) yield { id, turns };
     },
     loadSettings: async () => settings,
     async saveSettings(given) {

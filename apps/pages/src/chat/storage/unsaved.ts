@@ -1,6 +1,6 @@
 // Owns changes that a tab could not write to the database before the tab closed. The changes wait in the browser's simple storage
 // (localStorage) until the next start writes them to the database.
-import { lastingStorage, readItem, type SimpleStorage } from "../../wire/browser-storage.ts";
+import { lastingStorage, readItems, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { DraftChange } from "../composer/drafts.ts";
 import { newId } from "../conversation/new-id.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
@@ -38,17 +38,12 @@ export async function saveUnsaved(
   storage: ConversationStorage,
   { removes, place = lastingStorage }: { readonly removes: boolean; readonly place?: SimpleStorage },
 ): Promise<void> {
-  const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
-  const found = keys
-    .filter((key) => key.startsWith(keyPrefix))
-    .flatMap((key) => {
-      const unsaved = readItem(place, key) as Unsaved | undefined;
-      return unsaved === undefined ? [] : [{ ...unsaved, key }];
-    });
+  const items = readItems(place, keyPrefix);
+  const found = items.flatMap(([, item]) => (item as Unsaved | undefined) ?? []);
   const changes = found.flatMap((unsaved) => unsaved.changes);
   if (changes.length > 0) await storage.save(changes);
   for (const { key, before, after } of found.flatMap((unsaved) => unsaved.drafts)) {
     await storage.changeDraft({ key, before: before ?? undefined, after: after ?? undefined });
   }
-  if (removes) for (const { key } of found) place.removeItem(key);
+  if (removes) for (const [key] of items) place.removeItem(key);
 }

@@ -1,6 +1,7 @@
 // Owns how a formula is shown: as its source, and as mathematics once Temml has converted it.
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { drawFormula } from "./formula-drawing.ts";
 import { inSlices } from "./idle-slices.ts";
 
 export interface FormulaProps {
@@ -11,8 +12,6 @@ export interface FormulaProps {
   readonly raw: string;
 }
 
-type Draw = (tex: string, display: boolean) => VNode | undefined;
-let draw: Draw | undefined;
 /** Converted formulas, oldest first; undefined for an invalid formula. */
 const drawn = new Map<string, VNode | undefined>();
 const maxDrawn = 500;
@@ -24,14 +23,18 @@ export function Formula({ tex, display, raw }: FormulaProps): VNode {
     if (drawn.has(key)) return undefined;
     let left = false;
     let leave = (): void => {};
-    const show = (): boolean => {
-      if (draw !== undefined) keep(key, draw(tex, display));
+    const show = (draw: typeof drawFormula): boolean => {
+      keep(key, draw(tex, display));
       setShown(`${key} drawn`);
       return false;
     };
-    void loadDraw().then((loaded) => {
-      if (loaded && !left) leave = inSlices(show);
-    });
+    void import("./formula-drawing.ts").then(
+      (loaded) => {
+        if (!left) leave = inSlices(() => show(loaded.drawFormula));
+      },
+      // If Temml does not load, formulas stay source text.
+      () => undefined,
+    );
     return () => {
       left = true;
       leave();
@@ -40,16 +43,6 @@ export function Formula({ tex, display, raw }: FormulaProps): VNode {
   const math = drawn.get(key);
   const kind = display ? "formula display" : "formula";
   return math === undefined ? <span class={`${kind} source`}>{raw}</span> : <span class={kind}>{math}</span>;
-}
-
-/** Loads Temml. False if it does not load; formulas then stay source text. */
-async function loadDraw(): Promise<boolean> {
-  try {
-    draw ??= (await import("./formula-drawing.ts")).drawFormula;
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function keep(key: string, math: VNode | undefined): void {
