@@ -33,7 +33,7 @@ export interface ShownTime {
 }
 
 /** Points of this length fill a chart. */
-export function stepOf({ from, to }: Span): number {
+function stepOf({ from, to }: Span): number {
   return Math.max(1, Math.ceil((to - from) / pointsLimit / intervalMs)) * intervalMs;
 }
 
