@@ -55,7 +55,7 @@ it("finds models, shows their files with size and fit, and downloads one", async
   await search(page, "stories & tales");
   await page.getByText(/^2 models of 127\.0\.0\.1:\d+, most downloads first$/).waitFor();
   expect(hub.requests.at(-1)).toContain("search=stories+%26+tales&filter=gguf&sort=downloads");
-  expect(await page.locator(".hub-model strong").first().innerText()).toContain("a-very-long-name");
+  expect(await page.locator("[data-reference]").first().locator("h4").innerText()).toContain("a-very-long-name");
   await page.getByText("1,234,567 downloads in a month · 70 likes").waitFor();
   await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
   await page.locator("[data-file='story-Q8_0.gguf']").getByText("fits", { exact: true }).waitFor();

@@ -37,12 +37,15 @@ it("uses a model and loads it, with progress in the header, also after a failure
   await page.getByRole("button", { name: "Use bee-large" }).click();
   const load = await worker.next();
   expect(load).toMatchObject({ route: "loadModel", body: { model: "bee-large" } });
+  expect(await page.getByRole("textbox", { name: "Message" }).evaluate((box) => box === document.activeElement)).toBe(
+    true,
+  );
   load.send({ type: "progress", stage: "loading", progress: 0.42 });
   await page.getByRole("button", { name: /^Models: bee-large, .*Loading 42 %$/ }).waitFor();
   worker.tell(statusesOf([small, { ...large, state: "failed", reason: "No memory." }, vectors]));
   load.send({ type: "error", code: "resource_exhausted", message: "No memory.", retryable: true });
   await page.getByRole("button", { name: "Models: bee-large, failed, Change failed" }).click();
-  await page.getByRole("button", { name: "Load bee-large again" }).click();
+  await page.getByRole("button", { name: "Load bee-large", exact: true }).click();
   const loaded = { ...large, state: "ready" as const };
   worker.tell(statusesOf([small, loaded, vectors]));
   (await worker.next()).send({ type: "done", model: loaded });

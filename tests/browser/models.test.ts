@@ -101,10 +101,10 @@ describe("the status page", () => {
     const { page, complaints } = await open();
     const row = page.locator("[data-model=bee-small]");
     await page.getByText("Loaded models take 798 MB of 4.0 GB of memory · 4 threads for all").waitFor();
-    await row.getByText("Takes 650 MB, measured 612 MB").waitFor();
-    await row.getByText("KV cache 150 MB").waitFor();
+    await row.getByText("650 MB of memory").waitFor();
+    await row.getByText(/KV cache 150 MB · .* · measured in all 612 MB$/).waitFor();
     await row.getByText("2 of 8 slots busy · stays 5 min after its last job").waitFor();
-    await page.locator("[data-model=bee-large]").getByText("Would take 3.4 GB").waitFor();
+    await page.locator("[data-model=bee-large]").getByText("3.4 GB of memory").waitFor();
     await page
       .locator("[data-model=bee-large]")
       .getByText(/downloaded from hf:bees/)

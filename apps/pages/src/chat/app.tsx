@@ -153,6 +153,11 @@ export function App(props: AppProps): VNode {
     draftFiles.move(newDraftKey, id);
   }
 
+  function useModel(name: string): void {
+    chat.chooseModel(name);
+    document.getElementById("message")?.focus();
+  }
+
   function show(id: string | undefined): void {
     sidebarOpen.value = false;
     chat.show(id);
@@ -194,7 +199,7 @@ export function App(props: AppProps): VNode {
           onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
         />
         <div class="grow">
-          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.chooseModel} />
+          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={useModel} />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />
@@ -227,7 +232,7 @@ export function App(props: AppProps): VNode {
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
         ) : isNew && noModel ? (
-          <NoModel controls={controls} onUse={chat.chooseModel} />
+          <NoModel controls={controls} onUse={useModel} />
         ) : isNew ? (
           <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (

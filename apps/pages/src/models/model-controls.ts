@@ -1,4 +1,4 @@
-// Owns the chat's control of models: their list, running changes, and whether this visitor may change them.
+// Owns a page's control of models: their list, running changes, and whether this visitor may change them.
 import { signal, type Signal } from "@preact/signals";
 import { formatPercent } from "../parts/format.ts";
 import type { Api } from "../wire/api.ts";
@@ -6,7 +6,6 @@ import { createChangeRights, type ChangeRights } from "./changes/change-rights.t
 import { createChanges, type Change, type Changes } from "./changes/changes.ts";
 import type { Download } from "@waggle/protocol";
 import { createDownloads, isRunning, type Downloads } from "./downloads/downloads.ts";
-import type { Offers } from "./downloads/download-action.tsx";
 import type { ModelList } from "./model-list.ts";
 import { progressOf, spokenProgress, stageWords, type ModelProgress } from "./model-words.ts";
 
@@ -25,19 +24,11 @@ export function createModelControls(api: Api, list: ModelList, onChanged: () => 
   return {
     api,
     list,
-    changes: createChanges({ api, onChanged }),
+    changes: createChanges(api, onChanged),
     downloads: createDownloads(api, onChanged),
     rights: createChangeRights(api),
     open: signal(false),
   };
-}
-
-/** What rows that offer models need. @param onUse absent where no conversation is */
-export function offersOf(
-  { api, list, downloads }: Pick<ModelControls, "api" | "list" | "downloads">,
-  use: Pick<Offers, "chosen" | "onUse"> = {},
-): Offers {
-  return { api, downloads, served: new Set(list.statuses.value?.models.map(({ name }) => name)), ...use };
 }
 
 export interface ChangeSummary {

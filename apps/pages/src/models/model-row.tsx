@@ -1,90 +1,65 @@
-// Owns one model in the operator's panel, with its actions.
+// Owns the row of a worker's model: in a conversation with a button to use it, on the status page with its details and all changes.
 import { useSignal } from "@preact/signals";
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { ModelState } from "../parts/model-state.tsx";
-import type { Api } from "../wire/api.ts";
+import { useNow } from "../parts/countdown.tsx";
+import { formatPercent } from "../parts/format.ts";
+import { ModelState, stateWord } from "../parts/model-state.tsx";
 import { ChangeLine } from "./changes/change-line.tsx";
-import type { Change, Changes } from "./changes/changes.ts";
-import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
-import { Memory } from "./memory-bar.tsx";
-import { abilityWords, sourceWords, stayWords } from "./model-words.ts";
+import type { ChangeRight } from "./changes/change-rights.ts";
 import { StageProgress } from "./changes/progress-line.tsx";
-import { formatBytes, formatCount, formatCounted, formatLargeCount, formatPercent } from "../parts/format.ts";
+import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
+import type { Offers } from "./downloads/offer-row.tsx";
+import { ActionButton, ModelItem } from "./model-item.tsx";
+import { factWords, fileWords, memoryWords, workWords } from "./model-words.ts";
 
 export interface ModelRowProps {
-  readonly api: Api;
   readonly model: ModelStatus;
-  readonly change: Change | undefined;
-  readonly changes: Changes;
-  /** False at a gateway, which also does not know how long a model stays loaded. */
-  readonly changeable: boolean;
-  readonly others: readonly string[];
-  readonly scaleBytes: number;
-  /** The worker's clock, milliseconds since 1970. */
-  readonly now: number;
+  readonly offers: Offers;
+  readonly right: ChangeRight;
 }
 
 export function ModelRow(props: ModelRowProps): VNode {
-  const { api, model, change, changes, changeable, others, scaleBytes, now } = props;
-  const { name, aliases, state, memory } = model;
-  const loaded = state === "ready" || state === "unloading";
+  const { model, offers } = props;
+  const { api, changes } = offers.controls;
+  const { name, state, aliases, reason } = model;
+  const isOperators = offers.onUse === undefined;
+  const change = changes.ofModels.value.get(name);
   return (
-    <li class="model" data-model={name} data-state={state}>
-      <div class="spread">
-        <h3 class="anywhere">{name}</h3>
-        <span class="row end">
-          {model.default && <span class="badge">default</span>}
+    <ModelItem
+      title={name}
+      data-model={name}
+      data-state={state}
+      badges={
+        <>
           <ModelState state={state} />
-        </span>
-      </div>
+          {isOperators && model.default && <span class="badge">default</span>}
+          {offers.chosen === name && <span class="badge">in use</span>}
+        </>
+      }
+      buttons={<Buttons {...props} />}
+      facts={factWords(model)}
+    >
+      <span class="visually-hidden" role="status">{`${name} is ${stateWord(state)}.`}</span>
       {aliases.length > 0 && <p class="small muted anywhere">{`Also called ${aliases.join(", ")}`}</p>}
-      <p class="small anywhere">{factsOf(model).join(" · ")}</p>
-      <p class="small muted anywhere">
-        {[model.file, sourceWords(model)].filter((words) => words !== undefined).join(" · ")}
-      </p>
-      {memory !== undefined && <Memory memory={memory} loaded={loaded} scaleBytes={scaleBytes} />}
-      <p class="small muted numbers">
-        {[...occupation(model), ...(changeable ? [stayWords(model, now)] : [])].join(" · ")}
-      </p>
-      {model.reason !== undefined && (
-        <p class={state === "failed" ? "notice bad anywhere" : "notice anywhere"}>{model.reason}</p>
-      )}
-      <Movement model={model} change={change} />
+      {isOperators && <Details {...props} />}
+      {reason !== undefined && <p class={state === "failed" ? "notice bad anywhere" : "notice anywhere"}>{reason}</p>}
+      {change?.progress === undefined && <StageProgress model={model} />}
       {change !== undefined && <ChangeLine api={api} change={change} onDismiss={changes.dismiss} />}
-      {changeable && <Actions model={model} change={change} changes={changes} others={others} />}
-    </li>
+    </ModelItem>
   );
 }
 
-function factsOf(model: ModelStatus): readonly string[] {
-  const context = model.context_size ?? model.trained_context_size;
-  return [
-    ...abilityWords(model),
-    model.architecture,
-    model.quantization,
-    model.parameters === undefined ? undefined : `${formatLargeCount(model.parameters)} parameters`,
-    model.file_bytes === undefined ? undefined : `${formatBytes(model.file_bytes)} on disk`,
-    context === undefined
-      ? undefined
-      : `${formatCount(context)} tokens of context${model.context_size === undefined ? " at most" : " for one job"}`,
-  ].filter((words) => words !== undefined);
-}
-
-function occupation(model: ModelStatus): readonly string[] {
-  return [
-    model.slots === undefined ? undefined : `${model.slots.busy} of ${model.slots.total} slots busy`,
-    model.queued === 0 ? undefined : formatCounted(model.queued, "waiting job"),
-  ].filter((words) => words !== undefined);
-}
-
-/** The model's progress, unless a change of this page already shows the progress; and other files that are served under the model's name. */
-function Movement({ model, change }: Pick<ModelRowProps, "model" | "change">): VNode | null {
-  const { replacing, leaving = 0 } = model;
+/** What only an operator needs, with other files that are served under the model's name. */
+function Details({ model, offers: { controls }, right }: ModelRowProps): VNode {
+  const { memory, replacing, leaving = 0 } = model;
+  const now = useNow(model.expires_at !== undefined) + controls.list.clockOffsetMs.value;
   return (
     <>
-      {change?.progress === undefined && <StageProgress model={model} />}
-      {replacing !== undefined && change?.progress === undefined && (
+      <p class="small muted anywhere">{fileWords(model)}</p>
+      {memory !== undefined && <p class="small muted numbers">{memoryWords(memory)}</p>}
+      <p class="small muted numbers">{workWords(model, right === "elsewhere" ? undefined : now)}</p>
+      {replacing !== undefined && (
         <p class="small anywhere">
           {`${replacing.file} replaces it: ${replacing.state}${replacing.progress === undefined ? "" : `, ${formatPercent(replacing.progress)}`}`}
         </p>
@@ -100,31 +75,37 @@ function Movement({ model, change }: Pick<ModelRowProps, "model" | "change">): V
   );
 }
 
-function Actions({
-  model,
-  change,
-  changes,
-  others,
-}: Pick<ModelRowProps, "model" | "change" | "changes" | "others">): VNode {
+function Buttons({ model, offers: { controls, chosen, onUse }, right }: ModelRowProps): VNode {
+  const { changes, list } = controls;
+  const { name, state, pinned, deletable, kind } = model;
   const dialog = useSignal<"none" | "swap" | "delete">("none");
-  const { name, state, pinned, deletable } = model;
-  const disabled = changes.full.value || change?.state === "running";
   const close = (): void => void (dialog.value = "none");
+  const disabled = changes.full.value || changes.ofModels.value.get(name)?.state === "running";
+  const action = (label: string, onClick: () => void, pressed?: boolean): VNode => (
+    <ActionButton {...{ label, disabled, pressed, onClick }} name={`${label} ${name}`} />
+  );
+  const mayChange = right === "yes";
+  // Using another model also loads it.
+  const loadable = (state === "unloaded" || state === "failed") && (onUse === undefined || name === chosen);
+  const usable = name !== chosen && (kind === undefined || kind === "generate");
   return (
-    <div class="row">
-      {(state === "unloaded" || state === "failed") && (
-        <Action label="Load" {...{ name, disabled }} onClick={() => changes.load(name)} />
+    <>
+      {mayChange && loadable && action("Load", () => changes.load(name))}
+      {onUse !== undefined && usable && (
+        <ActionButton primary label="Use" name={`Use ${name}`} onClick={() => onUse(name)} />
       )}
-      {state === "ready" && !pinned && (
-        <Action label="Unload" {...{ name, disabled }} onClick={() => changes.unload(name)} />
+      {mayChange && onUse === undefined && (
+        <>
+          {state === "ready" && !pinned && action("Unload", () => changes.unload(name))}
+          {action("Pin", () => changes.pin(name, !pinned), pinned)}
+          {action("Swap", () => (dialog.value = "swap"))}
+          {deletable && action("Delete", () => (dialog.value = "delete"))}
+        </>
       )}
-      <Action label="Pin" {...{ name, disabled }} pressed={pinned} onClick={() => changes.pin(name, !pinned)} />
-      <Action label="Swap" {...{ name, disabled }} onClick={() => (dialog.value = "swap")} />
-      {deletable && <Action label="Delete" {...{ name, disabled }} onClick={() => (dialog.value = "delete")} />}
       {dialog.value === "swap" && (
         <SwapDialog
           model={model}
-          others={others}
+          others={(list.statuses.value?.models ?? []).map((one) => one.name).filter((other) => other !== name)}
           onSwap={(reference, unloadFirst) => changes.swap(name, reference, unloadFirst)}
           onClose={close}
         />
@@ -132,30 +113,6 @@ function Actions({
       {dialog.value === "delete" && (
         <DeleteDialog model={model} onDelete={() => changes.remove(name)} onClose={close} />
       )}
-    </div>
-  );
-}
-
-interface ActionProps {
-  readonly label: string;
-  /** The model's name, for the button's label: all rows have the same buttons. */
-  readonly name: string;
-  readonly disabled: boolean;
-  readonly pressed?: boolean;
-  readonly onClick: () => void;
-}
-
-function Action({ label, name, disabled, pressed, onClick }: ActionProps): VNode {
-  return (
-    <button
-      type="button"
-      class="button tiny"
-      aria-label={`${label} ${name}`}
-      aria-pressed={pressed}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      {label}
-    </button>
+    </>
   );
 }

@@ -1,15 +1,7 @@
 // Shows the texts for models, their memory and their progress.
 import type { ModelStatus } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import {
-  abilityWords,
-  arrivalWords,
-  figureWords,
-  sourceWords,
-  spokenProgress,
-  stageWords,
-  stayWords,
-} from "./model-words.ts";
+import { abilityWords, arrivalWords, progressWords, fileWords, spokenProgress, workWords } from "./model-words.ts";
 import { modelStatus } from "./testing/model-status.ts";
 
 it("lists a model's known abilities", () => {
@@ -24,9 +16,10 @@ it("lists a model's known abilities", () => {
   expect(abilityWords({ kind: "generate", chat: { ...chat, tools: false, thinking: "never" } })).toEqual(["chat"]);
 });
 
-it("names a model's source", () => {
-  expect(sourceWords({ source: "folder" })).toBe("in the models folder");
-  expect(sourceWords({ source: "download", reference: "hf:a/b:Q4_0" })).toBe("downloaded from hf:a/b:Q4_0");
+it("names a model's file and source", () => {
+  expect(fileWords(modelStatus("m"))).toBe("in the models folder");
+  const file = { source: "download", reference: "hf:a/b:Q4_0", file: "b.gguf", quantization: "Q4_0" } as const;
+  expect(fileWords(modelStatus("m", file))).toBe("b.gguf · Q4_0 · downloaded from hf:a/b:Q4_0");
 });
 
 it.each<[string, Partial<ModelStatus>]>([
@@ -36,7 +29,7 @@ it.each<[string, Partial<ModelStatus>]>([
   ["unloads after its last job", { keep_alive_s: 0 }],
   ["stays 5 min after its last job", { keep_alive_s: 300 }],
 ])("a model %s", (words, more) => {
-  expect(stayWords(modelStatus("m", more), Date.parse("2026-11-20T10:00:00.000Z"))).toBe(words);
+  expect(workWords(modelStatus("m", more), Date.parse("2026-11-20T10:00:00.000Z"))).toBe(words);
 });
 
 it("describes progress with its known figures, and in quarters for screen readers", () => {
@@ -51,10 +44,9 @@ it("describes progress with its known figures, and in quarters for screen reader
     part: 2,
     parts: 3,
   };
-  expect(stageWords(progress)).toBe("Downloading part 2 of 3");
-  expect(figureWords(progress)).toBe("812 MB of 1.2 GB · 12.0 MB/s · 33 s left");
-  expect(figureWords({ type: "progress", stage: "asking" })).toBe("");
-  expect(figureWords({ type: "progress", stage: "downloading", done_bytes: 5_000 })).toBe("5.0 kB");
+  expect(progressWords(progress)).toBe("Downloading part 2 of 3 · 68 % · 812 MB of 1.2 GB · 12.0 MB/s · 33 s left");
+  expect(progressWords({ type: "progress", stage: "asking" })).toBe("Looking up the files");
+  expect(progressWords({ type: "progress", stage: "downloading", done_bytes: 5_000 })).toBe("Downloading · 5.0 kB");
   expect(spokenProgress(progress)).toBe("Downloading part 2 of 3: 50 %");
   expect(spokenProgress({ type: "progress", stage: "waiting" })).toBe("Waiting for memory…");
 });

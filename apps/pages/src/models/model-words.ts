@@ -1,7 +1,16 @@
 // Owns the texts for a model, its memory and its progress. Pure.
-import type { Download, ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
+import type { Download, ModelEvent, ModelMemory, ModelSource, ModelStatus } from "@waggle/protocol";
 import { canCallTools } from "@waggle/protocol/abilities";
-import { formatByteRate, formatBytes, formatDuration, formatPercent } from "../parts/format.ts";
+import {
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatCounted,
+  formatDuration,
+  formatLargeCount,
+  formatPercent,
+  joinFacts,
+} from "../parts/format.ts";
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
 
@@ -26,6 +35,21 @@ export function abilityWords(model: Able): readonly string[] {
   ];
 }
 
+/** What the model can do, and what it takes. */
+export function factWords(model: ModelStatus): string {
+  const { parameters, file_bytes: fileBytes, memory, context_size: loadedContext } = model;
+  const context = loadedContext ?? model.trained_context_size;
+  return joinFacts(
+    ...abilityWords(model),
+    parameters === undefined ? undefined : `${formatLargeCount(parameters)} parameters`,
+    fileBytes === undefined ? undefined : `${formatBytes(fileBytes)} on disk`,
+    memory === undefined ? undefined : `${formatBytes(memory.total)} of memory`,
+    context === undefined
+      ? undefined
+      : `${loadedContext === undefined ? "up to " : ""}${formatCount(context)} tokens of context`,
+  );
+}
+
 const sources: Readonly<Record<ModelSource, string>> = {
   embedded: "comes with Waggle",
   file: "a file given at startup",
@@ -34,15 +58,26 @@ const sources: Readonly<Record<ModelSource, string>> = {
   fake: "fake backend, no model",
 };
 
-export function sourceWords({ source, reference }: Pick<ModelStatus, "source" | "reference">): string {
-  return reference === undefined ? sources[source] : `${sources[source]} from ${reference}`;
+/** The model's file, and what it comes from. */
+export function fileWords({ file, architecture, quantization, source, reference }: ModelStatus): string {
+  const origin = reference === undefined ? sources[source] : `${sources[source]} from ${reference}`;
+  return joinFacts(file, architecture, quantization, origin);
 }
 
 /**
- * How long the model stays loaded.
- * @param now the worker's clock, milliseconds since 1970
+ * The model's work now, and how long the model stays loaded.
+ * @param now the worker's clock, milliseconds since 1970; undefined at a gateway, which does not know how long
  */
-export function stayWords(model: ModelStatus, now: number): string {
+export function workWords(model: ModelStatus, now: number | undefined): string {
+  const { slots, queued } = model;
+  return joinFacts(
+    slots && `${slots.busy} of ${slots.total} slots busy`,
+    queued === 0 ? undefined : formatCounted(queued, "waiting job"),
+    now === undefined ? undefined : stayWords(model, now),
+  );
+}
+
+function stayWords(model: ModelStatus, now: number): string {
   if (model.pinned) return "pinned: stays loaded";
   if (model.expires_at !== undefined) return `unloads in ${formatDuration(Date.parse(model.expires_at) - now, "up")}`;
   if (model.keep_alive_s === null) return "stays until its memory is needed";
@@ -50,27 +85,13 @@ export function stayWords(model: ModelStatus, now: number): string {
   return `stays ${formatDuration(model.keep_alive_s * 1_000, "up")} after its last job`;
 }
 
-/** Whether the server can change models. A gateway cannot: it has no memory budget for models. */
-export function canChange({ budget }: ModelStatuses): boolean {
-  return budget !== undefined;
-}
-
-export const elsewhereWords = "This is a gateway: load and download models at its workers.";
-
-export interface MemoryPart {
-  readonly name: string;
-  readonly bytes: number;
-}
-
-/** The parts of a model's memory, in the order of the bar. */
-export function memoryParts({ weights, kv_cache, vision, compute, process }: ModelMemory): readonly MemoryPart[] {
-  return [
-    { name: "weights", bytes: weights },
-    { name: "KV cache", bytes: kv_cache },
-    ...(vision === undefined ? [] : [{ name: "pictures", bytes: vision }]),
-    { name: "compute", bytes: compute },
-    { name: "process", bytes: process },
-  ];
+/** The parts of a model's memory, without those that take nothing, and what was measured. */
+export function memoryWords({ weights, kv_cache, vision = 0, compute, process, measured = 0 }: ModelMemory): string {
+  const parts = { weights, "KV cache": kv_cache, pictures: vision, compute, process, "measured in all": measured };
+  return Object.entries(parts)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`)
+    .join(" · ");
 }
 
 const stages: Readonly<Record<ModelProgress["stage"], string>> = {
@@ -88,36 +109,27 @@ export function stageWords({ stage, part, parts = 1 }: ModelProgress): string {
 /** What a job waits for while its model is not loaded; undefined if the job does not wait for the model. */
 export function arrivalWords(model: Pick<ModelStatus, "name" | "state" | "progress">): string | undefined {
   const { name, state, progress } = model;
-  const share = progress === undefined ? "…" : ` (${formatPercent(progress)})…`;
-  switch (state) {
-    case "waiting":
-      return `Waiting for memory for ${name}…`;
-    case "downloading":
-      return `Downloading ${name}${share}`;
-    case "loading":
-      return `Loading ${name}${share}`;
-    case "unloaded":
-    case "unloading":
-    case "ready":
-    case "failed":
-      return undefined;
-  }
+  if (state !== "waiting" && state !== "downloading" && state !== "loading") return undefined;
+  const subject = state === "waiting" ? `for ${name}` : name;
+  return `${stages[state]} ${subject}${progress === undefined ? "…" : ` (${formatPercent(progress)})…`}`;
 }
 
-/** For example "812 MB of 1.2 GB · 12.0 MB/s · 40 s left", without unknown parts. */
-export function figureWords(progress: ModelProgress): string {
-  const { done_bytes: done, total_bytes: total, bytes_per_second: speed, eta_ms: left } = progress;
-  return [
-    done === undefined
-      ? undefined
-      : total === undefined
-        ? formatBytes(done)
-        : `${formatBytes(done)} of ${formatBytes(total)}`,
+/** For example "812 MB of 1.2 GB"; undefined if nothing is known. */
+export function sizeHereWords({ done_bytes: done, total_bytes: total }: Partial<Download>): string | undefined {
+  if (done === undefined) return undefined;
+  return total === undefined ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
+}
+
+/** For example "Downloading · 68 % · 812 MB of 1.2 GB · 12.0 MB/s · 40 s left", without unknown parts. */
+export function progressWords(progress: ModelProgress): string {
+  const { progress: share, bytes_per_second: speed, eta_ms: left } = progress;
+  return joinFacts(
+    stageWords(progress),
+    share === undefined ? undefined : formatPercent(share),
+    sizeHereWords(progress),
     speed === undefined ? undefined : formatByteRate(speed),
     left === undefined ? undefined : `${formatDuration(left, "up")} left`,
-  ]
-    .filter((words) => words !== undefined)
-    .join(" · ");
+  );
 }
 
 /** The stage for screen readers, in whole quarters, because screen readers would read out each percent. */

@@ -46,7 +46,12 @@ export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButt
           {summary !== undefined ? (
             <span class="badge warn numbers">{summary.words}</span>
           ) : (
-            chosen !== undefined && <State model={chosen} />
+            chosen !== undefined && (
+              <>
+                <ModelState state={chosen.state} />
+                {chosen.progress !== undefined && <span class="small numbers">{formatPercent(chosen.progress)}</span>}
+              </>
+            )
           )}
         </span>
         <Icon name="expand" />
@@ -57,15 +62,6 @@ export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButt
       {open.value && (
         <ModelsDialog {...{ controls, onChoose }} chosen={chosen?.name} onClose={() => (open.value = false)} />
       )}
-    </>
-  );
-}
-
-function State({ model: { state, progress } }: { readonly model: ModelStatus }): VNode {
-  return (
-    <>
-      <ModelState state={state} />
-      {progress !== undefined && <span class="small numbers">{formatPercent(progress)}</span>}
     </>
   );
 }

@@ -13,6 +13,11 @@ export function formatCounted(count: number, noun: string): string {
   return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
 }
 
+/** For example "chat · tools · 2.5 GB", without what is unknown. */
+export function joinFacts(...facts: readonly (string | undefined)[]): string {
+  return facts.filter((fact) => fact !== undefined).join(" · ");
+}
+
 /** For example 3.5 tokens/s. */
 export function formatTokenRate(tokensPerSecond: number): string {
   return `${formatFigure(tokensPerSecond)} tokens/s`;

@@ -1,9 +1,8 @@
 // Owns the content of the page while the server has no model that writes: recommended models to download, and no invitation to talk.
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useChangeRight } from "../../models/changes/change-rights.ts";
 import { UnfinishedDownloads } from "../../models/downloads/unfinished-downloads.tsx";
-import { offersOf, type ModelControls } from "../../models/model-controls.ts";
-import { canChange } from "../../models/model-words.ts";
+import type { ModelControls } from "../../models/model-controls.ts";
 import "../../models/models.css";
 import { RecommendedModels } from "../../models/recommended/recommended-models.tsx";
 
@@ -13,20 +12,16 @@ export interface NoModelProps {
 }
 
 export function NoModel({ controls, onUse }: NoModelProps): VNode {
-  const { api, downloads, list, rights, open } = controls;
-  const statuses = list.statuses.value;
-  const isGateway = statuses !== undefined && !canChange(statuses);
-  const mayChange = !isGateway && rights.mayChange.value;
-  const which = statuses?.models.length === 0 ? "no model" : "no chat model";
-  useEffect(() => void rights.refresh(), [rights, api.tokenAsked.value]);
-  useEffect(() => void downloads.refresh(), [downloads]);
-  const offers = offersOf(controls, { onUse });
+  const { api, list, open } = controls;
+  const right = useChangeRight(controls);
+  const which = list.statuses.value?.models.length === 0 ? "no model" : "no chat model";
+  const offers = { controls, onUse };
   return (
     <section class="welcome no-model" aria-labelledby="welcome-title">
       <h2 id="welcome-title">{`This server has ${which} yet`}</h2>
-      {isGateway ? (
+      {right === "elsewhere" ? (
         <p class="muted">It is a gateway: download a model at one of its workers.</p>
-      ) : mayChange ? (
+      ) : right === "yes" ? (
         <>
           <p class="muted">A model writes the answers. Download one that suits this machine:</p>
           <div class="no-model-list" hidden={open.value}>

@@ -1,6 +1,8 @@
-// Owns the line of a running or failed change of a model.
-import type { VNode } from "preact";
+// Owns the line of a running or failed change of a model, and the notice of a refused one.
+import type { ComponentChildren, VNode } from "preact";
 import type { Api } from "../../wire/api.ts";
+import type { Problem } from "../../wire/problem.ts";
+import { ActionButton } from "../model-item.tsx";
 import type { Change, ChangeKind } from "./changes.ts";
 import { ProgressLine } from "./progress-line.tsx";
 
@@ -19,32 +21,14 @@ export interface ChangeLineProps {
   readonly onDismiss: (change: Change) => void;
 }
 
-export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode | null {
-  const { kind, subject, state, progress, problem } = change;
+export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode {
+  const { kind, subject, progress, problem } = change;
   const [name, underWay] = words[kind];
-  if (state === "failed") {
-    const forbidden = problem?.code === "forbidden";
+  if (problem !== undefined) {
     return (
-      <div class="notice bad spread wrap anywhere" role="alert">
-        <span>
-          <strong>{name}</strong>: {forbidden ? "it requires an admin token." : problem?.message}
-        </span>
-        <span class="row">
-          {forbidden && (
-            <button type="button" class="button tiny" onClick={() => (api.tokenAsked.value = "admin")}>
-              Enter an admin token
-            </button>
-          )}
-          <button
-            type="button"
-            class="button tiny"
-            aria-label={`Dismiss: ${name} ${subject}`}
-            onClick={() => onDismiss(change)}
-          >
-            Dismiss
-          </button>
-        </span>
-      </div>
+      <Refusal {...{ api, problem }} what={name}>
+        <ActionButton label="Dismiss" name={`Dismiss: ${name} ${subject}`} onClick={() => onDismiss(change)} />
+      </Refusal>
     );
   }
   return progress === undefined ? (
@@ -53,5 +37,36 @@ export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode |
     </p>
   ) : (
     <ProgressLine progress={progress} subject={subject} />
+  );
+}
+
+export interface RefusalProps {
+  readonly api: Api;
+  readonly problem: Problem;
+  /** What was refused. */
+  readonly what: string;
+  readonly children?: ComponentChildren;
+}
+
+export function Refusal({ api, problem, what, children }: RefusalProps): VNode {
+  const forbidden = problem.code === "forbidden";
+  return (
+    <div class="notice bad spread wrap anywhere" role="alert">
+      <span>
+        <strong>{what}</strong>: {forbidden ? "it requires an admin token." : problem.message}
+      </span>
+      <span class="row">
+        {forbidden && <AdminTokenButton api={api} />}
+        {children}
+      </span>
+    </div>
+  );
+}
+
+export function AdminTokenButton({ api }: { readonly api: Api }): VNode {
+  return (
+    <button type="button" class="button tiny" onClick={() => (api.tokenAsked.value = "admin")}>
+      Enter an admin token
+    </button>
   );
 }

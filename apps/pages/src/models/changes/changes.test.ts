@@ -29,7 +29,7 @@ function createWorker(): { api: Api; asked: Asked[]; changes: Changes; onChanged
       }),
   };
   const onChanged = vi.fn();
-  return { api, asked, changes: createChanges({ api, onChanged }), onChanged };
+  return { api, asked, changes: createChanges(api, onChanged), onChanged };
 }
 
 function openStream(): { response: Response; send(event: ModelEvent): void; close(): void } {

@@ -1,11 +1,11 @@
 // Owns the changes of models that this page makes: running changes, their progress and their results. Draws nothing.
 import { signal, type ReadonlySignal } from "@preact/signals";
-import type { ModelDeleted } from "@waggle/protocol";
+import { readFrames } from "@waggle/client/following";
+import type { ModelDeleted, ModelEvent } from "@waggle/protocol";
 import { formatBytes } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
 import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
-import { followChange } from "./follow-change.ts";
 
 /** A browser opens six connections to a worker. Each change holds a connection, and the page needs some connections for its status requests. */
 export const changesLimit = 3;
@@ -39,17 +39,12 @@ export interface Changes {
   dismiss(change: Change): void;
 }
 
-export interface ChangesOptions {
-  readonly api: Api;
-  readonly onChanged: () => void;
-}
-
 type Tell = (progress: ModelProgress) => void;
 
 /** The result as a sentence, or the problem. */
 type Outcome = string | Problem;
 
-export function createChanges({ api, onChanged }: ChangesOptions): Changes {
+export function createChanges(api: Api, onChanged: () => void): Changes {
   const ofModels = signal<ReadonlyMap<string, Change>>(new Map());
   const result = signal("");
   const full = signal(false);
@@ -81,26 +76,33 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     onChanged();
   }
 
-  /** Sends a change that has one answer, without progress. */
+  /** @param read reads the outcome from a successful response; the connection ends afterwards */
   async function ask(
     method: string,
     path: string,
     body: object | undefined,
-    words: (response: Response) => Promise<string> | string,
+    read: (response: Response, connection: AbortController) => Promise<Outcome> | Outcome,
   ): Promise<Outcome> {
-    const init =
+    const content =
       body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-    const response = await api.request(path, { method, ...init, responseTimeoutMs: changeTimeoutMs });
-    return response.ok ? await words(response) : await responseProblem(response);
+    const connection = new AbortController();
+    const init = { method, ...content, signal: connection.signal, responseTimeoutMs: changeTimeoutMs };
+    try {
+      const response = await api.request(path, init);
+      return response.ok ? await read(response, connection) : await responseProblem(response);
+    } finally {
+      connection.abort();
+    }
   }
 
   const post = (path: string, body: object, sentence: string) => () => ask("POST", path, body, () => sentence);
 
   /** @param rest the result's sentence after the model's name */
   const stream = (path: string, body: object, rest: string) => (tell: Tell) =>
-    followChange({ api, path, body, responseTimeoutMs: changeTimeoutMs, tell }).then((end) =>
-      typeof end === "string" ? `${end} ${rest}` : end,
-    );
+    ask("POST", path, body, async (response, connection) => {
+      const end = await readToEnd(response, connection, tell);
+      return typeof end === "string" ? `${end} ${rest}` : end;
+    });
 
   return {
     ofModels,
@@ -127,4 +129,19 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
       if (state === "failed") put(undefined, subject);
     },
   };
+}
+
+/** Reads the progress of a change to its end. @returns the model's name, or a problem; also for a stream that closes early */
+async function readToEnd(response: Response, connection: AbortController, tell: Tell): Promise<Outcome> {
+  try {
+    for await (const frame of readFrames(response, connection)) {
+      const event = frame as ModelEvent;
+      if (event.type === "progress") tell(event);
+      else if (event.type === "done") return event.model.name;
+      else return { code: event.code, message: event.message };
+    }
+  } catch {
+    // A broken stream counts as a stream without a result.
+  }
+  return { code: "unreachable", message: "The worker closed the progress stream without a result." };
 }

@@ -1,8 +1,7 @@
 // Owns the progress of a model: a bar, its figures, and a sentence for screen readers at each quarter.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { figureWords, spokenProgress, stageWords, type ModelProgress } from "../model-words.ts";
-import { formatPercent } from "../../parts/format.ts";
+import { progressWords, spokenProgress, stageWords, type ModelProgress } from "../model-words.ts";
 
 export interface ProgressLineProps {
   readonly progress: ModelProgress;
@@ -12,7 +11,6 @@ export interface ProgressLineProps {
 
 export function ProgressLine({ progress, subject }: ProgressLineProps): VNode {
   const share = progress.progress;
-  const figures = figureWords(progress);
   return (
     <div class="progress-line">
       {/* Without a value the bar pulses: the progress is unknown. */}
@@ -22,11 +20,7 @@ export function ProgressLine({ progress, subject }: ProgressLineProps): VNode {
         max={1}
         {...(share === undefined ? {} : { value: share })}
       />
-      <p class="small numbers">
-        {[stageWords(progress), share === undefined ? "" : formatPercent(share), figures]
-          .filter((words) => words !== "")
-          .join(" · ")}
-      </p>
+      <p class="small numbers">{progressWords(progress)}</p>
       <span class="visually-hidden" role="status">
         {`${subject}: ${spokenProgress(progress)}`}
       </span>

@@ -42,8 +42,8 @@ export interface Downloads {
 /** @param onDone called after each finished download */
 export function createDownloads(api: Api, onDone: () => void): Downloads {
   const all = signal<readonly Download[]>([]);
-  const asked = signal<ReadonlySet<string>>(new Set());
-  const problems = signal<ReadonlyMap<string, Problem>>(new Map());
+  /** The last request for each reference, until the list shows what became of it. */
+  const requests = signal<ReadonlyMap<string, "asking" | Problem>>(new Map());
   const shown = signal<ReadonlyMap<string, number>>(new Map());
   const failures = signal<ReadonlySet<string>>(new Set());
   /** Whole references by their listed form, which lacks the query and the SHA-256 that are needed to continue. */
@@ -72,13 +72,15 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     const before = all.peek();
     all.value = next;
     const isNew = ({ reference = "" }: Download): boolean =>
-      asked.peek().has(reference) || before.some((old) => old.reference === reference && isRunning(old));
+      requests.peek().get(reference) === "asking" ||
+      before.some((old) => old.reference === reference && isRunning(old));
     const failing = next.filter(({ state, reference = "" }) => state === "failed" && failures.peek().has(reference));
     const failed = next.filter((download) => download.state === "failed" && isNew(download));
     failures.value = new Set([...failing, ...failed].map(({ reference = "" }) => reference));
     // The worker has accepted it, whatever became of the request.
     for (const { reference = "", state } of next)
-      if (state === "running" || state === "done") put(reference, undefined);
+      if ((state === "running" || state === "done") && requests.peek().get(reference) !== "asking")
+        put(reference, undefined);
     const done = next.filter((download) => download.state === "done" && isNew(download));
     if (done.length === 0) return;
     result.value = done.map(({ name }) => `${name} is downloaded.`).join(" ");
@@ -86,8 +88,7 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
   }
 
   async function send(subject: string, method: string, path: string, body?: object): Promise<void> {
-    asked.value = new Set(asked.peek()).add(subject);
-    put(subject, undefined);
+    put(subject, "asking");
     const connection = new AbortController();
     const content =
       body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
@@ -102,17 +103,15 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     connection.abort();
     await reading;
     await refresh();
-    const rest = new Set(asked.peek());
-    rest.delete(subject);
-    asked.value = rest;
+    if (requests.peek().get(subject) === "asking") put(subject, undefined);
   }
 
-  function put(subject: string, problem: Problem | undefined): void {
-    if (problem === problems.peek().get(subject)) return;
-    const changed = new Map(problems.peek());
-    if (problem === undefined) changed.delete(subject);
-    else changed.set(subject, problem);
-    problems.value = changed;
+  function put(subject: string, request: "asking" | Problem | undefined): void {
+    if (request === requests.peek().get(subject)) return;
+    const changed = new Map(requests.peek());
+    if (request === undefined) changed.delete(subject);
+    else changed.set(subject, request);
+    requests.value = changed;
   }
 
   function count(reference: string, by: 1 | -1): void {
@@ -130,11 +129,12 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     ),
     result,
     shown,
-    view: (reference) => ({
-      download: all.value.find((one) => one.reference === reference),
-      asking: asked.value.has(reference),
-      problem: problems.value.get(reference),
-    }),
+    view(reference) {
+      const request = requests.value.get(reference);
+      const asking = request === "asking";
+      const download = all.value.find((one) => one.reference === reference);
+      return { download, asking, problem: asking ? undefined : request };
+    },
     start(reference) {
       const listed = listedForm(reference);
       if (listed !== reference) typed.set(listed, reference);
@@ -152,11 +152,6 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
 
 export function isRunning({ state }: Download): boolean {
   return state === "running";
-}
-
-/** Whether the dialog lists it: it runs, or a person can continue or delete it. */
-export function isUnfinished({ state }: Download): boolean {
-  return state !== "done";
 }
 
 /** A reference as the worker lists it: a URL without its user, query and fragment, which may be secret. */

@@ -1,23 +1,22 @@
 // Owns the search for models at the hub: a form, which also takes a reference, the repositories found, and the files of each with a button.
-import type { HubFile, HubFiles, HubModel } from "@waggle/protocol";
+import type { HubFile, HubFiles, HubModel, HubModels } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Alert } from "../../parts/alert.tsx";
 import { formatCounted } from "../../parts/format.ts";
-import { OfferButton, OfferState, useShown, type Offers } from "../downloads/download-action.tsx";
+import { useAsked, type Asked } from "../asked.ts";
+import { OfferRow, type Offers } from "../downloads/offer-row.tsx";
 import { isReference, listedForm } from "../downloads/downloads.ts";
-import { createHubSearch, type Asked, type HubSearch } from "./hub-search.ts";
+import { ActionButton, ModelItem } from "../model-item.tsx";
 import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
 import "./hub.css";
 
 export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
-  const { api, downloads } = offers;
-  const hub = useMemo(() => createHubSearch(api), [api]);
+  const { api, downloads } = offers.controls;
+  const [result, search] = useAsked<HubModels>(api, "POST");
   const typed = useSignal("");
   /** The last reference that was typed and sent, as the worker lists it. */
   const sent = useSignal("");
-  const result = hub.result.value;
   const direct = isReference(typed.value.trim());
   return (
     <section class="stack" aria-labelledby="hub-title">
@@ -31,7 +30,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
             void downloads.start(query);
             sent.value = listedForm(query);
             typed.value = "";
-          } else if (query !== "") hub.search(query);
+          } else if (query !== "") void search(`/v1/hub/models?${new URLSearchParams({ query }).toString()}`);
         }}
       >
         <label class="field">
@@ -56,12 +55,23 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
       <p class="small muted anywhere" id="hub-hint" role="status">
         {searchStatus(result)}
       </p>
-      {sent.value !== "" && <Typed key={sent.value} reference={sent.value} offers={offers} />}
+      {sent.value !== "" && (
+        <ul class="models">
+          <OfferRow
+            key={sent.value}
+            {...{ offers }}
+            reference={sent.value}
+            title={sent.value}
+            facts=""
+            data-download={sent.value}
+          />
+        </ul>
+      )}
       {result?.state === "failed" && <Alert text={result.problem.message} />}
       {result?.state === "found" && (
-        <ul class="hub-models">
+        <ul class="models">
           {result.found.models.map((model) => (
-            <Repository key={model.reference} {...{ model, hub, offers }} />
+            <Repository key={model.reference} {...{ model, offers }} />
           ))}
         </ul>
       )}
@@ -69,7 +79,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
   );
 }
 
-function searchStatus(result: HubSearch["result"]["value"]): string {
+function searchStatus(result: Asked<HubModels> | undefined): string {
   if (result?.state === "asking") return "Searching…";
   if (result?.state !== "found")
     return "References: hf:user/repo:quant, ollama:name:tag, or an https address, optionally with #sha256=….";
@@ -79,50 +89,30 @@ function searchStatus(result: HubSearch["result"]["value"]): string {
     : `${formatCounted(models.length, "model")} of ${hubName(hub)}, most downloads first`;
 }
 
-/** The download of a reference that was typed. */
-function Typed({ reference, offers }: { readonly reference: string; readonly offers: Offers }): VNode {
-  useShown(offers, reference);
-  return (
-    <div class="stack tight" data-download={reference}>
-      <div class="spread">
-        <span class="small mono anywhere">{reference}</span>
-        <OfferButton {...{ offers, reference, title: reference, model: undefined }} />
-      </div>
-      <OfferState {...{ offers, reference, title: reference }} />
-    </div>
-  );
-}
-
 interface RepositoryProps {
   readonly model: HubModel;
-  readonly hub: HubSearch;
   readonly offers: Offers;
 }
 
-function Repository({ model, hub, offers }: RepositoryProps): VNode {
+function Repository({ model, offers }: RepositoryProps): VNode {
   const open = useSignal(false);
+  const [files, ask] = useAsked<HubFiles>(offers.controls.api, "POST");
   const name = model.reference.replace(/^hf:/, "");
-  const files = hub.files.value.get(model.reference);
+
+  function toggle(): void {
+    open.value = !open.value;
+    if (!open.value || files?.state === "asking" || files?.state === "found") return;
+    void ask(`/v1/hub/files?${new URLSearchParams({ repo: model.reference }).toString()}`);
+  }
   return (
-    <li class="hub-model" data-reference={model.reference}>
-      <div class="spread">
-        <strong class="anywhere">{name}</strong>
-        <button
-          type="button"
-          class="button tiny"
-          aria-expanded={open.value}
-          aria-label={`Files of ${name}`}
-          onClick={() => {
-            open.value = !open.value;
-            if (open.value) hub.open(model.reference);
-          }}
-        >
-          Files
-        </button>
-      </div>
-      <p class="small muted numbers">{popularityWords(model)}</p>
+    <ModelItem
+      title={name}
+      data-reference={model.reference}
+      buttons={<ActionButton label="Files" name={`Files of ${name}`} expanded={open.value} onClick={toggle} />}
+      facts={popularityWords(model)}
+    >
       {open.value && files !== undefined && <Files {...{ files, offers }} />}
-    </li>
+    </ModelItem>
   );
 }
 
@@ -140,7 +130,7 @@ function Files({ files, offers }: { readonly files: Asked<HubFiles>; readonly of
   return (
     <>
       {list.length === 0 && <p class="small muted">This repository has no GGUF model.</p>}
-      <ul class="hub-files">
+      <ul class="models hub-files">
         {list.map((file) => (
           <File key={file.reference} {...{ file, offers }} marked={file === take} />
         ))}
@@ -157,21 +147,23 @@ interface FileProps {
 }
 
 function File({ file, offers, marked }: FileProps): VNode {
-  const { reference, fit, file: title } = file;
-  useShown(offers, reference);
+  const { reference, fit, quantization, model } = file;
   const verdict = fit === undefined ? undefined : verdictOf(fit);
   return (
-    <li class="hub-file" data-file={title}>
-      <div class="spread">
-        <span class="row">
-          <strong class="anywhere">{file.quantization ?? title}</strong>
+    <OfferRow
+      {...{ offers, reference, model }}
+      heading="h5"
+      title={file.file}
+      shortTitle={quantization}
+      badges={
+        <>
           {marked && <span class="badge good">take this one</span>}
           {verdict !== undefined && <span class={`badge ${marked ? "" : verdict.tone}`}>{verdict.words}</span>}
-        </span>
-        <OfferButton {...{ offers, reference, title, model: file.model, primary: marked }} />
-      </div>
-      <p class="small muted numbers anywhere">{sizeWords(file)}</p>
-      <OfferState {...{ offers, reference, title }} />
-    </li>
+        </>
+      }
+      facts={sizeWords(file)}
+      primary={marked}
+      data-file={file.file}
+    />
   );
 }

@@ -1,14 +1,11 @@
 // Owns the texts for the hub's models. Pure.
 import type { Fit, HubFile, HubModel } from "@waggle/protocol";
-import { formatBytes, formatCount, formatCounted } from "../../parts/format.ts";
+import { formatBytes, formatCount, formatCounted, joinFacts } from "../../parts/format.ts";
 
 /** For example "1,234 downloads in a month · 7 likes". */
 export function popularityWords({ downloads, likes, gated }: HubModel): string {
-  return [
-    `${formatCounted(downloads, "download")} in a month`,
-    formatCounted(likes, "like"),
-    ...(gated ? ["needs a token of the hub"] : []),
-  ].join(" · ");
+  const month = `${formatCounted(downloads, "download")} in a month`;
+  return joinFacts(month, formatCounted(likes, "like"), gated ? "needs a token of the hub" : undefined);
 }
 
 export interface Verdict {
@@ -28,17 +25,14 @@ export function verdictOf({ verdict, gpu }: Fit): Verdict {
 
 /** For example "2.5 GB · needs 3.1 GB of memory for 8,192 tokens of context". */
 export function sizeWords({ bytes, parts, pictures, fit, problem }: HubFile): string {
-  return [
+  const context =
+    fit?.verdict === "none" || fit === undefined ? "" : ` for ${formatCount(fit.context_size)} tokens of context`;
+  return joinFacts(
     parts === 1 ? formatBytes(bytes) : `${formatBytes(bytes)} in ${formatCounted(parts, "part")}`,
-    fit === undefined || fit.verdict === "none"
-      ? undefined
-      : `needs ${formatBytes(fit.memory_bytes)} of memory for ${formatCount(fit.context_size)} tokens of context`,
-    fit?.verdict === "none" ? `needs ${formatBytes(fit.memory_bytes)} of memory` : undefined,
+    fit && `needs ${formatBytes(fit.memory_bytes)} of memory${context}`,
     pictures ? "pictures" : undefined,
     problem,
-  ]
-    .filter((words) => words !== undefined)
-    .join(" · ");
+  );
 }
 
 /** The host of the hub's address. */

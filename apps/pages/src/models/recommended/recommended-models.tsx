@@ -4,39 +4,28 @@ import type { RecommendedModel, RecommendedModels as Recommended } from "@waggle
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatBytes } from "../../parts/format.ts";
-import { OfferButton, OfferState, useShown, type Offers } from "../downloads/download-action.tsx";
+import { useAsked } from "../asked.ts";
+import { OfferRow, type Offers } from "../downloads/offer-row.tsx";
 import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts";
 
-type Answer = Recommended | "asking" | "failed";
+const path = "/v1/hub/recommended";
 
 export function RecommendedModels({ offers }: { readonly offers: Offers }): VNode {
-  const answer = useSignal<Answer>("asking");
-  const { api } = offers;
+  const { api } = offers.controls;
+  const [answer, ask] = useAsked<Recommended>(api, "GET");
+  // Asks again each time the list is shown, because free memory changes.
+  useEffect(() => void ask(path), [api]);
 
-  /** Asks again each time the list is shown, because free memory changes. */
-  async function ask(): Promise<void> {
-    answer.value = "asking";
-    try {
-      const response = await api.request("/v1/hub/recommended");
-      answer.value = response.ok ? ((await response.json()) as Recommended) : "failed";
-    } catch {
-      answer.value = "failed";
-    }
-  }
-  useEffect(() => void ask(), [api]);
-
-  if (answer.value === "asking") return <p class="small muted recommended-wait">Reading the list…</p>;
-  if (answer.value === "failed") {
-    return (
-      <p class="small notice bad spread">
-        The worker did not send the list.
-        <button type="button" class="button tiny" onClick={() => void ask()}>
-          Try again
-        </button>
-      </p>
-    );
-  }
-  return <List models={answer.value.models} offers={offers} />;
+  if (answer?.state === "found") return <List models={answer.found.models} offers={offers} />;
+  if (answer?.state !== "failed") return <p class="small muted recommended-wait">Reading the list…</p>;
+  return (
+    <p class="small notice bad spread">
+      The worker did not send the list.
+      <button type="button" class="button tiny" onClick={() => void ask(path)}>
+        Try again
+      </button>
+    </p>
+  );
 }
 
 function List({ models, offers }: { readonly models: readonly RecommendedModel[]; readonly offers: Offers }): VNode {
@@ -52,7 +41,22 @@ function List({ models, offers }: { readonly models: readonly RecommendedModel[]
     <>
       <ul class="models">
         {(all.value ? fitting : few).map((model) => (
-          <Row key={model.reference} {...{ model, offers }} marked={model === mark} />
+          <OfferRow
+            key={model.reference}
+            {...{ offers }}
+            reference={model.reference}
+            model={model.model}
+            title={model.name}
+            badges={
+              <>
+                <span class="muted numbers size">{formatBytes(model.bytes)}</span>
+                {model === mark && <span class="badge good">best for this machine</span>}
+              </>
+            }
+            facts={recommendedWords(model)}
+            primary={model === mark}
+            data-recommended={model.reference}
+          />
         ))}
       </ul>
       {more > 0 && (
@@ -66,30 +70,5 @@ function List({ models, offers }: { readonly models: readonly RecommendedModel[]
         </button>
       )}
     </>
-  );
-}
-
-interface RowProps {
-  readonly model: RecommendedModel;
-  readonly offers: Offers;
-  readonly marked: boolean;
-}
-
-function Row({ model, offers, marked }: RowProps): VNode {
-  const { name, reference, bytes } = model;
-  useShown(offers, reference);
-  return (
-    <li class="model offer" data-recommended={reference}>
-      <div class="spread">
-        <h4 class="row anywhere">
-          {name}
-          <span class="muted numbers size">{formatBytes(bytes)}</span>
-          {marked && <span class="badge good">best for this machine</span>}
-        </h4>
-        <OfferButton {...{ offers, reference, title: name, model: model.model, primary: marked }} />
-      </div>
-      <p class="small muted anywhere">{recommendedWords(model).join(" · ")}</p>
-      <OfferState {...{ offers, reference, title: name }} />
-    </li>
   );
 }

@@ -11,11 +11,10 @@ const model: RecommendedModel = {
 const smaller = { verdict: "smaller", context_size: 8_192, memory_bytes: 9e9, gpu: "none" } as const;
 
 it("describes purpose and memory of a model, and warns of a small one", () => {
-  expect(recommendedWords(model)).toEqual(["chat, several languages", "up to 12.0 GB of memory"]);
-  expect(recommendedWords({ ...model, bytes: 6e8, fit: smaller }).slice(1)).toEqual([
-    "quick, makes more mistakes",
-    "up to 9.0 GB of memory, with 8,192 tokens of context",
-  ]);
+  expect(recommendedWords(model)).toBe("chat, several languages · up to 12.0 GB of memory");
+  expect(recommendedWords({ ...model, bytes: 6e8, fit: smaller })).toBe(
+    "chat, several languages · quick, makes more mistakes · up to 9.0 GB of memory, with 8,192 tokens of context",
+  );
 });
 
 it("a model fits also with a smaller context", () => {

@@ -1,6 +1,6 @@
 // Owns the texts for recommended models, and the choice of the few that are shown first. Pure.
 import type { RecommendedModel } from "@waggle/protocol";
-import { formatBytes, formatCount } from "../../parts/format.ts";
+import { formatBytes, formatCount, joinFacts } from "../../parts/format.ts";
 
 type Purpose = RecommendedModel["purposes"][number];
 
@@ -38,11 +38,11 @@ function isQuickChat({ purposes, bytes }: RecommendedModel): boolean {
   return purposes.includes("chat") && bytes < quickBytes;
 }
 
-export function recommendedWords({ purposes, bytes, fit }: RecommendedModel): readonly string[] {
+export function recommendedWords({ purposes, bytes, fit }: RecommendedModel): string {
   const context = fit?.verdict === "smaller" ? `, with ${formatCount(fit.context_size)} tokens of context` : "";
-  return [
+  return joinFacts(
     purposes.map((purpose) => purposeNames[purpose]).join(", "),
-    ...(bytes < quickBytes && purposes.includes("chat") ? ["quick, makes more mistakes"] : []),
-    ...(fit === undefined ? [] : [`up to ${formatBytes(fit.memory_bytes)} of memory${context}`]),
-  ];
+    bytes < quickBytes && purposes.includes("chat") ? "quick, makes more mistakes" : undefined,
+    fit && `up to ${formatBytes(fit.memory_bytes)} of memory${context}`,
+  );
 }
