@@ -1,15 +1,11 @@
 // Owns the status page's panel of a server's models, with the memory that they share.
 import type { VNode } from "preact";
-import { useMemo } from "preact/hooks";
-import type { Api } from "../wire/api.ts";
 import { Budget } from "./memory-bar.tsx";
-import { createModelControls } from "./model-controls.ts";
-import type { ModelList } from "./model-list.ts";
+import type { ModelControls } from "./model-controls.ts";
 import { ModelsView } from "./models-view.tsx";
 
-export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: ModelList }): VNode | null {
-  const controls = useMemo(() => createModelControls(api, list, () => void list.refresh()), [api, list]);
-  const statuses = list.statuses.value;
+export function ModelsPanel({ controls }: { readonly controls: ModelControls }): VNode | null {
+  const statuses = controls.list.statuses.value;
   if (statuses === undefined) return null;
   const { models } = statuses;
   return (

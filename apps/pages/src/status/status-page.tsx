@@ -1,5 +1,7 @@
 // Owns the worker's status page: what is wrong, charts of the shown time, its work, and what happened.
 import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import { createModelControls } from "../models/model-controls.ts";
 import { ModelsPanel } from "../models/models-panel.tsx";
 import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
@@ -17,6 +19,10 @@ import { Summary } from "./summary.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 
 export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
+  const controls = useMemo(
+    () => createModelControls(api, watch.models, () => void watch.models.refresh()),
+    [api, watch],
+  );
   const info = watch.info.value;
   const scrape = watch.scrape.value;
   const offline = watch.presence.value === "offline";
@@ -30,12 +36,12 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
         {offline && <Offline lastSeenAt={watch.lastSeenAt.value} />}
         {watch.presence.value === "asking" && <p class="muted small">Connecting to the worker…</p>}
         <fieldset class="plain" disabled={offline}>
-          {info !== undefined && <Summary {...{ api, watch, info }} />}
+          {info !== undefined && <Summary {...{ api, watch, info }} changes={controls.changes} />}
           {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
           <JobTable watch={watch} />
           <EndedJobs watch={watch} />
           {info !== undefined && <WhatHappened watch={watch} />}
-          <ModelsPanel api={api} list={watch.models} />
+          <ModelsPanel controls={controls} />
           {info !== undefined && !gateway && (
             <div class="cards">
               <SlotTable watch={watch} />

@@ -2,9 +2,8 @@
 import type { WorkerInfo } from "@waggle/protocol";
 import { workerStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
-import { useMemo } from "preact/hooks";
 import { ChangeLine } from "../models/changes/change-line.tsx";
-import { createChanges, type Changes } from "../models/changes/changes.ts";
+import type { Changes } from "../models/changes/changes.ts";
 import { Facts, type Fact } from "../parts/facts.tsx";
 import {
   formatBytes,
@@ -22,12 +21,12 @@ import type { WorkerWatch } from "./watch-worker.ts";
 interface SummaryProps {
   readonly api: Api;
   readonly watch: WorkerWatch;
+  readonly changes: Changes;
   readonly info: WorkerInfo;
 }
 
-export function Summary({ api, watch, info }: SummaryProps): VNode {
+export function Summary({ api, watch, changes, info }: SummaryProps): VNode {
   const { models } = watch;
-  const changes = useMemo(() => createChanges({ api, onChanged: () => void models.refresh() }), [api, models]);
   const offline = watch.presence.value === "offline";
   const colour = offline || info.state === "failed" ? "bad" : info.state === "ready" ? "good" : "warn";
   const { reason } = watch.health.value ?? {};
