@@ -4,19 +4,6 @@ import type { Links, Token } from "marked";
 import { readBlocks, withLineFeeds } from "./lexer.ts";
 import { withKnownParts } from "./known-parts.ts";
 
-export interface Block {
-  readonly key: number;
-  /** The same object until the block changes. */
-  readonly token: Token;
-}
-
-export interface IncrementalMarkdown {
-  /** The blocks of this text. A text that extends the previous text is parsed incrementally; any other text is parsed anew. */
-  update(text: string): readonly Block[];
-  /** Number of characters that the last update parsed. */
-  readonly charsRead: number;
-}
-
 interface State {
   readonly source: string;
   readonly final: readonly Token[];
@@ -32,18 +19,16 @@ interface State {
 
 const empty: State = { source: "", final: [], finalChars: 0, finalLinks: {}, links: {}, last: [] };
 
-export function createIncrementalMarkdown(): IncrementalMarkdown {
+/**
+ * Returns a function that parses a text. A text that extends the previous one is parsed incrementally; any other text is parsed anew. A block is the
+ * same object until it changes.
+ */
+export function createIncrementalMarkdown(): (text: string) => readonly Token[] {
   let state = empty;
-  let charsRead = 0;
-
-  function read(src: string, known: Links): ReturnType<typeof readBlocks> {
-    charsRead += src.length;
-    return readBlocks(src, known);
-  }
 
   function parse(source: string, before: State): readonly Token[] {
     const rest = source.slice(before.finalChars);
-    const tokens = read(rest, before.finalLinks);
+    const tokens = readBlocks(rest, before.finalLinks);
     const { links } = tokens;
     const sameLinks = JSON.stringify(links) === JSON.stringify(before.links);
     // A definition counts for the whole text, even for earlier blocks.
@@ -57,23 +42,16 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
       final: [...before.final, ...settled.filter(isShown)],
       finalChars: before.finalChars + src.length,
       // The first definition of a label counts.
-      finalLinks: src.includes("]:") ? read(src, before.finalLinks).links : before.finalLinks,
+      finalLinks: src.includes("]:") ? readBlocks(src, before.finalLinks).links : before.finalLinks,
       links,
       last: shown.slice(count),
     };
     return [...before.final, ...shown.filter(isShown)];
   }
 
-  return {
-    get charsRead() {
-      return charsRead;
-    },
-    update(text) {
-      charsRead = 0;
-      const source = withLineFeeds(text);
-      const tokens = parse(source, source.startsWith(state.source) ? state : empty);
-      return tokens.map((token, key) => ({ key, token }));
-    },
+  return (text) => {
+    const source = withLineFeeds(text);
+    return parse(source, source.startsWith(state.source) ? state : empty);
   };
 }
 

@@ -6,7 +6,7 @@ import { createIncrementalMarkdown } from "./incremental.ts";
 import "./markdown.css";
 
 export function Markdown({ text }: { readonly text: string }): VNode {
-  const reader = useMemo(createIncrementalMarkdown, []);
-  const blocks = useMemo(() => reader.update(text), [reader, text]);
-  return <div class="markdown">{blocks.map(({ key, token }) => blockElement(key, token))}</div>;
+  const parse = useMemo(createIncrementalMarkdown, []);
+  const blocks = useMemo(() => parse(text), [parse, text]);
+  return <div class="markdown">{blocks.map((token, i) => blockElement(i, token))}</div>;
 }
