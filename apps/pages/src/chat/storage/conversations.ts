@@ -211,7 +211,8 @@ export async function openConversations(options: ConversationsOptions): Promise<
       const { turns: _, ...head } = fresh.value;
       if (messages.length === 0) {
         const { settings } = patch;
-        if (settings !== undefined) setFresh(isSame(settings, newSettings.peek()) ? undefined : settings);
+        const isUsual = JSON.stringify(settings) === JSON.stringify(newSettings.peek());
+        if (settings !== undefined) setFresh(isUsual ? undefined : settings);
         fresh.value = { ...patchHead(head, patch), turns: [] };
         return;
       }
@@ -324,8 +325,4 @@ export async function openConversations(options: ConversationsOptions): Promise<
 function shown(conversation: Conversation): Conversation {
   const messages = withoutRemoved(conversation.turns, conversation.removed);
   return messages === conversation.turns ? conversation : { ...conversation, turns: messages };
-}
-
-function isSame(some: Settings, others: Settings): boolean {
-  return JSON.stringify(some) === JSON.stringify(others);
 }
