@@ -1,6 +1,6 @@
 // Owns the files of pictures in this tab: keeps the newest in memory, and reads the others from the browser's storage.
 import type { Message } from "../conversation/conversation.ts";
-import { picturesIn } from "../attachments/attachment.ts";
+import { picturesIn, type PictureAttachment } from "../attachments/attachment.ts";
 import { pictureLimits } from "./picture.ts";
 
 /** The place of a picture's file in the storage. */
@@ -64,9 +64,11 @@ export function createHeldPictures(load: (key: PictureKey) => Promise<Blob | und
   };
 }
 
+export function picturesOf(messages: readonly Message[]): readonly PictureAttachment[] {
+  return messages.flatMap((message) => (message.role === "user" ? picturesIn(message.attachments) : []));
+}
+
 /** The pictures of these messages. */
 export function pictureKeys(owner: string, messages: readonly Message[]): readonly PictureKey[] {
-  return messages.flatMap((message) =>
-    message.role === "user" ? picturesIn(message.attachments).map(({ id }) => ({ owner, id })) : [],
-  );
+  return picturesOf(messages).map(({ id }) => ({ owner, id }));
 }

@@ -1,8 +1,8 @@
 // Owns pictures in exported files: each picture's file is in its message, as base64.
-import { picturesIn, type Attachment, type PictureAttachment } from "../attachments/attachment.ts";
+import type { Attachment, PictureAttachment } from "../attachments/attachment.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 import { base64Of, decodeBase64 } from "./base64.ts";
-import type { OwnedPicture, PictureKey } from "./held-pictures.ts";
+import { pictureKeys, picturesOf, type OwnedPicture, type PictureKey } from "./held-pictures.ts";
 import { pictureTypeOf, type PictureFacts } from "./picture.ts";
 
 /** A picture in an exported file. */
@@ -17,9 +17,9 @@ export async function packPictures(
   find: (key: PictureKey) => Promise<Blob | undefined>,
 ): Promise<Conversation> {
   const data = new Map<string, string>();
-  for (const { id } of allPictures(conversation)) {
-    const file = await find({ owner: conversation.id, id });
-    if (file !== undefined) data.set(id, await base64Of(file));
+  for (const key of pictureKeys(conversation.id, conversation.turns)) {
+    const file = await find(key);
+    if (file !== undefined) data.set(key.id, await base64Of(file));
   }
   return mapPictures(conversation, (attachment) => {
     const found = data.get(attachment.id);
@@ -46,12 +46,8 @@ export function unpackPictures(conversation: Conversation): Unpacked {
 }
 
 /** Bytes that the files of a conversation's pictures add to an exported file. */
-export function packedBytes(conversation: Pick<Conversation, "turns">): number {
-  return allPictures(conversation).reduce((sum, { bytes }) => sum + Math.ceil(bytes / 3) * 4, 0);
-}
-
-function allPictures({ turns }: Pick<Conversation, "turns">): readonly PictureAttachment[] {
-  return turns.flatMap((message) => (message.role === "user" ? picturesIn(message.attachments) : []));
+export function packedBytes({ turns }: Pick<Conversation, "turns">): number {
+  return picturesOf(turns).reduce((sum, { bytes }) => sum + Math.ceil(bytes / 3) * 4, 0);
 }
 
 function mapPictures(conversation: Conversation, change: (attachment: PictureAttachment) => Attachment): Conversation {
