@@ -5,5 +5,5 @@ import { HivePage } from "./hive-page.tsx";
 import "./hive.css";
 import { followHive } from "./state/hive-feed.ts";
 
-const api = createApi({ tokenTryPath: "/v1/workers" });
+const api = createApi("/v1/workers");
 mount(<HivePage api={api} feed={followHive(api)} />);

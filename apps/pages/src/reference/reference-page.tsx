@@ -62,7 +62,7 @@ function Reference({ api, document }: { readonly api: Api; readonly document: Ap
   const routes = all.filter((route) => routeMatches(route, words.value.trim(), schemas));
   const shapes = Object.entries(schemas).filter(([name, schema]) => schemaMatches(name, schema, words.value.trim()));
   const groups = document.tags
-    .map((tag) => ({ ...tag, routes: routes.filter((route) => route.tag === tag.name) }))
+    .map((tag) => ({ ...tag, id: `group-${tag.name}`, routes: routes.filter((route) => route.tag === tag.name) }))
     .filter((group) => group.routes.length > 0);
   return (
     <div class="reference">
@@ -70,7 +70,7 @@ function Reference({ api, document }: { readonly api: Api; readonly document: Ap
         <ul>
           {groups.map((group) => (
             <li key={group.name}>
-              <a class="group" href={`#${groupId(group.name)}`}>
+              <a class="group" href={`#${group.id}`}>
                 {group.name}
               </a>
               <RouteLinks routes={group.routes} />
@@ -88,7 +88,7 @@ function Reference({ api, document }: { readonly api: Api; readonly document: Ap
       <main class="stack">
         <Intro document={document} words={words} found={routes.length + shapes.length} />
         {groups.map((group) => (
-          <Group key={group.name} id={groupId(group.name)} title={`${group.name} routes`} note={group.description}>
+          <Group key={group.name} id={group.id} title={`${group.name} routes`} note={group.description}>
             {group.routes.map((route) => (
               <RouteItem key={route.id} {...{ api, route, schemas }} />
             ))}
@@ -118,10 +118,6 @@ function RouteLinks({ routes }: { readonly routes: readonly RouteView[] }): VNod
       ))}
     </ul>
   );
-}
-
-function groupId(tag: string): string {
-  return `group-${tag}`;
 }
 
 interface IntroProps {

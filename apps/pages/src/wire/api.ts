@@ -22,11 +22,6 @@ export interface Api {
   request(path: string, init?: RequestOptions): Promise<Response>;
 }
 
-export interface ApiOptions {
-  /** A route that requires a token, to test a new token. */
-  readonly tokenTryPath?: string;
-}
-
 export interface RequestOptions extends RequestInit {
   /** Half a minute by default. */
   readonly responseTimeoutMs?: number;
@@ -38,7 +33,8 @@ const defaultResponseTimeoutMs = 30_000;
 /** Matches tokens that a header can carry. */
 const sendable = /^[\x21-\x7E]+$/;
 
-export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
+/** @param tokenTryPath a route that requires a token, to test a new token */
+export function createApi(tokenTryPath = "/v1/info"): Api {
   const tokenAsked = signal<TokenAsked>("no");
   const token = signal(tabStorage.getItem(storageKey) ?? lastingStorage.getItem(storageKey));
   const tokenDeclined = signal(false);
