@@ -11,7 +11,7 @@ import { StageProgress } from "./changes/progress-line.tsx";
 import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
 import type { Offers } from "./downloads/offer-row.tsx";
 import { ActionButton, ModelItem } from "./model-item.tsx";
-import { factWords, fileWords, memoryWords, workWords } from "./model-words.ts";
+import { factWords, fileWords, memoryWords, workWords } from "./row-words.ts";
 
 export interface ModelRowProps {
   readonly model: ModelStatus;
