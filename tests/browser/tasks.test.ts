@@ -10,6 +10,7 @@ import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import { button, chatPage } from "./support/chat-page.ts";
 import { keyboard, mouse, type Hand } from "./support/hands.ts";
+import { makeDay } from "./support/made-day.ts";
 import { conversationFile } from "./support/made-conversations.ts";
 import { openModelWorker, severalModels, statusesOf, type ModelWorker } from "./support/model-worker.ts";
 import { useBrowser } from "./support/use-browser.ts";
@@ -21,6 +22,8 @@ const table: string[] = [];
 let folder: string;
 let workerUrl: string;
 let toolsUrl: string;
+let dayUrl: string;
+let crashingUrl: string;
 let models: ModelWorker;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "waggle-tasks-"));
@@ -29,8 +32,15 @@ beforeAll(async () => {
   workerUrl = (await spawnFakeWorker(["--mmproj", "eye", "--fake-step-delay", "5ms"])).url;
   const mcp = ["--mcp-config", join(folder, "mcp.json"), "--mcp-journal-dir", join(folder, "journal")];
   toolsUrl = (await spawnFakeWorker(["--mmproj", "eye", ...mcp])).url;
+  makeDay(join(folder, "waggle"), "made-day");
+  const day = ["--worker-id", "made-day", "--history-size", "64MiB"];
+  dayUrl = (await spawnFakeWorker(day, { env: { XDG_STATE_HOME: folder } })).url;
+  crashingUrl = (await spawnFakeWorker(["--fake-crash-at-step", "1", "--crash-loop-deaths", "2"])).url;
   const { small, large } = severalModels();
-  models = await openModelWorker(workerUrl, statusesOf([small, { ...large, state: "ready", slots: { total: 8, busy: 0 } }]));
+  models = await openModelWorker(
+    workerUrl,
+    statusesOf([small, { ...large, state: "ready", slots: { total: 8, busy: 0 } }]),
+  );
 });
 afterAll(async () => {
   await models[Symbol.asyncDispose]();
@@ -51,7 +61,11 @@ interface Task {
 
 const box = (page: Page) => chatPage(page).box;
 const call = `<tool_call>${JSON.stringify({ name: "odd__echo", arguments: { text: "bees" } })}</tool_call>`;
-const png = { name: "bee.png", mimeType: "image/png", buffer: Buffer.from(madeUpPng(0xff0000, { width: 60, height: 40 })) };
+const png = {
+  name: "bee.png",
+  mimeType: "image/png",
+  buffer: Buffer.from(madeUpPng(0xff0000, { width: 60, height: 40 })),
+};
 
 async function ask(hand: Hand, page: Page, text: string): Promise<void> {
   await hand.type(box(page), text);
@@ -81,11 +95,11 @@ const tasks: readonly Task[] = [
   {
     name: "a tool, with consent",
     at: () => toolsUrl,
-    clicks: 4,
+    clicks: 5,
     async perform(hand, page) {
-      await hand.press(page.getByRole("button", { name: "Settings" }));
-      await hand.press(page.getByRole("checkbox", { name: "The model may call these tools" }));
-      await hand.press(button(page, "Save"));
+      await hand.press(button(page, "Tools"));
+      await hand.press(page.getByRole("switch", { name: "echo", exact: true }));
+      await hand.press(button(page, "Close"));
       await hand.type(box(page), `[say:${encodeURIComponent(call)}]`);
       await hand.key("Enter");
       await hand.press(button(page, "Allow once"));
@@ -125,23 +139,68 @@ const tasks: readonly Task[] = [
     name: "find last week's conversation",
     at: () => workerUrl,
     before: importConversations,
-    clicks: 2,
+    clicks: 0,
     async perform(hand, page) {
+      await hand.key("Control+k");
       await hand.type(page.getByRole("searchbox", { name: "Search all conversations" }), "minutes");
-      await hand.press(page.getByRole("button", { name: /Summarise the minutes/ }).first());
+      const hit = page.getByRole("button", { name: /Summarise the minutes/ }).first();
+      await hit.waitFor();
+      await hand.key("ArrowDown");
+      await hand.key("Enter");
       await page.locator(".bubble").getByText("Summarise the minutes of Monday's meeting").first().waitFor();
+    },
+  },
+  {
+    name: "compare two models",
+    at: () => models.url,
+    before: async (page) => await ask(mouse(page), page, "hello [eog:4]"),
+    clicks: 5,
+    async perform(hand, page) {
+      await hand.press(button(page, "Compare"));
+      await hand.choose(page.getByRole("dialog").getByLabel("Model", { exact: true }), 1);
+      await hand.press(button(page, "Ask for another answer"));
+      await page.getByRole("region", { name: /bee-large/ }).waitFor();
+      await button(page, "Keep this one").nth(1).waitFor();
+      await hand.press(button(page, "Keep this one").last());
+      await page.getByText("2 of 2").waitFor();
     },
   },
   {
     name: "export the conversations",
     at: () => workerUrl,
     before: importConversations,
-    clicks: 1,
+    clicks: 2,
     async perform(hand, page) {
       const saving = page.waitForEvent("download");
-      await hand.press(button(page, "Export all"));
+      await hand.press(button(page, "Export"));
+      await hand.press(page.getByRole("button", { name: "All as JSON, to import" }));
       const saved = await readFile(await (await saving).path(), "utf8");
       expect(JSON.parse(saved)).toMatchObject({ conversations: { length: 20 } });
+    },
+  },
+  {
+    name: "why it was slow three hours ago",
+    at: () => `${dayUrl}/status`,
+    clicks: 2,
+    async perform(hand, page) {
+      // After the last hour, the last day and two whole hours.
+      await hand.choose(page.getByLabel("Time shown"), 4);
+      await page.getByText("The engine of waggle-fake is restarted: a step took 31 s. 3 answers continue.").waitFor();
+      await page.locator("[data-ended]").getByText("13.5 s").first().waitFor();
+    },
+  },
+  {
+    name: "mend a failed model",
+    at: () => `${crashingUrl}/status`,
+    async before(page) {
+      const body = JSON.stringify({ prompt: "crash", max_tokens: 4 });
+      await (await fetch(`${crashingUrl}/v1/inference`, { method: "POST", body })).text();
+      await page.locator("[data-problem=waggle-fake]").waitFor();
+    },
+    clicks: 1,
+    async perform(hand, page) {
+      await hand.press(button(page, "Load waggle-fake again"));
+      await page.locator("[data-problem=waggle-fake]").waitFor({ state: "detached" });
     },
   },
 ];

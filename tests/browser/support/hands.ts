@@ -15,7 +15,8 @@ export interface Hand {
    */
   press(target: Locator, near?: Locator): Promise<void>;
   type(target: Locator, text: string): Promise<void>;
-  choose(target: Locator, option: string): Promise<void>;
+  /** Chooses an option of a list by its place. */
+  choose(target: Locator, index: number): Promise<void>;
   key(key: string): Promise<void>;
 }
 
@@ -40,8 +41,8 @@ export function mouse(page: Page): Hand {
       await target.fill(text);
       used.texts += 1;
     },
-    async choose(target, option) {
-      await target.selectOption(option);
+    async choose(target, index) {
+      await target.selectOption({ index });
       used.presses += 2;
     },
     key: async (key) => await page.keyboard.press(key),
@@ -73,7 +74,11 @@ export function keyboard(page: Page): Hand {
       });
     });
     if (!shows) throw new Error(`${String(target)} shows no focus`);
-    if (!(await target.evaluate((element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))))
+    if (
+      !(await target.evaluate((element) =>
+        element.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
+      ))
+    )
       throw new Error(`${String(target)} has the focus and is invisible`);
   }
 
@@ -91,10 +96,10 @@ export function keyboard(page: Page): Hand {
       await target.fill(text);
       used.texts += 1;
     },
-    async choose(target, option) {
+    async choose(target, index) {
       await reach(target);
-      await target.selectOption(option);
-      used.presses += 2;
+      const chosen = (): Promise<number> => target.evaluate((element) => (element as HTMLSelectElement).selectedIndex);
+      for (let at = await chosen(); at !== index; at = await chosen()) await key(at < index ? "ArrowDown" : "ArrowUp");
     },
   };
 }

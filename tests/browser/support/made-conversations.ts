@@ -27,7 +27,14 @@ export function conversationFile(count: number, turns = 2, everyDays = 0.7): Mad
   const conversations = Array.from({ length: count }, (_, i) => {
     const at = Math.round(now - i * everyDays * dayMs);
     const title = `${topics[i % topics.length] ?? ""}${i < topics.length ? "" : ` (${i})`}`;
-    return { id: `c-${i}`, updatedAt: at, title, settings: { system: "", sampling: {} }, chosen: {}, turns: madeTurns(i, turns, at, title) };
+    return {
+      id: `c-${i}`,
+      updatedAt: at,
+      title,
+      settings: { system: "", sampling: {} },
+      chosen: {},
+      turns: madeTurns(i, turns, at, title),
+    };
   });
   const file = { format: "waggle-conversations", version: 1, exportedAt: new Date(now).toISOString(), conversations };
   return { name: "made.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(file)) };

@@ -5,9 +5,9 @@ import type { EndedJob, HistoryPoint, LogLine } from "@waggle/protocol";
 
 const pointMs = 10_000;
 const pointsOfDay = 8_640;
-/** The slow time: from so long ago, for so long. */
-export const slowAgoMs = 3 * 3_600_000;
+/** The slow time begins at a whole hour, three hours ago. */
 const slowMs = 20 * 60_000;
+const hourMs = 3_600_000;
 const jobs = 200;
 
 /** @param place the worker's id */
@@ -27,7 +27,13 @@ export function makeDay(stateFolder: string, place: string, now = Date.now()): v
   );
 }
 
-const isSlow = (at: number, now: number): boolean => at > now - slowAgoMs && at <= now - slowAgoMs + slowMs;
+function slowFrom(now: number): number {
+  return Math.floor(now / hourMs) * hourMs - 3 * hourMs;
+}
+
+function isSlow(at: number, now: number): boolean {
+  return at > slowFrom(now) && at <= slowFrom(now) + slowMs;
+}
 
 function pointAt(at: number, now: number): HistoryPoint {
   const slow = isSlow(at, now);
@@ -53,16 +59,15 @@ function pointAt(at: number, now: number): HistoryPoint {
 }
 
 function logOf(now: number): string[] {
-  const at = now - slowAgoMs + 240_000;
+  const at = slowFrom(now) + 240_000;
   const line = (after: number, level: LogLine["level"], msg: string, fields: object): string => {
     const time = new Date(at + after).toISOString();
     return row("log", at + after, { seq: at + after, level, time, msg, ...fields });
   };
-  const died = { event: "engine_died", model: "waggle-fake", death: "hung", reason: "A step took 31 s." };
+  const states = { model: "waggle-fake", reason: "the engine is restarting: a step took 31 s.", jobs: 3 };
   return [
-    line(0, "error", "engine_died", { ...died, killed_by: "worker" }),
-    line(1_000, "info", "engine_start", { model: "waggle-fake", engine_pid: 4_711, start: 2 }),
-    line(3_000, "info", "engine_ready", { model: "waggle-fake" }),
+    line(0, "warn", "model_state", { ...states, from: "ready", to: "loading" }),
+    line(3_000, "info", "model_state", { model: "waggle-fake", from: "loading", to: "ready" }),
   ];
 }
 

@@ -160,7 +160,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
     open: async (page, { workerUrl }) => {
       await openConversations(page, workerUrl);
       await page.getByRole("searchbox", { name: "Search all conversations" }).fill("part 2");
-      await page.getByText(/part 2/).first().waitFor();
+      await page
+        .getByText(/part 2/)
+        .first()
+        .waitFor();
     },
   },
   "chat, offline": {
@@ -169,7 +172,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
       await page.locator(".suggestion").nth(2).waitFor();
       await page.context().setOffline(true);
       await chatPage(page).send("Are you there?");
-      await page.getByText(/^offline/).first().waitFor();
+      await page
+        .getByText(/^offline/)
+        .first()
+        .waitFor();
     },
   },
   "chat, token": {
@@ -218,5 +224,8 @@ async function openConversations(page: Page, workerUrl: string): Promise<void> {
   await page.goto(workerUrl);
   await page.getByLabel("File to import").setInputFiles(conversationFile(20));
   await page.getByText("Imported 20 conversations.").waitFor({ state: "attached" });
-  await page.locator(".conversation-list button").first().evaluate((button) => (button as HTMLElement).click());
+  await page
+    .locator(".conversation-list button")
+    .first()
+    .evaluate((button) => (button as HTMLElement).click());
 }
