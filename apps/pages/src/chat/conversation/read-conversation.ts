@@ -32,6 +32,14 @@ function isListOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
+function isToolList(value: unknown): boolean {
+  try {
+    return readTools(JSON.stringify(value)).length >= 0;
+  } catch {
+    return false;
+  }
+}
+
 const messageShape: Shape<UserMessage> = {
   role: { fits: (value) => value === "user", needed: true },
   id: { fits: isId, needed: true },
@@ -151,7 +159,7 @@ const settingsShape: Shape<Settings> = {
     fits: (value) => isObject(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
   mcpTools: { fits: (value) => isYes(value) || isListOf(isText)(value) },
-  tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
+  tools: { fits: isToolList },
   model: { fits: isText },
 };
 

@@ -126,7 +126,7 @@ const numbers = Object.fromEntries(
 
 export const settingFields: Readonly<Record<FieldName, SettingField>> = { ...numbers, ...texts };
 
-export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32, schemaChars: 1_048_576 } as const;
+export const textLimits = { stopStrings: 4, stopChars: 256, effortChars: 32 } as const;
 
 function numberFieldOf({ values, page }: SamplingField): NumberField {
   const { default: fallback, ...range } = values;

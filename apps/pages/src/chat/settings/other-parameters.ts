@@ -1,6 +1,6 @@
 // Owns parsing the settings that are typed as JSON: the parameters of a request without a field in the dialog. Pure.
 import { nearWord } from "@waggle/protocol/near";
-import { isObject } from "../tool-calls/tool-list.ts";
+import { isObject, readJson } from "../tool-calls/tool-list.ts";
 import { isInRange, numberFields, otherNames, rangeWords, type NumberName } from "./fields.ts";
 
 type Numbers = Readonly<Partial<Record<NumberName, number>>>;
@@ -11,21 +11,15 @@ export function otherParametersText(sampling: Numbers): string {
   return set.length === 0 ? "" : JSON.stringify(Object.fromEntries(set), null, 1).replaceAll(/\n\s*/g, " ");
 }
 
-/** A returned string is a problem. */
-export function readOtherParameters(text: string): Numbers | string {
-  if (text.trim() === "") return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return `Not JSON: ${(error as Error).message}.`;
-  }
-  if (!isObject(value)) return 'Parameters are an object: {"repeat_penalty": 1.1}.';
+/** @throws Error whose message is a sentence */
+export function readOtherParameters(text: string): Numbers {
+  const value = readJson(text, {});
+  if (!isObject(value)) throw new Error('Parameters are an object: {"repeat_penalty": 1.1}.');
   for (const [name, given] of Object.entries(value)) {
     const known = otherNames.find((other) => other === name);
-    if (known === undefined) return unknownWords(name);
+    if (known === undefined) throw new Error(unknownWords(name));
     if (typeof given !== "number" || !isInRange(given, numberFields[known])) {
-      return `${known}: ${rangeWords(numberFields[known])}`;
+      throw new Error(`${known}: ${rangeWords(numberFields[known])}`);
     }
   }
   return value;

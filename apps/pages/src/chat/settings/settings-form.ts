@@ -1,10 +1,8 @@
 // Owns the state of the settings dialog: typed texts, problems, and saving.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
-import { draftOf, readDraft, type Draft } from "./draft.ts";
+import { draftOf, readDraft, type Draft, type Problems } from "./draft.ts";
 import type { FieldName } from "./fields.ts";
 import { noSettings, type Settings } from "./settings.ts";
-
-type Problems = Readonly<Partial<Record<FieldName, string>>>;
 
 export interface SettingsForm {
   /** The typed texts, and the saved values of all other fields. */
@@ -50,14 +48,13 @@ export function createSettingsForm(settings: ReadonlySignal<Settings>): Settings
     replace,
     resetAll: () => replace(draftOf(noSettings)),
     check(name) {
-      const result = readDraft(draft.peek(), settings.peek().model);
-      const problem = result.kind === "problems" ? result.problems[name] : undefined;
+      const problem = readDraft(draft.peek(), undefined).problems[name];
       if (problem !== undefined) problems.value = { ...problems.peek(), [name]: problem };
     },
     read() {
       const result = readDraft(draft.peek(), settings.peek().model);
-      problems.value = result.kind === "problems" ? result.problems : {};
-      return result.kind === "settings" ? result.settings : undefined;
+      problems.value = result.problems;
+      return Object.keys(result.problems).length === 0 ? result.settings : undefined;
     },
   };
 }

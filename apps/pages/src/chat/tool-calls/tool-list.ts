@@ -1,35 +1,26 @@
-// Owns parsing the list of tools in the settings, in OpenAI's format as in a request. Pure.
+// Owns parsing JSON that is typed in the settings, above all the list of tools, in OpenAI's format as in a request. Pure.
 import type { Tool } from "@waggle/protocol";
 import { formatCount } from "../../parts/format.ts";
 
 export const toolLimits = { tools: 128, chars: 1_048_576, nameChars: 128 } as const;
 
-export type ReadTools =
-  | { readonly kind: "tools"; readonly tools: readonly Tool[] }
-  | { readonly kind: "problem"; readonly sentence: string };
-
 export const toolsExample =
   '[{"type": "function", "function": {"name": "get_weather", "description": "The weather in a city.", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]';
 
-export function readTools(text: string): ReadTools {
-  if (text.trim() === "") return { kind: "tools", tools: [] };
-  if (text.length > toolLimits.chars) return problem(`At most ${formatCount(toolLimits.chars)} characters.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return problem(`Not JSON: ${(error as Error).message}.`);
-  }
-  if (!Array.isArray(value)) return problem('Tools are a list: [{"type": "function", "function": {…}}].');
-  if (value.length > toolLimits.tools) return problem(`At most ${toolLimits.tools} tools.`);
+/** @throws Error whose message is a sentence */
+export function readTools(text: string): readonly Tool[] {
+  const value = readJson(text, []);
+  if (!Array.isArray(value)) throw new Error('Tools are a list: [{"type": "function", "function": {…}}].');
+  if (value.length > toolLimits.tools) throw new Error(`At most ${toolLimits.tools} tools.`);
   for (const [i, tool] of (value as readonly unknown[]).entries()) {
     const wrong = wrongWith(tool);
-    if (wrong !== undefined) return problem(`Tool ${i + 1}: ${wrong}`);
+    if (wrong !== undefined) throw new Error(`Tool ${i + 1}: ${wrong}`);
   }
   const tools = value as readonly Tool[];
   const names = tools.map((tool) => tool.function.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  return twice === undefined ? { kind: "tools", tools } : problem(`Two tools are called ${twice}.`);
+  if (twice !== undefined) throw new Error(`Two tools are called ${twice}.`);
+  return tools;
 }
 
 /** The problem as a sentence; undefined for a valid tool. */
@@ -50,8 +41,18 @@ function wrongWith(tool: unknown): string | undefined {
   return undefined;
 }
 
-function problem(sentence: string): ReadTools {
-  return { kind: "problem", sentence };
+/**
+ * @param otherwise the value of an empty text
+ * @throws Error whose message is a sentence
+ */
+export function readJson(text: string, otherwise: unknown): unknown {
+  if (text.trim() === "") return otherwise;
+  if (text.length > toolLimits.chars) throw new Error(`At most ${formatCount(toolLimits.chars)} characters.`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`Not JSON: ${(error as Error).message}.`, { cause: error });
+  }
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

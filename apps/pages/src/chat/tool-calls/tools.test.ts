@@ -80,9 +80,8 @@ describe("calls", () => {
 
 describe("a list of tools", () => {
   it("is valid in OpenAI's format, here and at the worker", () => {
-    const read = readTools(toolsExample);
-    expect(read.kind === "tools" && ToolsSchema.parse(read.tools)).toHaveLength(1);
-    expect(readTools("  ")).toEqual({ kind: "tools", tools: [] });
+    expect(ToolsSchema.parse(readTools(toolsExample))).toHaveLength(1);
+    expect(readTools("  ")).toEqual([]);
   });
 
   it.each([
@@ -95,19 +94,19 @@ describe("a list of tools", () => {
     ['[{"type": "function", "function": {"name": "a", "description": 1}}]', /^Tool 1: its description/],
     ['[{"type": "function", "function": {"name": "a", "parameters": []}}]', /^Tool 1: its parameters/],
   ])("is refused with the problem: %s", (text, sentence) => {
-    const read = readTools(text);
-    expect(read.kind === "problem" && read.sentence).toMatch(sentence);
+    expect(() => readTools(text)).toThrow(sentence);
     // The worker refuses the same lists.
     if (text !== "[") expect(ToolsSchema.safeParse(JSON.parse(text)).success).toBe(false);
   });
 
   it("has the limits of a request", () => {
-    const { tools, toolsChars, toolNameChars } = requestLimits;
+    const { tools, toolsChars, toolNameChars, schemaChars } = requestLimits;
     expect(toolLimits).toEqual({ tools, chars: toolsChars, nameChars: toolNameChars });
+    expect(toolLimits.chars).toBe(schemaChars);
   });
 
   it("is refused if two tools have the same name", () => {
     const tool = { type: "function", function: { name: "a" } };
-    expect(readTools(JSON.stringify([tool, tool]))).toEqual({ kind: "problem", sentence: "Two tools are called a." });
+    expect(() => readTools(JSON.stringify([tool, tool]))).toThrow("Two tools are called a.");
   });
 });
