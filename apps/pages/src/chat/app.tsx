@@ -26,10 +26,9 @@ import { ToolsButton } from "./mcp/tools-button.tsx";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
 import type { Library } from "./storage/library.ts";
 import { canChat, type ModelChoice } from "./model/model-choice.ts";
-import { FindPictureContext, type FindPicture } from "./pictures/picture-image.tsx";
 import { pictureKeys } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
-import { PageActionsContext } from "./page-actions.ts";
+import { PageContext, type Page } from "./page.ts";
 import type { PresetStore } from "./settings/preset-store.ts";
 import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
 import { SystemLine } from "./transcript/system-line.tsx";
@@ -75,10 +74,6 @@ export function App(props: AppProps): VNode {
   const use = contextUse(shownMessages(current), facts?.context_size);
   const sight = sightOf(facts);
   const sentPictures = useMemo(() => pictureKeys(current.id, shownMessages(current)).length, [current]);
-  const findPicture = useMemo<FindPicture>(
-    () => async (id) => await conversations.pictures.find({ owner: current.id, id }),
-    [conversations, current.id],
-  );
   const reading = conversations.reading.value;
   const models = controls.list.statuses.value?.models;
   const noModel = models !== undefined && !models.some(canChat);
@@ -88,16 +83,19 @@ export function App(props: AppProps): VNode {
   useEffect(() => {
     document.title = isNew ? "Waggle" : `${title} · Waggle`;
   }, [title, isNew]);
-  const actions = useMemo(
+  const page = useMemo<Page>(
     () => ({
+      chat,
+      choice,
       openSettings: () => (settingsOpen.value = true),
       openModels: () => (controls.open.value = true),
       describeTool: mcpServers.describe,
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
       deleteMessage: deletions.deleteMessage,
-      compare: (answerId: string) => (compared.value = answerId),
+      compare: (answerId) => (compared.value = answerId),
+      findPicture: async (id) => await conversations.pictures.find({ owner: current.id, id }),
     }),
-    [api, controls, mcpServers, settingsOpen, compared, deletions],
+    [api, chat, choice, controls, conversations, mcpServers, settingsOpen, compared, deletions, current.id],
   );
 
   function escape(): boolean {
@@ -164,7 +162,7 @@ export function App(props: AppProps): VNode {
     document.getElementById("message")?.focus();
   }
 
-  return (
+  const content = (
     <div class={sidebarOpen.value ? "chat with-sidebar" : "chat"}>
       <a
         class="skip button"
@@ -218,16 +216,14 @@ export function App(props: AppProps): VNode {
             focus: () => document.getElementById("message")?.focus(),
             copy: () => withLastAnswer(({ text }) => text !== "" && void copy(text)),
             regenerate: () => withLastAnswer(({ id }) => chat.regenerate(id)),
-            settings: actions.openSettings,
+            settings: page.openSettings,
           }}
         />
       </header>
       <main>
         <h1 class="visually-hidden">{isNew ? "New conversation" : title}</h1>
         <TokenNotice api={api} />
-        <PageActionsContext.Provider value={actions}>
-          <SystemLine system={current.settings.system} />
-        </PageActionsContext.Provider>
+        <SystemLine system={current.settings.system} />
         <StorageNotice trouble={conversations.trouble.value} />
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
@@ -236,37 +232,31 @@ export function App(props: AppProps): VNode {
         ) : isNew ? (
           <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (
-          <PageActionsContext.Provider value={actions}>
-            <FindPictureContext.Provider value={findPicture}>
-              <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
-            </FindPictureContext.Provider>
-          </PageActionsContext.Provider>
+          <Transcript key={current.id} conversation={current} />
         )}
         {use !== undefined && <ContextMeter use={use} />}
-        <FindPictureContext.Provider value={findPicture}>
-          <Composer
-            key={`composer-${current.id}`}
-            live={live}
-            reading={reading || noModel}
-            placeholder={noModel ? "Download a model first" : "Write a message"}
-            draft={drafts.get(draftKey)}
-            onDraft={(draft) => drafts.set(draftKey, draft)}
-            pending={draftFiles.of(draftKey)}
-            sight={sight}
-            sentPictures={sentPictures}
-            tools={
-              <ToolsButton
-                servers={mcpServers}
-                settings={current.settings}
-                facts={facts}
-                onChoose={chat.chooseTools}
-                onSettings={actions.openSettings}
-              />
-            }
-            onSend={chat.send}
-            onStop={chat.stop}
-          />
-        </FindPictureContext.Provider>
+        <Composer
+          key={`composer-${current.id}`}
+          live={live}
+          reading={reading || noModel}
+          placeholder={noModel ? "Download a model first" : "Write a message"}
+          draft={drafts.get(draftKey)}
+          onDraft={(draft) => drafts.set(draftKey, draft)}
+          pending={draftFiles.of(draftKey)}
+          sight={sight}
+          sentPictures={sentPictures}
+          tools={
+            <ToolsButton
+              servers={mcpServers}
+              settings={current.settings}
+              facts={facts}
+              onChoose={chat.chooseTools}
+              onSettings={page.openSettings}
+            />
+          }
+          onSend={chat.send}
+          onStop={chat.stop}
+        />
         <UndoList deletions={deletions} />
       </main>
       {settingsOpen.value && (
@@ -282,7 +272,7 @@ export function App(props: AppProps): VNode {
       )}
       {compared.value !== undefined && findAnswer(current, compared.value) !== undefined && (
         <CompareDialog
-          {...{ chat, choice, facts }}
+          facts={facts}
           conversation={current}
           answerId={compared.value}
           onClose={() => (compared.value = undefined)}
@@ -291,4 +281,5 @@ export function App(props: AppProps): VNode {
       <TokenDialog api={api} />
     </div>
   );
+  return <PageContext.Provider value={page}>{content}</PageContext.Provider>;
 }

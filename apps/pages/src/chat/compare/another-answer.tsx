@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { canChat, type ModelChoice } from "../model/model-choice.ts";
+import { canChat } from "../model/model-choice.ts";
+import { usePage } from "../page.ts";
 import { numberFields } from "../settings/fields.ts";
 import { reasoningSwitches, type Settings } from "../settings/settings.ts";
 import type { Overrides } from "./overrides.ts";
@@ -10,7 +11,6 @@ import type { Overrides } from "./overrides.ts";
 export interface AnotherAnswerProps {
   /** The conversation's settings, which empty fields have. */
   readonly settings: Settings;
-  readonly choice: ModelChoice;
   /** Abilities of the only model. */
   readonly abilities: ChatAbilities | undefined;
   /** Whether an answer of the conversation streams, which the request would end. */
@@ -20,7 +20,8 @@ export interface AnotherAnswerProps {
 
 const { min, max, fallback } = numberFields.temperature;
 
-export function AnotherAnswer({ settings, choice, abilities, busy, onAsk }: AnotherAnswerProps): VNode {
+export function AnotherAnswer({ settings, abilities, busy, onAsk }: AnotherAnswerProps): VNode {
+  const { choice } = usePage();
   const wanted = useSignal(settings.model);
   const models = choice.models.value.filter(canChat);
   const model = choice.chosen(wanted.value);

@@ -3,17 +3,13 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
-import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
-import type { Chat } from "../chat.ts";
 import { isLive, type Answer } from "../conversation/answer.ts";
 import { findAnswer, liveAnswer, searchText, shownMessages, type Conversation } from "../conversation/conversation.ts";
 import { siblingIds } from "../conversation/message-tree.ts";
-import { McpStepList } from "../mcp/mcp-step-list.tsx";
-import type { ModelChoice } from "../model/model-choice.ts";
 import type { ModelFacts } from "../model/model-facts.ts";
-import { Waiting } from "../transcript/answer-view.tsx";
-import { Thoughts } from "../transcript/thoughts.tsx";
+import { usePage } from "../page.ts";
+import { AnswerBody } from "../transcript/answer-view.tsx";
 import { figureWords } from "../words.ts";
 import { AnotherAnswer } from "./another-answer.tsx";
 import { overrideWords, type Overrides } from "./overrides.ts";
@@ -22,14 +18,12 @@ import "./compare.css";
 export interface CompareDialogProps {
   readonly answerId: string;
   readonly conversation: Conversation;
-  readonly chat: Chat;
-  readonly choice: ModelChoice;
   readonly facts: ModelFacts | undefined;
   readonly onClose: () => void;
 }
 
-export function CompareDialog(props: CompareDialogProps): VNode | null {
-  const { answerId, conversation, chat, choice, facts, onClose } = props;
+export function CompareDialog({ answerId, conversation, facts, onClose }: CompareDialogProps): VNode | null {
+  const { chat } = usePage();
   const dialog = useRef<HTMLDialogElement>(null);
   const columns = useRef<HTMLDivElement>(null);
   const wanted = useSignal<string | undefined>(undefined);
@@ -67,9 +61,7 @@ export function CompareDialog(props: CompareDialogProps): VNode | null {
 
   const nameOf = ({ model = facts?.name ?? "Answer", overrides }: Answer): string =>
     [model, overrideWords(overrides)].filter((words) => words !== "").join(" · ");
-  const column = (shown: Answer): VNode => (
-    <Column key={shown.id} answer={shown} name={nameOf(shown)} chat={chat} choice={choice} onKeep={keep} />
-  );
+  const column = (shown: Answer): VNode => <Column key={shown.id} answer={shown} name={nameOf(shown)} onKeep={keep} />;
   return (
     <dialog class="dialog compare" ref={dialog} aria-labelledby="compare-title" onClose={closed}>
       <div class="spread">
@@ -104,7 +96,6 @@ export function CompareDialog(props: CompareDialogProps): VNode | null {
       </div>
       <AnotherAnswer
         settings={conversation.settings}
-        choice={choice}
         abilities={facts?.chat}
         busy={liveAnswer(conversation) !== undefined}
         onAsk={ask}
@@ -113,14 +104,15 @@ export function CompareDialog(props: CompareDialogProps): VNode | null {
   );
 }
 
-interface ColumnProps extends Pick<CompareDialogProps, "chat" | "choice"> {
+interface ColumnProps {
   readonly answer: Answer;
   readonly name: string;
   readonly onKeep: (answer: Answer) => void;
 }
 
-function Column({ answer, name, chat, choice, onKeep }: ColumnProps): VNode {
-  const { id, jobId, text, calls = [], mcpSteps = [], problem } = answer;
+function Column({ answer, name, onKeep }: ColumnProps): VNode {
+  const { chat } = usePage();
+  const { id, problem } = answer;
   const live = isLive(answer);
   const titleId = `compare-${id}`;
   return (
@@ -140,16 +132,7 @@ function Column({ answer, name, chat, choice, onKeep }: ColumnProps): VNode {
         </button>
       </div>
       <div class="compare-text stack tight" tabIndex={0} role="group" aria-labelledby={titleId}>
-        <McpStepList
-          answerId={`compare-${id}`}
-          steps={mcpSteps}
-          live={live}
-          onConsent={(callId, allow) => chat.consent(jobId, callId, allow)}
-        />
-        <Thoughts answer={answer} />
-        {text !== "" && <Markdown text={text} />}
-        {calls.length > 0 && <p class="muted">{`Calls ${calls.map((call) => call.name).join(", ")}.`}</p>}
-        {live && <Waiting answer={answer} choice={choice} />}
+        <AnswerBody answer={answer} isLast={false} />
         {problem !== undefined && <ProblemNotice problem={problem} />}
       </div>
     </section>

@@ -1,26 +1,18 @@
 // Shows the steps of an answer with MCP tools: calls, the question for consent, and results, which are marked as data of their tool.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useContext, useEffect } from "preact/hooks";
-import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
+import { useEffect } from "preact/hooks";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
-import { PageActionsContext } from "../page-actions.ts";
-import { ToolCallCards, ToolName } from "../tool-calls/tool-call-cards.tsx";
+import { isLive, type Answer } from "../conversation/answer.ts";
+import { usePage } from "../page.ts";
+import { ToolCallCard, ToolName } from "../tool-calls/tool-call-cards.tsx";
 import { prettyArguments, withEscapes, type ToolCall } from "../tool-calls/tool-calls.ts";
+import { ToolText } from "../tool-calls/tool-text.tsx";
 import { Verbatim } from "../tool-calls/verbatim.tsx";
 import type { McpResult, McpStep } from "./mcp-steps.ts";
 import "./mcp.css";
 
 export type Allow = "once" | "conversation" | "no";
-
-export interface McpStepListProps {
-  readonly answerId: string;
-  readonly steps: readonly McpStep[];
-  /** Whether the answer still streams. */
-  readonly live: boolean;
-  readonly onConsent: (callId: string, allow: Allow) => void;
-}
 
 const outcomeWords: Readonly<Record<McpResult["outcome"], string | undefined>> = {
   done: undefined,
@@ -30,18 +22,17 @@ const outcomeWords: Readonly<Record<McpResult["outcome"], string | undefined>> =
   unknown: "outcome unknown",
 };
 
-export function McpStepList({ answerId, steps, live, onConsent }: McpStepListProps): VNode {
+export function McpStepList({ answer }: { readonly answer: Answer }): VNode {
   return (
     <>
-      {steps.map((step, index) => {
-        const asking = live ? step.calls.find(({ id }) => id === step.asks) : undefined;
-        const calls = step.calls.filter((call) => call !== asking);
+      {answer.mcpSteps?.map(({ text, calls, results, asks }, index) => {
+        const asking = isLive(answer) ? asks : undefined;
         return (
           <div class="stack tight" key={index}>
-            {step.text !== "" && <Markdown text={step.text} />}
-            <ToolCallCards answerId={answerId} calls={calls} live={false} onResults={undefined} />
-            {asking !== undefined && <Consent key={asking.id} call={asking} onConsent={onConsent} />}
-            {step.results.map((result) => (
+            {text !== "" && <Markdown text={text} />}
+            {calls.map((call) => call.id !== asking && <ToolCallCard key={call.id} call={call} />)}
+            {calls.map((call) => call.id === asking && <Consent key={call.id} call={call} jobId={answer.jobId} />)}
+            {results.map((result) => (
               <Result key={result.callId} result={result} />
             ))}
           </div>
@@ -60,13 +51,11 @@ const choices = [
 /** A description may be as long as a manual. */
 const describedChars = 400;
 
-type ConsentProps = Pick<McpStepListProps, "onConsent"> & { readonly call: ToolCall };
-
-function Consent({ call, onConsent }: ConsentProps): VNode {
+function Consent({ call, jobId }: { readonly call: ToolCall; readonly jobId: string }): VNode {
   const { id, name, tool = name, server } = call;
   const description = useSignal("");
-  const page = useContext(PageActionsContext);
-  useEffect(() => void page.describeTool(name).then((text = "") => (description.value = text)), [name]);
+  const { chat, describeTool } = usePage();
+  useEffect(() => void describeTool(name).then((text = "") => (description.value = text)), [name]);
   const { value: text } = description;
   return (
     <div
@@ -87,7 +76,7 @@ function Consent({ call, onConsent }: ConsentProps): VNode {
       </div>
       <div class="row">
         {choices.map(([allow, label, kind]) => (
-          <button type="button" key={allow} class={`button ${kind}`} onClick={() => onConsent(id, allow)}>
+          <button type="button" key={allow} class={`button ${kind}`} onClick={() => chat.consent(jobId, id, allow)}>
             {label}
           </button>
         ))}
@@ -100,16 +89,16 @@ function Result({ result: { server, tool, outcome, text } }: { readonly result: 
   const title = `Result of ${tool} of the server ${server}`;
   const words = outcomeWords[outcome];
   return (
-    <figure class="code tool-result mcp-result" data-result={tool}>
-      <figcaption class="spread">
-        <span class="row tool-name">
-          <Icon name="tool" />
-          <span class="anywhere">{withEscapes(title)}</span>
-          {words !== undefined && <span class="badge warn">{words}</span>}
-        </span>
-        <CopyButton text={text} label="Copy result" />
-      </figcaption>
-      <Verbatim text={text} label={title} />
-    </figure>
+    <ToolText
+      about={{ "data-result": tool }}
+      kind="mcp-result"
+      icon="tool"
+      text={text}
+      label={title}
+      copyLabel="Copy result"
+    >
+      <span class="anywhere">{withEscapes(title)}</span>
+      {words !== undefined && <span class="badge warn">{words}</span>}
+    </ToolText>
   );
 }

@@ -1,13 +1,9 @@
 // Owns how a picture's file gets from this browser into an image element. Each image has a `blob:` address, which ends with the image.
 import { useSignal } from "@preact/signals";
-import { createContext, type VNode } from "preact";
-import { useContext, useEffect } from "preact/hooks";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
 import type { PictureAttachment } from "../attachments/attachment.ts";
-
-/** Finds the file of a picture in the shown conversation or its draft. */
-export type FindPicture = (id: string) => Promise<Blob | undefined>;
-
-export const FindPictureContext = createContext<FindPicture>(() => Promise.resolve(undefined));
+import { usePage } from "../page.ts";
 
 export interface PictureImageProps {
   readonly picture: Pick<PictureAttachment, "id" | "picture">;
@@ -16,7 +12,7 @@ export interface PictureImageProps {
 }
 
 export function PictureImage({ picture: { id, picture }, alt }: PictureImageProps): VNode {
-  const find = useContext(FindPictureContext);
+  const { findPicture: find } = usePage();
   const address = useSignal<string | undefined>(undefined);
   const lost = useSignal(false);
   useEffect(() => {

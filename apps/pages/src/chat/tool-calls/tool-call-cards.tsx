@@ -1,28 +1,37 @@
 // Owns the cards of an answer's tool calls: name, arguments, and a field for the result while the answer waits for the result.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { removeEdits, storeEdits, storedEdits, type EditTarget } from "../composer/unsent-edits.ts";
+import { isLive, wantsResults, type Answer } from "../conversation/answer.ts";
+import { usePage } from "../page.ts";
 import { prettyArguments, withEscapes, type ToolCall, type ToolResult } from "./tool-calls.ts";
-import { Verbatim } from "./verbatim.tsx";
+import { ToolText } from "./tool-text.tsx";
 
-export interface ToolCallCardsProps {
-  readonly answerId: string;
-  readonly calls: readonly ToolCall[];
-  /** Whether the arguments still stream. */
-  readonly live: boolean;
-  /** Absent once the results are sent. */
-  readonly onResults: ((results: readonly ToolResult[]) => void) | undefined;
+interface ToolCallsProps {
+  readonly answer: Answer;
+  /** Whether no message follows the answer. */
+  readonly isLast: boolean;
 }
 
-export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCardsProps): VNode {
-  const cards = calls.map((call, i) => <Card key={call.id} call={call} writing={live && i === calls.length - 1} />);
-  if (onResults === undefined) return <div class="stack tight">{cards}</div>;
+/** The calls of an answer, and a form for their results while the answer waits for them. */
+export function ToolCalls({ answer, isLast }: ToolCallsProps): VNode | null {
+  const { chat } = usePage();
+  const { id, calls } = answer;
+  if (calls === undefined) return null;
+  const writing = isLive(answer) ? calls.at(-1) : undefined;
   return (
     <div class="stack tight">
-      {cards}
-      <ResultForm calls={calls} keptFor={`results.${answerId}`} action="Send" onSave={onResults} />
+      {calls.map((call) => (
+        <ToolCallCard key={call.id} call={call} writing={call === writing} />
+      ))}
+      {isLast && wantsResults(answer) && (
+        <ResultForm
+          calls={calls}
+          keptFor={`results.${id}`}
+          action="Send"
+          onSave={(results) => chat.giveResults(id, results)}
+        />
+      )}
     </div>
   );
 }
@@ -37,21 +46,25 @@ export function ToolName({ call: { name, server, tool } }: { readonly call: Tool
   );
 }
 
-function Card({ call, writing }: { readonly call: ToolCall; readonly writing: boolean }): VNode {
-  const json = prettyArguments(call);
+interface ToolCallCardProps {
+  readonly call: ToolCall;
+  /** Whether the arguments still stream. */
+  readonly writing?: boolean;
+}
+
+export function ToolCallCard({ call, writing = false }: ToolCallCardProps): VNode {
   return (
-    <figure class="code tool-call" data-call={call.name}>
-      <figcaption class="spread">
-        <span class="row tool-name">
-          <Icon name="tool" />
-          <ToolName call={call} />
-          {writing && <span class="live-dot pulse" />}
-          {call.cut === true && <span class="badge warn">cut off</span>}
-        </span>
-        {!writing && <CopyButton text={json} label="Copy arguments" />}
-      </figcaption>
-      <Verbatim text={json} label={`Arguments of ${call.name}`} />
-    </figure>
+    <ToolText
+      about={{ "data-call": call.name }}
+      icon="tool"
+      text={prettyArguments(call)}
+      label={`Arguments of ${call.name}`}
+      copyLabel={writing ? undefined : "Copy arguments"}
+    >
+      <ToolName call={call} />
+      {writing && <span class="live-dot pulse" />}
+      {call.cut === true && <span class="badge warn">cut off</span>}
+    </ToolText>
   );
 }
 

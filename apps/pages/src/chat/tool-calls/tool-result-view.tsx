@@ -1,28 +1,26 @@
 // Owns how results of tool calls, which the visitor typed in, are shown and edited.
 import type { VNode } from "preact";
-import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../transcript/branch-switch.tsx";
 import { DeleteButton } from "../transcript/delete-button.tsx";
-import type { Chat } from "../chat.ts";
 import type { UserMessage } from "../conversation/conversation.ts";
 import { EditButton, useEditing } from "../transcript/message-editor.tsx";
+import { usePage } from "../page.ts";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
-import { Verbatim } from "./verbatim.tsx";
+import { ToolText } from "./tool-text.tsx";
 
 export interface ToolResultViewProps {
   readonly message: UserMessage;
   readonly results: readonly ToolResult[];
   /** Ids of all messages that follow the same answer, itself included. */
   readonly siblings: readonly string[];
-  readonly chat: Pick<Chat, "giveResults" | "choose">;
 }
 
-export function ToolResultView({ message, results, siblings, chat }: ToolResultViewProps): VNode {
+export function ToolResultView({ message, results, siblings }: ToolResultViewProps): VNode {
   const { id, parent } = message;
+  const { chat } = usePage();
   const editing = useEditing(id);
-  const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
+  const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" />;
   return (
     <li class="turn stack tight" data-turn={id} tabIndex={-1}>
       <h2 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h2>
@@ -43,7 +41,18 @@ export function ToolResultView({ message, results, siblings, chat }: ToolResultV
         </>
       ) : (
         <>
-          <Cards results={results} />
+          {results.map(({ callId, name, text }) => (
+            <ToolText
+              key={callId}
+              about={{ "data-result": name }}
+              icon="check"
+              text={text}
+              label={`Result of ${name}`}
+              copyLabel="Copy result"
+            >
+              <span class="anywhere">{`Result of ${name}`}</span>
+            </ToolText>
+          ))}
           <div class="row turn-tools">
             {branches}
             <span class="row turn-icons">
@@ -54,24 +63,5 @@ export function ToolResultView({ message, results, siblings, chat }: ToolResultV
         </>
       )}
     </li>
-  );
-}
-
-function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode {
-  return (
-    <div class="stack tight">
-      {results.map(({ callId, name, text }) => (
-        <figure class="code tool-result" key={callId} data-result={name}>
-          <figcaption class="spread">
-            <span class="row tool-name">
-              <Icon name="check" />
-              <span class="anywhere">{`Result of ${name}`}</span>
-            </span>
-            <CopyButton text={text} label="Copy result" />
-          </figcaption>
-          <Verbatim text={text} label={`Result of ${name}`} />
-        </figure>
-      ))}
-    </div>
   );
 }

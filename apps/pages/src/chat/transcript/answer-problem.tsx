@@ -1,21 +1,21 @@
 // Owns the notice of an answer's problem, with the buttons that can help.
 import type { ComponentChild, VNode } from "preact";
-import { useContext } from "preact/hooks";
 import { ActionButton } from "../../parts/icons.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import type { Remedy } from "../../wire/advice.ts";
 import type { Problem } from "../../wire/problem.ts";
 import { canContinue, isEmpty } from "../conversation/answer.ts";
-import { PageActionsContext } from "../page-actions.ts";
+import { usePage } from "../page.ts";
 import type { AnswerViewProps } from "./answer-view.tsx";
 import { messageToEdit } from "./message-editor.tsx";
 
-export interface AnswerProblemProps extends Pick<AnswerViewProps, "answer" | "asked" | "isLast" | "chat"> {
+export interface AnswerProblemProps extends Pick<AnswerViewProps, "answer" | "asked" | "isLast"> {
   readonly problem: Problem;
 }
 
-export function AnswerProblem({ answer, problem, asked, isLast, chat }: AnswerProblemProps): VNode {
-  const page = useContext(PageActionsContext);
+export function AnswerProblem({ answer, problem, asked, isLast }: AnswerProblemProps): VNode {
+  const page = usePage();
+  const { chat } = page;
   const { id, jobId, parent, lastIndex } = answer;
   const isLost = problem.code === "unreachable" && lastIndex >= 0;
   const retries = asked && isLast && chat.busyRetry.waiting.value === jobId;

@@ -1,7 +1,6 @@
 // Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
@@ -10,15 +9,13 @@ import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
 import { overrideWords } from "../compare/overrides.ts";
 import { AnswerProblem } from "./answer-problem.tsx";
-import { canContinue, isEmpty, isLive, wantsResults, type Answer } from "../conversation/answer.ts";
+import { canContinue, isEmpty, isLive, type Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
-import type { Chat } from "../chat.ts";
 import { McpStepList } from "../mcp/mcp-step-list.tsx";
 import { DeleteButton } from "./delete-button.tsx";
-import type { ModelChoice } from "../model/model-choice.ts";
-import { PageActionsContext } from "../page-actions.ts";
+import { usePage } from "../page.ts";
 import { Thoughts } from "./thoughts.tsx";
-import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
+import { ToolCalls } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
 import { describeLine, figureWords } from "../words.ts";
 import { formatPercent } from "../../parts/format.ts";
@@ -31,15 +28,13 @@ export interface AnswerViewProps {
   readonly asked: boolean;
   /** Whether no message follows the answer. */
   readonly isLast: boolean;
-  readonly choice: ModelChoice;
-  readonly chat: Chat;
 }
 
-export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: AnswerViewProps): VNode {
+export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps): VNode {
   const live = isLive(answer);
   const editing = useEditing(answer.id);
-  const page = useContext(PageActionsContext);
-  const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
+  const { chat, compare } = usePage();
+  const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" />;
   const figures = figuresOf(answer);
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
   if (editing.open.value) {
@@ -68,27 +63,8 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
       )}
-      {answer.mcpSteps !== undefined && (
-        <McpStepList
-          answerId={answer.id}
-          steps={answer.mcpSteps}
-          live={live}
-          onConsent={(callId, allow) => chat.consent(answer.jobId, callId, allow)}
-        />
-      )}
-      <Thoughts answer={answer} />
-      {answer.text !== "" && <Markdown text={answer.text} />}
-      {answer.calls !== undefined && (
-        <ToolCallCards
-          answerId={answer.id}
-          calls={answer.calls}
-          live={live}
-          onResults={isLast && wantsResults(answer) ? (results) => chat.giveResults(answer.id, results) : undefined}
-        />
-      )}
-      {answer.phase === "done" && isEmpty(answer) && <p class="muted">The model gave an empty answer.</p>}
-      {live && <Waiting answer={answer} choice={choice} />}
-      {answer.problem !== undefined && <AnswerProblem {...{ answer, asked, isLast, chat }} problem={answer.problem} />}
+      <AnswerBody answer={answer} isLast={isLast} />
+      {answer.problem !== undefined && <AnswerProblem {...{ answer, asked, isLast }} problem={answer.problem} />}
       <div class="row turn-tools">
         {branches}
         {isCut && asked && answer.problem === undefined && canContinue(answer) && (
@@ -109,7 +85,7 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
                 label="Compare"
                 title="Compare with another answer"
                 kind="tiny quiet compare-button"
-                onClick={() => page.compare(answer.id)}
+                onClick={() => compare(answer.id)}
               />
             </>
           )}
@@ -129,7 +105,22 @@ export function AnswerView({ answer, siblings, asked, isLast, choice, chat }: An
   );
 }
 
-export function Waiting({ answer, choice }: Pick<AnswerViewProps, "answer" | "choice">): VNode | null {
+/** What the model has written, and what the answer waits for. */
+export function AnswerBody({ answer, isLast }: Pick<AnswerViewProps, "answer" | "isLast">): VNode {
+  return (
+    <>
+      <McpStepList answer={answer} />
+      <Thoughts answer={answer} />
+      {answer.text !== "" && <Markdown text={answer.text} />}
+      <ToolCalls answer={answer} isLast={isLast} />
+      {answer.phase === "done" && isEmpty(answer) && <p class="muted">The model gave an empty answer.</p>}
+      <Waiting answer={answer} />
+    </>
+  );
+}
+
+function Waiting({ answer }: { readonly answer: Answer }): VNode | null {
+  const { choice } = usePage();
   const lost = answer.reconnecting === true;
   const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
   if (wait === undefined) return null;

@@ -1,6 +1,7 @@
 // Owns the switch between branches of a conversation: "‹ 2 of 3 ›" on a message with siblings.
 import type { VNode } from "preact";
 import { IconButton } from "../../parts/icons.tsx";
+import { usePage } from "../page.ts";
 
 export interface BranchesProps {
   /** Ids of all messages that follow the same message, oldest first. A single message has no switch. */
@@ -8,28 +9,28 @@ export interface BranchesProps {
   readonly shown: string;
   /** The noun in the switch's labels. */
   readonly kind: "answer" | "message";
-  readonly onChoose: (messageId: string) => void;
 }
 
-export function BranchSwitch({ siblings, shown, kind, onChoose }: BranchesProps): VNode | null {
+export function BranchSwitch({ siblings, shown, kind }: BranchesProps): VNode | null {
   if (siblings.length < 2) return null;
   const at = siblings.indexOf(shown);
   return (
     <span class="branches small muted numbers" role="group" aria-label={`Versions of this ${kind}`}>
-      <Step to={siblings[at - 1]} label={`Previous ${kind}`} icon="previous" onChoose={onChoose} />
+      <Step to={siblings[at - 1]} label={`Previous ${kind}`} icon="previous" />
       <span>{`${at + 1} of ${siblings.length}`}</span>
-      <Step to={siblings[at + 1]} label={`Next ${kind}`} icon="next" onChoose={onChoose} />
+      <Step to={siblings[at + 1]} label={`Next ${kind}`} icon="next" />
     </span>
   );
 }
 
-interface StepProps extends Pick<BranchesProps, "onChoose"> {
+interface StepProps {
   readonly to: string | undefined;
   readonly label: string;
   readonly icon: "previous" | "next";
 }
 
-function Step({ to, label, icon, onChoose }: StepProps): VNode {
+function Step({ to, label, icon }: StepProps): VNode {
+  const { chat } = usePage();
   return (
     <IconButton
       icon={icon}
@@ -37,7 +38,7 @@ function Step({ to, label, icon, onChoose }: StepProps): VNode {
       disabled={to === undefined}
       onClick={() => {
         if (to === undefined) return;
-        onChoose(to);
+        chat.choose(to);
         focusStep(to, label);
       }}
     />

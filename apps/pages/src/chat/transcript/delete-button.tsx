@@ -1,11 +1,10 @@
 // Owns the button that deletes one message or answer.
 import type { VNode } from "preact";
-import { useContext } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
-import { PageActionsContext } from "../page-actions.ts";
+import { usePage } from "../page.ts";
 
 export function DeleteButton({ messageId, label }: { readonly messageId: string; readonly label: string }): VNode {
-  const page = useContext(PageActionsContext);
+  const page = usePage();
   return (
     <IconButton
       icon="trash"

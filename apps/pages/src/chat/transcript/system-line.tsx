@@ -1,10 +1,9 @@
 // Owns the line above a conversation that shows the beginning of its system prompt, and opens the settings on a click.
 import type { VNode } from "preact";
-import { useContext } from "preact/hooks";
-import { PageActionsContext } from "../page-actions.ts";
+import { usePage } from "../page.ts";
 
 export function SystemLine({ system }: { readonly system: string }): VNode | null {
-  const page = useContext(PageActionsContext);
+  const page = usePage();
   const text = system.trim().replaceAll(/\s+/g, " ");
   if (text === "") return null;
   return (

@@ -4,22 +4,14 @@ import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { AnswerView, showsFigures } from "./answer-view.tsx";
-import type { Chat } from "../chat.ts";
 import { shownLiveAnswer, shownMessages, type Conversation, type Message } from "../conversation/conversation.ts";
 import { UserMessageView } from "./user-message-view.tsx";
-import type { ModelChoice } from "../model/model-choice.ts";
 import { siblingIds } from "../conversation/message-tree.ts";
 
 /** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 48;
 
-export interface TranscriptProps {
-  readonly conversation: Conversation;
-  readonly chat: Chat;
-  readonly choice: ModelChoice;
-}
-
-export function Transcript({ conversation, chat, choice }: TranscriptProps): VNode {
+export function Transcript({ conversation }: { readonly conversation: Conversation }): VNode {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useSignal(true);
   const messages = shownMessages(conversation);
@@ -78,8 +70,6 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
               siblings={siblings.get(message.id)?.join(" ") ?? message.id}
               asked={messages[i - 1]?.role === "user"}
               isLast={message.id === lastId}
-              chat={chat}
-              choice={choice}
             />
           ))}
         </ol>
@@ -103,18 +93,16 @@ interface TranscriptItemProps {
   readonly siblings: string;
   readonly asked: boolean;
   readonly isLast: boolean;
-  readonly chat: Chat;
-  readonly choice: ModelChoice;
 }
 
 /** Draws a message again only when it has changed, so that a streaming answer does not redraw a long conversation. */
-function TranscriptItem({ message, siblings, asked, isLast, chat, choice }: TranscriptItemProps): VNode {
+function TranscriptItem({ message, siblings, asked, isLast }: TranscriptItemProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");
     return message.role === "user" ? (
-      <UserMessageView message={message} siblings={ids} chat={chat} />
+      <UserMessageView message={message} siblings={ids} />
     ) : (
-      <AnswerView answer={message} siblings={ids} asked={asked} isLast={isLast} choice={choice} chat={chat} />
+      <AnswerView answer={message} siblings={ids} asked={asked} isLast={isLast} />
     );
-  }, [message, siblings, asked, isLast, chat, choice]);
+  }, [message, siblings, asked, isLast]);
 }

@@ -8,8 +8,8 @@ import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.t
 import { SentPictures } from "../pictures/sent-pictures.tsx";
 import { BranchSwitch } from "./branch-switch.tsx";
 import { DeleteButton } from "./delete-button.tsx";
-import type { Chat } from "../chat.ts";
 import type { UserMessage } from "../conversation/conversation.ts";
+import { usePage } from "../page.ts";
 import { ToolResultView } from "../tool-calls/tool-result-view.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
 
@@ -17,20 +17,20 @@ export interface UserMessageViewProps {
   readonly message: UserMessage;
   /** Ids of all messages that follow the same message, itself included. */
   readonly siblings: readonly string[];
-  readonly chat: Pick<Chat, "resend" | "giveResults" | "choose">;
 }
 
-export function UserMessageView({ message, siblings, chat }: UserMessageViewProps): VNode {
+export function UserMessageView({ message, siblings }: UserMessageViewProps): VNode {
   return message.results === undefined ? (
-    <WrittenMessage message={message} siblings={siblings} chat={chat} />
+    <WrittenMessage message={message} siblings={siblings} />
   ) : (
-    <ToolResultView message={message} results={message.results} siblings={siblings} chat={chat} />
+    <ToolResultView message={message} results={message.results} siblings={siblings} />
   );
 }
 
-function WrittenMessage({ message, siblings, chat }: UserMessageViewProps): VNode {
+function WrittenMessage({ message, siblings }: UserMessageViewProps): VNode {
+  const { chat } = usePage();
   const editing = useEditing(message.id);
-  const branches = <BranchSwitch siblings={siblings} shown={message.id} kind="message" onChoose={chat.choose} />;
+  const branches = <BranchSwitch siblings={siblings} shown={message.id} kind="message" />;
   const removal = useRemoval(message);
   if (editing.open.value) {
     return (
