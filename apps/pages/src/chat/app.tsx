@@ -3,33 +3,19 @@ import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { deferred } from "../models/deferred.tsx";
-import type { ModelControls } from "../models/model-controls.ts";
 import { copy } from "../parts/copy-button.tsx";
 import { Icon, IconButton } from "../parts/icons.tsx";
-import { saveFile } from "../parts/save-file.ts";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
-import type { Api } from "../wire/api.ts";
-import type { DraftFiles } from "./attachments/draft-files.ts";
 import { isLive, type Answer } from "./conversation/answer.ts";
-import type { Chat } from "./chat.ts";
 import { CompareDialog } from "./compare/compare-dialog.tsx";
 import { Composer } from "./composer/composer.tsx";
 import { ContextMeter } from "./transcript/context-meter.tsx";
 import { contextUse } from "./conversation/context-use.ts";
 import { findAnswer, shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
-import type { Conversations } from "./storage/conversations.ts";
-import type { Deletions } from "./storage/deletions.ts";
-import { newDraftKey, noDraft, type Drafts } from "./composer/drafts.ts";
-import type { McpServerList } from "./mcp/mcp-servers.ts";
-import { ToolsButton } from "./mcp/tools-button.tsx";
-import type { ListActions } from "./sidebar/conversation-entry.tsx";
-import type { Library } from "./storage/library.ts";
-import { canChat, type ModelChoice } from "./model/model-choice.ts";
-import { pictureKeys } from "./pictures/held-pictures.ts";
-import { sightOf } from "./pictures/sight.ts";
-import { PageContext, type Page } from "./page.ts";
-import type { PresetStore } from "./settings/preset-store.ts";
+import { newDraftKey, noDraft } from "./composer/drafts.ts";
+import { canChat } from "./model/model-choice.ts";
+import { PageContext, type Page, type PageParts } from "./page.ts";
 import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
 import { SystemLine } from "./transcript/system-line.tsx";
 import { factsOf } from "./model/model-facts.ts";
@@ -39,41 +25,21 @@ import { StorageNotice } from "./storage/storage-notice.tsx";
 import { Transcript } from "./transcript/transcript.tsx";
 import { UndoList } from "./sidebar/undo-list.tsx";
 import { Welcome } from "./model/welcome.tsx";
-import type { WorkerAbout } from "./model/worker-about.ts";
 import { WorkerBadge } from "./model/worker-badge.tsx";
 
 const SettingsDialog = deferred(async () => (await import("./settings/settings-dialog.tsx")).SettingsDialog);
 const NoModel = deferred(async () => (await import("./model/no-model.tsx")).NoModel);
 
-export interface AppProps {
-  readonly api: Api;
-  readonly chat: Chat;
-  readonly conversations: Conversations;
-  readonly about: WorkerAbout;
-  readonly choice: ModelChoice;
-  readonly controls: ModelControls;
-  readonly drafts: Drafts;
-  readonly draftFiles: DraftFiles;
-  readonly deletions: Deletions;
-  readonly presets: PresetStore;
-  readonly library: Library;
-  readonly mcpServers: McpServerList;
-}
-
-export function App(props: AppProps): VNode {
-  const { api, chat, conversations, about, choice, controls, drafts, draftFiles } = props;
-  const { deletions, presets, library, mcpServers } = props;
+export function App(parts: PageParts): VNode {
+  const { chat, conversations, about, choice, controls, drafts, draftFiles } = parts;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const compared = useSignal<string | undefined>(undefined);
   const current = conversations.current.value;
   const settings = useComputed(() => conversations.current.value.settings);
-  const live = shownLiveAnswer(current) !== undefined;
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
   const use = contextUse(shownMessages(current), facts?.context_size);
-  const sight = sightOf(facts);
-  const sentPictures = useMemo(() => pictureKeys(current.id, shownMessages(current)).length, [current]);
   const reading = conversations.reading.value;
   const models = controls.list.statuses.value?.models;
   const noModel = models !== undefined && !models.some(canChat);
@@ -85,17 +51,16 @@ export function App(props: AppProps): VNode {
   }, [title, isNew]);
   const page = useMemo<Page>(
     () => ({
-      chat,
-      choice,
+      ...parts,
       openSettings: () => (settingsOpen.value = true),
-      openModels: () => (controls.open.value = true),
-      describeTool: mcpServers.describe,
-      giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
-      deleteMessage: deletions.deleteMessage,
+      chooseModel(model) {
+        chat.chooseModel(model);
+        focusMessage();
+      },
       compare: (answerId) => (compared.value = answerId),
-      findPicture: async (id) => await conversations.pictures.find({ owner: current.id, id }),
+      show,
     }),
-    [api, chat, choice, controls, conversations, mcpServers, settingsOpen, compared, deletions, current.id],
+    [],
   );
 
   function escape(): boolean {
@@ -123,22 +88,14 @@ export function App(props: AppProps): VNode {
     if (last?.role === "assistant" && !isLive(last)) use(last);
   }
 
-  const listActions = useMemo<ListActions>(
-    () => ({
-      show,
-      delete: deletions.deleteConversation,
-      rename: (id, title) => conversations.add(id, [], { title, named: true }),
-      pin: (id, pinned) => conversations.add(id, [], { pinned: pinned ? true : undefined }),
-      export: (kind, id) => void library.export(kind, [id]).then(saveFile, conversations.report),
-    }),
-    [conversations, deletions, library],
-  );
-
-  async function find(id: string, messageId: string | undefined): Promise<void> {
-    if (messageId === undefined) return show(id);
+  function show(id: string | undefined, messageId?: string): void {
     sidebarOpen.value = false;
-    await chat.showMessage(id, messageId);
-    pointAt(messageId);
+    if (id !== undefined && messageId !== undefined) {
+      void chat.showMessage(id, messageId).then(() => pointAt(messageId));
+      return;
+    }
+    chat.show(id);
+    focusMessage();
   }
 
   /** Sends a suggestion, and moves the unsent draft to the conversation that begins with it. */
@@ -151,17 +108,6 @@ export function App(props: AppProps): VNode {
     draftFiles.move(newDraftKey, id);
   }
 
-  function useModel(name: string): void {
-    chat.chooseModel(name);
-    document.getElementById("message")?.focus();
-  }
-
-  function show(id: string | undefined): void {
-    sidebarOpen.value = false;
-    chat.show(id);
-    document.getElementById("message")?.focus();
-  }
-
   const content = (
     <div class={sidebarOpen.value ? "chat with-sidebar" : "chat"}>
       <a
@@ -169,19 +115,12 @@ export function App(props: AppProps): VNode {
         href="#message"
         onClick={(event) => {
           event.preventDefault();
-          document.getElementById("message")?.focus();
+          focusMessage();
         }}
       >
         Skip to the message box
       </a>
-      <Sidebar
-        conversations={conversations}
-        library={library}
-        actions={listActions}
-        onNew={() => show(undefined)}
-        onFound={(id, messageId) => void find(id, messageId)}
-        onLeave={() => (sidebarOpen.value = false)}
-      />
+      <Sidebar onLeave={() => (sidebarOpen.value = false)} />
       <header class="topbar">
         <button
           class="shade"
@@ -197,7 +136,7 @@ export function App(props: AppProps): VNode {
           onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
         />
         <div class="grow">
-          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={useModel} />
+          <WorkerBadge wanted={current.settings.model} />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />
@@ -213,7 +152,7 @@ export function App(props: AppProps): VNode {
           on={{
             new: () => show(undefined),
             search,
-            focus: () => document.getElementById("message")?.focus(),
+            focus: focusMessage,
             copy: () => withLastAnswer(({ text }) => text !== "" && void copy(text)),
             regenerate: () => withLastAnswer(({ id }) => chat.regenerate(id)),
             settings: page.openSettings,
@@ -222,64 +161,43 @@ export function App(props: AppProps): VNode {
       </header>
       <main>
         <h1 class="visually-hidden">{isNew ? "New conversation" : title}</h1>
-        <TokenNotice api={api} />
+        <TokenNotice api={parts.api} />
         <SystemLine system={current.settings.system} />
         <StorageNotice trouble={conversations.trouble.value} />
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
         ) : isNew && noModel ? (
-          <NoModel controls={controls} onUse={useModel} />
+          <NoModel />
         ) : isNew ? (
           <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (
           <Transcript key={current.id} conversation={current} />
         )}
         {use !== undefined && <ContextMeter use={use} />}
-        <Composer
-          key={`composer-${current.id}`}
-          live={live}
-          reading={reading || noModel}
-          placeholder={noModel ? "Download a model first" : "Write a message"}
-          draft={drafts.get(draftKey)}
-          onDraft={(draft) => drafts.set(draftKey, draft)}
-          pending={draftFiles.of(draftKey)}
-          sight={sight}
-          sentPictures={sentPictures}
-          tools={
-            <ToolsButton
-              servers={mcpServers}
-              settings={current.settings}
-              facts={facts}
-              onChoose={chat.chooseTools}
-              onSettings={page.openSettings}
-            />
-          }
-          onSend={chat.send}
-          onStop={chat.stop}
-        />
-        <UndoList deletions={deletions} />
+        <Composer key={`composer-${current.id}`} conversation={current} {...{ draftKey, facts, noModel }} />
+        <UndoList />
       </main>
       {settingsOpen.value && (
         <SettingsDialog
           key={`settings-${current.id}`}
-          api={api}
-          presets={presets}
           settings={settings}
-          chat={facts?.chat}
-          onSave={chat.configure}
+          abilities={facts?.chat}
           onClose={() => (settingsOpen.value = false)}
         />
       )}
       {compared.value !== undefined && findAnswer(current, compared.value) !== undefined && (
         <CompareDialog
-          facts={facts}
-          conversation={current}
+          {...{ facts, conversation: current }}
           answerId={compared.value}
           onClose={() => (compared.value = undefined)}
         />
       )}
-      <TokenDialog api={api} />
+      <TokenDialog api={parts.api} />
     </div>
   );
   return <PageContext.Provider value={page}>{content}</PageContext.Provider>;
+}
+
+function focusMessage(): void {
+  document.getElementById("message")?.focus();
 }

@@ -22,7 +22,6 @@ import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
 import { createMcpServerList } from "./mcp/mcp-servers.ts";
 import { createModelChoice } from "./model/model-choice.ts";
-import { createPresetStore } from "./settings/preset-store.ts";
 import { persistOnceAnswered } from "./storage/keep-storage.ts";
 import { createWorkerAbout } from "./model/worker-about.ts";
 
@@ -104,7 +103,6 @@ void controls.downloads.refresh();
 mount(
   <App
     {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, mcpServers }}
-    presets={createPresetStore()}
     library={createLibrary(conversations)}
   />,
 );

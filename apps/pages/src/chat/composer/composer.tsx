@@ -1,37 +1,36 @@
 // Owns the message box and its attached files. Enter sends, Shift+Enter begins a new line, and a button stops a streaming answer.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton, type IconName } from "../../parts/icons.tsx";
-import { picturesIn, type Attachment } from "../attachments/attachment.ts";
+import { picturesIn } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
-import type { PendingFiles } from "../attachments/pending-files.ts";
 import { PendingList } from "../attachments/pending-list.tsx";
-import { blindWords, type Sight } from "../pictures/sight.ts";
-import type { Draft } from "./drafts.ts";
+import { shownLiveAnswer, shownMessages, type Conversation } from "../conversation/conversation.ts";
+import { ToolsButton } from "../mcp/tools-button.tsx";
+import type { ModelFacts } from "../model/model-facts.ts";
+import { usePage } from "../page.ts";
+import { pictureKeys } from "../pictures/held-pictures.ts";
+import { blindWords, sightOf } from "../pictures/sight.ts";
 import { isComposing } from "./is-composing.ts";
 
 export interface ComposerProps {
-  readonly live: boolean;
-  /** Whether the conversation is still being read, or no model can answer; until then no message can be sent. */
-  readonly reading: boolean;
-  readonly placeholder: string;
-  /** Unsent content of the box when the conversation was last shown. */
-  readonly draft: Draft;
-  readonly onDraft: (draft: Draft) => void;
-  /** The files of that draft. */
-  readonly pending: PendingFiles;
-  readonly sight: Sight;
-  /** Number of pictures on the shown branch. */
-  readonly sentPictures: number;
-  /** The button of the tools. */
-  readonly tools?: VNode;
-  readonly onSend: (text: string, attachments: readonly Attachment[]) => void;
-  readonly onStop: () => void;
+  readonly conversation: Conversation;
+  /** The draft of the conversation. */
+  readonly draftKey: string;
+  /** The model that answers. */
+  readonly facts: ModelFacts | undefined;
+  /** Whether no model can answer. */
+  readonly noModel: boolean;
 }
 
-export function Composer(props: ComposerProps): VNode {
-  const { live, reading, placeholder, draft, onDraft, pending, sight, sentPictures, tools, onSend, onStop } = props;
+export function Composer({ conversation, draftKey, facts, noModel }: ComposerProps): VNode {
+  const { chat, conversations, drafts, draftFiles } = usePage();
+  const live = shownLiveAnswer(conversation) !== undefined;
+  const draft = drafts.get(draftKey);
+  const pending = draftFiles.of(draftKey);
+  const sight = sightOf(facts);
+  const sent = useMemo(() => pictureKeys(conversation.id, shownMessages(conversation)).length, [conversation]);
   const text = useSignal(draft.text);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
@@ -39,8 +38,8 @@ export function Composer(props: ComposerProps): VNode {
     if (box.current !== null) growToFit(box.current);
   }, [text.value]);
   const empty = text.value.trim() === "" && pending.files.value.length === 0;
-  const pictures = sentPictures + picturesIn(pending.files.value.flatMap(({ attachment }) => attachment ?? [])).length;
-  const unready = empty || pending.reading.value || reading;
+  const pictures = sent + picturesIn(pending.files.value.flatMap(({ attachment }) => attachment ?? [])).length;
+  const unready = empty || pending.reading.value || conversations.reading.value || noModel;
 
   const attach = useCallback(
     (files: readonly File[]) => {
@@ -53,7 +52,7 @@ export function Composer(props: ComposerProps): VNode {
   function write(now: string): void {
     text.value = now;
     const attachments = pending.attachments();
-    onDraft({ text: now, ...(attachments.length > 0 ? { attachments } : {}) });
+    drafts.set(draftKey, { text: now, ...(attachments.length > 0 ? { attachments } : {}) });
   }
 
   function send(): void {
@@ -63,7 +62,7 @@ export function Composer(props: ComposerProps): VNode {
     text.value = "";
     const attachments = pending.take();
     write("");
-    onSend(message, attachments);
+    chat.send(message, attachments);
     box.current?.focus();
   }
 
@@ -86,7 +85,7 @@ export function Composer(props: ComposerProps): VNode {
       {sight.sees === true && (
         <FileButton label="Add pictures" title="Add pictures" icon="picture" accept="image/*" onFiles={attach} />
       )}
-      {tools}
+      <ToolsButton settings={conversation.settings} facts={facts} />
       <label class="visually-hidden" for="message">
         Message
       </label>
@@ -94,7 +93,7 @@ export function Composer(props: ComposerProps): VNode {
         id="message"
         ref={box}
         rows={1}
-        placeholder={placeholder}
+        placeholder={noModel ? "Download a model first" : "Write a message"}
         value={text.value}
         onInput={(event) => write(event.currentTarget.value)}
         onPaste={(event) => {
@@ -110,7 +109,7 @@ export function Composer(props: ComposerProps): VNode {
         }}
       />
       {live && (
-        <IconButton icon="stop" label="Stop" title="Stop (Esc)" kind={empty ? "primary" : ""} onClick={onStop} />
+        <IconButton icon="stop" label="Stop" title="Stop (Esc)" kind={empty ? "primary" : ""} onClick={chat.stop} />
       )}
       {!(live && empty) && (
         <IconButton icon="send" label="Send" title="Send (Enter)" kind="primary" type="submit" disabled={unready} />

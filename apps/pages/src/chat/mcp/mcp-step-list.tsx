@@ -9,7 +9,7 @@ import { ToolCallCard, ToolName } from "../tool-calls/tool-call-cards.tsx";
 import { prettyArguments, withEscapes, type ToolCall } from "../tool-calls/tool-calls.ts";
 import { ToolText } from "../tool-calls/tool-text.tsx";
 import { Verbatim } from "../tool-calls/verbatim.tsx";
-import type { McpResult, McpStep } from "./mcp-steps.ts";
+import type { McpResult } from "./mcp-steps.ts";
 import "./mcp.css";
 
 export type Allow = "once" | "conversation" | "no";
@@ -54,8 +54,8 @@ const describedChars = 400;
 function Consent({ call, jobId }: { readonly call: ToolCall; readonly jobId: string }): VNode {
   const { id, name, tool = name, server } = call;
   const description = useSignal("");
-  const { chat, describeTool } = usePage();
-  useEffect(() => void describeTool(name).then((text = "") => (description.value = text)), [name]);
+  const { chat, mcpServers } = usePage();
+  useEffect(() => void mcpServers.describe(name).then((text = "") => (description.value = text)), [name]);
   const { value: text } = description;
   return (
     <div

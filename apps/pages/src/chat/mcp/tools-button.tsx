@@ -5,26 +5,24 @@ import { deferred } from "../../models/deferred.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import type { ModelFacts } from "../model/model-facts.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { McpServerList } from "./mcp-servers.ts";
-import { countOn, goneTools, type McpChoice } from "./tool-choice.ts";
+import { usePage } from "../page.ts";
+import { countOn, goneTools } from "./tool-choice.ts";
 import "./mcp.css";
 
 const ToolsMenu = deferred(async () => (await import("./tools-menu.tsx")).ToolsMenu);
 
 export interface ToolsButtonProps {
-  readonly servers: McpServerList;
   readonly settings: Settings;
   /** The model that answers. */
   readonly facts: ModelFacts | undefined;
-  readonly onChoose: (choice: McpChoice) => void;
-  readonly onSettings: () => void;
 }
 
 /** Shows nothing if no tool is on and the client may use no server. */
 export function ToolsButton(props: ToolsButtonProps): VNode | null {
+  const { mcpServers } = usePage();
   const open = useSignal(false);
   const { mcpTools, tools = [] } = props.settings;
-  const servers = props.servers.list.value?.servers;
+  const servers = mcpServers.list.value?.servers;
   const on = countOn(mcpTools, servers) + tools.length;
   const offers = (servers ?? []).length + goneTools(mcpTools, servers).length;
   if (on + offers === 0 && !open.value) return null;

@@ -4,6 +4,7 @@ import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { formatCount, formatCounted } from "../../parts/format.ts";
 import { IconButton } from "../../parts/icons.tsx";
 import { withEscapes } from "../tool-calls/tool-calls.ts";
+import { usePage } from "../page.ts";
 import type { ToolsButtonProps } from "./tools-button.tsx";
 import { costOf, countOn, goneTools, isOn, namesOf, withTools, type McpServer } from "./tool-choice.ts";
 import "./tools-menu.css";
@@ -11,15 +12,20 @@ import "./tools-menu.css";
 /** With more tools, the tools of each server are closed at first. */
 const fewTools = 8;
 
-export function ToolsMenu(props: ToolsButtonProps & { readonly onClose: () => void }): VNode {
-  const { servers: source, settings, facts, onChoose, onSettings, onClose } = props;
+interface ToolsMenuProps extends ToolsButtonProps {
+  readonly onClose: () => void;
+}
+
+export function ToolsMenu({ settings, facts, onClose }: ToolsMenuProps): VNode {
+  const { chat, mcpServers: source, openSettings } = usePage();
   const { mcpTools: choice, tools: functions = [] } = settings;
   const dialog = useRef<HTMLDialogElement>(null);
   const list = source.list.value ?? { servers: [] };
   const { servers } = list;
   const gone = goneTools(choice, servers);
   const model = facts?.name;
-  const turn = (names: readonly string[], on: boolean): void => onChoose(withTools(choice, servers, { names, on }));
+  const turn = (names: readonly string[], on: boolean): void =>
+    chat.chooseTools(withTools(choice, servers, { names, on }));
   const close = (): void => dialog.current?.close();
   useEffect(() => {
     const leaving = new AbortController();
@@ -89,7 +95,7 @@ export function ToolsMenu(props: ToolsButtonProps & { readonly onClose: () => vo
               action="Open settings"
               onAct={() => {
                 close();
-                onSettings();
+                openSettings();
               }}
             />
           )}

@@ -2,20 +2,16 @@
 import type { VNode } from "preact";
 import { useChangeRight } from "../../models/changes/change-rights.ts";
 import { UnfinishedDownloads } from "../../models/downloads/unfinished-downloads.tsx";
-import type { ModelControls } from "../../models/model-controls.ts";
 import "../../models/models.css";
 import { RecommendedModels } from "../../models/recommended/recommended-models.tsx";
+import { usePage } from "../page.ts";
 
-export interface NoModelProps {
-  readonly controls: ModelControls;
-  readonly onUse: (model: string) => void;
-}
-
-export function NoModel({ controls, onUse }: NoModelProps): VNode {
+export function NoModel(): VNode {
+  const { chooseModel, controls } = usePage();
   const { api, list, open } = controls;
   const right = useChangeRight(controls);
   const which = list.statuses.value?.models.length === 0 ? "no model" : "no chat model";
-  const offers = { controls, onUse };
+  const offers = { controls, onUse: chooseModel };
   return (
     <section class="welcome no-model" aria-labelledby="welcome-title">
       <h2 id="welcome-title">{`This server has ${which} yet`}</h2>

@@ -1,20 +1,18 @@
 // Owns the line with the model that answers and the worker's state.
 import type { VNode } from "preact";
-import type { ModelControls } from "../../models/model-controls.ts";
 import { ModelsButton } from "../../models/models-button.tsx";
-import { chooseModel, type ModelChoice } from "./model-choice.ts";
+import { usePage } from "../page.ts";
+import { chooseModel } from "./model-choice.ts";
 import type { WorkerAbout } from "./worker-about.ts";
 
 export interface WorkerBadgeProps {
-  readonly about: WorkerAbout;
-  readonly choice: ModelChoice;
-  readonly controls: ModelControls;
   /** The model that this conversation has chosen. */
   readonly wanted: string | undefined;
-  readonly onChoose: (model: string) => void;
 }
 
-export function WorkerBadge({ about, choice, controls, wanted, onChoose }: WorkerBadgeProps): VNode {
+export function WorkerBadge({ wanted }: WorkerBadgeProps): VNode {
+  const page = usePage();
+  const { about, choice, controls } = page;
   const info = about.info.value;
   const models = controls.list.statuses.value?.models;
   const badge = badgeOf(about);
@@ -24,7 +22,7 @@ export function WorkerBadge({ about, choice, controls, wanted, onChoose }: Worke
         <ModelsButton
           controls={controls}
           chosen={models.length === 1 ? models[0] : chooseModel(models, wanted)}
-          onChoose={onChoose}
+          onChoose={page.chooseModel}
           onFocus={choice.refresh}
         />
       )}

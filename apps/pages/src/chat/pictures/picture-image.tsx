@@ -12,13 +12,14 @@ export interface PictureImageProps {
 }
 
 export function PictureImage({ picture: { id, picture }, alt }: PictureImageProps): VNode {
-  const { findPicture: find } = usePage();
+  const { conversations } = usePage();
   const address = useSignal<string | undefined>(undefined);
   const lost = useSignal(false);
   useEffect(() => {
     const drawn = new AbortController();
     lost.value = false;
-    void find(id)
+    void conversations.pictures
+      .find({ owner: conversations.current.peek().id, id })
       .catch(() => undefined)
       .then((file) => {
         if (drawn.signal.aborted) return;
@@ -31,7 +32,7 @@ export function PictureImage({ picture: { id, picture }, alt }: PictureImageProp
         address.value = url;
       });
     return () => drawn.abort();
-  }, [find, id]);
+  }, [conversations, id]);
   if (lost.value) return <span class="picture-lost tiny muted">Not kept by this browser</span>;
   if (address.value === undefined) return <span class="picture-coming" />;
   return (

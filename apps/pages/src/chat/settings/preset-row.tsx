@@ -1,18 +1,14 @@
 // Owns the presets in the settings dialog: applies a preset to the fields, deletes it, and saves the fields as a preset.
 import { useSignal } from "@preact/signals";
 import type { TargetedKeyboardEvent, VNode } from "preact";
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { draftOf, type Draft } from "./draft.ts";
-import { presetNameChars, type PresetStore } from "./preset-store.ts";
+import { createPresetStore, presetNameChars } from "./preset-store.ts";
 import type { SettingsForm } from "./settings-form.ts";
 
-export interface PresetRowProps {
-  readonly form: SettingsForm;
-  readonly store: PresetStore;
-}
-
-export function PresetRow({ form, store }: PresetRowProps): VNode {
+export function PresetRow({ form }: { readonly form: SettingsForm }): VNode {
+  const store = useMemo(createPresetStore, []);
   const naming = useSignal(false);
   const trouble = useSignal("");
   const row = useRef<HTMLDivElement>(null);

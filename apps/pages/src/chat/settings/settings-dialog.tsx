@@ -4,10 +4,9 @@ import type { ChatAbilities } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { TokenButton } from "../../parts/token-dialog.tsx";
-import type { Api } from "../../wire/api.ts";
+import { usePage } from "../page.ts";
 import { fieldNames, type FieldName } from "./fields.ts";
 import { PresetRow } from "./preset-row.tsx";
-import type { PresetStore } from "./preset-store.ts";
 import { reasoningSwitches, type Settings } from "./settings.ts";
 import { Setting } from "./setting.tsx";
 import { createSettingsForm, type SettingsForm } from "./settings-form.ts";
@@ -16,21 +15,19 @@ import "./settings.css";
 const budget: FieldName = "thinking_budget_tokens";
 
 export interface SettingsDialogProps {
-  readonly api: Api;
-  readonly presets: PresetStore;
   readonly settings: ReadonlySignal<Settings>;
   /** Abilities of the model that answers; undefined while they are unknown. */
-  readonly chat: ChatAbilities | undefined;
-  readonly onSave: (settings: Settings, asDefault: boolean) => void;
+  readonly abilities: ChatAbilities | undefined;
   readonly onClose: () => void;
 }
 
-export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }: SettingsDialogProps): VNode {
+export function SettingsDialog({ settings, abilities, onClose }: SettingsDialogProps): VNode {
+  const { api, chat } = usePage();
   const dialog = useRef<HTMLDialogElement>(null);
   const form = useMemo(() => createSettingsForm(settings), [settings]);
   const asDefault = useSignal(false);
   useLayoutEffect(() => dialog.current?.showModal(), []);
-  const has = reasoningSwitches(chat);
+  const has = reasoningSwitches(abilities);
   const reasoning = (["enabled", "effort"] as const).filter((name) => has[name]);
   const groups: readonly (readonly [title: string, ...names: FieldName[]])[] = [
     ["Reasoning", ...reasoning, ...(has.budget ? [budget] : [])],
@@ -45,7 +42,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
     if (read === undefined) return void setTimeout(showFirstProblem);
     // The message box has the switches of these tools.
     const { mcpTools } = settings.peek();
-    onSave({ ...read, ...(mcpTools === undefined ? {} : { mcpTools }) }, asDefault.peek());
+    chat.configure({ ...read, ...(mcpTools === undefined ? {} : { mcpTools }) }, asDefault.peek());
     dialog.current?.close();
   }
 
@@ -60,7 +57,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
         <div class="spread wrap">
           <h2 id="settings-title">Settings of this conversation</h2>
           <div class="row end">
-            <PresetRow form={form} store={presets} />
+            <PresetRow form={form} />
             <TokenButton api={api} />
           </div>
         </div>

@@ -5,40 +5,35 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
 import { Icon, IconButton } from "../../parts/icons.tsx";
 import { Menu } from "../../parts/menu/menu.tsx";
+import { saveFile } from "../../parts/save-file.ts";
 import type { Head } from "../conversation/conversation.ts";
+import { usePage } from "../page.ts";
 import type { FileKind } from "../storage/library.ts";
-
-export interface ListActions {
-  show(id: string): void;
-  delete(id: string): void;
-  rename(id: string, title: string): void;
-  pin(id: string, pinned: boolean): void;
-  export(kind: FileKind, id: string): void;
-}
 
 interface EntryProps {
   readonly head: Head;
   readonly shown: boolean;
   readonly live: boolean;
-  readonly actions: ListActions;
 }
 
 /** Draws the entry again only when a property has changed. */
-export function ConversationEntry({ head, shown, live, actions }: EntryProps): VNode {
-  return useMemo(() => <Entry {...{ head, shown, live, actions }} />, [head, shown, live, actions]);
+export function ConversationEntry({ head, shown, live }: EntryProps): VNode {
+  return useMemo(() => <Entry {...{ head, shown, live }} />, [head, shown, live]);
 }
 
-function Entry({ head, shown, live, actions }: EntryProps): VNode {
+function Entry({ head, shown, live }: EntryProps): VNode {
+  const { conversations, deletions, library, show } = usePage();
   const renaming = useSignal(false);
   const isRenamed = useRef(false);
   const { id, title, pinned = false } = head;
+  const exportAs = (kind: FileKind): void => void library.export(kind, [id]).then(saveFile, conversations.report);
   if (renaming.value) {
     return (
       <li class="entry">
         <Renaming
           title={title}
           onDone={(name) => {
-            if (name !== undefined) actions.rename(id, name);
+            if (name !== undefined) conversations.add(id, [], { title: name, named: true });
             renaming.value = false;
             isRenamed.current = true;
           }}
@@ -58,7 +53,7 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
         class="entry-title"
         title={title}
         aria-current={shown ? "page" : undefined}
-        onClick={() => actions.show(id)}
+        onClick={() => show(id)}
       >
         {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
         <span>{title}</span>
@@ -70,13 +65,13 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
           face={<Icon name="more" />}
           items={[
             ["edit", "Rename", () => (renaming.value = true)],
-            ["pin", pinned ? "Unpin" : "Pin", () => actions.pin(id, !pinned)],
-            ["download", "Export as JSON", () => actions.export("json", id)],
-            ["download", "Export as Markdown", () => actions.export("markdown", id)],
-            ["trash", "Delete", () => actions.delete(id)],
+            ["pin", pinned ? "Unpin" : "Pin", () => conversations.add(id, [], { pinned: pinned ? undefined : true })],
+            ["download", "Export as JSON", () => exportAs("json")],
+            ["download", "Export as Markdown", () => exportAs("markdown")],
+            ["trash", "Delete", () => deletions.deleteConversation(id)],
           ]}
         />
-        <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
+        <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => deletions.deleteConversation(id)} />
       </span>
     </li>
   );

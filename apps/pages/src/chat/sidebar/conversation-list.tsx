@@ -1,22 +1,18 @@
 // Owns the list of conversations in groups: pinned conversations, then by day. A long list is drawn only as far as the visitor has scrolled.
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { ConversationEntry, type ListActions } from "./conversation-entry.tsx";
+import { usePage } from "../page.ts";
+import { ConversationEntry } from "./conversation-entry.tsx";
 import type { Head } from "../conversation/conversation.ts";
-import type { Conversations } from "../storage/conversations.ts";
 import { groupHeads } from "./group-heads.ts";
-
-export interface ConversationListProps {
-  readonly conversations: Conversations;
-  readonly actions: ListActions;
-}
 
 /** Entries drawn at first, and with each further step. */
 const step = 80;
 /** Distance from the end of the list at which more entries are drawn. */
 const nearEndPx = 600;
 
-export function ConversationList({ conversations, actions }: ConversationListProps): VNode {
+export function ConversationList(): VNode {
+  const { conversations } = usePage();
   const drawn = useSignal(step);
   const groups = useComputed(() => groupHeads(conversations.heads.value, Date.now()));
   const answering = conversations.answering.value.split(" ");
@@ -54,7 +50,6 @@ export function ConversationList({ conversations, actions }: ConversationListPro
                   head={head}
                   shown={head.id === shown}
                   live={answering.includes(head.id)}
-                  actions={actions}
                 />
               ))}
             </ul>

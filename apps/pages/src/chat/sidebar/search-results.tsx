@@ -4,18 +4,14 @@ import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatCounted } from "../../parts/format.ts";
 import { dayWords } from "./group-heads.ts";
-import type { Library, SearchHit } from "../storage/library.ts";
-
-export interface SearchResultsProps {
-  readonly library: Library;
-  readonly words: string;
-  readonly onFound: (id: string, messageId: string | undefined) => void;
-}
+import { usePage } from "../page.ts";
+import type { SearchHit } from "../storage/library.ts";
 
 /** Time from the last letter until the search. */
 const waitMs = 150;
 
-export function SearchResults({ library, words, onFound }: SearchResultsProps): VNode {
+export function SearchResults({ words }: { readonly words: string }): VNode {
+  const { library, show } = usePage();
   const hits = useSignal<readonly SearchHit[] | undefined>(undefined);
   const failed = useSignal("");
   useEffect(() => {
@@ -53,7 +49,7 @@ export function SearchResults({ library, words, onFound }: SearchResultsProps): 
           );
           return (
             <li key={id} class="entry">
-              <button type="button" class="entry-title found" title={title} onClick={() => onFound(id, message?.id)}>
+              <button type="button" class="entry-title found" title={title} onClick={() => show(id, message?.id)}>
                 <span class="found-title">{message === undefined ? hit : title}</span>
                 <span class="small muted">
                   {dayWords(updatedAt, Date.now())}

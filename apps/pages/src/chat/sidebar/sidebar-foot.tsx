@@ -5,18 +5,14 @@ import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { Menu } from "../../parts/menu/menu.tsx";
 import { saveFile } from "../../parts/save-file.ts";
-import type { Conversations } from "../storage/conversations.ts";
-import type { FileKind, Library } from "../storage/library.ts";
-
-export interface SidebarFootProps {
-  readonly conversations: Conversations;
-  readonly library: Library;
-}
+import { usePage } from "../page.ts";
+import type { FileKind } from "../storage/library.ts";
 
 /** Time until the result of an import goes; a problem stays until it is closed. */
 const noticeMs = 8_000;
 
-export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode {
+export function SidebarFoot(): VNode {
+  const { conversations, library } = usePage();
   const notice = useSignal<{ readonly text: string; readonly bad: boolean } | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
   const { value: shown } = notice;

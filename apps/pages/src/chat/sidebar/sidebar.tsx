@@ -6,25 +6,18 @@ import { Brand } from "../../parts/brand.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { moveFocus } from "../../parts/menu/move-focus.ts";
 import { ConversationList } from "./conversation-list.tsx";
-import type { ListActions } from "./conversation-entry.tsx";
-import type { Conversations } from "../storage/conversations.ts";
+import { usePage } from "../page.ts";
 import { findKeys } from "../shortcuts/shortcuts.ts";
-import type { Library } from "../storage/library.ts";
 import { SearchResults } from "./search-results.tsx";
 import { SidebarFoot } from "./sidebar-foot.tsx";
 
 export interface SidebarProps {
-  readonly conversations: Conversations;
-  readonly library: Library;
-  readonly actions: ListActions;
-  readonly onNew: () => void;
-  /** Called with the conversation of a hit, and with the message if the hit is in a message. */
-  readonly onFound: (id: string, messageId: string | undefined) => void;
   /** Called when the visitor leaves the search. */
   readonly onLeave: () => void;
 }
 
-export function Sidebar({ conversations, library, actions, onNew, onFound, onLeave }: SidebarProps): VNode {
+export function Sidebar({ onLeave }: SidebarProps): VNode {
+  const { show } = usePage();
   const words = useSignal("");
   const finder = useRef<HTMLDivElement>(null);
   /** What had the focus before the search. */
@@ -47,7 +40,7 @@ export function Sidebar({ conversations, library, actions, onNew, onFound, onLea
   return (
     <nav class="sidebar" aria-label="Conversations">
       <Brand title="Waggle" href="/" />
-      <button type="button" class="button" onClick={onNew}>
+      <button type="button" class="button" onClick={() => show(undefined)}>
         <Icon name="plus" />
         New conversation
       </button>
@@ -69,13 +62,9 @@ export function Sidebar({ conversations, library, actions, onNew, onFound, onLea
             }}
           />
         </label>
-        {searching ? (
-          <SearchResults library={library} words={words.value} onFound={onFound} />
-        ) : (
-          <ConversationList conversations={conversations} actions={actions} />
-        )}
+        {searching ? <SearchResults words={words.value} /> : <ConversationList />}
       </div>
-      <SidebarFoot conversations={conversations} library={library} />
+      <SidebarFoot />
     </nav>
   );
 }

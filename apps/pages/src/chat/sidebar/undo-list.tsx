@@ -1,8 +1,9 @@
 // Owns the list of conversations and messages that were just deleted, each with a button to undo that.
 import type { VNode } from "preact";
-import type { Deletions } from "../storage/deletions.ts";
+import { usePage } from "../page.ts";
 
-export function UndoList({ deletions: { undoable, undo } }: { readonly deletions: Deletions }): VNode {
+export function UndoList(): VNode {
+  const { undoable, undo } = usePage().deletions;
   return (
     <ul class="undo-list" aria-live="polite">
       {undoable.value.map(({ id, title }) => (

@@ -14,16 +14,21 @@ export interface AnswerProblemProps extends Pick<AnswerViewProps, "answer" | "as
 }
 
 export function AnswerProblem({ answer, problem, asked, isLast }: AnswerProblemProps): VNode {
-  const page = usePage();
-  const { chat } = page;
+  const { api, chat, controls, openSettings } = usePage();
   const { id, jobId, parent, lastIndex } = answer;
   const isLost = problem.code === "unreachable" && lastIndex >= 0;
   const retries = asked && isLast && chat.busyRetry.waiting.value === jobId;
   const tryNow = (): void => chat.continue(id);
   const buttons: Readonly<Record<Remedy, ComponentChild>> = {
-    token: <ActionButton label="Enter a token" icon="edit" onClick={page.giveToken} />,
-    settings: <ActionButton label="Open Settings" icon="sliders" onClick={page.openSettings} />,
-    models: <ActionButton label="Choose a model" icon="models" onClick={page.openModels} />,
+    token: (
+      <ActionButton
+        label="Enter a token"
+        icon="edit"
+        onClick={() => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first")}
+      />
+    ),
+    settings: <ActionButton label="Open Settings" icon="sliders" onClick={openSettings} />,
+    models: <ActionButton label="Choose a model" icon="models" onClick={() => (controls.open.value = true)} />,
     reload: <ActionButton label="Reload the page" icon="retry" onClick={() => location.reload()} />,
     edit: asked && parent !== undefined && (
       <ActionButton label="Edit message" icon="edit" onClick={() => (messageToEdit.value = parent)} />

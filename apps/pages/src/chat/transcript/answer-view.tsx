@@ -41,16 +41,11 @@ export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps)
     return (
       <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
         <MessageEditor
-          messageId={answer.id}
+          editing={editing}
           text={answer.text}
           label="Edit the answer"
           action="Save"
-          enterSaves={false}
-          onSave={(text) => {
-            editing.open.value = false;
-            chat.edit(answer.id, text);
-          }}
-          onCancel={() => (editing.open.value = false)}
+          onSave={(text) => chat.edit(answer.id, text)}
         >
           {branches}
         </MessageEditor>

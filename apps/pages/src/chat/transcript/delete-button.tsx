@@ -4,13 +4,13 @@ import { IconButton } from "../../parts/icons.tsx";
 import { usePage } from "../page.ts";
 
 export function DeleteButton({ messageId, label }: { readonly messageId: string; readonly label: string }): VNode {
-  const page = usePage();
+  const { deletions } = usePage();
   return (
     <IconButton
       icon="trash"
       label={label}
       onClick={() => {
-        page.deleteMessage(messageId);
+        deletions.deleteMessage(messageId);
         // The button disappears with its message. The transcript is the nearest place that stays.
         document.querySelector<HTMLElement>(".transcript")?.focus();
       }}

@@ -8,6 +8,7 @@ import { isComposing } from "../composer/is-composing.ts";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
 
 export interface Editing {
+  readonly messageId: string;
   /** Whether this message is being edited. */
   readonly open: Signal<boolean>;
   /** The button that opens the editor; it gets the focus back when the editor closes. */
@@ -30,7 +31,7 @@ export function useEditing(messageId: string): Editing {
     if (wasOpen.current && !open.value) button.current?.focus();
     wasOpen.current = open.value;
   }, [open.value]);
-  return { open, button };
+  return { messageId, open, button };
 }
 
 export function EditButton({ editing, label }: { readonly editing: Editing; readonly label: string }): VNode {
@@ -38,24 +39,24 @@ export function EditButton({ editing, label }: { readonly editing: Editing; read
 }
 
 export interface MessageEditorProps {
-  readonly messageId: string;
+  readonly editing: Editing;
   readonly text: string;
   readonly label: string;
   /** Label of the button. */
   readonly action: string;
   /** Whether Enter saves, as in the message box; otherwise Enter begins a new line. */
-  readonly enterSaves: boolean;
+  readonly enterSaves?: boolean;
   /** Whether an empty text can be saved. */
   readonly optional?: boolean;
   readonly onSave: (text: string) => void;
-  readonly onCancel: () => void;
+  readonly onCancel?: () => void;
   /** The switch to other versions, shown next to the buttons. */
   readonly children: ComponentChildren;
 }
 
 export function MessageEditor(props: MessageEditorProps): VNode {
-  const { messageId, text, label, action, enterSaves, optional = false, onSave, onCancel, children } = props;
-  const keptFor = `edit.${messageId}` as const;
+  const { editing, text, label, action, enterSaves = false, optional = false, onSave, onCancel, children } = props;
+  const keptFor = `edit.${editing.messageId}` as const;
   const kept = useMemo(() => storedEdits(keptFor)?.["text"], [keptFor]);
   const edited = useSignal(kept ?? text);
   const form = useRef<HTMLFormElement>(null);
@@ -78,14 +79,19 @@ export function MessageEditor(props: MessageEditorProps): VNode {
 
   function save(): void {
     if (!optional && edited.value.trim() === "") return;
-    removeEdits(keptFor);
+    close();
     onSave(edited.value);
     document.getElementById("message")?.focus();
   }
 
   function cancel(): void {
+    close();
+    onCancel?.();
+  }
+
+  function close(): void {
     removeEdits(keptFor);
-    onCancel();
+    editing.open.value = false;
   }
 
   return (

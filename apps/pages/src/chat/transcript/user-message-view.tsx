@@ -37,21 +37,17 @@ function WrittenMessage({ message, siblings }: UserMessageViewProps): VNode {
       <li class="turn message" data-turn={message.id}>
         <Attachments attachments={removal.left} onRemove={removal.remove} />
         <MessageEditor
-          messageId={message.id}
+          editing={editing}
           text={message.text}
           label="Edit the message"
           action="Send again"
           enterSaves
           optional={removal.left.length > 0}
           onSave={(text) => {
-            editing.open.value = false;
             chat.resend(message.id, text, removal.left);
             removal.reset();
           }}
-          onCancel={() => {
-            editing.open.value = false;
-            removal.reset();
-          }}
+          onCancel={removal.reset}
         >
           {branches}
         </MessageEditor>
