@@ -1,5 +1,5 @@
 // Owns the chat page's frame: the list of conversations, the top bar, the transcript and the message box.
-import { useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { deferred } from "../models/deferred.tsx";
@@ -36,7 +36,6 @@ export function App(parts: PageParts): VNode {
   const settingsOpen = useSignal(false);
   const compared = useSignal<string | undefined>(undefined);
   const current = conversations.current.value;
-  const settings = useComputed(() => conversations.current.value.settings);
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
   const use = contextUse(shownMessages(current), facts?.context_size);
@@ -90,12 +89,9 @@ export function App(parts: PageParts): VNode {
 
   function show(id: string | undefined, messageId?: string): void {
     sidebarOpen.value = false;
-    if (id !== undefined && messageId !== undefined) {
-      void chat.showMessage(id, messageId).then(() => pointAt(messageId));
-      return;
-    }
-    chat.show(id);
-    focusMessage();
+    const shown = chat.show(id, messageId);
+    if (messageId === undefined) focusMessage();
+    else void shown.then(() => pointAt(messageId));
   }
 
   /** Sends a suggestion, and moves the unsent draft to the conversation that begins with it. */
@@ -136,7 +132,7 @@ export function App(parts: PageParts): VNode {
           onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
         />
         <div class="grow">
-          <WorkerBadge wanted={current.settings.model} />
+          <WorkerBadge />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />
@@ -180,7 +176,6 @@ export function App(parts: PageParts): VNode {
       {settingsOpen.value && (
         <SettingsDialog
           key={`settings-${current.id}`}
-          settings={settings}
           abilities={facts?.chat}
           onClose={() => (settingsOpen.value = false)}
         />

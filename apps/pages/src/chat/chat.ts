@@ -57,9 +57,8 @@ export interface Chat {
   choose(messageId: string): void;
   /** Stops the answer that streams on the shown branch. */
   stop(): void;
-  show(id: string | undefined): void;
-  /** Shows a conversation at one of its messages. */
-  showMessage(id: string, messageId: string): Promise<void>;
+  /** Shows a conversation, or a new one, on the branch of the message. Resolves when the conversation has been read. */
+  show(id: string | undefined, messageId?: string): Promise<void>;
   /** Follows the answers of these conversations again, after this tab was reloaded. */
   resume(ids: readonly string[]): Promise<void>;
   /** Cancels the answer of a conversation that is about to be removed; resolves when it can be removed. */
@@ -260,15 +259,13 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       conversations.change(conversation.id, coming.id, stopped);
       void asking.cancel(coming).then(answerStream.select);
     },
-    show(id) {
+    async show(id, messageId) {
       conversations.show(id);
       answerStream.select();
-      if (id !== undefined) void conversations.load(id).then(answerStream.select);
-    },
-    async showMessage(id, messageId) {
-      conversations.show(id);
-      const conversation = await conversations.load(id);
-      if (conversation !== undefined) conversations.add(id, [], { chosen: choicesFor(conversation.turns, messageId) });
+      const conversation = id === undefined ? undefined : await conversations.load(id);
+      if (conversation !== undefined && messageId !== undefined) {
+        conversations.add(conversation.id, [], { chosen: choicesFor(conversation.turns, messageId) });
+      }
       answerStream.select();
     },
     async resume(ids) {

@@ -66,7 +66,7 @@ function addressedId(hash: string): string {
 /** The address names the conversation, so that a reload, a bookmark and the back button find it. */
 function showAddressed(): void {
   const id = addressedId(location.hash.slice(1));
-  if (id !== conversations.current.peek().id) chat.show(id === "" ? undefined : id);
+  if (id !== conversations.current.peek().id) void chat.show(id === "" ? undefined : id);
 }
 
 showAddressed();

@@ -11,7 +11,7 @@ import "./attachments.css";
 export interface AttachedFilesProps {
   readonly attachments: readonly Attachment[];
   /** Undefined while the message is not being edited. */
-  readonly onRemove?: (id: string) => void;
+  readonly onRemove: ((id: string) => void) | undefined;
 }
 
 export function AttachedFiles({ attachments, onRemove }: AttachedFilesProps): VNode {

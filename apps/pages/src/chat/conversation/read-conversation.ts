@@ -32,14 +32,6 @@ function isListOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
-function isToolList(value: unknown): boolean {
-  try {
-    return readTools(JSON.stringify(value)).length >= 0;
-  } catch {
-    return false;
-  }
-}
-
 const messageShape: Shape<UserMessage> = {
   role: { fits: (value) => value === "user", needed: true },
   id: { fits: isId, needed: true },
@@ -102,9 +94,16 @@ const pictureShape: Shape<FiledPicture> = {
 };
 
 function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {
-  if (!isObject(value)) return false;
-  const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
-  return rows.every(([key, { fits, needed }]) => fits(value[key]) || (value[key] === undefined && needed !== true));
+  return passes(() => pick(value, shape, ""));
+}
+
+function passes(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const overridesShape: Shape<Overrides> = {
@@ -159,7 +158,7 @@ const settingsShape: Shape<Settings> = {
     fits: (value) => isObject(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
   mcpTools: { fits: (value) => isYes(value) || isListOf(isText)(value) },
-  tools: { fits: isToolList },
+  tools: { fits: (value) => passes(() => readTools(JSON.stringify(value))) },
   model: { fits: isText },
 };
 
@@ -194,13 +193,14 @@ export function readSettings(value: unknown, what: string): Settings {
 }
 
 function readMessage(value: unknown, what: string): Message {
-  if (!isObject(value)) throw new Error(`${what} is not an object`);
-  if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Message;
-  if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Message;
+  const role = isObject(value) ? value["role"] : undefined;
+  if (role === "user") return pick(value, messageShape, what) as unknown as Message;
+  if (role === "assistant") return pick(value, answerShape, what) as unknown as Message;
   throw new Error(`${what} is neither a message nor an answer`);
 }
 
-function pick<T>(value: Fields, shape: Shape<T>, what: string): Fields {
+function pick<T>(value: unknown, shape: Shape<T>, what: string): Fields {
+  if (!isObject(value)) throw new Error(`${what} is not an object`);
   const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
   const known = rows.flatMap(([key, { fits, needed }]) => {
     const field = value[key];

@@ -5,14 +5,9 @@ import { usePage } from "../page.ts";
 import { chooseModel } from "./model-choice.ts";
 import type { WorkerAbout } from "./worker-about.ts";
 
-export interface WorkerBadgeProps {
-  /** The model that this conversation has chosen. */
-  readonly wanted: string | undefined;
-}
-
-export function WorkerBadge({ wanted }: WorkerBadgeProps): VNode {
+export function WorkerBadge(): VNode {
   const page = usePage();
-  const { about, choice, controls } = page;
+  const { about, choice, controls, conversations } = page;
   const info = about.info.value;
   const models = controls.list.statuses.value?.models;
   const badge = badgeOf(about);
@@ -21,7 +16,7 @@ export function WorkerBadge({ wanted }: WorkerBadgeProps): VNode {
       {info !== undefined && models !== undefined && (
         <ModelsButton
           controls={controls}
-          chosen={models.length === 1 ? models[0] : chooseModel(models, wanted)}
+          chosen={models.length === 1 ? models[0] : chooseModel(models, conversations.current.value.settings.model)}
           onChoose={page.chooseModel}
           onFocus={choice.refresh}
         />

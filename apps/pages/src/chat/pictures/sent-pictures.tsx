@@ -11,7 +11,7 @@ import "./pictures.css";
 export interface SentPicturesProps {
   readonly pictures: readonly PictureAttachment[];
   /** Undefined while the message is not being edited. */
-  readonly onRemove?: (id: string) => void;
+  readonly onRemove: ((id: string) => void) | undefined;
 }
 
 export function SentPictures({ pictures, onRemove }: SentPicturesProps): VNode {

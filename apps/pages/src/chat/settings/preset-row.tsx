@@ -1,23 +1,24 @@
 // Owns the presets in the settings dialog: applies a preset to the fields, deletes it, and saves the fields as a preset.
 import { useSignal } from "@preact/signals";
 import type { TargetedKeyboardEvent, VNode } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { draftOf, type Draft } from "./draft.ts";
-import { createPresetStore, presetNameChars } from "./preset-store.ts";
+import { presetNameChars, readPresets, storePreset } from "./preset-store.ts";
 import type { SettingsForm } from "./settings-form.ts";
 
 export function PresetRow({ form }: { readonly form: SettingsForm }): VNode {
-  const store = useMemo(createPresetStore, []);
+  const stored = useSignal(readPresets());
   const naming = useSignal(false);
   const trouble = useSignal("");
   const row = useRef<HTMLDivElement>(null);
-  const presets = store.presets.value;
+  const presets = stored.value;
   const applied = presets.find(({ settings }) => isSame(form.draft.value, draftOf(settings)));
 
   /** Keeps the focus in the row, whose elements change. */
   function show(isNaming: boolean): void {
     naming.value = isNaming;
+    stored.value = readPresets();
     trouble.value = "";
     setTimeout(() => row.current?.querySelector<HTMLElement>("input, select, button")?.focus());
   }
@@ -26,7 +27,7 @@ export function PresetRow({ form }: { readonly form: SettingsForm }): VNode {
     const settings = form.read();
     if (name === "") trouble.value = "Type a name.";
     else if (settings === undefined) trouble.value = "A setting below is invalid: correct it first.";
-    else if (store.save(name, settings)) show(false);
+    else if (storePreset(name, settings)) show(false);
     else trouble.value = "There is no room for more: delete a preset first.";
   }
 
@@ -81,7 +82,7 @@ export function PresetRow({ form }: { readonly form: SettingsForm }): VNode {
               icon="trash"
               label={`Delete the preset ${applied.name}`}
               onClick={() => {
-                store.remove(applied.name);
+                storePreset(applied.name, undefined);
                 show(false);
               }}
             />

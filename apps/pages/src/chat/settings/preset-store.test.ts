@@ -1,38 +1,36 @@
 // Shows that the visitor's presets are stored.
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
-import { createPresetStore } from "./preset-store.ts";
+import { readPresets, storePreset } from "./preset-store.ts";
 import { noSettings } from "./settings.ts";
 
 it("stores the visitor's presets under their names, without the model", () => {
   const place = createMemory();
-  const store = createPresetStore(place);
-  expect(store.save("Bee", { system: "You are a bee.", sampling: { seed: 3 }, model: "large" })).toBe(true);
-  expect(store.save("Ant", noSettings)).toBe(true);
-  const again = createPresetStore(place);
-  expect(again.presets.value.map(({ name }) => name)).toEqual(["Ant", "Bee"]);
-  expect(again.presets.value[1]?.settings).toEqual({ system: "You are a bee.", sampling: { seed: 3 } });
-  again.remove("Ant");
-  expect(createPresetStore(place).presets.value.map(({ name }) => name)).toEqual(["Bee"]);
+  const names = (): readonly string[] => readPresets(place).map(({ name }) => name);
+  expect(storePreset("Bee", { system: "You are a bee.", sampling: { seed: 3 }, model: "large" }, place)).toBe(true);
+  expect(storePreset("Ant", noSettings, place)).toBe(true);
+  expect(names()).toEqual(["Ant", "Bee"]);
+  expect(readPresets(place)[1]?.settings).toEqual({ system: "You are a bee.", sampling: { seed: 3 } });
+  storePreset("Ant", undefined, place);
+  expect(names()).toEqual(["Bee"]);
 });
 
 it("replaces a preset of the same name, and reports a full storage", () => {
-  const store = createPresetStore(createMemory());
-  store.save("Bee", noSettings);
-  store.save("Bee", { ...noSettings, system: "Hum." });
-  expect(store.presets.value).toEqual([{ name: "Bee", settings: { system: "Hum.", sampling: {} } }]);
-  const full = createPresetStore({
+  const place = createMemory();
+  storePreset("Bee", noSettings, place);
+  storePreset("Bee", { ...noSettings, system: "Hum." }, place);
+  expect(readPresets(place)).toEqual([{ name: "Bee", settings: { system: "Hum.", sampling: {} } }]);
+  const full = {
     getItem: () => null,
     setItem() {
       throw new Error("full");
     },
-  });
-  expect(full.save("Bee", noSettings)).toBe(false);
-  expect(full.presets.value).toEqual([]);
+  };
+  expect(storePreset("Bee", noSettings, full)).toBe(false);
 });
 
 it("ignores a stored value that is not a list of presets", () => {
   for (const text of ["", "{}", '[1, null, {"name": 2}]', "no json"]) {
-    expect(createPresetStore({ getItem: () => text, setItem() {} }).presets.value).toEqual([]);
+    expect(readPresets({ getItem: () => text, setItem() {} })).toEqual([]);
   }
 });

@@ -1,5 +1,5 @@
 // Owns the dialog for a conversation's settings. An empty field is the worker's default.
-import { useSignal, type ReadonlySignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -7,7 +7,7 @@ import { TokenButton } from "../../parts/token-dialog.tsx";
 import { usePage } from "../page.ts";
 import { fieldNames, type FieldName } from "./fields.ts";
 import { PresetRow } from "./preset-row.tsx";
-import { reasoningSwitches, type Settings } from "./settings.ts";
+import { reasoningSwitches } from "./settings.ts";
 import { Setting } from "./setting.tsx";
 import { createSettingsForm, type SettingsForm } from "./settings-form.ts";
 import "./settings.css";
@@ -15,14 +15,14 @@ import "./settings.css";
 const budget: FieldName = "thinking_budget_tokens";
 
 export interface SettingsDialogProps {
-  readonly settings: ReadonlySignal<Settings>;
   /** Abilities of the model that answers; undefined while they are unknown. */
   readonly abilities: ChatAbilities | undefined;
   readonly onClose: () => void;
 }
 
-export function SettingsDialog({ settings, abilities, onClose }: SettingsDialogProps): VNode {
-  const { api, chat } = usePage();
+export function SettingsDialog({ abilities, onClose }: SettingsDialogProps): VNode {
+  const { api, chat, conversations } = usePage();
+  const settings = useComputed(() => conversations.current.value.settings);
   const dialog = useRef<HTMLDialogElement>(null);
   const form = useMemo(() => createSettingsForm(settings), [settings]);
   const asDefault = useSignal(false);

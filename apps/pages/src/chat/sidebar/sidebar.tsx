@@ -11,12 +11,8 @@ import { findKeys } from "../shortcuts/shortcuts.ts";
 import { SearchResults } from "./search-results.tsx";
 import { SidebarFoot } from "./sidebar-foot.tsx";
 
-export interface SidebarProps {
-  /** Called when the visitor leaves the search. */
-  readonly onLeave: () => void;
-}
-
-export function Sidebar({ onLeave }: SidebarProps): VNode {
+/** @param onLeave called when the visitor leaves the search */
+export function Sidebar({ onLeave }: { readonly onLeave: () => void }): VNode {
   const { show } = usePage();
   const words = useSignal("");
   const finder = useRef<HTMLDivElement>(null);

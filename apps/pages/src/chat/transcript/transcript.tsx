@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { AnswerView, showsFigures } from "./answer-view.tsx";
 import { shownLiveAnswer, shownMessages, type Conversation, type Message } from "../conversation/conversation.ts";
+import { ToolResultView } from "../tool-calls/tool-result-view.tsx";
 import { UserMessageView } from "./user-message-view.tsx";
 import { siblingIds } from "../conversation/message-tree.ts";
 
@@ -99,10 +100,12 @@ interface TranscriptItemProps {
 function TranscriptItem({ message, siblings, asked, isLast }: TranscriptItemProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");
-    return message.role === "user" ? (
+    if (message.role === "assistant") return <AnswerView {...{ answer: message, asked, isLast }} siblings={ids} />;
+    const { results } = message;
+    return results === undefined ? (
       <UserMessageView message={message} siblings={ids} />
     ) : (
-      <AnswerView answer={message} siblings={ids} asked={asked} isLast={isLast} />
+      <ToolResultView {...{ message, results }} siblings={ids} />
     );
   }, [message, siblings, asked, isLast]);
 }

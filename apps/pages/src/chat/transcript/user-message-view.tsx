@@ -10,7 +10,6 @@ import { BranchSwitch } from "./branch-switch.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import type { UserMessage } from "../conversation/conversation.ts";
 import { usePage } from "../page.ts";
-import { ToolResultView } from "../tool-calls/tool-result-view.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
 
 export interface UserMessageViewProps {
@@ -20,14 +19,6 @@ export interface UserMessageViewProps {
 }
 
 export function UserMessageView({ message, siblings }: UserMessageViewProps): VNode {
-  return message.results === undefined ? (
-    <WrittenMessage message={message} siblings={siblings} />
-  ) : (
-    <ToolResultView message={message} results={message.results} siblings={siblings} />
-  );
-}
-
-function WrittenMessage({ message, siblings }: UserMessageViewProps): VNode {
   const { chat } = usePage();
   const editing = useEditing(message.id);
   const branches = <BranchSwitch siblings={siblings} shown={message.id} kind="message" />;
@@ -79,11 +70,10 @@ interface AttachmentsProps {
 function Attachments({ attachments, onRemove }: AttachmentsProps): VNode {
   const pictures = picturesIn(attachments);
   const files = attachments.filter(({ picture }) => picture === undefined);
-  const removing = onRemove === undefined ? {} : { onRemove };
   return (
     <>
-      {pictures.length > 0 && <SentPictures pictures={pictures} {...removing} />}
-      {files.length > 0 && <AttachedFiles attachments={files} {...removing} />}
+      {pictures.length > 0 && <SentPictures pictures={pictures} onRemove={onRemove} />}
+      {files.length > 0 && <AttachedFiles attachments={files} onRemove={onRemove} />}
     </>
   );
 }
