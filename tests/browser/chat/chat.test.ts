@@ -182,7 +182,7 @@ describe("a conversation", () => {
     await page.getByLabel("System prompt").fill("You are a bee.");
     await page.getByLabel("Temperature").fill("0.5");
     await page.getByLabel("Max tokens").fill("7");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await say(chat, "hello");
     await chat.lastAnswer.getByText("Cut off at max tokens").waitFor();
     const asked = page.waitForRequest((request) => request.method() === "POST");

@@ -36,6 +36,7 @@ export function App(parts: PageParts): VNode {
   const settingsOpen = useSignal(false);
   const compared = useSignal<string | undefined>(undefined);
   const current = conversations.current.value;
+  const answer = findAnswer(current, compared.value ?? "");
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
   const use = contextUse(shownMessages(current), facts?.context_size);
@@ -180,12 +181,8 @@ export function App(parts: PageParts): VNode {
           onClose={() => (settingsOpen.value = false)}
         />
       )}
-      {compared.value !== undefined && findAnswer(current, compared.value) !== undefined && (
-        <CompareDialog
-          {...{ facts, conversation: current }}
-          answerId={compared.value}
-          onClose={() => (compared.value = undefined)}
-        />
+      {answer !== undefined && (
+        <CompareDialog {...{ answer, facts, conversation: current }} onClose={() => (compared.value = undefined)} />
       )}
       <TokenDialog api={parts.api} />
     </div>

@@ -99,7 +99,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   const busyRetry = createBusyRetry();
   /** Jobs that may have called tools before the worker was restarted. Another job would call them twice, so only the visitor may try again. */
   const restartedJobs = new Set<string>();
-  const titles = createTitles({ api, conversations, about, choice });
+  const writeTitle = createTitles({ api, conversations, about, choice });
   const asking = createAsking({ api, conversations, about, choice, onAsked });
   const answerStream = createAnswerStream({
     api,
@@ -126,7 +126,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       }
       if (asking.learnsLength(conversationId, answer))
         askFor(conversationId, continued(answer, newId("job"), Date.now()));
-      else void titles.answered(conversationId, answer);
+      else void writeTitle(conversationId, answer);
     },
   });
 

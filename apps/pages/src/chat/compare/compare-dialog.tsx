@@ -16,31 +16,29 @@ import { overrideWords, type Overrides } from "./overrides.ts";
 import "./compare.css";
 
 export interface CompareDialogProps {
-  readonly answerId: string;
+  readonly answer: Answer;
   readonly conversation: Conversation;
   readonly facts: ModelFacts | undefined;
   readonly onClose: () => void;
 }
 
-export function CompareDialog({ answerId, conversation, facts, onClose }: CompareDialogProps): VNode | null {
+export function CompareDialog({ answer, conversation, facts, onClose }: CompareDialogProps): VNode {
   const { chat } = usePage();
   const dialog = useRef<HTMLDialogElement>(null);
   const columns = useRef<HTMLDivElement>(null);
   const wanted = useSignal<string | undefined>(undefined);
-  const answer = findAnswer(conversation, answerId);
-  const others = (siblingIds(conversation.turns).get(answerId) ?? []).filter((id) => id !== answerId);
+  const others = (siblingIds(conversation.turns).get(answer.id) ?? []).filter((id) => id !== answer.id);
   const otherId = others.find((id) => id === wanted.value) ?? others.at(-1);
   const other = otherId === undefined ? undefined : findAnswer(conversation, otherId);
-  const message = conversation.turns.find(({ id }) => id === answer?.parent);
+  const message = conversation.turns.find(({ id }) => id === answer.parent);
   useLayoutEffect(() => dialog.current?.showModal(), []);
   useLayoutEffect(() => {
     // On a phone, only one column is in view.
     if (otherId !== undefined) columns.current?.scrollTo({ left: columns.current.scrollWidth });
   }, [otherId]);
-  if (answer === undefined) return null;
 
   function ask(overrides: Overrides): void {
-    chat.regenerate(answerId, overrides);
+    chat.regenerate(answer.id, overrides);
     wanted.value = undefined;
   }
 
@@ -50,7 +48,7 @@ export function CompareDialog({ answerId, conversation, facts, onClose }: Compar
   }
 
   function closed(): void {
-    const shown = shownMessages(conversation).find(({ parent }) => parent === answer?.parent)?.id ?? "";
+    const shown = shownMessages(conversation).find(({ parent }) => parent === answer.parent)?.id ?? "";
     onClose();
     // The button that opened the dialog may belong to an answer that is no longer shown.
     requestAnimationFrame(() => {
@@ -61,7 +59,7 @@ export function CompareDialog({ answerId, conversation, facts, onClose }: Compar
 
   const nameOf = ({ model = facts?.name ?? "Answer", overrides }: Answer): string =>
     [model, overrideWords(overrides)].filter((words) => words !== "").join(" · ");
-  const column = (shown: Answer): VNode => <Column key={shown.id} answer={shown} name={nameOf(shown)} onKeep={keep} />;
+  const again = other !== undefined && nameOf(other) === nameOf(answer) ? " · again" : "";
   return (
     <dialog class="dialog compare" ref={dialog} aria-labelledby="compare-title" onClose={closed}>
       <div class="spread">
@@ -87,11 +85,11 @@ export function CompareDialog({ answerId, conversation, facts, onClose }: Compar
         </span>
       </div>
       <div class="compare-columns" ref={columns}>
-        {column(answer)}
+        <Column key={answer.id} answer={answer} name={nameOf(answer)} onKeep={keep} />
         {other === undefined ? (
           <p class="compare-empty muted">Ask for another answer below, with another model or temperature.</p>
         ) : (
-          column(other)
+          <Column key={other.id} answer={other} name={nameOf(other) + again} onKeep={keep} />
         )}
       </div>
       <AnotherAnswer

@@ -176,15 +176,9 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
 
 function withPart(answer: Answer, event: TokenEvent): Partial<Answer> {
   const { part = "content", text } = event;
-  switch (part) {
-    case "reasoning":
-      return { thoughts: (answer.thoughts ?? "") + text };
-    case "content":
-      return { text: answer.text + text };
-    case "call":
-    case "arguments":
-      return { calls: withCall(answer.calls ?? [], event) };
-  }
+  if (part === "reasoning") return { thoughts: (answer.thoughts ?? "") + text };
+  if (part === "content") return { text: answer.text + text };
+  return { calls: withCall(answer.calls ?? [], event) };
 }
 
 /** A thought lasts from its first token to the first token of another part; several thoughts add up. */

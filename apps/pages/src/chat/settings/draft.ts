@@ -1,16 +1,17 @@
 // Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
+import { nearWord } from "@waggle/protocol/near";
 import { isObject, readJson, readTools } from "../tool-calls/tool-list.ts";
 import {
   fieldNames,
   isInRange,
   numberFields,
+  otherNames,
   rangeWords,
   textLimits,
   type FieldName,
   type NumberField,
   type NumberName,
 } from "./fields.ts";
-import { otherParametersText, readOtherParameters } from "./other-parameters.ts";
 import type { Settings } from "./settings.ts";
 
 /** The texts of the fields; empty is the default. */
@@ -113,4 +114,32 @@ function readEffort(text: string): string {
   const effort = text.trim();
   if (effort.length > textLimits.effortChars) throw new Error(`At most ${textLimits.effortChars} characters.`);
   return effort;
+}
+
+type Numbers = Readonly<Partial<Record<NumberName, number>>>;
+
+/** The set parameters as JSON; empty if no parameter is set. */
+function otherParametersText(sampling: Numbers): string {
+  const set = otherNames.flatMap((name) => (sampling[name] === undefined ? [] : [[name, sampling[name]]]));
+  return set.length === 0 ? "" : JSON.stringify(Object.fromEntries(set), null, 1).replaceAll(/\n\s*/g, " ");
+}
+
+/** @throws Error whose message is a sentence */
+function readOtherParameters(text: string): Numbers {
+  const value = readJson(text, {});
+  if (!isObject(value)) throw new Error('Parameters are an object: {"repeat_penalty": 1.1}.');
+  for (const [name, given] of Object.entries(value)) {
+    const known = otherNames.find((other) => other === name);
+    if (known === undefined) throw new Error(unknownWords(name));
+    if (typeof given !== "number" || !isInRange(given, numberFields[known])) {
+      throw new Error(`${known}: ${rangeWords(numberFields[known])}`);
+    }
+  }
+  return value;
+}
+
+function unknownWords(name: string): string {
+  if (name in numberFields) return `Set ${name} in its field of this dialog.`;
+  const near = nearWord(name, otherNames);
+  return `Unknown parameter ${name}.${near === undefined ? "" : ` Did you mean ${near}?`}`;
 }

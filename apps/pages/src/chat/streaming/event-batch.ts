@@ -20,12 +20,10 @@ export function createEventBatch(
   onEvents: (events: readonly StreamEvent[]) => void,
   now: () => number = () => performance.now(),
 ): EventBatch {
-  let collected: StreamEvent[] = [];
+  const collected: StreamEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function handOn(): void {
-    const events = collected;
-    collected = [];
     const begun = now();
     // By the next turn of the event loop, the page has drawn the changes.
     timer = setTimeout(() => {
@@ -33,7 +31,7 @@ export function createEventBatch(
       const restMs = Math.min(maxRestMs, Math.max(batchIntervalMs - tookMs, restShare * tookMs));
       timer = setTimeout(next, restMs);
     }, 0);
-    onEvents(events);
+    onEvents(collected.splice(0));
   }
 
   function next(): void {
@@ -44,9 +42,7 @@ export function createEventBatch(
   function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    const events = collected;
-    collected = [];
-    if (events.length > 0) onEvents(events);
+    if (collected.length > 0) onEvents(collected.splice(0));
   }
 
   return {

@@ -37,14 +37,14 @@ async function talk(info: Partial<WorkerInfo> = { chat_titles: true }): Promise<
       return Promise.resolve(next);
     },
   } as unknown as Api;
-  const titles = createTitles({ api, conversations, about: aboutWorker(info), choice: oneModel });
+  const writeTitle = createTitles({ api, conversations, about: aboutWorker(info), choice: oneModel });
   return {
     conversations,
     id,
     sent,
     async end(frames, status = 200) {
       next = new Response(frames.map((frame) => `data: ${JSON.stringify(frame)}\n\n`).join(""), { status });
-      await titles.answered(id, answer);
+      await writeTitle(id, answer);
     },
   };
 }

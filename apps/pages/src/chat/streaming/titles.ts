@@ -11,10 +11,8 @@ import type { WorkerAbout } from "../model/worker-about.ts";
 import { settingsInRequest } from "../settings/settings.ts";
 import type { Conversations } from "../storage/conversations.ts";
 
-export interface Titles {
-  /** Called when an answer has ended. Asks for a title if this was the conversation's first answer. */
-  answered(conversationId: string, answer: Answer): Promise<void>;
-}
+/** Called when an answer has ended. Asks for a title if this was the conversation's first answer. */
+export type Titles = (conversationId: string, answer: Answer) => Promise<void>;
 
 export interface TitlesOptions {
   readonly api: Api;
@@ -56,17 +54,15 @@ export function createTitles({ api, conversations, about, choice }: TitlesOption
     return undefined;
   }
 
-  return {
-    async answered(conversationId, answer) {
-      const info = about.info.peek();
-      const before = conversations.get(conversationId);
-      if (info?.chat_titles !== true || before === undefined || conversations.sentElsewhere(answer.jobId)) return;
-      if (answer.phase !== "done" || !hasFirstTitle(before, answer)) return;
-      const title = await ask(titleRequest(before, answer, info, choice));
-      const now = conversations.get(conversationId);
-      if (title === undefined || now === undefined || now.named === true || now.title !== before.title) return;
-      conversations.add(conversationId, [], { title });
-    },
+  return async (conversationId, answer) => {
+    const info = about.info.peek();
+    const before = conversations.get(conversationId);
+    if (info?.chat_titles !== true || before === undefined || conversations.sentElsewhere(answer.jobId)) return;
+    if (answer.phase !== "done" || !hasFirstTitle(before, answer)) return;
+    const title = await ask(titleRequest(before, answer, info, choice));
+    const now = conversations.get(conversationId);
+    if (title === undefined || now === undefined || now.named === true || now.title !== before.title) return;
+    conversations.add(conversationId, [], { title });
   };
 }
 

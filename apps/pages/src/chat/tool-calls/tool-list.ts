@@ -12,10 +12,8 @@ export function readTools(text: string): readonly Tool[] {
   const value = readJson(text, []);
   if (!Array.isArray(value)) throw new Error('Tools are a list: [{"type": "function", "function": {…}}].');
   if (value.length > toolLimits.tools) throw new Error(`At most ${toolLimits.tools} tools.`);
-  for (const [i, tool] of (value as readonly unknown[]).entries()) {
-    const wrong = wrongWith(tool);
-    if (wrong !== undefined) throw new Error(`Tool ${i + 1}: ${wrong}`);
-  }
+  const wrong = value.map(wrongWith).findIndex(Boolean);
+  if (wrong >= 0) throw new Error(`Tool ${wrong + 1}: ${wrongWith(value[wrong])}`);
   const tools = value as readonly Tool[];
   const names = tools.map((tool) => tool.function.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);

@@ -35,7 +35,6 @@ export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps)
   const editing = useEditing(answer.id);
   const { chat, compare } = usePage();
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" />;
-  const figures = figuresOf(answer);
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
   if (editing.open.value) {
     return (
@@ -85,7 +84,7 @@ export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps)
             </>
           )}
           {!live && <DeleteButton messageId={answer.id} label="Delete answer" />}
-          {figures.length > 0 && (
+          {figuresOf(answer).length > 0 && (
             <SwitchButton
               of={showsFigures}
               icon="numbers"
@@ -94,7 +93,7 @@ export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps)
             />
           )}
         </span>
-        <Figures answer={answer} figures={figures} />
+        <Figures answer={answer} />
       </div>
     </li>
   );
@@ -149,10 +148,7 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
       return answer.promptShare === undefined
         ? "Thinking…"
         : `Reading the conversation (${formatPercent(answer.promptShare)})…`;
-    case "streaming":
-    case "done":
-    case "stopped":
-    case "broken":
+    default:
       return undefined;
   }
 }
@@ -166,19 +162,17 @@ function figuresOf(answer: Answer): readonly string[] {
   return tokens > 0 && model !== undefined ? [...figureWords(answer), model] : figureWords(answer);
 }
 
-interface FiguresProps extends Pick<AnswerViewProps, "answer"> {
-  readonly figures: readonly string[];
-}
-
 /** How the answer ended, and its numbers if they are switched on. */
-function Figures({ answer, figures }: FiguresProps): VNode | null {
+function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   const ends = [
     answer.edited === true ? "Edited" : undefined,
     answer.phase === "stopped" ? "Stopped" : undefined,
     answer.cutShort === true ? cutWords(answer) : undefined,
     answer.continuedAfter === undefined ? undefined : "Continued",
   ];
-  const words = [...ends, ...(showsFigures.on.value ? figures : []), overrideWords(answer.overrides)].filter(Boolean);
+  const words = [...ends, ...(showsFigures.on.value ? figuresOf(answer) : []), overrideWords(answer.overrides)].filter(
+    Boolean,
+  );
   if (words.length === 0) return null;
   return <span class="figures small muted numbers">{words.join(" · ")}</span>;
 }
