@@ -59,6 +59,7 @@ export function createApi(tokenTryPath = "/v1/info"): Api {
 
   async function send(path: string, init: RequestOptions, used: string | null): Promise<Response> {
     const headers = new Headers(init.headers);
+    if (typeof init.body === "string") headers.set("content-type", "application/json");
     if (used !== null) headers.set("authorization", `Bearer ${used}`);
     return await fetchInTime(path, { ...init, headers, cache: "no-store", redirect: "error" });
   }

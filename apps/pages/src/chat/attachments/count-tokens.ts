@@ -13,7 +13,6 @@ export function createCountTokens(api: Api, modelNow: () => string | undefined):
     try {
       const response = await api.request("/tokenize", {
         method: "POST",
-        headers: { "content-type": "application/json" },
         // As in a message, text that looks like a control token is ordinary text.
         body: JSON.stringify({ content, parse_special: false, ...(model === undefined ? {} : { model }) }),
         signal,

@@ -1,31 +1,30 @@
 // Owns the form that requests another answer to the same message, with settings for this answer only.
 import { useSignal } from "@preact/signals";
-import type { ChatAbilities } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { liveAnswer, type Conversation } from "../conversation/conversation.ts";
 import { canChat } from "../model/model-choice.ts";
+import type { ModelFacts } from "../model/model-facts.ts";
 import { usePage } from "../page.ts";
 import { numberFields } from "../settings/fields.ts";
-import { reasoningSwitches, type Settings } from "../settings/settings.ts";
+import { reasoningSwitches } from "../settings/settings.ts";
 import type { Overrides } from "./overrides.ts";
 
 export interface AnotherAnswerProps {
-  /** The conversation's settings, which empty fields have. */
-  readonly settings: Settings;
-  /** Abilities of the only model. */
-  readonly abilities: ChatAbilities | undefined;
-  /** Whether an answer of the conversation streams, which the request would end. */
-  readonly busy: boolean;
+  readonly conversation: Conversation;
+  /** The only model of the worker, or the model of the conversation. */
+  readonly facts: ModelFacts | undefined;
   readonly onAsk: (overrides: Overrides) => void;
 }
 
 const { min, max, fallback } = numberFields.temperature;
 
-export function AnotherAnswer({ settings, abilities, busy, onAsk }: AnotherAnswerProps): VNode {
+export function AnotherAnswer({ conversation, facts, onAsk }: AnotherAnswerProps): VNode {
   const { choice } = usePage();
+  const { settings } = conversation;
   const wanted = useSignal(settings.model);
   const models = choice.models.value.filter(canChat);
   const model = choice.chosen(wanted.value);
-  const switches = reasoningSwitches(model === undefined ? abilities : model.chat);
+  const switches = reasoningSwitches((model ?? facts)?.chat);
 
   function ask(event: SubmitEvent & { readonly currentTarget: HTMLFormElement }): void {
     event.preventDefault();
@@ -71,7 +70,7 @@ export function AnotherAnswer({ settings, abilities, busy, onAsk }: AnotherAnswe
           </select>
         </label>
       )}
-      <button class="button primary" disabled={busy}>
+      <button class="button primary" disabled={liveAnswer(conversation) !== undefined}>
         Ask for another answer
       </button>
     </form>

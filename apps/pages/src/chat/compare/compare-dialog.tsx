@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import { isLive, type Answer } from "../conversation/answer.ts";
-import { findAnswer, liveAnswer, searchText, shownMessages, type Conversation } from "../conversation/conversation.ts";
+import { findAnswer, searchText, shownMessages, type Conversation } from "../conversation/conversation.ts";
 import { siblingIds } from "../conversation/message-tree.ts";
 import type { ModelFacts } from "../model/model-facts.ts";
 import { usePage } from "../page.ts";
@@ -92,12 +92,7 @@ export function CompareDialog({ answer, conversation, facts, onClose }: CompareD
           <Column key={other.id} answer={other} name={nameOf(other) + again} onKeep={keep} />
         )}
       </div>
-      <AnotherAnswer
-        settings={conversation.settings}
-        abilities={facts?.chat}
-        busy={liveAnswer(conversation) !== undefined}
-        onAsk={ask}
-      />
+      <AnotherAnswer {...{ conversation, facts }} onAsk={ask} />
     </dialog>
   );
 }

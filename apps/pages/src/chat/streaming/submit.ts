@@ -78,11 +78,7 @@ export function roomIn(problem: Problem, chars: number): Room | undefined {
 
 async function post(api: Api, body: string): Promise<Problem | undefined> {
   try {
-    const response = await api.request("/v1/jobs", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-    });
+    const response = await api.request("/v1/jobs", { method: "POST", body });
     return response.ok ? undefined : await responseProblem(response);
   } catch {
     return unreachable;

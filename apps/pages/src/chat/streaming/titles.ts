@@ -35,7 +35,7 @@ export function createTitles({ api, conversations, about, choice }: TitlesOption
     try {
       const response = await api.request("/v1/inference", {
         method: "POST",
-        headers: { "content-type": "application/json", accept: "text/event-stream" },
+        headers: { accept: "text/event-stream" },
         body: JSON.stringify(body),
         signal: connection.signal,
       });
