@@ -29,8 +29,9 @@ export function Sidebar({ onLeave }: { readonly onLeave: () => void }): VNode {
     event.stopPropagation();
     words.value = "";
     onLeave();
-    if (left.current === null) stops?.[0]?.blur();
-    else left.current.focus();
+    // What had the focus may be gone, such as a field of a dialog.
+    stops?.[0]?.blur();
+    left.current?.focus();
   }
 
   return (
