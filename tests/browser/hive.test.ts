@@ -81,7 +81,7 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   await page.getByRole("textbox", { name: "API token" }).fill(env.WAGGLE_HIVE_TOKEN);
   await page.getByRole("button", { name: "Continue" }).click();
   await page.locator("[data-worker=bee-1]").waitFor();
-  expect(await page.getByRole("tab").count()).toBe(0);
+  expect(await page.getByRole("button", { name: "Faults" }).count()).toBe(0);
 
   const body = JSON.stringify({ prompt: "busy", max_tokens: 100 });
   expect(await (await fetch(`${worker.url}/v1/inference`, { method: "POST", body })).text()).toContain("[DONE]");
@@ -255,11 +255,10 @@ it("switches faults on and off", async () => {
   await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
   const { page } = await visit(browser, hive.url);
   await page.locator("[data-worker=bee-1]").waitFor();
-  const workers = page.getByRole("tab", { name: "Workers" });
-  const faults = page.getByRole("tab", { name: "Faults" });
-  await workers.focus();
-  await page.keyboard.press("ArrowRight");
-  await page.getByRole("tab", { name: "Faults", selected: true }).waitFor();
+  const workers = page.getByRole("button", { name: "Workers", exact: true });
+  const faults = page.getByRole("button", { name: "Faults" });
+  await faults.press("Enter");
+  await page.getByRole("button", { name: "Faults", pressed: true }).waitFor();
   await page.getByRole("button", { name: "Refuse" }).click();
   await page.getByRole("button", { name: "Refuse", pressed: true }).waitFor();
   await workers.click();

@@ -213,7 +213,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "hive, faults": {
     open: async (page, { hiveUrl }) => {
       await page.goto(hiveUrl);
-      await page.getByRole("tab", { name: "Faults" }).click();
+      await page.getByRole("button", { name: "Faults" }).click();
       await page.getByRole("button", { name: "Behave" }).waitFor();
     },
   },

@@ -35,7 +35,7 @@ export function Faults({ api }: { readonly api: Api }): VNode {
 
   function set(fault: Fault["fault"]): void {
     const body: Fault = fault === "delay" ? { fault, delay_ms: delayMs.value } : { fault };
-    void ask({ method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    void ask({ method: "PUT", body: JSON.stringify(body) });
   }
 
   useEffect(() => void ask(), [api]);

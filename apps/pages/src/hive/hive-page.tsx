@@ -1,5 +1,5 @@
-// Owns the hive's page: totals, workers, charts and events, and a second tab with the faults for testing.
-import { useSignal } from "@preact/signals";
+// Owns the hive's page: totals, workers, charts and events, and a second view with the faults for testing.
+import { signal, useSignal } from "@preact/signals";
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { Alert } from "../parts/alert.tsx";
@@ -7,15 +7,15 @@ import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
+import { lastingStorage, storeItem } from "../wire/browser-storage.ts";
 import { Charts } from "./charts.tsx";
+import { Choice } from "./choice.tsx";
 import { Clients } from "./clients.tsx";
 import { Events } from "./events.tsx";
 import { Faults } from "./faults.tsx";
 import { Gateways } from "./gateways.tsx";
 import type { HiveFeed } from "./state/hive-feed.ts";
 import type { WorkerView } from "./state/hive-view.ts";
-import { shape, ShapeSwitch } from "./workers/shape-switch.tsx";
-import { Tabs, type Tab } from "./tabs.tsx";
 import { Totals } from "./totals.tsx";
 import { WorkerCard } from "./workers/worker-card.tsx";
 import { WorkerTable } from "./workers/worker-table.tsx";
@@ -25,26 +25,29 @@ import { totalsOf } from "./state/worker-figures.ts";
 const goneCardsLimit = 6;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 
+const views = ["Workers", "Faults"] as const;
+const shapes = ["Cards", "Table"] as const;
+/** This browser stores whether workers are shown as cards or as a table. */
+const shapeKey = "waggle.hive.workers";
+const shape = signal(shapes.find((name) => name === lastingStorage.getItem(shapeKey)) ?? "Cards");
+
 interface PageProps {
   readonly api: Api;
   readonly feed: HiveFeed;
 }
 
 export function HivePage({ api, feed }: PageProps): VNode {
-  const tab = useSignal<Tab>("Workers");
+  const view = useSignal<(typeof views)[number]>("Workers");
   const { faults } = feed.view.value;
-  const open = faults ? tab.value : "Workers";
+  const open = faults ? view.value : "Workers";
   return (
     <>
       <TopBar api={api} title="Waggle hive" href="/">
-        {faults && <Tabs open={tab} />}
+        {faults && <Choice label="View" options={views} chosen={open} onChoose={(name) => (view.value = name)} />}
       </TopBar>
       <main>
         <h1 class="visually-hidden">Hive</h1>
-        <div
-          class="board"
-          {...(faults ? { role: "tabpanel" as const, id: `panel-${open}`, "aria-labelledby": `tab-${open}` } : {})}
-        >
+        <div class="board">
           <Notices api={api} feed={feed} />
           {open === "Faults" ? <Faults api={api} /> : <Overview api={api} feed={feed} />}
         </div>
@@ -52,6 +55,11 @@ export function HivePage({ api, feed }: PageProps): VNode {
       <TokenDialog api={api} />
     </>
   );
+}
+
+function showAs(name: (typeof shapes)[number]): void {
+  shape.value = name;
+  storeItem(lastingStorage, shapeKey, name);
 }
 
 function Notices({ api, feed }: PageProps): VNode {
@@ -83,7 +91,9 @@ function Overview({ api, feed }: PageProps): VNode {
       <section aria-labelledby="workers-title" class="stack">
         <div class="spread wrap">
           <h2 id="workers-title">Workers</h2>
-          {sorted.length > 0 && <ShapeSwitch />}
+          {sorted.length > 0 && (
+            <Choice label="Show workers as" options={shapes} chosen={shape.value} onChoose={showAs} />
+          )}
         </div>
         {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
         <Workers api={api} workers={sorted} hiveNow={hiveNow} />

@@ -37,13 +37,6 @@ function stepOf({ from, to }: Span): number {
   return Math.max(1, Math.ceil((to - from) / pointsLimit / intervalMs)) * intervalMs;
 }
 
-/** The hour before the shown time, or after it; undefined for the last hour. @param by 1 or -1 */
-export function shiftedHour(span: Span | undefined, by: number, now: number): Span | undefined {
-  const { from, to } = span ?? { from: now - hourMs, to: now };
-  const next = { from: (by < 0 ? from : to) + (by < 0 ? -hourMs : 0), to: by < 0 ? from : to + hourMs };
-  return next.to > now ? undefined : next;
-}
-
 /** The whole hours of the last day, newest first. */
 export function wholeHours(now: number): readonly Span[] {
   const newest = new Date(now).setMinutes(0, 0, 0);

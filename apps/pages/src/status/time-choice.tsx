@@ -1,7 +1,7 @@
 // Owns the choice of the shown time: the last hour, the last day, or an hour of it.
 import type { VNode } from "preact";
 import { formatMinute } from "../parts/format.ts";
-import { dayMs, shiftedHour, hourMs, wholeHours, type ShownTime, type Span } from "./shown-time.ts";
+import { dayMs, hourMs, wholeHours, type ShownTime, type Span } from "./shown-time.ts";
 
 export interface TimeChoiceProps {
   readonly time: ShownTime;
@@ -15,46 +15,25 @@ export function TimeChoice({ time, keepsDay }: TimeChoiceProps): VNode {
   const hours = wholeHours(now);
   const isListed = span === undefined || hours.some(({ from, to }) => from === span.from && to === span.to);
   const isDay = span !== undefined && span.to - span.from === dayMs;
-  const [before, after] = [shiftedHour(span, -1, now), shiftedHour(span, 1, now)];
   return (
     <>
       {!keepsDay && <span class="small muted">To look further back, start the server with --history-size.</span>}
-      <span class="row">
-        <button
-          type="button"
-          class="button icon tiny"
-          aria-label="An hour back"
-          disabled={!keepsDay || isDay || (before?.from ?? 0) < now - dayMs}
-          onClick={() => time.show(before)}
-        >
-          ‹
-        </button>
-        <select
-          class="choice small"
-          aria-label="Time shown"
-          value={span === undefined ? "hour" : isDay ? "day" : nameOf(span)}
-          onChange={({ currentTarget: { value } }) => time.show(spanOf(value))}
-        >
-          <option value="hour">Last hour</option>
-          <option value="day" disabled={!keepsDay}>
-            Last day
+      <select
+        class="choice small"
+        aria-label="Time shown"
+        value={span === undefined ? "hour" : isDay ? "day" : nameOf(span)}
+        onChange={({ currentTarget: { value } }) => time.show(spanOf(value))}
+      >
+        <option value="hour">Last hour</option>
+        <option value="day" disabled={!keepsDay}>
+          Last day
+        </option>
+        {[...(isListed || isDay ? [] : [span]), ...hours].map((hour) => (
+          <option key={nameOf(hour)} value={nameOf(hour)} disabled={!keepsDay}>
+            {spanWords(hour)}
           </option>
-          {[...(isListed || isDay ? [] : [span]), ...hours].map((hour) => (
-            <option key={nameOf(hour)} value={nameOf(hour)} disabled={!keepsDay}>
-              {spanWords(hour)}
-            </option>
-          ))}
-        </select>
-        <button
-          type="button"
-          class="button icon tiny"
-          aria-label="An hour forward"
-          disabled={span === undefined || isDay}
-          onClick={() => time.show(after)}
-        >
-          ›
-        </button>
-      </span>
+        ))}
+      </select>
     </>
   );
 }

@@ -83,8 +83,7 @@ export function createChanges(api: Api, onChanged: () => void): Changes {
     body: object | undefined,
     read: (response: Response, connection: AbortController) => Promise<Outcome> | Outcome,
   ): Promise<Outcome> {
-    const content =
-      body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const connection = new AbortController();
     const init = { method, ...content, signal: connection.signal, responseTimeoutMs: changeTimeoutMs };
     try {

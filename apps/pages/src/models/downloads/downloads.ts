@@ -90,8 +90,7 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
   async function send(subject: string, method: string, path: string, body?: object): Promise<void> {
     put(subject, "asking");
     const connection = new AbortController();
-    const content =
-      body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
     try {
       const init = { method, ...content, signal: connection.signal, responseTimeoutMs: requestTimeoutMs };
       const response = await api.request(path, init);
