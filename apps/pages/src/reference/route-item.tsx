@@ -96,7 +96,7 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
       {trying.value && <TryForm api={api} route={route} />}
       {route.parameters.length > 0 && (
         <div>
-          <h4>Parameters</h4>
+          <h3>Parameters</h3>
           <ul class="fields">
             {route.parameters.map(({ name, in: place, description }) => (
               <li key={`${place} ${name}`}>
@@ -111,7 +111,7 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
       )}
       {route.request?.schema !== undefined && (
         <div>
-          <h4>Body</h4>
+          <h3>Body</h3>
           {named !== undefined && (
             <p>
               <TypeWords schema={route.request.schema} />
@@ -121,7 +121,7 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
         </div>
       )}
       <div>
-        <h4>Answers</h4>
+        <h3>Answers</h3>
         <ul class="fields">
           {route.answers.map(([status, answer]) => (
             <AnswerLine key={status} status={status} answer={answer} />
