@@ -159,8 +159,8 @@ const tasks: readonly Task[] = [
       await hand.press(button(page, "Compare"));
       await hand.choose(page.getByRole("combobox", { name: /^Model/ }), 1);
       await hand.press(button(page, "Ask for another answer"));
-      await page.getByRole("region", { name: /bee-large/ }).waitFor();
       await button(page, "Keep this one").nth(1).waitFor();
+      expect(models.jobs.at(-1)?.["model"]).toBe("bee-large");
       await hand.press(button(page, "Keep this one").last());
       await page.getByText("2 of 2").waitFor();
     },
@@ -231,8 +231,23 @@ it.each(tasks)("$name", async ({ name, at, before, clicks, perform }) => {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
     cells.push(`${presses} ${hand.name === "mouse" ? "clicks" : "keys"}, ${texts} texts, ${seconds} s`);
     if (hand.name === "mouse") expect(presses).toBeLessThanOrEqual(clicks);
-    expect(complaints).toEqual([]);
+    // The health of a failed model is a 503.
+    expect(complaints.filter((complaint) => !complaint.includes("503"))).toEqual([]);
     await context.close();
   }
   table.push(`${name} | ${cells.join(" | ")}`);
+});
+
+it("opens a conversation of 400 turns, and shows its end", async () => {
+  const { page } = await visit(browser, workerUrl);
+  await page.getByLabel("File to import").setInputFiles(conversationFile(2, 400));
+  await page.getByText("Imported 2 conversations.").waitFor();
+  await page.reload();
+  const entry = page.locator(".conversation-list").getByText("Why does my sourdough not rise?");
+  await entry.waitFor();
+  const begun = performance.now();
+  await entry.click();
+  await page.locator("[data-turn='a-1-399']").getByText("patience").waitFor();
+  table.push(`400 turns open: ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+  expect(await page.locator(".turn").count()).toBe(800);
 });

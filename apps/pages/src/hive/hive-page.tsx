@@ -57,11 +57,6 @@ export function HivePage({ api, feed }: PageProps): VNode {
   );
 }
 
-function showAs(name: (typeof shapes)[number]): void {
-  shape.value = name;
-  storeItem(lastingStorage, shapeKey, name);
-}
-
 function Notices({ api, feed }: PageProps): VNode {
   const refusal = feed.refusal.value;
   return (
@@ -92,7 +87,12 @@ function Overview({ api, feed }: PageProps): VNode {
         <div class="spread wrap">
           <h2 id="workers-title">Workers</h2>
           {sorted.length > 0 && (
-            <Choice label="Show workers as" options={shapes} chosen={shape.value} onChoose={showAs} />
+            <Choice
+              label="Show workers as"
+              options={shapes}
+              chosen={shape.value}
+              onChoose={(name) => storeItem(lastingStorage, shapeKey, (shape.value = name))}
+            />
           )}
         </div>
         {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}

@@ -71,7 +71,13 @@ function Entry({ head, shown, live }: EntryProps): VNode {
             ["trash", "Delete", () => deletions.deleteConversation(id)],
           ]}
         />
-        <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => deletions.deleteConversation(id)} />
+        {/* The menu deletes too, so the Tab key skips the button. */}
+        <IconButton
+          icon="trash"
+          label={`Delete “${title}”`}
+          tabIndex={-1}
+          onClick={() => deletions.deleteConversation(id)}
+        />
       </span>
     </li>
   );

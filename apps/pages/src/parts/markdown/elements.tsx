@@ -87,9 +87,9 @@ function element(given: Token): ComponentChild {
 }
 
 function Heading({ token }: { readonly token: Tokens.Heading }): VNode {
-  // Two levels lower than written, below the page's headings.
-  const Tag = `h${Math.min(6, token.depth + 2)}` as "h3" | "h4" | "h5" | "h6";
-  return <Tag>{inside(token)}</Tag>;
+  // Answers begin at any level up to 3. All these are right below the page's headings; the class keeps their sizes apart.
+  const Tag = `h${Math.max(3, token.depth)}` as "h3" | "h4" | "h5" | "h6";
+  return <Tag class={`heading-${token.depth}`}>{inside(token)}</Tag>;
 }
 
 function list(token: Tokens.List): VNode {

@@ -94,10 +94,10 @@ function JobId({ id, short }: { readonly id: string; readonly short: string }): 
       type="button"
       class="job-id mono"
       title={copied.value ? "Copied" : `${id}: click to copy`}
-      aria-label={`Copy job id ${id}`}
       onClick={() => void copy(id).then((done) => (copied.value = done))}
       onBlur={() => (copied.value = false)}
     >
+      <span class="visually-hidden">Copy job id </span>
       {copied.value ? "Copied" : short}
     </button>
   );
