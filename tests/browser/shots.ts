@@ -50,7 +50,7 @@ async function photographChat(page: Page): Promise<void> {
   await page.getByLabel("Temperature").fill("0.5");
   await page.getByLabel("Seed").fill("7");
   await page.getByLabel("New conversations begin with these settings").check();
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await chat.send(prompts[1] ?? "");
   await chat.phase("done");
   await page.getByRole("button", { name: "New conversation" }).click();
