@@ -1,9 +1,14 @@
 // Owns the scenes of the pages: each opens a page or a dialog in a state worth looking at. axe.test.ts checks all of them, and pictures.ts photographs
 // them. To check another state of a page, add it here.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { spawnDaemon, spawnFakeWorker } from "../../support/daemon.ts";
 import { chatPage } from "./chat-page.ts";
 import { conversationFile } from "./made-conversations.ts";
+import { makeDay } from "./made-day.ts";
 import { says } from "./says.ts";
 
 export const widths = {
@@ -25,6 +30,8 @@ export interface Servers {
   /** A worker that wants a token. */
   readonly lockedUrl: string;
   readonly hiveUrl: string;
+  /** A worker with an MCP server, and with a day of history on disk. */
+  readonly oldUrl: string;
 }
 
 export async function startServers(): Promise<Servers> {
@@ -32,8 +39,17 @@ export async function startServers(): Promise<Servers> {
   const workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   const lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
-  return { workerUrl, lockedUrl, hiveUrl };
+  const folder = mkdtempSync(join(tmpdir(), "waggle-scenes-"));
+  makeDay(join(folder, "waggle"), "bee-2");
+  const odd = { command: process.execPath, args: [toolServer], env: { LEDGER: join(folder, "ledger") } };
+  writeFileSync(join(folder, "mcp.json"), JSON.stringify({ mcpServers: { odd } }));
+  const flags = ["--worker-id", "bee-2", "--history-size", "64MiB", "--mcp-config", join(folder, "mcp.json")];
+  const oldUrl = (await spawnFakeWorker(flags, { env: { XDG_STATE_HOME: folder } })).url;
+  return { workerUrl, lockedUrl, hiveUrl, oldUrl };
 }
+
+const toolServer = fileURLToPath(new URL("../../../packages/mcp/src/testing/hostile-server.js", import.meta.url));
+const call = `<tool_call>${JSON.stringify({ name: "odd__echo", arguments: { text: "bees\u202e" } })}</tool_call>`;
 
 const answer = [
   "## Title\n\nA [link](https://bees.example), `code`, **bold** and ~~gone~~.\n\n- [x] done\n- [ ] to do",
@@ -127,6 +143,46 @@ export const scenes: Readonly<Record<string, Scene>> = {
       await page.getByText(/^Not JSON: /).waitFor();
     },
   },
+  "chat, comparison": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await says(page, "The first answer is **short**.");
+      await chatPage(page).send("Tell me more.");
+      await chatPage(page).phase("done");
+      await page.getByRole("button", { name: "Compare" }).click();
+      await page.getByLabel("Temperature").fill("0.2");
+      await page.getByRole("button", { name: "Ask for another answer" }).click();
+      await page.getByRole("button", { name: "Keep this one" }).nth(1).waitFor();
+    },
+  },
+  "chat, preview": {
+    open: async (page, { workerUrl }) => {
+      await page.goto(workerUrl);
+      await says(page, "```html\n<h1>Honey</h1>\n<p>Two jars.</p>\n```");
+      await chatPage(page).send("Show me a page.");
+      await chatPage(page).phase("done");
+      await page.getByRole("button", { name: "Preview" }).click();
+      await page.locator("iframe").waitFor();
+    },
+  },
+  "chat, tools": {
+    open: async (page, { oldUrl }) => {
+      await page.goto(oldUrl);
+      await page.getByRole("button", { name: "Tools" }).click();
+      await page.getByRole("switch", { name: "odd", checked: false }).click();
+      await page.getByText(/tools on\./).waitFor();
+    },
+  },
+  "chat, consent": {
+    open: async (page, { oldUrl }) => {
+      await page.goto(oldUrl);
+      await page.getByRole("button", { name: "Tools" }).click();
+      await page.getByRole("switch", { name: "odd", checked: false }).click();
+      await page.getByRole("button", { name: "Close" }).click();
+      await chatPage(page).send(`[say:${encodeURIComponent(call)}]`);
+      await page.getByRole("button", { name: "Allow once" }).waitFor();
+    },
+  },
   "chat, shortcuts": {
     at: ["wide"],
     open: async (page, { workerUrl }) => {
@@ -188,6 +244,14 @@ export const scenes: Readonly<Record<string, Scene>> = {
     open: async (page, { workerUrl }) => {
       await page.goto(`${workerUrl}/status`);
       await page.getByText("0 of 8 busy").waitFor();
+    },
+  },
+  "status, a slow hour": {
+    open: async (page, { oldUrl }) => {
+      await page.goto(`${oldUrl}/status`);
+      await page.getByLabel("Time shown").selectOption({ index: 4 });
+      await page.getByText(/a step took 31 s/).waitFor();
+      await page.locator("[data-ended]").nth(7).waitFor();
     },
   },
   hive: {

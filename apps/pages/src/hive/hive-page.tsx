@@ -30,6 +30,7 @@ const shapes = ["Cards", "Table"] as const;
 /** This browser stores whether workers are shown as cards or as a table. */
 const shapeKey = "waggle.hive.workers";
 const shape = signal(shapes.find((name) => name === lastingStorage.getItem(shapeKey)) ?? "Cards");
+const showAs = (name: typeof shape.value): unknown => storeItem(lastingStorage, shapeKey, (shape.value = name));
 
 interface PageProps {
   readonly api: Api;
@@ -87,12 +88,7 @@ function Overview({ api, feed }: PageProps): VNode {
         <div class="spread wrap">
           <h2 id="workers-title">Workers</h2>
           {sorted.length > 0 && (
-            <Choice
-              label="Show workers as"
-              options={shapes}
-              chosen={shape.value}
-              onChoose={(name) => storeItem(lastingStorage, shapeKey, (shape.value = name))}
-            />
+            <Choice label="Show workers as" options={shapes} chosen={shape.value} onChoose={showAs} />
           )}
         </div>
         {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
