@@ -77,7 +77,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   }),
   unavailable: ({ message }) => ({
     title: "The model is not ready",
-    todo: `${message} It may be loading, restarting or shutting down: try again shortly.`,
+    todo: `${message} It may be loading, restarting or draining: try again shortly.`,
     calm: true,
   }),
   internal: () => ({

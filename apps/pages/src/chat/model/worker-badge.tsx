@@ -40,6 +40,6 @@ interface Badge {
 
 function badgeOf({ info, reachable }: WorkerAbout): Badge | undefined {
   if (!reachable.value) return { kind: "bad", word: "offline", more: ": the worker does not answer" };
-  if (info.value?.state === "draining") return { kind: "warn", word: "shutting down", more: "" };
+  if (info.value?.state === "draining") return { kind: "warn", word: "draining", more: ": no new messages" };
   return info.value?.backend === "fake" ? { kind: "warn", word: "fake", more: " backend: no model" } : undefined;
 }
