@@ -1,4 +1,7 @@
 // Shows that axe-core has no finding of any weight in any scene of the pages, in both themes and at three widths.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { axeFindings } from "./support/axe-findings.ts";
 import { visit } from "./support/browser.ts";
@@ -12,7 +15,8 @@ const themes = ["light", "dark"] as const;
 const browser = useBrowser();
 let servers: Servers;
 beforeAll(async () => {
-  servers = await startServers();
+  // The run removes its temporary folders.
+  servers = await startServers(mkdtempSync(join(tmpdir(), "waggle-scenes-")));
 });
 
 describe("axe finds nothing", () => {

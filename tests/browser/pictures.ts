@@ -1,6 +1,7 @@
 // Photographs each scene at three widths, light and dark, so that a change of the pages can be looked at. Run it with
 //   npx --yes pnpm@12.21.0 --filter @waggle/tests pictures FOLDER [PART OF A SCENE'S NAME]
-import { mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { setup as buildPages } from "../support/build-pages.ts";
@@ -29,9 +30,10 @@ const [folder = "pictures", part = ""] = process.argv.slice(2);
 const target = resolve(folder);
 await mkdir(target, { recursive: true });
 await buildPages();
+const kept = await mkdtemp(join(tmpdir(), "waggle-scenes-"));
 const browser = await launchBrowser();
 try {
-  const servers = await startServers();
+  const servers = await startServers(kept);
   for (const [name, { open, at = Object.keys(widths) as Width[] }] of Object.entries(scenes)) {
     if (!name.includes(part)) continue;
     const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce", viewport: widths.wide });
@@ -44,4 +46,5 @@ try {
 } finally {
   await browser.close();
   await killDaemons();
+  await rm(kept, { recursive: true });
 }

@@ -1,7 +1,6 @@
 // Owns the scenes of the pages: each opens a page or a dialog in a state worth looking at. axe.test.ts checks all of them, and pictures.ts photographs
 // them. To check another state of a page, add it here.
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -34,12 +33,12 @@ export interface Servers {
   readonly oldUrl: string;
 }
 
-export async function startServers(): Promise<Servers> {
+/** @param folder an empty folder for what the daemons keep */
+export async function startServers(folder: string): Promise<Servers> {
   const hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
   const workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   const lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
-  const folder = mkdtempSync(join(tmpdir(), "waggle-scenes-"));
   makeDay(join(folder, "waggle"), "bee-2");
   const odd = { command: process.execPath, args: [toolServer], env: { LEDGER: join(folder, "ledger") } };
   writeFileSync(join(folder, "mcp.json"), JSON.stringify({ mcpServers: { odd } }));
