@@ -9,7 +9,13 @@ export interface PhaseSpan extends JobPhase {
   readonly failed: boolean;
 }
 
-const operations = { text: "text_completion", messages: "chat", embed: "embeddings", rerank: "rerank" } as const;
+const operations = {
+  text: "text_completion",
+  messages: "chat",
+  embed: "embeddings",
+  rerank: "rerank",
+  decide: "decide",
+} as const;
 
 /** Returns a span for each phase that an ended job reached. The last span has the job's outcome. */
 export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonly PhaseSpan[] {

@@ -119,12 +119,12 @@ export const noTotals = {
 } as const satisfies JobTotals;
 
 export type JobEvent =
-  /** The job begins. Only generate jobs have a slot. */
+  /** The job begins. Embed and rerank jobs have no slot. */
   | {
       readonly type: "started";
       readonly jobId: string;
       readonly slot?: number;
-      /** For an embed or rerank job, the tokens of all its texts together. */
+      /** For an embed or rerank job, the tokens of all its texts together; for a decide job, each token that is computed, once. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
       /** The first text of the prompt that is not cached; absent where the slot held no tokens of this cache scope. */
@@ -177,13 +177,14 @@ export type JobEvent =
       readonly from: number;
       readonly entries: readonly PromptLogprobEntry[];
     }
-  /** The result of one text. Results come in the order of the texts. */
+  /** The result of one text or reading. Results come in the order of the texts or readings. */
   | {
       readonly type: "embedding";
       readonly jobId: string;
       readonly index: number;
-      /** A text's unit vector, or a list with only the logit of a document. */
+      /** A text's unit vector, a list with only the logit of a document, or the logprob of each option of a reading. */
       readonly vector: readonly number[];
+      /** Number of tokens of the text, or of those that only this reading has. */
       readonly tokens: number;
     }
   | ({

@@ -1,11 +1,12 @@
-// Defines the work of a job: a prompt with the settings of its answers, or texts. Requests, fleet jobs and engine commands have it in the same form.
+// Defines the work of a job: a prompt with the settings of its answers, answers to score, or texts. Requests, fleet jobs and engine commands have it in
+// the same form.
 import type { LoraChoice, Sampling } from "@waggle/protocol";
 import type { Picture } from "./pictures.ts";
-import type { PromptInput } from "./prompts.ts";
+import type { Conversation, PromptInput, TemplatePart } from "./prompts.ts";
 import type { Token } from "./steps.ts";
 import type { EmbedInput, TextPair } from "./texts.ts";
 
-export type Work = GenerateWork | TextsWork;
+export type Work = GenerateWork | DecideWork | TextsWork;
 
 /** Writes answers to a prompt. */
 export interface GenerateWork extends AnswerSettings {
@@ -55,6 +56,32 @@ export interface LineLimits {
   readonly minIndent?: number;
 }
 
+/**
+ * Computes how probable given answers to prompts are. The prompts have a common beginning, which is computed once; then each prompt's rest is
+ * computed behind it. Nothing is sampled.
+ */
+export interface DecideWork {
+  readonly kind: "decide";
+  /** What all prompts begin with. The last message is the user's, and each reading adds to its content. */
+  readonly state: Conversation;
+  /** The pictures that the state and the readings name by their indexes. */
+  readonly pictures?: readonly Picture[] | undefined;
+  /** The prompts with their possible answers, at least one. */
+  readonly readings: readonly Reading[];
+}
+
+/** A prompt, and the answers whose probabilities are read behind it. The job's vector of a reading has the natural logarithm of each option's. */
+export interface Reading {
+  /** Follows the content of the state's last message. */
+  readonly content: readonly TemplatePart[];
+  /** Variables of the chat template, in addition to the state's. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+  /** The texts that count as each option; their probabilities are summed. Without `ends`, no text is the beginning of another one. */
+  readonly options: readonly (readonly string[])[];
+  /** Whether the answer must end after the text; otherwise any text may follow. */
+  readonly ends: boolean;
+}
+
 /** Work without a slot: its texts are computed in pieces between the passes of other jobs. */
 export type TextsWork = EmbedWork | RerankWork;
 
@@ -88,7 +115,7 @@ export interface RerankWork extends Truncation {
 export interface PriorWork {
   /** The output of one choice. The job's next event follows that output. */
   readonly output?: PriorOutput | undefined;
-  /** Number of texts, counted from the first, that are computed. They are not computed again. */
+  /** Number of texts or readings, counted from the first, that are computed. They are not computed again. */
   readonly computed?: number | undefined;
 }
 

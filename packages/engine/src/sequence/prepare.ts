@@ -155,6 +155,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
 
   return async (job, pieces = freePieces) => {
     const { work } = job;
+    if (work.kind === "decide") throw new WaggleError("invalid_argument", "Cannot decide: this model cannot.");
     return work.kind === "generate"
       ? await prepareGenerate({ ...job, work }, pieces)
       : await prepareEmbed({ ...job, work }, pieces);

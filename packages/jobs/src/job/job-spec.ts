@@ -87,6 +87,8 @@ function withoutTexts(work: Work): Work {
       return { ...work, texts: [] };
     case "rerank":
       return { ...work, queries: [], documents: [] };
+    case "decide":
+      return { ...work, state: { messages: [] }, pictures: undefined, readings: [] };
     case "generate":
       return withoutPrompt(work);
   }

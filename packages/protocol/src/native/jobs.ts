@@ -9,7 +9,7 @@ import {
   toolCallShape,
 } from "./events.ts";
 import { ErrorCodeSchema } from "../error-body.ts";
-import { ModelKindSchema } from "./worker.ts";
+import { JobKindSchema } from "./worker.ts";
 import { amount, count, positive, time } from "../fields/values.ts";
 
 export const JobStateSchema = z
@@ -64,7 +64,7 @@ export const ListedJobSchema = z
     stream_id: streamId,
     client: z.string().describe("Name of the API token that submitted the job; local in local mode."),
     session_id: optional(z.string()),
-    kind: ModelKindSchema,
+    kind: JobKindSchema,
     model: z.string(),
     state: JobStateSchema.extract(["queued", "prefill", "decode", "calling"]),
     ...callingShape,
@@ -92,7 +92,7 @@ export const EndedJobSchema = z
     stream_id: streamId,
     client: z.string(),
     session_id: optional(z.string()),
-    kind: ModelKindSchema,
+    kind: JobKindSchema,
     model: z.string(),
     state: JobStateSchema.extract(["finished", "failed", "cancelled"]),
     reason: z.string().describe("The finish reason, the error code, or what cancelled the job."),

@@ -21,6 +21,8 @@ export type BackendName = z.infer<typeof BackendNameSchema>;
 
 /** The purpose of a model. A model that embeds or ranks texts cannot generate text. */
 export const ModelKindSchema = z.enum(["generate", "embed", "rerank"]);
+/** The work of a job. A model that generates also decides. */
+export const JobKindSchema = z.enum([...ModelKindSchema.options, "decide"]);
 export type ModelKind = z.infer<typeof ModelKindSchema>;
 
 /** The abilities of the chat template, found at load by rendering the template and parsing the result. */
