@@ -12,7 +12,7 @@ export * from "./engine/engine.ts";
 export * from "./fake/fake-backend.ts";
 export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/fake-embedder.ts";
 export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";
-export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
+export { expectedFakeLogprob, expectedFakeText, tokenizeFake, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export { freePieces, type Pieces } from "./port/pieces.ts";
 export * from "./port/work.ts";

@@ -217,8 +217,8 @@ describe("both bindings have the same results", needs("Waggle's addon"), () => {
     await expectSame(async (backend) => {
       const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
       await backend.begin(2, 0, samplingOf({ topLogprobs: 3 }, 1));
-      const nextTokens = tokens.slice(1);
-      const results = await backend.step([{ kind: "prefill", slot: 2, tokens, nextTokens, sample: true }]);
+      const reads = tokens.slice(1).map((token, at) => ({ at, tokens: [token], top: 3 }));
+      const results = await backend.step([{ kind: "prefill", slot: 2, tokens, reads, sample: true }]);
       await backend.end(2);
       return results;
     });

@@ -1,7 +1,7 @@
 // Samples in JavaScript what the library cannot sample: after a grammar has rejected its token, for infill, and with DRY over a whole slot. With the
 // same logits and seed it chooses the same token as llama.cpp: the filters have the same order, single precision and random numbers. The order is
 // bias, penalties, DRY, `candidate-filters.ts`, XTC, infill, temperature.
-import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { Logprobs, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { candidateLimit, filterCandidates, probabilitiesOf, weightsOf, type Candidate } from "./candidate-filters.ts";
@@ -200,7 +200,17 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
  * @param position must have `totalWeight`, the token's logit and at least `count` most probable tokens
  * @returns natural logarithms of probabilities in the model's raw distribution
  */
-export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token, count: number): TokenLogprobs {
+export function logprobsOf(position: PositionLogits, token: Token, count: number): TokenLogprobs {
+  const { logprobs, top } = readLogprobs(position, [token], count);
+  return { logprob: logprobs[0] ?? -Infinity, top };
+}
+
+/** @param count number of the most probable tokens */
+export function readLogprobs(
+  { logits, totalWeight }: PositionLogits,
+  tokens: readonly Token[],
+  count: number,
+): Logprobs {
   if (totalWeight === undefined) throw new Error("Cannot compute logprobs without the sum over the vocabulary");
   const [greatest = 0] = logits.values();
   const logprobOf = (logit: number): number => logit - greatest - Math.log(totalWeight);
@@ -209,7 +219,7 @@ export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token
     if (top.length >= count) break;
     top.push({ token: id, logprob: logprobOf(logit) });
   }
-  return { logprob: logprobOf(logits.get(token) ?? -Infinity), top };
+  return { logprobs: tokens.map((token) => logprobOf(logits.get(token) ?? -Infinity)), top };
 }
 
 /** Draws a candidate at random, by its weight. */

@@ -80,9 +80,11 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     attentionTile: parts.attentionTile,
     contextCosts: parts.contextCosts,
     mostBehind: parts.mostBehind,
-    maxNextLogprobs: maxNextLogprobsOf(sampling.vocabularySize),
+    maxReads: maxReadsOf(sampling.vocabularySize),
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     tokenize: prompts.tokenize,
+    answerTokenizer: prompts.answerTokenizer,
+    endTokens: sampling.endTokens,
     renderMessages: prompts.renderMessages,
     pictures: parts.pictures?.encoder,
     checkSampling: (wanted, pieces = freePieces) => checkSampling(wanted, sampling, pieces),
@@ -138,14 +140,14 @@ function copyOf({ copy }: Passes): TextGenerator["copy"] {
   return async (from, to, keep, { chunks }) => await copy(from, to, positionBehind(chunks, keep), keep);
 }
 
-/** Limit for the logits of next-token logprobs in a step, because llama.cpp does not free the memory that it has allocated for logits. */
+/** Limit for the logits of reads in a step, because llama.cpp does not free the memory that it has allocated for logits. */
 const maxLogitBytes = 64 * 1024 * 1024;
 const bytesPerLogit = 4;
 /** Limit for small vocabularies, because the message of a step contains all these logprobs. */
-const mostNextLogprobs = 128;
+const mostReads = 128;
 
-function maxNextLogprobsOf(vocabularySize: number): number {
-  return Math.max(1, Math.min(mostNextLogprobs, Math.floor(maxLogitBytes / (bytesPerLogit * vocabularySize))));
+function maxReadsOf(vocabularySize: number): number {
+  return Math.max(1, Math.min(mostReads, Math.floor(maxLogitBytes / (bytesPerLogit * vocabularySize))));
 }
 
 /** Computes a step. An entry that cannot be computed fails alone; if the pass fails, all entries fail. */
@@ -166,7 +168,7 @@ async function step(
   // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.
   for (const result of results) settled.push(result instanceof Promise ? await result : result);
   for (const entry of entries) {
-    if (entry.tokens.length > 1 || !entry.sample)
+    if (entry.passing !== true && (entry.tokens.length > 1 || !entry.sample))
       await passes.checkpoint?.(entry.slot, entry.from + entry.tokens.length);
   }
   return settled;

@@ -3,7 +3,7 @@
 import { entriesWithin, positionBehind } from "@waggle/engine";
 import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling } from "@waggle/engine";
 import type { BatchRow, Output, OutputRequest } from "../passes/passes.ts";
-import { logprobsOf } from "../sampling/logit-sampler.ts";
+import { readLogprobs } from "../sampling/logit-sampler.ts";
 import { createSlotJob, type SlotJob, type SlotJobOptions } from "./slot-job.ts";
 
 export interface SlotOptions extends SlotJobOptions {
@@ -62,15 +62,14 @@ export function createSlot(options: SlotOptions): Slot {
     },
 
     rowFor(entry) {
-      const { from, tokens, drafts = [], nextTokens = [], sample } = entry;
+      const { from, tokens, drafts = [], reads = [], sample } = entry;
       const job = currentJob();
       if (drafts.length > 0 && !passes.takesDrafts) throw new Error(`Cannot step slot ${id}: it takes no drafts`);
       if (job.held.entries.length + drafts.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
-      const { topLogprobs: top = 0 } = job.sampling;
-      const outputs = nextTokens.map((next, at): OutputRequest => {
-        return { at, kind: "logits", request: { tokens: [next], top, total: true } };
+      const outputs = reads.map(({ at, tokens: read, top }): OutputRequest => {
+        return { at, kind: "logits", request: { tokens: read, top, total: true } };
       });
       if (sample)
         for (let drafted = 0; drafted <= drafts.length; drafted++) outputs.push(job.requestFor(entry, drafted));
@@ -78,20 +77,19 @@ export function createSlot(options: SlotOptions): Slot {
     },
 
     resultOf(entry, outputs) {
-      const { nextTokens, sample } = entry;
+      const { reads, sample } = entry;
       const job = currentJob();
-      const nextLogprobs = nextTokens?.map((next, i) => {
+      const read = reads?.map(({ tokens, top }, i) => {
         const output = outputs[i];
         if (output?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
-        return logprobsOf(output.logits, next, job.sampling.topLogprobs ?? 0);
+        return readLogprobs(output.logits, tokens, top);
       });
-      if (!sample) return nextLogprobs === undefined ? { kind: "none" } : { kind: "none", nextLogprobs };
-      const sampled = nextTokens === undefined ? outputs : outputs.slice(nextTokens.length);
+      if (!sample) return read === undefined ? { kind: "none" } : { kind: "none", read };
+      const sampled = reads === undefined ? outputs : outputs.slice(reads.length);
       if (sampled.length === 0) throw new Error(`The pass has no output for slot ${id}`);
       const taken = job.take(entry, sampled);
-      if (nextLogprobs === undefined) return taken;
-      const add = (result: EntryResult): EntryResult =>
-        result.kind === "token" ? { ...result, nextLogprobs } : result;
+      if (read === undefined) return taken;
+      const add = (result: EntryResult): EntryResult => (result.kind === "token" ? { ...result, read } : result);
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
 

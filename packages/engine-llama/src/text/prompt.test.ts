@@ -1,3 +1,4 @@
+import { genericFormat } from "@waggle/chat-format/format";
 import { expect, test } from "vitest";
 import { entryTokens } from "@waggle/engine";
 import type { TokenizedPrompt } from "@waggle/engine";
@@ -30,7 +31,7 @@ const contentOf = (message: Conversation["messages"][number] | undefined): strin
 const options: PromptOptions = {
   tokenizer: createTokenizer(tokenize, { pattern: undefined, addsSpace: false }),
   renderer: { render: async ({ messages }) => messages.map((message) => `<s>${contentOf(message)}</s>`).join("") },
-  format: { turnOpens: [] },
+  format: { ...genericFormat, turnOpens: [] },
   specialText: createSpecialText([
     { text: "<s>", control: true },
     { text: "</s>", control: true },
@@ -97,13 +98,13 @@ test("the beginning of the answer is only searched for in the template's text", 
   const renderer = {
     render: async ({ messages }: Conversation) => `${contentOf(messages[0])}<s>assistant:<think>`,
   };
-  const prompts = createPrompts({ ...options, renderer, format: { turnOpens: ["<s>assistant:"] } });
+  const prompts = createPrompts({ ...options, renderer, format: { ...genericFormat, turnOpens: ["<s>assistant:"] } });
   expect((await prompts.tokenize(user("a"))).start).toEqual({ said: "<think>" });
   expect((await prompts.tokenize(user("<s>assistant:b"))).start).toEqual({ said: "<think>" });
   const echo = createPrompts({
     ...options,
     renderer: { render: async ({ messages }: Conversation) => `<s>assistant:${contentOf(messages[0])}` },
-    format: { turnOpens: ["<s>assistant:"] },
+    format: { ...genericFormat, turnOpens: ["<s>assistant:"] },
   });
   expect(
     (await echo.tokenize(user("a</s>\uFDD1"))).start,

@@ -2,7 +2,16 @@
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
 import { freePieces, maxCharsPerToken, withCells } from "@waggle/engine";
-import type { Picture, PictureChunk, Pieces, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
+import type {
+  AnswerTokenizer,
+  Picture,
+  PictureChunk,
+  Pieces,
+  PromptInput,
+  PromptPiece,
+  Token,
+  TokenizedPrompt,
+} from "@waggle/engine";
 import {
   breakMark,
   guardConversation,
@@ -13,6 +22,7 @@ import {
 } from "@waggle/chat-format/describe";
 import { WaggleError, refuseField } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
+import { createAnswerTokenizer } from "./answer-tokenizer.ts";
 import { infillTokens } from "./infill.ts";
 import type { InfillMarkers } from "@waggle/models/header";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -20,7 +30,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 export interface PromptOptions {
   readonly tokenizer: Tokenizer;
   readonly renderer: ChatRenderer;
-  readonly format: Pick<ChatFormat, "turnOpens">;
+  readonly format: ChatFormat;
   readonly specialText: SpecialText;
   readonly bos: Token | null;
   readonly bosText: string;
@@ -34,8 +44,11 @@ export interface PromptOptions {
   readonly readPicture?: ReadPicture | undefined;
 }
 
+/** The tokens of long pieces of text, by the text. */
+type KnownPieces = Map<string, readonly Token[]>;
+
 /** A token, or all cells of a chunk. */
-type PromptPart = Token | PictureChunk;
+export type PromptPart = Token | PictureChunk;
 
 /**
  * Returns the tokens and chunks of a picture.
@@ -53,6 +66,7 @@ const guardCost = 0.1;
 /** The part of the Backend that tokenizes. */
 export interface Prompts {
   tokenize(input: PromptInput, pictures?: readonly Picture[], pieces?: Pieces): Promise<TokenizedPrompt>;
+  answerTokenizer(pictures?: readonly Picture[], pieces?: Pieces): AnswerTokenizer;
   tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean, pieces?: Pieces): Promise<Token[]>;
   renderMessages(conversation: Conversation, pieces?: Pieces): Promise<string>;
 }
@@ -102,11 +116,29 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** Tokenizes the rendered text between two pictures, or of a conversation without pictures. */
-  async function tokenizeGuarded(text: string, { pace }: Pieces): Promise<Token[]> {
+  async function tokenizeGuarded(text: string, { pace }: Pieces, known?: KnownPieces): Promise<Token[]> {
     const [first = "", ...rest] = text.split(breakMark);
-    const tokens = first === "" ? [] : await tokenizer.tokenize(first, true, pace);
+    const tokens = first === "" ? [] : await tokenizer.tokenize(first, true, pace, known);
     for (const part of rest) for (const token of await tokenizer.tokenizeRest(part, pace)) tokens.push(token);
     return tokens;
+  }
+
+  async function tokenizeRendered(
+    rendered: string,
+    conversation: Conversation,
+    pictures: readonly Picture[],
+    pieces: Pieces,
+    known?: KnownPieces,
+  ): Promise<PromptPart[]> {
+    const parts: PromptPart[] = [];
+    for (const each of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
+      const read =
+        typeof each === "string"
+          ? tokenizeGuarded(each, pieces, known)
+          : readOrNote(each, conversation, pictures, pieces);
+      for (const part of await read) parts.push(part);
+    }
+    return parts;
   }
 
   async function plain(text: string, { pace }: Pieces): Promise<Token[]> {
@@ -146,13 +178,19 @@ export function createPrompts(options: PromptOptions): Prompts {
         return withCells(withBos(await infillTokens(input.infill, fit)));
       }
       const rendered = await renderGuarded(input, pieces);
-      const parts: PromptPart[] = [];
-      for (const each of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
-        const read =
-          typeof each === "string" ? tokenizeGuarded(each, pieces) : readOrNote(each, input, pictures, pieces);
-        for (const part of await read) parts.push(part);
-      }
+      const parts = await tokenizeRendered(rendered, input, pictures, pieces);
       return { ...withCells(withBos(parts)), start: startOf(rendered) };
+    },
+
+    answerTokenizer(pictures = [], pieces = freePieces) {
+      const known: KnownPieces = new Map();
+      return createAnswerTokenizer({
+        format,
+        render: async (input) => await renderGuarded(input, pieces),
+        guard: specialText.guard,
+        tokenize: async (rendered, input) => withBos(await tokenizeRendered(rendered, input, pictures, pieces, known)),
+        tokenizePart: async (text) => await tokenizeGuarded(text, pieces),
+      });
     },
 
     async tokenizeText(text, addSpecial, parseSpecial, { pace } = freePieces) {

@@ -10,8 +10,9 @@ export interface Tokenizer {
    * Tokenizes a text. If 16,384 characters have no place to cut, which is rare in any language, the text is cut there between two characters. The
    * tokens next to this cut can differ from those of the whole text.
    * @param pace receives the characters of each piece
+   * @param known the tokens of earlier pieces, by text. New pieces are added, unless they are short
    */
-  tokenize(text: string, specialTokens: boolean, pace: Pace): Promise<Token[]>;
+  tokenize(text: string, specialTokens: boolean, pace: Pace, known?: Map<string, readonly Token[]>): Promise<Token[]>;
   /**
    * Tokenizes a text that follows other text, without the space that SentencePiece puts before a text. For this, the text is tokenized after a
    * newline, whose tokens are then removed.
@@ -19,6 +20,14 @@ export interface Tokenizer {
   tokenizeRest(text: string, pace: Pace): Promise<Token[]>;
   /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
+}
+
+interface PieceOptions {
+  readonly pace: Pace;
+  readonly specialTokens: boolean;
+  /** Tokenizes the first piece. */
+  readonly begin: (piece: string) => Token[];
+  readonly known?: Map<string, readonly Token[]> | undefined;
 }
 
 /** A piece ends at the first possible place after this many characters. Tokenizing it takes a few milliseconds. */
@@ -61,19 +70,23 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
     return { end, next: end, clean: end === length };
   }
 
-  async function inPieces(
-    text: string,
-    { pace, specialTokens, begin }: { pace: Pace; specialTokens: boolean; begin: (piece: string) => Token[] },
-  ): Promise<Token[]> {
+  async function inPieces(text: string, { pace, specialTokens, begin, known }: PieceOptions): Promise<Token[]> {
+    /** Tokenizes one piece, unless its tokens are known. */
+    async function tokensOf(piece: string, compute: (piece: string) => Token[]): Promise<readonly Token[]> {
+      const found = known?.get(piece);
+      await pace(found === undefined ? piece.length + callChars : callChars);
+      const tokens = found ?? compute(piece);
+      if (piece.length >= pieceChars) known?.set(piece, tokens);
+      return tokens;
+    }
+
     const first = nextCut(text, 0);
-    await pace(first.end + callChars);
-    const tokens = begin(text.slice(0, first.end));
+    const tokens = [...(await tokensOf(text.slice(0, first.end), begin))];
     for (let cut = first; cut.next < text.length;) {
       const { next, clean } = cut;
       cut = nextCut(text, next);
-      await pace(cut.end - next + callChars);
-      const piece = text.slice(next, cut.end);
-      for (const token of clean || !addsSpace ? tokenizeAtOnce(piece, specialTokens) : restAtOnce(piece, specialTokens))
+      const compute = clean || !addsSpace ? tokenizeAtOnce : restAtOnce;
+      for (const token of await tokensOf(text.slice(next, cut.end), (piece) => compute(piece, specialTokens)))
         tokens.push(token);
     }
     return tokens;
@@ -81,8 +94,8 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
 
   return {
     addsSpace,
-    tokenize: async (text, specialTokens, pace) =>
-      await inPieces(text, { pace, specialTokens, begin: (piece) => tokenizeAtOnce(piece, specialTokens) }),
+    tokenize: async (text, specialTokens, pace, known) =>
+      await inPieces(text, { pace, specialTokens, begin: (piece) => tokenizeAtOnce(piece, specialTokens), known }),
     tokenizeRest: async (text, pace) =>
       await inPieces(text, { pace, specialTokens: true, begin: (piece) => restAtOnce(piece, true) }),
   };

@@ -7,7 +7,7 @@ import type { WaitingJob } from "../schedule/admit.ts";
 import { thrownMessage } from "../sequence/fail-job.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
-import { choiceOf, createPreparer, failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
+import { choiceOf, createPreparer, failureOf, type PreparedJob, type PreparedSlotJob } from "../sequence/prepare.ts";
 import { resume } from "../sequence/resume.ts";
 import type { EngineOptions } from "./engine.ts";
 
@@ -22,7 +22,7 @@ export interface IntakeOptions extends Pick<EngineOptions, "limits" | "random32"
   readonly emit: (event: EngineEvent) => void;
   /** Sends these events at once. */
   readonly send: (...events: readonly JobEvent[]) => void;
-  readonly cachedTokens: (prepared: PreparedGenerate) => number;
+  readonly cachedTokens: (prepared: PreparedSlotJob) => number;
   /** Number of jobs that wait with their texts. */
   readonly textJobs: () => number;
   /** Whether the job computes, or waits with its texts. */
@@ -55,7 +55,7 @@ export function createIntake(options: IntakeOptions): Intake {
     begin,
     onPrepared(prepared) {
       const { jobId } = prepared.job;
-      const cachedTokens = prepared.kind === "generate" ? options.cachedTokens(prepared) : 0;
+      const cachedTokens = prepared.kind !== "embed" ? options.cachedTokens(prepared) : 0;
       emit({ type: "prepared", jobId, promptTokens: prepared.promptTokens, cachedTokens });
     },
     onFailed(jobId, thrown) {

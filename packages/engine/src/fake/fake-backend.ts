@@ -15,6 +15,7 @@ import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   fakeBeginOfText,
+  fakeEndOfGeneration,
   fakeTokenBytes,
   fakeVocabularySize,
   isFakeEndOfGeneration,
@@ -141,13 +142,20 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     oneMatrix: false,
     attentionTile: 64,
     measure: options.measure,
-    maxNextLogprobs: info.batchSize,
+    maxReads: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     async tokenize(input, pictures = [], pieces = freePieces) {
       for (const each of pictures) await pieces.run("picture", async () => await options.pictureGate?.(each));
       const prompt = readFakePrompt(input, pictures, readPicture);
       return { ...prompt, ...(input.kind === "messages" ? { start: { said: "" } } : {}) };
     },
+    answerTokenizer:
+      (pictures = []) =>
+      async (input, answers) => {
+        const prompt = readFakePrompt(input, pictures, readPicture);
+        return { prompt, rests: answers.map((answer) => tokenizeFakeText(answer)) };
+      },
+    endTokens: [fakeEndOfGeneration],
     pictures: encoder,
     renderMessages: async (input) => renderFake(input),
     checkSampling,

@@ -11,7 +11,7 @@ import { fakeChunkOf } from "./fake-encoder.ts";
 /** Tokens below this number are bytes. */
 const byteTokens = 256;
 export const fakeBeginOfText = 256;
-const endOfGeneration = 257;
+export const fakeEndOfGeneration = 257;
 const endOfMessage = 258;
 const roleTokens = { system: 259, user: 260, assistant: 261, tool: 262 } as const;
 const firstWordToken = 263;
@@ -137,7 +137,7 @@ export function fakeTokenBytes(token: Token): Uint8Array {
 }
 
 export function isFakeEndOfGeneration(token: Token): boolean {
-  return token === endOfGeneration;
+  return token === fakeEndOfGeneration;
 }
 
 /** Hash of a context without tokens. */
@@ -191,10 +191,10 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
     next(contextHash) {
       count += 1;
       if (count > markers.failAfter) return undefined;
-      if (count > eogAfter) return endOfGeneration;
+      if (count > eogAfter) return fakeEndOfGeneration;
       const rest = pending.shift();
       if (rest !== undefined) return rest;
-      if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
+      if (markers.say !== undefined) return markers.say[count - 1] ?? fakeEndOfGeneration;
       if (markers.document) return documentTokens[(count - 1) % documentTokens.length];
       const choice = extendContext(contextHash, salt);
       // A few words still depend on the context, so that a wrong token in the cache changes this answer too.
@@ -270,4 +270,15 @@ export function fakeLogprobs(token: Token, count: number): TokenLogprobs {
   }));
   const chosen = { token, logprob: -0.01 };
   return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
+}
+
+/** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
+export function fakeLogprobOf(contextHash: number, token: Token): number {
+  if (token === likelyFakeToken(contextHash)) return fakeLogprobs(token, 0).logprob;
+  return -14 - (extendContext(contextHash, token) % 1_024) / 128;
+}
+
+/** The logprob of a token after a prompt without pictures, so that a test can compute scores beforehand. */
+export function expectedFakeLogprob(context: readonly Token[], token: Token): number {
+  return fakeLogprobOf(context.reduce(extendContext, emptyContext), token);
 }

@@ -110,8 +110,8 @@ function checkEntry(entry: BatchEntry, slot: FakeSlot, contextSize: number): voi
   if (last !== undefined && (!entry.sample || entry.tokens.length !== 1 || entry.tokens[0] !== last))
     throw refusal("step", `slot ${entry.slot} continues with token ${last}, and not ${entry.tokens.join()}`);
   if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
-  if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
-    throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
+  if (entry.reads?.some(({ at }, i, all) => at >= entry.tokens.length || at <= (all[i - 1]?.at ?? -1)) === true)
+    throw refusal("step", `slot ${entry.slot} reads logprobs at ${entry.reads.map(({ at }) => at).join()}`);
   if (entry.drafts !== undefined) checkDrafts(entry, last);
   const length = cells.length + lengthOf(entry);
   if (length > contextCapacity(contextSize)) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);

@@ -1,9 +1,10 @@
 // Computes the entries of the fake backend's steps with the fake model.
 import { entryTokens } from "../port/entries.ts";
-import type { BatchEntry, EntryResult, SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
+import type { BatchEntry, EntryResult, Logprobs, LogprobsRequest, Token, TokenLogprobs } from "../port/steps.ts";
 import {
   createFakeSampler,
   emptyContext,
+  fakeLogprobOf,
   fakeLogprobs,
   isFakeEndOfGeneration,
   likelyFakeToken,
@@ -14,13 +15,13 @@ import { feed, refusal, type FakeCell, type FakeJob, type FakeSlot } from "./fak
 /** Computes an entry of a step: feeds its tokens and samples. @param die ends the process at the marker `[die:N]` */
 export function computeEntry({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
   if (job === undefined) throw refusal("sample", "no job is bound");
-  const nextLogprobs: TokenLogprobs[] = [];
+  const read: Logprobs[] = [];
   entry.tokens.forEach((token, i) => {
     feed(cells, token, job.adapters);
-    const next = entry.nextTokens?.[i];
-    if (next !== undefined) nextLogprobs.push(nextLogprobsOf(cells, next, job.sampling));
+    const request = entry.reads?.[read.length];
+    if (request?.at === i) read.push(logprobsBehind(cells, request));
   });
-  const scored = entry.nextTokens === undefined ? {} : { nextLogprobs };
+  const scored = entry.reads === undefined ? {} : { read };
   if (!entry.sample) return { kind: "none", ...scored };
   const sampled = sampleNext(cells, job, die);
   const token = entry.forced ?? sampled;
@@ -68,9 +69,10 @@ function samplerOf(cells: readonly FakeCell[], { held, sampling, prior }: FakeJo
   return sampler;
 }
 
-/** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
-function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs = 0 }: SlotSampling): TokenLogprobs {
-  const likely = likelyFakeToken(cells.at(-1)?.hash ?? emptyContext);
-  const { logprob, top } = fakeLogprobs(likely, topLogprobs);
-  return { logprob: next === likely ? logprob : -20, top };
+function logprobsBehind(cells: readonly FakeCell[], { tokens, top }: LogprobsRequest): Logprobs {
+  const hash = cells.at(-1)?.hash ?? emptyContext;
+  return {
+    logprobs: tokens.map((token) => fakeLogprobOf(hash, token)),
+    top: fakeLogprobs(likelyFakeToken(hash), top).top,
+  };
 }

@@ -3,8 +3,18 @@ import type { StepCosts } from "@waggle/protocol";
 import type { Held, KvSnapshots } from "./kv.ts";
 import type { Picture, PictureEncoder } from "./pictures.ts";
 import type { Pieces } from "./pieces.ts";
-import type { PromptInput, TokenizedPrompt } from "./prompts.ts";
+import type { PromptInput, TokenizedAnswers, TokenizedPrompt } from "./prompts.ts";
 import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token } from "./steps.ts";
+
+/**
+ * Tokenizes a conversation with each of these beginnings of its answer. A thought before the answer is closed.
+ * @param answers at least one, each with at least one character
+ * @throws WaggleError as `tokenize` does, and invalid_argument when a thought cannot be closed
+ */
+export type AnswerTokenizer = (
+  input: PromptInput & { kind: "messages" },
+  answers: readonly string[],
+) => Promise<TokenizedAnswers>;
 
 /** What a model has that generates: prompts, sampling, and slots that compute. */
 export interface TextGenerator {
@@ -20,8 +30,8 @@ export interface TextGenerator {
   readonly attentionTile: number;
   /** Maximum number of tokens of a piece of a prompt after so many tokens of its slot; absent unless the memory for a pass grows with both. */
   readonly mostBehind?: ((held: number) => number) | undefined;
-  /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
-  readonly maxNextLogprobs: number;
+  /** Most `reads` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
+  readonly maxReads: number;
   /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
   readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
@@ -32,6 +42,12 @@ export interface TextGenerator {
    * @throws WaggleError invalid_argument when the template cannot render these messages, the model has no such token, or a picture cannot be read
    */
   tokenize(input: PromptInput, pictures?: readonly Picture[], pieces?: Pieces): Promise<TokenizedPrompt>;
+
+  /** Returns the function that tokenizes the prompts of one job. Text that many of them begin with is tokenized once. */
+  answerTokenizer(pictures?: readonly Picture[], pieces?: Pieces): AnswerTokenizer;
+
+  /** All tokens for which `isEndOfGeneration` is true, at least one. */
+  readonly endTokens: readonly Token[];
 
   /** Absent where the model cannot read pictures. */
   readonly pictures?: PictureEncoder | undefined;

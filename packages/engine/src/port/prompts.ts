@@ -78,3 +78,11 @@ export interface TokenizedPrompt extends Entries {
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
 }
+
+/** A prompt with several answers. The tokens of prompt and answer together may differ from those of both parts, so the prompt ends where they differ. */
+export interface TokenizedAnswers {
+  /** What the prompt has in common with every answer behind it. */
+  readonly prompt: Entries;
+  /** For each answer the tokens after `prompt`, at least one. */
+  readonly rests: readonly (readonly Token[])[];
+}

@@ -50,21 +50,36 @@ export interface BatchEntry {
   readonly drafts?: readonly Token[];
   /** The token to yield instead of sampling. */
   readonly forced?: Token;
-  /**
-   * The prompt token after each of `tokens`, except after the end of the prompt: the entry also yields the logprobs of these
-   * tokens. Allowed only where the slot's sampling has `topLogprobs`.
-   */
-  readonly nextTokens?: readonly Token[];
+  /** Logprobs to read, in ascending order of `at`. */
+  readonly reads?: readonly LogprobsRequest[];
+  /** The slot is cut back to the entries before these tokens soon, so no state behind them needs to be kept. */
+  readonly passing?: boolean;
+}
+
+/** Asks for logprobs of the token after the entry's token with index `at`. */
+export interface LogprobsRequest {
+  readonly at: number;
+  /** The tokens whose logprobs to read, in any case. */
+  readonly tokens: readonly Token[];
+  /** Number of the most probable tokens to read. */
+  readonly top: number;
+}
+
+/** Natural logarithms of probabilities in the model's raw distribution. */
+export interface Logprobs {
+  /** For each of the request's tokens, in order. */
+  readonly logprobs: readonly number[];
+  readonly top: TokenLogprobs["top"];
 }
 
 export type EntryResult =
-  /** `nextLogprobs`: the logprobs of each of the entry's `nextTokens`. */
-  | { readonly kind: "none"; readonly nextLogprobs?: readonly TokenLogprobs[] }
+  /** `read`: the result of each of the entry's `reads`. */
+  | { readonly kind: "none"; readonly read?: readonly Logprobs[] }
   | {
       readonly kind: "token";
       readonly token: Token;
       readonly logprobs?: TokenLogprobs;
-      readonly nextLogprobs?: readonly TokenLogprobs[];
+      readonly read?: readonly Logprobs[];
       /** The tokens sampled after `token`, one for each right guess. */
       readonly behind?: readonly { readonly token: Token; readonly logprobs?: TokenLogprobs }[];
     }

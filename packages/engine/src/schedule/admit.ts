@@ -4,6 +4,8 @@ import type { Backend } from "../port/backend.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import type { JobEvent } from "../port/messages.ts";
 import { endingEvents } from "../sequence/ending.ts";
+import type { PreparedDecide } from "../decide/prepare-decide.ts";
+import { createDecision } from "../decide/decision.ts";
 import type { PreparedEmbed, PreparedGenerate, PreparedJob } from "../sequence/prepare.ts";
 import { sequenceFor, type ResumedSequence } from "../sequence/resume.ts";
 import type { CellNeed } from "./cells.ts";
@@ -41,15 +43,21 @@ export function createAdmission(options: AdmissionOptions): () => void {
   let bound = 0;
 
   /** Returns whether there was a slot. */
-  function bind(prepared: PreparedGenerate): boolean {
-    const { prompt, reusableTokens, job, resumed } = prepared;
+  function bind(prepared: PreparedGenerate | PreparedDecide): boolean {
+    const { prompt, reusableTokens, job } = prepared;
     const { sessionId } = job;
     const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
     if (choice === undefined) return false;
+    const bind = (to: Parameters<typeof bindSlot>[1]): void =>
+      bindSlot(choice.slot, to, (bound += 1), choice.keepTokens);
+    if (prepared.kind === "decide") {
+      bind({ kind: "decision", prepared, sequence: createDecision(prepared, now()) });
+      return true;
+    }
+    const { resumed } = prepared;
     // Its time begins now, and not when it was prepared.
     resumed?.sequence.begin(0, now());
-    const sequence = resumed?.sequence ?? sequenceFor(prepared, backend, now());
-    bindSlot(choice.slot, { prepared, sequence, startOrder: (bound += 1) }, choice.keepTokens);
+    bind({ kind: "answer", prepared, sequence: resumed?.sequence ?? sequenceFor(prepared, backend, now()) });
     return true;
   }
 
@@ -76,11 +84,11 @@ export function createAdmission(options: AdmissionOptions): () => void {
         waiting.delete(jobId);
         options.addTexts(prepared);
       }
-      if (prepared?.kind !== "generate") continue;
-      const { resumed } = prepared;
+      if (prepared === undefined || prepared.kind === "embed") continue;
+      const resumed = prepared.kind === "generate" ? prepared.resumed : undefined;
       if (resumed?.replayed.finish !== undefined) {
         waiting.delete(jobId);
-        endComplete(prepared, resumed, resumed.replayed.finish);
+        if (prepared.kind === "generate") endComplete(prepared, resumed, resumed.replayed.finish);
         continue;
       }
       hasRoom &&= pool.fits(needOfNew(prepared));
@@ -89,7 +97,9 @@ export function createAdmission(options: AdmissionOptions): () => void {
   };
 }
 
-function needOfNew({ job, prompt, output = [] }: PreparedGenerate): CellNeed {
+function needOfNew(prepared: PreparedGenerate | PreparedDecide): CellNeed {
+  if (prepared.kind === "decide") return { tokens: prepared.longest, tokensLeft: 0 };
+  const { job, prompt, output = [] } = prepared;
   const { maxTokens = Infinity } = job.work;
   return { tokens: prompt.length, tokensLeft: Math.max(0, maxTokens - output.length) };
 }

@@ -27,6 +27,7 @@ export function soonCells({ tokens, tokensLeft }: CellNeed, contextSize: number,
 
 export function needOf(run: Run): CellNeed {
   const { slot, sequence, target } = run;
+  if (run.kind === "decision") return { tokens: run.prepared.longest, tokensLeft: 0 };
   return { tokens: isDecoding(run) ? slot.held.entries.length : target.length, tokensLeft: sequence.tokensLeft };
 }
 

@@ -185,9 +185,10 @@ describe("entryOf", () => {
   });
 
   test("names the next token of each whose logprobs are requested", () => {
+    const readsOf = (...next: number[]) => next.map((token, at) => ({ at, tokens: [token], top: 0 }));
     const scored = (held: number): Run => prefilling(0, 40, held, { promptLogprobs: true });
-    expect(entryFor(scored(30), 3)).toMatchObject({ tokens: [30, 31, 32], nextTokens: [31, 32, 33], sample: false });
-    expect(entryFor(scored(37), 3)).toMatchObject({ tokens: [37, 38, 39], nextTokens: [38, 39], sample: true });
+    expect(entryFor(scored(30), 3)).toMatchObject({ tokens: [30, 31, 32], reads: readsOf(31, 32, 33), sample: false });
+    expect(entryFor(scored(37), 3)).toMatchObject({ tokens: [37, 38, 39], reads: readsOf(38, 39), sample: true });
   });
 
   test("yields a forced token only where it samples", () => {

@@ -1,10 +1,10 @@
 // Plans a step. Each job gets the next entries that its slot lacks of its target; prompts share a budget, in an order. Pure. Decision 128.
 import type { PicturePiece } from "../port/pictures.ts";
-import type { BatchEntry, Token } from "../port/steps.ts";
+import type { BatchEntry, LogprobsRequest, Token } from "../port/steps.ts";
 import { positionBehind } from "../port/entries.ts";
 import type { PromptChunk } from "../port/kv.ts";
 import { tileTokens } from "./costs/step-shape.ts";
-import { isDecoding, missingOf, scores, type Run } from "./slots.ts";
+import { branchReads, isDecoding, missingOf, scores, type Run } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Maximum number of tokens in one step, over all spans; at least the number of slots. */
@@ -13,7 +13,7 @@ export interface ScheduleLimits {
   readonly prefillBudget: number;
   /** Fewest tokens of a piece of a prompt that are worth their step, unless the piece ends the prompt. */
   readonly leastPiece: number;
-  /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
+  /** Maximum number of prompt tokens in this step behind which logprobs are read. */
   readonly scoredTokens: number;
   /** Divides a run of neighbouring decoding slots into matrices. @param rowsEach rows of each slot */
   divide(run: number, rowsEach: number): readonly number[];
@@ -60,20 +60,40 @@ function idOf(span: Span | undefined): number {
 
 /** Makes the batch entry of a span, before the slot holds its tokens. */
 export function toBatchEntry({ run, count, drafts }: Span): BatchEntry {
-  const { slot, target, sequence } = run;
+  const { slot, target } = run;
   const { entries, nextPosition } = slot.held;
   const from = entries.length;
-  const sample = from + count === target.length;
-  const forced = sample ? sequence.forced : undefined;
+  const sample = run.kind === "answer" && from + count === target.length;
+  const forced = sample ? run.sequence.forced : undefined;
+  const reads = readsOf(run, from, from + count);
   return {
     slot: slot.id,
     from: nextPosition,
     tokens: target.slice(from, from + count),
     sample,
-    ...(scores(run) ? { nextTokens: target.slice(from + 1, from + count + 1) } : {}),
+    ...(reads.length === 0 ? {} : { reads }),
+    ...(run.kind === "decision" && from >= run.prepared.prompt.length ? { passing: true } : {}),
     ...(forced === undefined ? {} : { forced }),
     ...(drafts.length === 0 ? {} : { drafts }),
   };
+}
+
+/** What is read behind the target's entries from index `from` up to, not including, `to`. */
+function readsOf(run: Run, from: number, to: number): LogprobsRequest[] {
+  if (run.kind === "decision") {
+    const reads = branchReads(run).filter(({ index }) => index >= from && index < to);
+    return reads.map(({ index, tokens }) => ({ at: index - from, tokens, top: 0 }));
+  }
+  if (!scores(run)) return [];
+  const { topLogprobs: top = 0 } = run.prepared.sampling;
+  return run.target.slice(from + 1, to + 1).map((next, at) => ({ at, tokens: [next], top }));
+}
+
+/** Returns how many of the next `count` entries can be computed with at most `most` reads. */
+function withReads(run: Run, count: number, most: number): { readonly count: number; readonly reads: number } {
+  const from = run.slot.held.entries.length;
+  const reads = readsOf(run, from, from + count);
+  return { count: reads[most]?.at ?? count, reads: Math.min(reads.length, most) };
 }
 
 /** Groups jobs whose slots are next to each other. */
@@ -100,8 +120,8 @@ export function ageWaiting(prefilling: readonly Run[], spans: readonly Span[]): 
 }
 
 /** Returns the chunk of a picture that the job's prompt has next, wholly or in part; undefined if only text is left. */
-export function nextChunk({ slot, prepared }: Run): PromptChunk | undefined {
-  return prepared.chunks.find(({ at, chunk }) => at + chunk.cells > slot.held.entries.length);
+export function nextChunk({ slot, chunks }: Run): PromptChunk | undefined {
+  return chunks.find(({ at, chunk }) => at + chunk.cells > slot.held.entries.length);
 }
 
 /** Returns the cells of the job's picture that a pass computes. @param most number of cells, which a chunk that cannot be divided may exceed */
@@ -132,15 +152,14 @@ function shareBudget(
   let scorable = scoredTokens;
   for (const run of promptsInOrder(runs.filter((each) => textLeft(each) > 0))) {
     if (left <= 0) break;
-    const isScored = scores(run);
     const rest = textLeft(run);
     // Only the first piece may exceed the budget, and only where the step has room.
     const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);
-    const count = Math.min(wanted, isScored ? scorable : Infinity);
+    const { count, reads } = withReads(run, wanted, scorable);
     // The rest of the budget is not a piece worth its step: a later prompt may end with it.
     if (count < leastPiece && count < rest && pieces.length > 0) continue;
     if (count > 0) pieces.push({ run, count, drafts: noDrafts });
-    if (isScored) scorable -= count;
+    scorable -= reads;
     left -= count;
   }
   return pieces;

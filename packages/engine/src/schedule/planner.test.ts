@@ -30,7 +30,7 @@ interface Given {
 function plansOf(count: number, { runs, texts = false, encoded = runs, left }: Given): (PassPlan | undefined)[] {
   const plan = createPlanner({
     ...{ pacing, slots: runs.map(({ slot }) => slot), drafts: { next: () => undefined } },
-    backend: { generator: { maxNextLogprobs: 8 } as never },
+    backend: { generator: { maxReads: 8 } as never },
     shares: { contend: () => undefined, waits: ({ client }) => client === left },
     readyTexts: () => (texts ? [{ ...job("texts", ""), cacheScope: "texts" }] : []),
     nextPicture: (among) => among.find((run) => encoded.includes(run) && run.prepared.chunks.length > 0),

@@ -45,7 +45,7 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
   function tokens(runs: readonly Run[]): PassPlan | undefined {
     const load = loadOf(runs);
     const limits = pacing.plan(load);
-    const scoredTokens = Math.min(limits.scoredTokens, options.backend.generator?.maxNextLogprobs ?? 0);
+    const scoredTokens = Math.min(limits.scoredTokens, options.backend.generator?.maxReads ?? 0);
     const drafts = options.drafts.next(runs.filter(isDecoding), load);
     const spans = planSpans(runs, { ...limits, scoredTokens }, drafts);
     ageWaiting(runsIn(slots, "prefilling"), spans);

@@ -41,8 +41,7 @@ export function findPrefixSource(
   { run, keepTokens, saved }: Beginning,
   { slots, store, pays, copies, hasRoom }: SourceSeeker,
 ): PrefixSource {
-  const { slot: own, target, prepared } = run;
-  const { chunks } = prepared;
+  const { slot: own, target, prepared, chunks } = run;
   const most = reusableOf(run);
   const cacheScope = cacheScopeOf(prepared);
   let best: PrefixSource = { kind: "own", keepTokens };
@@ -78,7 +77,7 @@ export function findPrefixSource(
     bestLength = length;
   }
   for (const other of runsIn(others, "prefilling")) {
-    const length = commonPrefix({ entries: other.target, chunks: other.prepared.chunks }, target, most);
+    const length = commonPrefix({ entries: other.target, chunks: other.chunks }, target, most);
     // If this slot would be copied anyway, wait until it holds the whole prefix.
     const copiedAnyway = (best.kind === "copy" || best.kind === "save") && best.slot === other.slot;
     const gained = length - bestLength;

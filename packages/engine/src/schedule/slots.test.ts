@@ -27,7 +27,7 @@ const kinds = ["idle", "beginning", "prefilling", "decoding", "preempted", "rele
 /** What brings a slot to each state. */
 const changes: readonly [Kind, (run: Run) => void][] = [
   ["idle", ({ slot }) => freeSlot(slot, 1)],
-  ["beginning", (run) => bindSlot(run.slot, run, 0)],
+  ["beginning", (run) => bindSlot(run.slot, run, 1, 0)],
   ["beginning", (run) => returnSlot(run, 0)],
   ["prefilling", (run) => beginSlot(run, 0)],
   ["decoding", decodeSlot],

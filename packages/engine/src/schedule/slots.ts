@@ -1,22 +1,41 @@
 // Defines a slot: what its KV cache holds, and its state with the job in it. Every change of state goes through change().
 import type { SlotStatus } from "@waggle/protocol";
 import { cacheScopeOf } from "../port/cache-scope.ts";
-import type { HeldEntry, KvSnapshot } from "../port/kv.ts";
+import type { Decision } from "../decide/decision.ts";
+import type { PreparedDecide } from "../decide/prepare-decide.ts";
+import { commonPrefix } from "../kv/common-prefix.ts";
+import type { HeldEntry, KvSnapshot, PromptChunk } from "../port/kv.ts";
 import type { Ending } from "../sequence/ending.ts";
 import { createHeld, type HeldList } from "../sequence/held.ts";
 import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";
 import type { Sequence } from "../sequence/sequence.ts";
+import type { Token } from "../port/steps.ts";
 
 /** A job in a slot. */
-export interface Run {
-  readonly slot: Slot;
+export type Run = AnswerRun | DecideRun;
+
+export interface AnswerRun extends RunInSlot {
+  readonly kind: "answer";
   readonly prepared: PreparedGenerate;
   readonly sequence: Sequence;
+}
+
+/** The target is the prefix, and then one branch after the other behind the prefix. */
+export interface DecideRun extends RunInSlot {
+  readonly kind: "decision";
+  readonly prepared: PreparedDecide;
+  readonly sequence: Decision;
+}
+
+interface RunInSlot {
+  readonly slot: Slot;
   /**
    * What the slot must hold before the next token is sampled: the prompt, the output and the token that was sampled last. What the slot holds is its
    * beginning, from the moment that the backend has begun the job.
    */
   readonly target: HeldEntry[];
+  /** The pictures in `target`. */
+  chunks: readonly PromptChunk[];
   /** Counts the jobs that got a slot: the job with the higher number started later. */
   readonly startOrder: number;
   /** Number of prompt tokens, from the first, whose logprobs were sent. */
@@ -112,18 +131,51 @@ export function runsIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, 
   return runs;
 }
 
-export function isDecoding({ slot }: Run): boolean {
-  return slot.state.kind === "decoding";
+export function isDecoding(run: Run): run is AnswerRun {
+  return run.slot.state.kind === "decoding";
 }
 
 /** Whether to compute the logprobs of the prompt. */
-export function scores({ prepared, sequence }: Run): boolean {
-  return sequence.completionTokens === 0 && scoresPrompt(prepared.job);
+export function scores(run: Run): boolean {
+  return run.kind === "answer" && run.sequence.completionTokens === 0 && scoresPrompt(run.prepared.job);
 }
 
-/** Maximum number of the target's entries that may come from a cache: sampling needs the last one computed, logprobs of the prompt need all. */
+/**
+ * Maximum number of the target's entries that may come from a cache: sampling needs the last one computed, logprobs of the prompt need all, and a branch
+ * needs those computed behind which it reads logprobs.
+ */
 export function reusableOf(run: Run): number {
+  if (run.kind === "decision") return Math.min(run.target.length, branchReads(run)[0]?.index ?? Infinity);
   return scores(run) ? 0 : run.target.length - 1;
+}
+
+/** Logprobs that a branch reads behind an entry of the target. */
+export interface BranchRead {
+  /** Index of the entry. */
+  readonly index: number;
+  readonly node: number;
+  readonly tokens: readonly Token[];
+}
+
+/** The reads of the job's next branch, in ascending order. */
+export function branchReads({ prepared, sequence }: DecideRun): BranchRead[] {
+  const { reading, branch } = sequence.next ?? {};
+  if (reading === undefined || branch === undefined) return [];
+  const promptEnd = prepared.prompt.length + reading.entries.length;
+  return branch.reads.map(({ node, behind }) => {
+    return { index: promptEnd - 1 + behind, node, tokens: reading.trie.nodes[node] ?? [] };
+  });
+}
+
+/** Makes the prefix with the next branch the target of a job that has computed its target. @returns how many entries the slot may keep */
+export function targetNextBranch(run: DecideRun): number {
+  const { target, prepared, sequence, slot } = run;
+  const { reading, branch } = sequence.next ?? {};
+  target.length = prepared.prompt.length;
+  for (const entry of reading?.entries ?? []) target.push(entry);
+  for (const token of branch?.tokens ?? []) target.push(token);
+  run.chunks = reading?.chunks ?? run.chunks;
+  return commonPrefix(slot.held, target, reusableOf(run));
 }
 
 /** Number of entries that the slot must compute before the job samples. */
@@ -131,15 +183,13 @@ export function missingOf({ slot, target }: Run): number {
   return target.length - slot.held.entries.length;
 }
 
+type BoundJob = Pick<AnswerRun, "kind" | "prepared" | "sequence"> | Pick<DecideRun, "kind" | "prepared" | "sequence">;
+
 /** Gives the slot to a job. @param keepTokens length of the prefix that the slot's cache and the job's prompt share */
-export function bindSlot(
-  slot: Slot,
-  { prepared, sequence, startOrder }: Pick<Run, "prepared" | "sequence" | "startOrder">,
-  keepTokens: number,
-): void {
-  const target = [...prepared.prompt];
+export function bindSlot(slot: Slot, job: BoundJob, startOrder: number, keepTokens: number): void {
+  const { prompt, chunks } = job.prepared;
   const fresh = { scoredTokens: 0, preemptedAtMs: undefined, agingTokens: 0 };
-  const run = { slot, prepared, sequence, target, startOrder, ...fresh };
+  const run = { ...job, slot, target: [...prompt], chunks, startOrder, ...fresh };
   change(slot, { kind: "beginning", run, keepTokens, saved: new Set() });
 }
 

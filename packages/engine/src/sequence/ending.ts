@@ -1,6 +1,7 @@
 // Makes the last events of a job.
 import type { StoppedBy } from "@waggle/protocol";
 import type { JobEvent, JobFailure } from "../port/messages.ts";
+import type { Decision } from "../decide/decision.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** How a job ends. */
@@ -11,15 +12,17 @@ export type Ending =
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** Makes the text that was held back, and then the terminal event. @param passes number of forward passes that have ended */
-export function endingEvents(sequence: Sequence, ending: Ending, passes: number, atMs: number): JobEvent[] {
-  return [...sequence.flush(atMs), terminalEvent(sequence, ending, passes, atMs)];
+export function endingEvents(sequence: Sequence | Decision, ending: Ending, passes: number, atMs: number): JobEvent[] {
+  const heldBack = sequence.kind === "answer" ? sequence.flush(atMs) : [];
+  return [...heldBack, terminalEvent(sequence, ending, passes, atMs)];
 }
 
-function terminalEvent(sequence: Sequence, ending: Ending, passes: number, atMs: number): JobEvent {
-  const { jobId, stopString } = sequence;
+function terminalEvent(sequence: Sequence | Decision, ending: Ending, passes: number, atMs: number): JobEvent {
+  const { jobId } = sequence;
   switch (ending.kind) {
     case "finished": {
       const { by } = ending;
+      const stopString = sequence.kind === "answer" ? sequence.stopString : undefined;
       const stopped = by === "stop_string" && stopString !== undefined ? { stopString } : {};
       return { type: "finished", jobId, by, ...stopped, ...sequence.totals(atMs) };
     }

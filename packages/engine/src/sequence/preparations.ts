@@ -105,7 +105,7 @@ export function createPreparations({
 }
 
 function preparedJobBytes(prepared: PreparedJob): number {
-  const tokens = prepared.kind === "generate" ? prepared.prompt.length : 0;
+  const tokens = prepared.kind === "embed" ? 0 : prepared.promptTokens;
   const { work, prior } = prepared.job;
   // A number of the request counts as four characters, which have as many bytes.
   const chars = countChars([work, prior], Infinity, bytesPerNumber / bytesPerChar);

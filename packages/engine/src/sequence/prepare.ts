@@ -19,7 +19,8 @@ import { replayShifts } from "./context-shift.ts";
 import type { ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
-import { samplingOfChoice, textAt, textCount, type GenerateWork, type TextsWork } from "../port/work.ts";
+import { samplingOfChoice, textAt, textCount, type GenerateWork, type TextsWork, type Work } from "../port/work.ts";
+import { prepareDecide, type PreparedDecide } from "../decide/prepare-decide.ts";
 
 /**
  * Most characters per token, on average over a prompt, that a tokenizer can reach. Tokenizing delays every stream, so a text
@@ -29,16 +30,20 @@ export const maxCharsPerToken = 64;
 /** V8 stores a character in at most two bytes. */
 export const bytesPerChar = 2;
 
-export type PreparedJob = PreparedGenerate | PreparedEmbed;
+export type PreparedJob = PreparedSlotJob | PreparedEmbed;
+/** Prepared work that needs a slot. */
+export type PreparedSlotJob = PreparedGenerate | PreparedDecide;
 
-export interface PreparedGenerate {
-  readonly kind: "generate";
-  readonly job: EngineJob<GenerateWork>;
-  /** The entries that are fed before the first token is sampled; for a resumed job, they include its earlier output. */
+export interface PreparedPrompt<W extends Work> {
+  readonly job: EngineJob<W>;
+  /**
+   * The entries that are fed before the first token is sampled; for a resumed job, they include its earlier output. For a decide job, what all of its
+   * prompts begin with.
+   */
   readonly prompt: readonly HeldEntry[];
   /** The pictures in `prompt`. */
   readonly chunks: readonly PromptChunk[];
-  /** Number of tokens of the prompt alone, without earlier output. */
+  /** Number of tokens of the prompt alone, without earlier output; for a decide job, of all that is computed. */
   readonly promptTokens: number;
   /**
    * Most tokens, counted from the first, that may come from a cache. Sampling needs the last token computed, and logprobs of
@@ -46,6 +51,10 @@ export interface PreparedGenerate {
    */
   readonly reusableTokens: number;
   readonly sampling: SlotSampling;
+}
+
+export interface PreparedGenerate extends PreparedPrompt<GenerateWork> {
+  readonly kind: "generate";
   /** The earlier output of a resumed job. */
   readonly output?: readonly Token[];
   /** The beginning of the answer; only for a conversation. */
@@ -155,17 +164,22 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
 
   return async (job, pieces = freePieces) => {
     const { work } = job;
-    if (work.kind === "decide") throw new WaggleError("invalid_argument", "Cannot decide: this model cannot.");
-    return work.kind === "generate"
-      ? await prepareGenerate({ ...job, work }, pieces)
-      : await prepareEmbed({ ...job, work }, pieces);
+    switch (work.kind) {
+      case "generate":
+        return await prepareGenerate({ ...job, work }, pieces);
+      case "decide":
+        return await prepareDecide(generatorOf(backend), contextSize, { ...job, work }, pieces);
+      case "embed":
+      case "rerank":
+        return await prepareEmbed({ ...job, work }, pieces);
+    }
   };
 }
 
 /** Returns one choice of the work as a separate prepared job. */
 export function choiceOf<P extends PreparedJob>(prepared: P, { jobId, choice }: StartedChoice): P {
   const job = { ...prepared.job, jobId };
-  if (prepared.kind === "embed") return { ...prepared, job };
+  if (prepared.kind !== "generate") return { ...prepared, job };
   if (prepared.resumed !== undefined && jobId !== prepared.job.jobId) {
     throw new Error(`Cannot start ${jobId}: the resumed work is of ${prepared.job.jobId}`);
   }
@@ -236,7 +250,7 @@ export function countChars(value: unknown, enough = Infinity, charsPerValue = 1)
 }
 
 /** Refuses a prompt without tokens, because sampling needs a computed token, and a prompt without room for an answer in the context. */
-function checkLength(promptTokens: number, contextSize: number, isEstimate = false): void {
+export function checkLength(promptTokens: number, contextSize: number, isEstimate = false): void {
   if (promptTokens === 0) throw new WaggleError("invalid_argument", "Cannot accept the prompt: it has no tokens.");
   if (promptTokens < contextSize) return;
   throw tooLong("accept the prompt", promptTokens, contextSize, isEstimate, ", the answer included");

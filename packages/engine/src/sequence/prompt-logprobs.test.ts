@@ -40,7 +40,7 @@ test("the tokens of a greedy answer have the same logprobs as part of a prompt",
   const entries = entriesOf(of("a"));
   expect(textOf(entries.slice(-6))).toBe(answer);
   expect(entries.slice(-6).map(({ logprob }) => logprob)).toEqual(Array(6).fill(-0.01));
-  expect(entries.slice(1, 6).map(({ logprob }) => logprob)).toEqual(Array(5).fill(-20));
+  for (const { logprob } of entries.slice(1, 6)) expect(logprob).toBeLessThan(-13);
 });
 
 test("a prompt with logprobs is not read from a cache, and its cache serves the next job", async () => {

@@ -29,7 +29,7 @@ export function sequenceFor(prepared: PreparedGenerate, backend: TokenModel, sta
 
 /** Adds the sequence of a resumed job, which replays the earlier output. The sequence gets its time when the job begins. */
 export async function resume(prepared: PreparedJob, backend: TokenModel, pieces: Pieces): Promise<PreparedJob> {
-  if (prepared.kind === "embed" || prepared.output === undefined) return prepared;
+  if (prepared.kind !== "generate" || prepared.output === undefined) return prepared;
   const { job } = prepared;
   const sequence = sequenceFor(prepared, backend, 0);
   const output = outputOf(prepared.output, backend);

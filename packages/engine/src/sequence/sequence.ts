@@ -49,6 +49,7 @@ export interface Accepted {
 }
 
 export interface Sequence {
+  readonly kind: "answer";
   readonly jobId: string;
   readonly completionTokens: number;
   /** All tokens sampled so far, by this engine and earlier ones, except a token that ends the generation. */
@@ -96,12 +97,11 @@ export function createSequence(options: SequenceOptions): Sequence {
   const tokens = createTokenEvents(jobId);
   let completionTokens = 0;
   let firstTokenAtMs: number | undefined;
-  let cachedTokens = 0;
   let guessedTokens = 0;
   let rightGuesses = 0;
   let { startedAtMs } = options;
   let lastTokenAtMs = startedAtMs;
-  let progressAtMs: number | undefined;
+  const progress = createProgress({ jobId, promptTokens, startedAtMs });
 
   const events = (pieces: readonly Piece[], atMs: number): readonly TokenEvent[] =>
     tokens.of(pieces, roundMs(atMs - startedAtMs));
@@ -110,6 +110,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   const watched = (pieces: readonly Piece[], decodeMs: number): Watched => lines?.push(pieces, decodeMs) ?? { pieces };
 
   return {
+    kind: "answer",
     jobId,
     get completionTokens() {
       return completionTokens;
@@ -128,22 +129,10 @@ export function createSequence(options: SequenceOptions): Sequence {
       return text.stopString;
     },
 
-    progress(processedTokens, atMs) {
-      if (progressAtMs !== undefined && atMs - progressAtMs < progressIntervalMs) return undefined;
-      progressAtMs = atMs;
-      return {
-        type: "progress",
-        jobId,
-        processedTokens: Math.min(processedTokens, promptTokens),
-        promptTokens,
-        cachedTokens,
-        tMs: roundMs(atMs - startedAtMs),
-      };
-    },
+    progress: progress.event,
 
     begin(cached, atMs) {
-      // The cache may also hold earlier output, which is not part of the prompt.
-      cachedTokens = Math.min(cached, promptTokens);
+      progress.begin(cached, atMs);
       startedAtMs = lastTokenAtMs = atMs;
     },
 
@@ -184,7 +173,7 @@ export function createSequence(options: SequenceOptions): Sequence {
 
     totals: (atMs) => ({
       promptTokens,
-      cachedTokens,
+      cachedTokens: progress.cachedTokens,
       completionTokens,
       prefillMs: roundMs((firstTokenAtMs ?? atMs) - startedAtMs),
       decodeMs: roundMs(firstTokenAtMs === undefined ? 0 : lastTokenAtMs - firstTokenAtMs),
@@ -231,6 +220,47 @@ export function createSequence(options: SequenceOptions): Sequence {
   }
 }
 
+export interface Progress {
+  /** Number of the prompt's tokens that were cached. */
+  readonly cachedTokens: number;
+  begin(cachedTokens: number, atMs: number): void;
+  /** Makes an event. Returns undefined soon after the last one. */
+  event(processedTokens: number, atMs: number): ProgressEvent | undefined;
+}
+
+/** Creates the progress of a job's prompt. */
+export function createProgress({
+  jobId,
+  promptTokens,
+  ...options
+}: Pick<SequenceOptions, "jobId" | "promptTokens" | "startedAtMs">): Progress {
+  let { startedAtMs } = options;
+  let cachedTokens = 0;
+  let lastAtMs: number | undefined;
+  return {
+    get cachedTokens() {
+      return cachedTokens;
+    },
+    begin(cached, atMs) {
+      // The cache may also hold earlier output, which is not part of the prompt.
+      cachedTokens = Math.min(cached, promptTokens);
+      startedAtMs = atMs;
+    },
+    event(processedTokens, atMs) {
+      if (lastAtMs !== undefined && atMs - lastAtMs < progressIntervalMs) return undefined;
+      lastAtMs = atMs;
+      return {
+        type: "progress",
+        jobId,
+        processedTokens: Math.min(processedTokens, promptTokens),
+        promptTokens,
+        cachedTokens,
+        tMs: roundMs(atMs - startedAtMs),
+      };
+    },
+  };
+}
+
 /** Numbers the events of an answer. Each carries the tokens that were in no event yet. */
 function createTokenEvents(jobId: string) {
   let count = 0;
@@ -275,6 +305,7 @@ function createTokenEvents(jobId: string) {
   };
 }
 
-function roundMs(ms: number): number {
+/** Rounds to microseconds. */
+export function roundMs(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

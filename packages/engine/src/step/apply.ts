@@ -1,9 +1,9 @@
 // Applies the results of a pass to the jobs: sampled tokens become text and join the targets, and jobs end.
 import type { Backend } from "../port/backend.ts";
-import type { BatchEntry, EntryResult, Token, TokenLogprobs } from "../port/steps.ts";
+import type { BatchEntry, EntryResult, Logprobs, LogprobsRequest, Token, TokenLogprobs } from "../port/steps.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import type { Span } from "../schedule/plan.ts";
-import { decodeSlot, releaseSlot, type Run } from "../schedule/slots.ts";
+import { branchReads, decodeSlot, releaseSlot, type AnswerRun, type DecideRun } from "../schedule/slots.ts";
 import { describeSampled, type TokenModel } from "../sequence/sampled-token.ts";
 
 /**
@@ -39,7 +39,7 @@ function applyResult(
   model: TokenModel,
   atMs: number,
 ): JobEvent[] {
-  const { slot, sequence, target } = run;
+  const { slot } = run;
   if (result.kind === "failed") {
     // The cache of a failed entry is unknown, so no job may reuse it.
     slot.held.cut(0);
@@ -54,10 +54,14 @@ function applyResult(
   const { behind = [] } = result.kind === "token" ? result : {};
   slot.held.feed(drafts.slice(0, behind.length));
   if (slot.state.kind === "releasing") return [];
-  const events: JobEvent[] = [];
-  if (entry.nextTokens !== undefined) {
-    events.push(...promptLogprobs(run, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
+  const { reads = [] } = entry;
+  const { read = [] } = result;
+  if (read.length !== reads.length) {
+    throw new Error(`Cannot use the logprobs of slot ${slot.id}: ${read.length} came for ${reads.length} reads`);
   }
+  if (run.kind === "decision") return applyReads(run, entry, read, atMs);
+  const { sequence, target } = run;
+  const events = reads.length === 0 ? [] : promptLogprobs(run, entry.tokens.length, reads, read, model);
   if (result.kind !== "token") {
     const progress = sequence.progress(slot.held.entries.length, atMs);
     return progress === undefined ? events : [...events, progress];
@@ -82,23 +86,34 @@ function applyResult(
   return events;
 }
 
+/** Stores what a branch has read. After the last entry of a branch, its reading may be complete, and after the last reading the job ends. */
+function applyReads(run: DecideRun, { tokens }: BatchEntry, read: readonly Logprobs[], atMs: number): JobEvent[] {
+  const { slot, sequence, target, prepared } = run;
+  const held = slot.held.entries.length;
+  const nodes = branchReads(run).filter(({ index }) => index >= held - tokens.length && index < held);
+  read.forEach(({ logprobs }, i) => sequence.record(nodes[i]?.node ?? 0, logprobs));
+  const events = held === target.length && held > prepared.prompt.length ? sequence.finishBranch() : [];
+  if (sequence.next === undefined) releaseSlot(slot, { kind: "finished", by: "end" });
+  const progress = sequence.progress(held, atMs);
+  return progress === undefined ? events : [...events, progress];
+}
+
 /**
  * Makes the event of the prompt's logprobs that were not sent yet: a job that was preempted computes its prompt again.
  * @param computed number of prompt tokens that the pass added to the slot's cache
  */
 function promptLogprobs(
-  run: Run,
+  run: AnswerRun,
   computed: number,
-  nextTokens: readonly Token[],
-  logprobs: readonly TokenLogprobs[],
+  reads: readonly LogprobsRequest[],
+  read: readonly Logprobs[],
   model: Pick<Backend, "tokenBytes">,
 ): JobEvent[] {
   const { slot, target, sequence } = run;
-  if (logprobs.length !== nextTokens.length) {
-    throw new Error(`Cannot use the logprobs of a prompt: ${logprobs.length} came for ${nextTokens.length} tokens`);
-  }
   const start = slot.held.entries.length - computed;
-  const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(nextTokens[i] ?? 0, entry, model));
+  const entries: PromptLogprobEntry[] = read.map(({ logprobs: [logprob = NaN], top }, i) =>
+    describeLogprobs(reads[i]?.tokens[0] ?? 0, { logprob, top }, model),
+  );
   const [first] = target;
   if (start === 0 && first !== undefined) {
     entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });

@@ -112,7 +112,8 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
     beginSlot(run, kept);
     // A job that was preempted has started before.
     if (run.preemptedAtMs !== undefined) return;
-    const { job, promptTokens, sampling, resumed } = prepared;
+    const { job, promptTokens, sampling } = prepared;
+    const replayed = prepared.kind === "generate" ? prepared.resumed?.replayed : undefined;
     sequence.begin(kept, startMs);
     outbox.add(
       {
@@ -122,9 +123,9 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
         promptTokens,
         cachedTokens: Math.min(kept, promptTokens),
         ...differs,
-        seed: sampling.seed,
+        ...(prepared.kind === "generate" ? { seed: sampling.seed } : {}),
       },
-      ...(resumed?.replayed.events ?? []),
+      ...(replayed?.events ?? []),
     );
   }
 
@@ -149,6 +150,7 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
 }
 
 /** The output that the sampler follows before it samples; undefined without any. */
-function priorOf({ prepared, sequence: { ids }, target }: Run): PriorTokens | undefined {
+function priorOf({ kind, prepared, sequence, target }: Run): PriorTokens | undefined {
+  const ids = kind === "answer" ? sequence.ids : [];
   return ids.length === 0 ? undefined : { ids, discarded: prepared.promptTokens + ids.length - target.length };
 }

@@ -6,7 +6,7 @@ import type { EngineEvent } from "../port/messages.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import { toBatchEntry, type Span } from "../schedule/plan.ts";
 import type { PassPlan } from "../schedule/planner.ts";
-import { runsIn, type Run, type Slot } from "../schedule/slots.ts";
+import { isDecoding, runsIn, type Run, type Slot } from "../schedule/slots.ts";
 import { planShift } from "../sequence/context-shift.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { generatorOf } from "../sequence/prepare.ts";
@@ -52,7 +52,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Shifts full contexts. Only jobs with `contextShift` fill their context here: any other job ends with the context's last token. */
   async function shiftFull(): Promise<void> {
     const { contextSize } = backend.info;
-    for (const { slot, target, prepared } of runsIn(slots, "decoding")) {
+    for (const { slot, target, prepared } of runsIn(slots, "decoding").filter(isDecoding)) {
       const { length } = slot.held.entries;
       if (length < contextCapacity(contextSize)) continue;
       const shift = planShift(length, prepared.promptTokens, contextSize);
@@ -94,7 +94,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       return (endMs) => {
         outbox.add(...applyResults(spans, entries, results, backend, endMs));
         return {
-          scored: sumOf(entries.map(({ nextTokens }) => nextTokens?.length ?? 0)),
+          scored: sumOf(entries.map(({ reads }) => reads?.length ?? 0)),
           guessed: sumOf(spans.map(({ drafts }) => drafts.length)),
           rightGuesses: sumOf(results.map((result) => (result.kind === "token" ? (result.behind?.length ?? 0) : 0))),
         };

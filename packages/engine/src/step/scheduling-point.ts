@@ -6,9 +6,17 @@ import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import { createAdmission, type WaitingJob } from "../schedule/admit.ts";
 import { createContextPool } from "../schedule/pool.ts";
 import { cachedTokens } from "../schedule/prefix.ts";
-import { freeSlot, runsIn, type Releasing, type Slot } from "../schedule/slots.ts";
+import {
+  freeSlot,
+  missingOf,
+  runsIn,
+  targetNextBranch,
+  type DecideRun,
+  type Releasing,
+  type Slot,
+} from "../schedule/slots.ts";
 import { endingEvents } from "../sequence/ending.ts";
-import { generatorOf, type PreparedEmbed, type PreparedGenerate } from "../sequence/prepare.ts";
+import { generatorOf, type PreparedEmbed, type PreparedSlotJob } from "../sequence/prepare.ts";
 import { createBeginJobs } from "./begin-jobs.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -36,7 +44,7 @@ export interface Arrival {
 export interface SchedulingPoint {
   run(arrival: Arrival): Promise<void>;
   /** Returns how many of the prompt's first tokens a cache holds now. */
-  cachedTokens(prepared: PreparedGenerate): number;
+  cachedTokens(prepared: PreparedSlotJob): number;
 }
 
 export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
@@ -66,6 +74,17 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     freeSlot(run.slot, lastPasses);
   }
 
+  /** Cuts the slot back to what the next branch has in common with the last one. Decision 131. */
+  async function beginBranch(run: DecideRun): Promise<void> {
+    const { slot, prepared } = run;
+    const keep = targetNextBranch(run);
+    const { length } = slot.held.entries;
+    if (keep === length) return;
+    const generator = generatorOf(backend);
+    await generator.end(slot.id, length);
+    slot.held.cut(await generator.begin(slot.id, keep, prepared.sampling, slot.held));
+  }
+
   /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
   async function writeBehind(): Promise<void> {
     const next = slots
@@ -92,6 +111,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       admit();
       offload.open(transfersAllowed(), underway);
       await beginJobs();
+      for (const run of runsIn(slots, "prefilling")) {
+        if (run.kind === "decision" && missingOf(run) === 0) await beginBranch(run);
+      }
       await pool.makeRoom(releaseEnded);
       const reading = runsIn(slots, "beginning", "prefilling").length > 0;
       if (!reading && (maintenance || runsIn(slots, "decoding").length > 0)) await writeBehind();

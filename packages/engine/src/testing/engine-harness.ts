@@ -10,7 +10,7 @@ import { createEngine, type Engine, type EngineLimits, type EngineOptions } from
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
-import type { EmbedWork, GenerateWork } from "../port/work.ts";
+import type { DecideWork, EmbedWork, GenerateWork } from "../port/work.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { createStepGate, type StepGate } from "../fake/step-gate.ts";
 
@@ -185,6 +185,21 @@ export function submit(engine: Engine, given: EngineJob): void {
 
 export function embedJob(jobId: string, ...texts: string[]): EngineJob<EmbedWork> {
   return { jobId, work: { kind: "embed", texts }, cacheScope: "alice", priority: 0 };
+}
+
+/** @param questions for each reading its text and the texts of its options */
+export function decideJob(
+  jobId: string,
+  state: string,
+  questions: Readonly<Record<string, readonly (readonly string[])[]>>,
+  given: Partial<EngineJob> & { readonly ends?: boolean } = {},
+): EngineJob<DecideWork> {
+  const { ends = false, ...more } = given;
+  const readings = Object.entries(questions).map(([text, options]) => {
+    return { content: [{ type: "text" as const, text }], options, ends };
+  });
+  const work = { kind: "decide", state: { messages: [{ role: "user", content: state }] }, readings } as const;
+  return { cacheScope: "alice", priority: 0, ...more, jobId, work };
 }
 
 export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {

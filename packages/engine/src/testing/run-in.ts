@@ -9,7 +9,7 @@ import {
   preemptSlot,
   releaseSlot,
   runOf,
-  type Run,
+  type AnswerRun,
   type Slot,
   type SlotState,
 } from "../schedule/slots.ts";
@@ -43,7 +43,7 @@ export function slotOf(id = 0, held: readonly HeldEntry[] = []): Slot {
 }
 
 /** Brings a job to this state in a slot. */
-export function runIn(state: Exclude<SlotState["kind"], "idle">, given: GivenRun = {}): Run {
+export function runIn(state: Exclude<SlotState["kind"], "idle">, given: GivenRun = {}): AnswerRun {
   const { jobId = "a", entries = [1], chunks = [], held = 0, adapters, sampled = [9], startOrder = 1, ...work } = given;
   const slot = typeof work.slot === "object" ? work.slot : slotOf(work.slot, entries.slice(0, held));
   const base = job(jobId, "", { maxTokens: 1_000, ...work });
@@ -55,8 +55,8 @@ export function runIn(state: Exclude<SlotState["kind"], "idle">, given: GivenRun
   };
   const times = { contextSize: 100_000, startedAtMs: 0 };
   const sequence = createSequence({ ...base.work, jobId, ignoreEos: true, promptTokens, ...times });
-  bindSlot(slot, { prepared, sequence, startOrder }, held);
-  const run = runOf(slot) as Run;
+  bindSlot(slot, { kind: "answer", prepared, sequence }, startOrder, held);
+  const run = runOf(slot) as AnswerRun;
   if (state === "beginning") return run;
   beginSlot(run, held);
   if (state === "prefilling") return run;

@@ -28,6 +28,10 @@ export const requestLimits = {
   effortChars: 32,
   /** Logprobs of one prompt, alternatives included. */
   promptLogprobs: 100_000,
+  /** Tokens that a decide job computes, each counted once. */
+  decisionTokens: 131_072,
+  /** Tokens of the answers of a decide job, each counted once for each different beginning. */
+  decisionNodes: 65_536,
   /** Maximum of `repetition_limit`. */
   repetitions: 1_024,
 } as const;

@@ -466,10 +466,13 @@ async function scoresOf(
   for (let from = 0; from < prompt.length; from += chunk) {
     const tokens = prompt.slice(from, from + chunk);
     const sample = from + tokens.length === prompt.length;
-    const nextTokens = prompt.slice(from + 1, from + 1 + chunk);
-    const [result] = await backend.step([{ kind: "prefill", slot: 1, tokens, nextTokens, sample }]);
+    const next = prompt.slice(from + 1, from + 1 + chunk);
+    const reads = next.map((token, at) => ({ at, tokens: [token], top: others }));
+    const [result] = await backend.step([{ kind: "prefill", slot: 1, tokens, reads, sample }]);
     expect(result?.kind).toBe(sample ? "token" : "none");
-    if (result !== undefined && result.kind !== "failed") scores.push(...(result.nextLogprobs ?? []));
+    if (result !== undefined && result.kind !== "failed") {
+      for (const { logprobs, top } of result.read ?? []) scores.push({ logprob: logprobs[0] ?? NaN, top });
+    }
   }
   await backend.end(1);
   expect(scores).toHaveLength(prompt.length - 1);

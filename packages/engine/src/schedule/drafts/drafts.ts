@@ -4,7 +4,7 @@ import type { Backend } from "../../port/backend.ts";
 import type { Token } from "../../port/steps.ts";
 import { entryTokens } from "../../port/entries.ts";
 import { usedCells } from "../cells.ts";
-import { runsIn, type Run, type Slot } from "../slots.ts";
+import { isDecoding, runsIn, type AnswerRun, type Slot } from "../slots.ts";
 import { createAnswerPool } from "./answer-pool.ts";
 import { chooseDrafts, mostDrafts } from "./choose-drafts.ts";
 import { createDrafter, createDraftRecords, type Drafter } from "./drafter.ts";
@@ -22,18 +22,18 @@ export interface Drafts {
    * @param decoding all jobs that decode in the next step
    * @returns equally many drafts for each, by slot: where a draft is too short, it repeats a token, which is nearly always wrong; undefined if none pays
    */
-  next(decoding: readonly Run[], load: Load): ReadonlyMap<number, readonly Token[]> | undefined;
+  next(decoding: readonly AnswerRun[], load: Load): ReadonlyMap<number, readonly Token[]> | undefined;
 }
 
 export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions): Drafts {
   const { generator, info } = backend;
   const pool = createAnswerPool();
   const records = createDraftRecords();
-  const drafters = new Map<Run, Drafter>();
+  const drafters = new Map<AnswerRun, Drafter>();
 
   /** Passes sampled tokens to the drafters, keeps the answers of jobs that have ended, and begins with new ones. */
   function follow(): void {
-    const running = new Set(runsIn(slots, "beginning", "prefilling", "decoding", "preempted", "releasing"));
+    const running = new Set<unknown>(runsIn(slots, "beginning", "prefilling", "decoding", "preempted", "releasing"));
     for (const [run, drafter] of drafters) {
       // The tokens of a job's last step are part of its answer, too.
       for (const token of run.sequence.ids.slice(drafter.output.length)) drafter.push(token);
@@ -42,11 +42,11 @@ export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions)
       if (guessScope !== undefined) pool.add(guessScope, drafter.output);
       drafters.delete(run);
     }
-    for (const run of runsIn(slots, "decoding"))
+    for (const run of runsIn(slots, "decoding").filter(isDecoding))
       if (!drafters.has(run) && mayDraftFor(run)) drafters.set(run, drafterOf(run));
   }
 
-  function drafterOf({ sequence, target, prepared }: Run): Drafter {
+  function drafterOf({ sequence, target, prepared }: AnswerRun): Drafter {
     const { guessScope } = prepared.job;
     return createDrafter({
       prompt: entryTokens(target.slice(0, prepared.promptTokens)),
@@ -75,12 +75,12 @@ export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions)
 }
 
 /** Maximum number of drafts that are useful to the job. */
-function usefulDrafts(run: Run): number {
+function usefulDrafts(run: AnswerRun): number {
   return run.sequence.forced !== undefined || !mayDraftFor(run) ? 0 : run.sequence.tokensUnseen - 1;
 }
 
 /** Whether the job's tokens may be drafted: not with settings that sample from all that the slot holds, or that cut it. */
-function mayDraftFor({ prepared: { job, sampling } }: Run): boolean {
+function mayDraftFor({ prepared: { job, sampling } }: AnswerRun): boolean {
   const { guesses = true, contextShift = false } = job.work;
   return guesses && !contextShift && sampling.fillIn !== true && sampling.dry_multiplier === 0;
 }

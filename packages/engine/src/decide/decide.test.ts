@@ -1,0 +1,169 @@
+// Tests decide jobs in the whole engine. The fake model's logprobs depend on every token before them.
+import { describe, expect, test } from "vitest";
+import { expectedFakeLogprob, fakeEndOfGeneration, tokenizeFake, tokenizeFakeText } from "../fake/fake-model.ts";
+import type { EngineJob, JobEvent } from "../port/messages.ts";
+import type { DecideWork, Reading } from "../port/work.ts";
+import {
+  decideJob,
+  expectedText,
+  fakePicture,
+  job,
+  startEngine,
+  statsOf,
+  submit,
+  withGenerator,
+  type EngineHarness,
+  type StepEvent,
+} from "../testing/engine-harness.ts";
+import { conversationOf } from "./prepare-decide.ts";
+
+const labels = [["A"], ["B"], ["C"]];
+const state = "The hive is warm and the bees are many. ".repeat(6);
+const questions = { "Is it warm?": labels, "How many bees?": [["many", "Many"], ["few"]], "Is it?": [["yes"], ["no"]] };
+
+/** The scores of a reading by one fresh pass for each answer. */
+function scoresOf(work: DecideWork, reading: Reading): number[] {
+  const prompt = tokenizeFake({ kind: "messages", ...conversationOf(work, reading) });
+  const scoreOf = (text: string): number => {
+    const answer = [...tokenizeFakeText(text), ...(reading.ends ? [fakeEndOfGeneration] : [])];
+    return answer.reduce((sum, token, i) => sum + expectedFakeLogprob([...prompt, ...answer.slice(0, i)], token), 0);
+  };
+  return reading.options.map((texts) => Math.log(texts.reduce((sum, text) => sum + Math.exp(scoreOf(text)), 0)));
+}
+
+function vectorsOf(events: readonly JobEvent[]): [index: number, vector: readonly number[]][] {
+  return events.flatMap((event) => (event.type === "embedding" ? [[event.index, event.vector]] : []));
+}
+
+function expectScores({ of }: EngineHarness, { jobId, work }: EngineJob<DecideWork>, from = 0): void {
+  const vectors = vectorsOf(of(jobId));
+  expect(vectors.map(([index]) => index)).toEqual(work.readings.map((_, i) => i).slice(from));
+  for (const [index, vector] of vectors) {
+    scoresOf(work, work.readings[index] as Reading).forEach((score, i) => expect(vector[i]).toBeCloseTo(score, 9));
+  }
+}
+
+const computedBy = ({ events }: EngineHarness): number => statsOf(events).reduce((sum, { tokens }) => sum + tokens, 0);
+
+describe("a decide job", () => {
+  test.each([{ ends: false }, { ends: true }])("scores each option as fresh passes do: %o", async ({ ends }) => {
+    const harness = startEngine({ contextSize: 512 });
+    const texts = { ...questions, "Which bee?": [["a bee"], ["a bee is"], ["bee"]].slice(0, ends ? 3 : 1) };
+    const decide = decideJob("d", state, texts, { ends });
+    submit(harness.engine, decide);
+    const { promptTokens } = await harness.untilJob("d", "finished");
+    expectScores(harness, decide);
+    expect(computedBy(harness), "each token once").toBe(promptTokens);
+    expect(harness.of("d")[0]).toMatchObject({ type: "started", promptTokens, cachedTokens: 0 });
+  });
+
+  test("gives the same scores in any order of the questions, and in one slot or with small passes", async () => {
+    const forth = decideJob("d", state, questions);
+    const back = decideJob("e", state, Object.fromEntries(Object.entries(questions).reverse()));
+    const all: (readonly number[])[][] = [];
+    for (const [decide, prefillBudget] of [
+      [forth, 512],
+      [back, 512],
+      [forth, 5],
+    ] as const) {
+      const harness = startEngine({ contextSize: 512, slots: 1, limits: { prefillBudget } });
+      submit(harness.engine, decide);
+      await harness.untilJob(decide.jobId, "finished");
+      all.push(vectorsOf(harness.of(decide.jobId)).map(([, vector]) => vector));
+    }
+    expect(all[1]?.toReversed()).toEqual(all[0]);
+    expect(all[2]).toEqual(all[0]);
+  });
+
+  test("leaves its prefix to the next job of the client, also when it is cancelled between branches", async () => {
+    const harness = startEngine({ contextSize: 512, slots: 1, gated: true });
+    submit(harness.engine, decideJob("d", state, questions));
+    while (vectorsOf(harness.of("d")).length === 0) {
+      await harness.gate.held();
+      harness.gate.step();
+    }
+    harness.engine.handle({ type: "cancel", jobId: "d" });
+    harness.gate.open();
+    await harness.untilJob("d", "cancelled");
+    const again = decideJob("e", state, questions);
+    submit(harness.engine, again);
+    const { cachedTokens, promptTokens } = await harness.untilJob("e", "finished");
+    expect(cachedTokens).toBeGreaterThan(tokenizeFakeText(state).length);
+    expect(promptTokens - cachedTokens).toBeLessThan(100);
+    expectScores(harness, again);
+  });
+
+  test("continues behind the readings that an earlier engine has computed", async () => {
+    const harness = startEngine({ contextSize: 512 });
+    const decide = decideJob("d", state, questions, { prior: { computed: 2 } });
+    submit(harness.engine, decide);
+    await harness.untilJob("d", "finished");
+    expectScores(harness, decide, 2);
+  });
+
+  test("streams next to it keep their text, and it is parked when the context pool is full", async () => {
+    const limits = { headroomCells: 1, prefillBudget: 5 };
+    const harness = startEngine({ contextSize: 512, contextPool: 512, slots: 2, limits });
+    const decide = decideJob("d", state, questions, { priority: -1 });
+    const stream = job("s", "Hello", { maxTokens: 400 });
+    submit(harness.engine, stream);
+    await harness.until((event): event is StepEvent => {
+      return event.type === "step" && event.events.some((each) => each.type === "token" && each.index === 200);
+    });
+    submit(harness.engine, decide);
+    await harness.untilJob("d", "finished");
+    await harness.untilJob("s", "finished");
+    expect(harness.of("d").map(({ type }) => type)).toContain("parked");
+    expectScores(harness, decide);
+    expect(harness.textOf("s")).toBe(expectedText("Hello", 400));
+  });
+
+  test("reads pictures of the state once, and those of a question with this question only", async () => {
+    const harness = startEngine({ contextSize: 512, readsPictures: true });
+    const base = decideJob("d", state, questions);
+    const picture = (index: number) => ({ type: "image", picture: index }) as const;
+    const [first, second, ...rest] = base.work.readings;
+    if (first === undefined || second === undefined) throw new Error("There are too few questions");
+    const work: DecideWork = {
+      ...base.work,
+      pictures: [fakePicture("one"), fakePicture("two"), fakePicture("three")],
+      state: { messages: [{ role: "user", content: [picture(0), { type: "text", text: state }] }] },
+      readings: [
+        { ...first, content: [picture(1), ...first.content] },
+        { ...second, content: [picture(2), ...second.content] },
+        ...rest,
+      ],
+    };
+    submit(harness.engine, { ...base, work });
+    await harness.untilJob("d", "finished");
+    expect(vectorsOf(harness.of("d"))).toHaveLength(work.readings.length);
+    expect(harness.backend.encoded).toBe(3);
+  });
+
+  test.each([
+    ["a prompt that is too long", decideJob("d", "x".repeat(600), questions), /exceeds the context window/],
+    ["equal options", decideJob("d", state, { q: [["A"], ["A"]] }), /"A" and "A" have the same tokens/],
+  ])("refuses %s", async (_, decide, message) => {
+    const { engine, untilJob } = startEngine({ contextSize: 512 });
+    submit(engine, decide);
+    expect(await untilJob("d", "failed")).toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("ends with the failure of its entry", async () => {
+    const harness = startEngine({
+      contextSize: 512,
+      wrap: withGenerator((generator) => ({
+        async step(entries, underway) {
+          const results = await generator.step(entries, underway);
+          const fails = entries.some(({ passing }) => passing === true);
+          return fails ? results.map(() => ({ kind: "failed" as const, message: "broken" })) : results;
+        },
+      })),
+    });
+    submit(harness.engine, decideJob("d", state, questions));
+    expect(await harness.untilJob("d", "failed")).toMatchObject({ message: "broken" });
+  });
+});
