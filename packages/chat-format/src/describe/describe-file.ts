@@ -16,6 +16,7 @@ import {
 import {
   chatTemplatesOf,
   modelCardOf,
+  modelUseOf,
   openFileSource,
   partNames,
   readGgufFile,
@@ -97,7 +98,8 @@ async function withRenderer<T>(
 
 function chatOptionsOf(header: GgufHeader, texts: VocabularyTexts, { chosen }: DescribeOptions): ModelChatOptions {
   // The engine logs the warnings when it loads the model.
-  return { templates: chatTemplatesOf(header), chosen, ...texts, warn: () => {} };
+  const { decisions } = modelUseOf(header);
+  return { templates: chatTemplatesOf(header), chosen, decisions, ...texts, warn: () => {} };
 }
 
 /** Reads the first part of a split model: only this part holds the vocabulary. */

@@ -1,6 +1,7 @@
 // Guards every text of a conversation, so that no text of a client becomes a control token in the prompt.
 import type { Pace } from "@waggle/async";
 import type { ChatConversation } from "../format/index.ts";
+import { withoutMarks } from "./picture-marks.ts";
 import type { SpecialText } from "./special-text.ts";
 
 /** @param pace receives each text's length in characters before the text is searched, so that a thread with other work can pause */
@@ -10,10 +11,12 @@ export async function guardConversation(
   pace: Pace = () => undefined,
 ): Promise<ChatConversation> {
   const guard = createGuard(specialText, pace);
+  // Only messages have pictures.
+  const guardVariables = createGuard({ guard: (text) => specialText.guard(withoutMarks(text)) }, pace);
   return {
     messages: await guard(messages),
     ...(tools === undefined ? {} : { tools: await guard(tools) }),
-    ...(template === undefined ? {} : { template: await guard(template) }),
+    ...(template === undefined ? {} : { template: await guardVariables(template) }),
   };
 }
 

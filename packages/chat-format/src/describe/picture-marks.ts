@@ -34,7 +34,8 @@ function markMessage({ content, ...message }: PicturedMessage): Message {
   return { ...message, content: joined.join("") };
 }
 
-function withoutMarks(text: string): string {
+/** Replaces marks in a client's text, so that the text does not become a picture. */
+export function withoutMarks(text: string): string {
   return text.replaceAll(mark, "\uFFFD");
 }
 

@@ -1,6 +1,7 @@
 export {
   createTemplateRenderer,
   type ChatTemplate,
+  type PlainTemplate,
   type TemplateRenderer,
   type TemplateRendererOptions,
   type TemplateValues,

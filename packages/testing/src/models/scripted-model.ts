@@ -24,6 +24,8 @@ export interface ScriptedModelOptions {
   readonly template?: string;
   /** Further templates by their names, such as `tool_use`. */
   readonly templates?: Readonly<Record<string, string>>;
+  /** Further metadata; a number is stored in single precision. */
+  readonly metadata?: Readonly<Record<string, string | number>>;
   /** By default the vocabulary of the family that the templates show. */
   readonly vocabulary?: FamilyVocabulary;
   /** Context length in tokens; 4,096 by default. */
@@ -144,6 +146,7 @@ function headerOf(
       "tokenizer.ggml.merges": gguf.strings([]),
       ...endsMetadata(family, markers),
       ...templateMetadata(options),
+      ...furtherMetadata(options),
     },
     [...tensors, matrix("position_embd.weight", sizes.width, options.context)],
   );
@@ -167,6 +170,14 @@ function modelMetadata(
     "gpt2.attention.head_count_kv": gguf.uint32(kvHeads),
     "gpt2.attention.layer_norm_epsilon": gguf.float32(1e-5),
   };
+}
+
+function furtherMetadata({ metadata = {} }: ScriptedModelOptions): Readonly<Record<string, Buffer>> {
+  const entries = Object.entries(metadata).map(([key, value]) => [
+    key,
+    typeof value === "string" ? gguf.string(value) : gguf.float32(value),
+  ]);
+  return Object.fromEntries(entries) as Record<string, Buffer>;
 }
 
 function templateMetadata({
