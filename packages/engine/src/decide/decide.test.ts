@@ -103,7 +103,7 @@ describe("a decide job", () => {
 
   test("streams next to it keep their text, and it is parked when the context pool is full", async () => {
     const limits = { headroomCells: 1, prefillBudget: 5 };
-    const harness = startEngine({ contextSize: 512, contextPool: 512, slots: 2, limits });
+    const harness = startEngine({ contextSize: 410, contextPool: 410, slots: 2, limits });
     const decide = decideJob("d", state, questions, { priority: -1 });
     const stream = job("s", "Hello", { maxTokens: 400 });
     submit(harness.engine, stream);
