@@ -103,9 +103,9 @@ describe("a decide job", () => {
 
   test("streams next to it keep their text, and it is parked when the context pool is full", async () => {
     const limits = { headroomCells: 1, prefillBudget: 5 };
-    const harness = startEngine({ contextSize: 410, contextPool: 410, slots: 2, limits });
+    const harness = startEngine({ contextSize: 398, contextPool: 398, slots: 2, limits });
     const decide = decideJob("d", state, questions, { priority: -1 });
-    const stream = job("s", "Hello", { maxTokens: 400 });
+    const stream = job("s", "Hello", { maxTokens: 380 });
     submit(harness.engine, stream);
     await harness.until((event): event is StepEvent => {
       return event.type === "step" && event.events.some((each) => each.type === "token" && each.index === 200);
@@ -115,7 +115,7 @@ describe("a decide job", () => {
     await harness.untilJob("s", "finished");
     expect(harness.of("d").map(({ type }) => type)).toContain("parked");
     expectScores(harness, decide);
-    expect(harness.textOf("s")).toBe(expectedText("Hello", 400));
+    expect(harness.textOf("s")).toBe(expectedText("Hello", 380));
   });
 
   test("reads pictures of the state once, and those of a question with this question only", async () => {
