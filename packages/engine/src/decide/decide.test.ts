@@ -15,6 +15,10 @@ import {
   type EngineHarness,
   type StepEvent,
 } from "../testing/engine-harness.ts";
+import { bindSlot, reusableOf, runOf, targetNextBranch, type DecideRun } from "../schedule/slots.ts";
+import { slotOf } from "../testing/run-in.ts";
+import { createAnswerTrie } from "./answer-trie.ts";
+import { createDecision } from "./decision.ts";
 import { conversationOf } from "./prepare-decide.ts";
 
 const labels = [["A"], ["B"], ["C"]];
@@ -91,6 +95,19 @@ describe("a decide job", () => {
     expect(cachedTokens).toBeGreaterThan(tokenizeFakeText(state).length);
     expect(promptTokens - cachedTokens).toBeLessThan(100);
     expectScores(harness, again);
+  });
+
+  test("takes nothing from a cache behind which it reads", () => {
+    const trie = createAnswerTrie([[[1, 2, 9]], [[1, 3]]]);
+    const reading = { entries: [7, 8], chunks: [], trie, ownTokens: 4 };
+    const prepared = { kind: "decide", job: decideJob("d", "", {}), prompt: [5, 6], chunks: [], readings: [reading] };
+    const slot = slotOf(0);
+    const sequence = createDecision(prepared as never, 0);
+    bindSlot(slot, { kind: "decision", prepared: prepared as never, sequence }, 1, 0);
+    const run = runOf(slot) as DecideRun;
+    expect([run.target, reusableOf(run)], "the prefix").toEqual([[5, 6], 2]);
+    targetNextBranch(run);
+    expect([run.target, reusableOf(run)]).toEqual([[5, 6, 7, 8, 1, 2], 3]);
   });
 
   test("continues behind the readings that an earlier engine has computed", async () => {

@@ -67,20 +67,10 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
     }
     const open = runsIn(slots, "prefilling").filter((run) => nextChunk(run) !== undefined);
     for (const [run, held] of needs) if (!open.includes(run)) drop(run, held);
-    for (const run of open) if (!hasNeed(run)) need(run);
+    for (const run of open) if (!needs.has(run)) need(run);
     if (running !== undefined && !all().some(({ chunk }) => chunk.id === running?.chunk.id)) running.stop.abort();
     if (running === undefined) encodeNext(encoder);
     leaveThreads();
-  }
-
-  /** A decide job has other pictures with its next branch. */
-  function hasNeed(run: Run): boolean {
-    const held = needs.get(run);
-    if (held === undefined) return false;
-    const chunk = nextChunk(run)?.chunk;
-    if (held.some((each) => each.chunk === chunk)) return true;
-    drop(run, held);
-    return false;
   }
 
   function all(): Need[] {
