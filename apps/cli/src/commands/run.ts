@@ -1,14 +1,12 @@
 // Owns `waggle run`: sends one prompt, prints the answer to stdout, and returns an exit code for its outcome.
-import { text } from "node:stream/consumers";
 import { InterruptedError, exitCodes, wrongUse } from "../cli-error.ts";
-import type { Context, Run, Words } from "../command.ts";
+import type { Run, Words } from "../command.ts";
+import { pipedText } from "../answer/input-text.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { createProgressView } from "../terminal/progress.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import { isFileOrReference, openSession } from "../worker/open-session.ts";
-
-const maxInputBytes = 16 * 2 ** 20;
 
 export const run: Run = async (context, words) => {
   const settings = Object.fromEntries(words.list("set").map(parseSetting));
@@ -35,32 +33,6 @@ export const run: Run = async (context, words) => {
     await session.close();
   }
 };
-
-async function pipedText({ stdin, signal }: Context): Promise<string> {
-  if (stdin.isTTY) return "";
-  const stop = (): void => void stdin.destroy();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const piped = await text(bounded(stdin));
-    return piped.trimEnd();
-  } catch (error) {
-    if (signal.aborted) throw signal.reason as Error;
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  for await (const chunk of stdin) {
-    bytes += chunk.byteLength;
-    if (bytes > maxInputBytes) {
-      throw wrongUse(`Cannot take more than ${maxInputBytes / 2 ** 20} MiB on stdin.`);
-    }
-    yield chunk;
-  }
-}
 
 /**
  * Two arguments are a model and a prompt. A single argument that names a file or a reference is the model, and stdin must have the prompt. Any
