@@ -8,6 +8,7 @@ import type { CommandName, DaemonName } from "./command-table.ts";
 export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
   chat: () => import("./commands/chat.ts"),
   run: () => import("./commands/run.ts"),
+  decide: () => import("./decide/decide.ts"),
   launch: () => import("./launch/launch.ts"),
   list: () => import("./commands/list.ts"),
   show: () => import("./commands/show.ts"),

@@ -72,6 +72,35 @@ export const commandTable = [
     ],
   },
   {
+    name: "decide",
+    summary: "answer a question about a text with probabilities",
+    arguments: [{ name: "question", help: "question about the text of stdin and --file", required: true }],
+    options: [
+      url,
+      { flags: "--model <name>", help: "name, file or reference (default: the worker's model)" },
+      {
+        flags: "--file <path>",
+        help: "file with the text, added to that of stdin (repeatable)",
+        repeatable: true,
+        completion: "file",
+      },
+      {
+        flags: "--choice <value>",
+        help: "option, or option=description (repeatable; default: yes and no)",
+        repeatable: true,
+      },
+      { flags: "--level <label>", help: "level of a scale, lowest first (repeatable)", repeatable: true },
+      { flags: "--orders <n>", help: "1 or 2; 2: also ask with the options reversed, and average (default: 1)" },
+      { flags: "--text", help: "score the options' texts instead of short labels" },
+      { flags: "--json", help: "print the response as JSON" },
+    ],
+    examples: [
+      'waggle decide "Does the customer want money back?" < mail.txt',
+      'waggle decide "What should we do?" --choice refund --choice "replace=send a new one" --file mail.txt',
+      'waggle decide "How angry is it?" --level calm --level annoyed --level furious --json < mail.txt',
+    ],
+  },
+  {
     name: "launch",
     summary: "start a coding agent that uses a worker",
     arguments: [

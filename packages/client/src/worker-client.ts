@@ -20,7 +20,7 @@ import {
   type UsageReport,
   type WorkerInfo,
 } from "@waggle/protocol";
-import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
+import { createHttp, type CallOptions, type ClientOptions, type JsonRoute } from "./http.ts";
 import { createModelCalls, type ModelCalls } from "./model-calls.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
@@ -72,6 +72,8 @@ export interface WorkerClient {
   /** The newest log lines with a higher `seq` than `after`; needs an admin token. */
   logs(options?: CallOptions & LogLinesQuery): Promise<LogLines>;
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
+  /** Asks typed questions in the form of OpenAI's Decisions API, and resolves with the body of the response. */
+  decide(request: object, options?: CallOptions): Promise<unknown>;
   info(options?: CallOptions): Promise<WorkerInfo>;
   slots(options?: CallOptions): Promise<SlotStatus[]>;
   /** Also resolves when the worker is not ready and the status is 503. */
@@ -100,6 +102,7 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     usage: (call) => http.json(usageRoutes.usage, call),
     logs: ({ signal, ...query } = {}) => http.json(logRoutes.logs, { query, signal }),
     cancelSession: (id, call) => http.json(workerRoutes.cancelSession, { params: { id }, ...call }),
+    decide: (body, call) => http.json(decisions, { body, timeoutMs: fetchTimeoutMs, ...call }),
     info: (call) => http.json(workerRoutes.info, call),
     slots: async (call) => (await http.json(workerRoutes.slots, call)).slots,
     health: (call) => http.json(workerRoutes.health, { answers: [503], ...call }),
@@ -118,6 +121,13 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     models: createModelCalls(http),
   };
 }
+
+const decisions: JsonRoute<unknown> = {
+  ...{ method: "post", path: "/v1/decisions" },
+  response: { safeParse: (data) => ({ success: true, data }) },
+};
+/** Node's fetch waits at most this long for the headers of a response. */
+const fetchTimeoutMs = 300_000;
 
 const generation: StreamShape<StreamEvent> = {
   schema: StreamEventSchema,

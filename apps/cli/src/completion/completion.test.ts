@@ -64,11 +64,12 @@ describe("bash", () => {
     expect(await complete("waggle", "hive", "no")).toEqual([]);
   });
 
-  it("completes options and fixed words, but no values of options", async () => {
+  it("completes options, fixed words, and files as values of options", async () => {
     expect(await complete("waggle", "pull", "--n")).toEqual(["--name", "--no-mmproj"]);
     expect(await complete("waggle", "ps", "--")).toEqual(["--url", "--json", "--help"]);
     expect(await complete("waggle", "completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await complete("waggle", "chat", "--system", "b")).toEqual([]);
+    expect(await complete("waggle", "decide", "Is it?", "--file", "no")).toEqual(["notes.txt"]);
     expect(await complete("waggle", "chat", "--system", "Be brief.", "w")).toEqual(["wasp"]);
   });
 });

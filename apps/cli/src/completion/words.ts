@@ -48,11 +48,11 @@ export function completedCommand(spec: CommandSpec): CompletedCommand {
   return {
     name,
     summary,
-    options: options.map(({ flags, help }) => ({
+    options: options.map(({ flags, help, completion }) => ({
       // A setting with two names is documented under the second name.
       flag: flags.match(/--[\w-]+/g)?.at(-1) ?? flags,
       help,
-      value: flags.includes("<") ? "nothing" : undefined,
+      value: !flags.includes("<") ? undefined : completion === "file" ? "file" : "nothing",
     })),
     arguments: words.map(({ completion }) => completion),
     variadic: words.at(-1)?.variadic === true,

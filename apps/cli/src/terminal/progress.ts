@@ -63,7 +63,8 @@ function shareOf({ progress, done_bytes: done, total_bytes: total }: Progress): 
   return share === undefined ? undefined : Math.min(1, Math.max(0, share));
 }
 
-function bar(share: number): string {
+/** @param share from 0 to 1 */
+export function bar(share: number): string {
   const filled = Math.round(share * barColumns);
   return "█".repeat(filled) + "░".repeat(barColumns - filled);
 }
