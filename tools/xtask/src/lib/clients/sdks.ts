@@ -1,14 +1,16 @@
 // Owns the SDKs that are tested in the versions that need Node 22: each one runs a script in a separate process, as an agent does. The script
-// asks the question, runs the tool that the model calls, and prints the text. Older versions, which run on Node 20, are in tests/.
+// asks the question, runs the tool that the model calls, and prints the text; or it asks for decisions, one of which has the word among its
+// options, and prints that option of the response. Older versions, which run on Node 20, are in tests/.
 import type { ClientPlace, ClientStart } from "./clients.ts";
 
 export interface Sdk {
   readonly name: string;
   readonly title: string;
   readonly packages: readonly [string, ...string[]];
-  /** The route of both requests. */
+  /** The route of both requests, or of the request for decisions. */
   readonly path: string;
-  /** The script after `shared`. */
+  readonly decides?: true;
+  /** The script after the beginning of all scripts of its kind. */
   readonly script: string;
 }
 
@@ -18,10 +20,25 @@ const scriptFile = "sdk.mjs";
 
 const shared = `import { readFileSync } from "node:fs";
 const { WAGGLE_URL: url, WAGGLE_TOKEN: apiKey, WAGGLE_MODEL: model, QUESTION: question, WORD_FILE: file } = process.env;
-const name = ${JSON.stringify(sdkTool)};
+const readWord = () => readFileSync(file, "utf8");
+`;
+
+const withTool = `${shared}const name = ${JSON.stringify(sdkTool)};
 const description = "Reads the file.";
 const parameters = { type: "object", properties: {} };
-const readWord = () => readFileSync(file, "utf8");
+`;
+
+/** \`show\` ends the script. @param probabilities the options of a choice, whose first one is the word, and those of a score */
+const withDecisions = `${shared}const word = readWord().trim();
+const state = { parcel: "It arrived wet." };
+const wet = "Is the parcel wet?";
+const grades = ["calm", "cross", "furious"];
+function show(probability, choice, score) {
+  const sums = [choice, score].map((one) => Object.values(one).reduce((sum, value) => sum + value, 0));
+  const isSound = probability >= 0 && probability <= 1 && sums.every((sum) => Math.abs(sum - 1) < 1e-9);
+  if (!isSound || Object.keys(score).length !== grades.length) throw new Error(JSON.stringify({ probability, choice, score }));
+  console.log("The word is " + Object.keys(choice)[0] + ".");
+}
 `;
 
 const openAi = `import OpenAI from "openai";
@@ -74,11 +91,47 @@ messages.push(first, new ToolMessage({ content: readWord(), tool_call_id: first.
 console.log((await ask()).text);
 `;
 
+const openAiDecisions = `import OpenAI from "openai";
+const client = new OpenAI({ baseURL: url + "/v1", apiKey, maxRetries: 0 });
+const input = [{ role: "user", content: [{ type: "input_json", data: state }] }];
+const questions = [
+  { type: "predicate", name: "wet", instructions: wet },
+  { type: "choice", instructions: question, choices: [{ value: word, description: "A word." }, { value: true }] },
+  { type: "score", instructions: "How angry is it?", levels: grades.map((label) => ({ label })) },
+];
+const { answers: [predicate, choice, score] } = await client.decisions.create({ model, input, questions });
+const byValue = ({ probabilities }) => Object.fromEntries(probabilities.map(({ value, probability }) => [value, probability]));
+show(predicate.probability, byValue(choice), byValue(score));
+`;
+
+/** @param yesOrNo the type of a question for yes or no */
+const systemOneQuestions = (yesOrNo: string): string => `const questions = {
+  wet: { type: "${yesOrNo}", instructions: wet },
+  word: { type: "choice", instructions: question, criteria: { [word]: "A word.", other: null } },
+  anger: { type: "score", instructions: "How angry is it?", criteria: grades },
+};
+`;
+
+const typeSafe = `import { TypeSafeClient } from "@typesafe-ai/sdk";
+const client = new TypeSafeClient({ baseURL: url, apiKey, defaultModel: model, retry: { maxRetries: 0 } });
+if (!(await client.models.list()).some(({ name }) => name === model)) throw new Error("The model is not listed");
+${systemOneQuestions("noul")}const { answers } = await client.systemOne({ state, questions });
+show(answers.wet.noul, answers.word.probabilities, answers.anger.probabilities);
+`;
+
+const aiSdkDecisions = `import { createTypeSafeAi } from "@ai-sdk/typesafe-ai";
+import { experimental_evaluate } from "ai";
+const evaluator = createTypeSafeAi({ baseURL: url + "/v1", apiKey }).evaluationModel(model);
+${systemOneQuestions("boolean")}const { answers } = await experimental_evaluate({ model: evaluator, state, questions, maxRetries: 0 });
+show(answers.wet.probability, answers.word.probabilities, answers.anger.probabilities);
+`;
+
 const ai = "ai@7.0.173";
+const openAiPackage = "openai@7.59.0";
 const chat = "/v1/chat/completions";
 
 export const sdks: readonly Sdk[] = [
-  { name: "openai-sdk", title: "OpenAI SDK", packages: ["openai@7.57.0"], path: chat, script: openAi },
+  { name: "openai-sdk", title: "OpenAI SDK", packages: [openAiPackage], path: chat, script: openAi },
   {
     ...{ name: "ai-sdk", title: "AI SDK", packages: [ai, "@ai-sdk/openai-compatible@3.0.92"], path: chat },
     script: aiSdk(`import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -104,6 +157,18 @@ const provider = createAnthropic({ baseURL: url + "/v1", apiKey });`),
     ...{ name: "langchain", title: "LangChain", path: chat, script: langChain },
     packages: ["@langchain/openai@1.6.0", "@langchain/core@1.4.0"],
   },
+  {
+    ...{ name: "openai-decisions", title: "OpenAI SDK, decisions", packages: [openAiPackage] },
+    ...{ path: "/v1/decisions", decides: true, script: openAiDecisions },
+  },
+  {
+    ...{ name: "typesafe", title: "TypeSafe SDK", packages: ["@typesafe-ai/sdk@0.6.0"] },
+    ...{ path: "/v1/systemone", decides: true, script: typeSafe },
+  },
+  {
+    ...{ name: "ai-sdk-decisions", title: "AI SDK, decisions", packages: [ai, "@ai-sdk/typesafe-ai@3.0.0"] },
+    ...{ path: "/v1/systemone", decides: true, script: aiSdkDecisions },
+  },
 ];
 
 /** @param asking the question and the file that the tool reads */
@@ -116,6 +181,6 @@ export function sdkStart(
 }
 
 /** The files of the working folder. */
-export function sdkFiles({ script }: Sdk): Readonly<Record<string, string>> {
-  return { [scriptFile]: `${shared}${script}` };
+export function sdkFiles({ script, decides }: Sdk): Readonly<Record<string, string>> {
+  return { [scriptFile]: `${decides ? withDecisions : withTool}${script}` };
 }
