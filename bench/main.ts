@@ -26,6 +26,10 @@ await runCommandLine({
       what: "how clients share a worker: a chat next to work of each kind, random mixes of four",
       load: async () => (await import("./clients.ts")).addClients,
     },
+    decide: {
+      what: "many questions in one request, in many requests, and a chat completion; gaps of other streams",
+      load: async () => (await import("./decide.ts")).addDecide,
+    },
     javascript: {
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,

@@ -1,7 +1,7 @@
 // Measures what three streams of text notice while a picture is encoded and computed: the gaps between their tokens.
-import { deferred, sleep } from "@waggle/async";
-import { gapsOf, median, percentile, times } from "@waggle/testing/harness";
-import { chat, picturePart, textPart } from "./chat.ts";
+import { median, percentile } from "@waggle/testing/harness";
+import { chat, picturePart, textPart } from "../lib/chat.ts";
+import { gapsBeside } from "../lib/gaps-beside.ts";
 import type { Server } from "./servers.ts";
 
 export interface GapFigures {
@@ -17,55 +17,20 @@ export interface GapFigures {
   readonly passMs: number;
 }
 
-const streams = 3;
-const aloneMs = 5_000;
-/** More than a stream writes while a picture is read. */
-const streamTokens = 100_000;
-
 export async function measureGaps(server: Server, png: Uint8Array): Promise<GapFigures> {
-  const leaving = new AbortController();
-  const arrivals: number[][] = Array.from({ length: streams }, () => []);
-  const begun = Array.from({ length: streams }, () => deferred<void>());
-  const running = times(streams, async (stream) => {
-    for (let turn = 0; !leaving.signal.aborted; turn += 1) {
-      const content = [textPart(`Tell me story ${turn} of bee ${stream}.`)];
-      const limits = { maxTokens: streamTokens, signal: leaving.signal };
-      await chat({ url: server.url, content, ...limits }, (at) => {
-        arrivals[stream]?.push(at);
-        begun[stream]?.resolve();
-      });
-    }
-  }).catch((error: unknown) => {
-    if (!leaving.signal.aborted) throw error;
+  const { usual, during, result } = await gapsBeside(server.url, async () => {
+    const before = await picturesOf(server);
+    const content = [textPart("Look at this: "), picturePart(png), textPart(" What is it?")];
+    const { sentAt, arrivals } = await chat({ url: server.url, content, maxTokens: 2 });
+    return { before, from: sentAt, to: arrivals[0] ?? Number.NaN, after: await picturesOf(server) };
   });
-  await Promise.race([Promise.all(begun.map(({ promise }) => promise)), running]);
-  const alone = performance.now();
-  await sleep(aloneMs);
-  const before = await picturesOf(server);
-  const content = [textPart("Look at this: "), picturePart(png), textPart(" What is it?")];
-  const answer = await chat({ url: server.url, content, maxTokens: 2 });
-  const [firstAt = Number.NaN] = answer.arrivals;
-  const after = await picturesOf(server);
-  leaving.abort();
-  await running;
-  const gapsBetween = (from: number, to: number): number[] =>
-    arrivals.flatMap((times) => {
-      // Also the gap in which the span begins, and that in which it ends.
-      const first = Math.max(
-        0,
-        times.findLastIndex((at) => at <= from),
-      );
-      const end = times.findIndex((at) => at >= to);
-      return gapsOf(times.slice(first, end === -1 ? undefined : end + 1));
-    });
-  const usual = gapsBetween(alone, alone + aloneMs);
-  const gaps = gapsBetween(answer.sentAt, firstAt);
+  const { before, after, from, to } = result;
   return {
     usualMs: median(usual),
     usualWorstMs: Math.max(...usual),
-    p99Ms: percentile(gaps, 0.99),
-    worstMs: Math.max(...gaps),
-    firstTokenMs: firstAt - answer.sentAt,
+    p99Ms: percentile(during, 0.99),
+    worstMs: Math.max(...during),
+    firstTokenMs: to - from,
     encodeMs: after.encodeMs - before.encodeMs,
     passMs: (after.passMs - before.passMs) / (after.passes - before.passes),
   };

@@ -1,6 +1,6 @@
 // Measures the second turn of a conversation with a picture: nothing is encoded, and its first token comes as soon as that of a turn of text.
 import { median } from "@waggle/testing/harness";
-import { chat, picturePart, textPart, type ContentPart } from "./chat.ts";
+import { chat, picturePart, textPart, type ContentPart } from "../lib/chat.ts";
 import type { Server } from "./servers.ts";
 
 export interface TurnFigures {

@@ -1,4 +1,4 @@
-// Sends chat completions with pictures, and reads their streams.
+// Sends chat completions, also with pictures, and reads their streams.
 import { send } from "@waggle/testing/harness";
 
 export interface ChatRequest {

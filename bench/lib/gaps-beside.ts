@@ -1,0 +1,56 @@
+// Measures what three streams of text notice of other work: the gaps between their tokens before it and during it.
+import { deferred, sleep } from "@waggle/async";
+import { gapsOf, times } from "@waggle/testing/harness";
+import { chat, textPart } from "./chat.ts";
+
+/** When the work began and ended, in milliseconds of `performance.now()`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Gaps<T> {
+  /** Gaps in the seconds before the work, in milliseconds. */
+  readonly usual: readonly number[];
+  /** Gaps during the work; also the gap in which it begins, and that in which it ends. */
+  readonly during: readonly number[];
+  readonly result: T;
+}
+
+const streams = 3;
+const aloneMs = 5_000;
+/** More than a stream writes during the work. */
+const streamTokens = 100_000;
+
+export async function gapsBeside<T extends Span>(url: string, work: () => Promise<T>): Promise<Gaps<T>> {
+  const leaving = new AbortController();
+  const arrivals: number[][] = Array.from({ length: streams }, () => []);
+  const begun = Array.from({ length: streams }, () => deferred<void>());
+  const running = times(streams, async (stream) => {
+    for (let turn = 0; !leaving.signal.aborted; turn += 1) {
+      const content = [textPart(`Tell me story ${turn} of bee ${stream}.`)];
+      await chat({ url, content, maxTokens: streamTokens, signal: leaving.signal }, (at) => {
+        arrivals[stream]?.push(at);
+        begun[stream]?.resolve();
+      });
+    }
+  }).catch((error: unknown) => {
+    if (!leaving.signal.aborted) throw error;
+  });
+  await Promise.race([Promise.all(begun.map(({ promise }) => promise)), running]);
+  const alone = performance.now();
+  await sleep(aloneMs);
+  const result = await work();
+  leaving.abort();
+  await running;
+  const gapsBetween = ({ from, to }: Span): number[] =>
+    arrivals.flatMap((at) => {
+      const first = Math.max(
+        0,
+        at.findLastIndex((time) => time <= from),
+      );
+      const end = at.findIndex((time) => time >= to);
+      return gapsOf(at.slice(first, end === -1 ? undefined : end + 1));
+    });
+  return { usual: gapsBetween({ from: alone, to: alone + aloneMs }), during: gapsBetween(result), result };
+}
