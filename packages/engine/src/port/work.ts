@@ -58,7 +58,7 @@ export interface LineLimits {
 
 /**
  * Computes how probable given answers to prompts are. The prompts have a common beginning, which is computed once; then each prompt's rest is
- * computed behind it. Nothing is sampled.
+ * computed behind it. Nothing is sampled. Decision 131.
  */
 export interface DecideWork {
   readonly kind: "decide";
