@@ -93,6 +93,15 @@ test("a long conversation has to request exactly one summary, with any number of
   expect(faultsOf({ ...run, calls: [head, first, last] })).toEqual(["it requested 0 summaries of its conversation"]);
 });
 
+test("a client that asks for decisions has one request, and its prompts are not counted", () => {
+  const client = clients.find(({ name }) => name === "typesafe") as Client;
+  const ask = { ...call, what: "POST /v1/systemone" };
+  const run = { ...good, client, calls: [{ ...call, what: "GET /v1/models" }, ask], promptLengths: [] };
+  expect(faultsOf(run)).toEqual([]);
+  expect(lineOf(run)).toContain("TypeSafe SDK 1.2.3: decisions, 2 calls, 1091 computed, text");
+  expect(faultsOf({ ...run, calls: [ask, ask] })).toHaveLength(1);
+});
+
 test("a call is formatted as one line", () => {
   expect(callLine(call)).toBe("POST /v1/messages?beta=true, 12 bytes from an agent: 200");
   expect(callLine({ ...call, status: 0 })).toContain(": no answer");
