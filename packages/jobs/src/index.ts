@@ -14,7 +14,6 @@ export * from "./dispatch/engine-job.ts";
 export * from "./dispatch/executor-port.ts";
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
 export type { Reader } from "./stream/reader.ts";
-export type { Fingerprints } from "./stream/receipt.ts";
 export { createJobRegistry, type JobRegistry } from "./kept/registry.ts";
 export { addTokens, newOutput, priorWorkOf, type OutputSoFar } from "./job/output-so-far.ts";
 export { streamKeys, totalCountsOf } from "./job/stream-events.ts";

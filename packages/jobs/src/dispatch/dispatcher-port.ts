@@ -2,13 +2,12 @@
 import type { Clock } from "@waggle/async";
 import type { CancelledBy, StepCosts, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue } from "@waggle/queue";
-import type { Job, TakenOver } from "../job/job.ts";
+import type { Fingerprints, Job, TakenOver } from "../job/job.ts";
 import type { Calls } from "../job/job-calls.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults, PromptSize } from "../job/new-job.ts";
 import type { LiveJobs } from "../kept/registry.ts";
 import type { OpenReader, ReaderLimits } from "../stream/reader.ts";
-import type { Fingerprints } from "../stream/receipt.ts";
 import type { JobListener, JobObserver } from "../job/observers.ts";
 import type { Executor, PreflightWork } from "./executor-port.ts";
 import type { Queries } from "./queries.ts";

@@ -118,6 +118,16 @@ export interface JobState {
   readonly resumptions: number;
 }
 
+/** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
+export interface Fingerprints {
+  /** Hash of the model's file; for a split model, of its parts concatenated. */
+  readonly modelSha256: string | undefined;
+  /** The name of the model's file. */
+  readonly modelFile: string | undefined;
+  /** Hash of the chat template's text. */
+  readonly templateSha256: string | undefined;
+}
+
 export type StepReceipt = Receipt & { readonly step: number };
 
 /** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
@@ -138,7 +148,9 @@ export interface Job {
   digests: TextDigests;
   /** The receipts of the steps whose message has calls. */
   readonly receipts: StepReceipt[];
-  /** For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document. Complete when the job has finished. */
+  /** The model that computed the answer, set at the job's end. */
+  computedBy: Fingerprints | undefined;
+  /** For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document; for decide jobs, the logprobs of each reading's options. Complete when the job has finished. */
   readonly vectors: (readonly number[])[];
   /**
    * Logprobs of the prompt's tokens, if requested: one entry per token, complete before the first token of the answer. The list is too long to be

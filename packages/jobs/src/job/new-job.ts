@@ -73,6 +73,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     beginsLate: false,
     digests: createTextDigests(),
     receipts: [],
+    computedBy: undefined,
     // This worker needs only the number of the texts that another worker has computed.
     vectors: Array.from({ length: prior?.computed ?? 0 }, () => []),
     promptLogprobs: [],

@@ -2,17 +2,7 @@
 import { createHash } from "node:crypto";
 import type { GenerateWork } from "@waggle/engine";
 import type { EndEvent, Receipt, StreamEvent } from "@waggle/protocol";
-import type { Job, StepReceipt } from "../job/job.ts";
-
-/** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
-export interface Fingerprints {
-  /** Hash of the model's file; for a split model, of its parts concatenated. */
-  readonly modelSha256: string | undefined;
-  /** The name of the model's file. */
-  readonly modelFile: string | undefined;
-  /** Hash of the chat template's text. */
-  readonly templateSha256: string | undefined;
-}
+import type { Fingerprints, Job, StepReceipt } from "../job/job.ts";
 
 /** Appends the event to the job's log, and adds the receipt to an end event. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
@@ -24,7 +14,10 @@ export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) =>
 }
 
 function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): StreamEvent {
-  if (event.type === "end") return withReceipts(job, event, fingerprints(job));
+  if (event.type === "end") {
+    job.computedBy = fingerprints(job);
+    return withReceipts(job, event, job.computedBy);
+  }
   if (event.type !== "started") return event;
   const { modelFile: file } = fingerprints(job);
   return file === undefined ? event : { ...event, model_file: file };
@@ -62,7 +55,7 @@ function withoutStep(receipt: StepReceipt | undefined): Pick<EndEvent, "receipt"
   return { receipt: rest };
 }
 
-/** Embed and rerank jobs have no receipt. */
+/** Only jobs that generate have a receipt in their stream. */
 function receiptOf(
   { spec: { work }, digests, state }: Job,
   fingerprints: Fingerprints,
