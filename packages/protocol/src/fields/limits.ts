@@ -34,6 +34,10 @@ export const requestLimits = {
   decisionNodes: 65_536,
   /** Maximum of `repetition_limit`. */
   repetitions: 1_024,
+  /** Questions of a request for decisions. */
+  decisionQuestions: 400,
+  /** Options of one question. */
+  decisionOptions: 255,
 } as const;
 
 /** Limits on the JSON of any request body, so that parsing, validating and forwarding the body take bounded time. */

@@ -108,7 +108,9 @@ export const StatusEventSchema = z
   .meta({ id: "StatusEvent" });
 
 /** Events name the model file, since a swap of the model changes the file under the same model name. */
-const ModelFileSchema = z.string().describe("Name of the model file that computes the answer, without its folder.");
+export const ModelFileSchema = z
+  .string()
+  .describe("Name of the model file that computes the answer, without its folder.");
 
 export const StartedEventSchema = z
   .object({
@@ -193,7 +195,7 @@ const choiceEndShape = {
   message: optional(AnswerMessageSchema).describe("The whole message, if the request had messages."),
 };
 
-const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+export const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 

@@ -20,17 +20,17 @@ function unknownType({ input }: { readonly input?: unknown }): string {
   return typeof type === "string" ? `${what}, not "${type.slice(0, 64)}"` : what;
 }
 
-const parts = [
+export const itemParts = [
   z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
   z.object({ type: z.literal("input_image"), image_url: PictureSourceSchema, detail: DetailSchema }),
 ];
-const ContentSchema = contentSchema(...parts);
+const ContentSchema = contentSchema(...itemParts);
 
 const ThoughtsSchema = contentSchema(
   z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }),
 );
 
-const MessageItemSchema = z.object({
+export const MessageItemSchema = z.object({
   type: z.literal("message").nullish(),
   id: IdSchema.nullish(),
   role: z.enum(["system", "developer", "user", "assistant"]),
@@ -52,23 +52,23 @@ const calledShape = {
   namespace: z.string().max(responseToolLimits.namespaceChars).nullish(),
 };
 
-const FunctionCallItemSchema = z.object({
+export const FunctionCallItemSchema = z.object({
   type: z.literal("function_call"),
   ...calledShape,
   arguments: ArgumentsSchema,
 });
 
-const CustomToolCallItemSchema = z.object({
+export const CustomToolCallItemSchema = z.object({
   type: z.literal("custom_tool_call"),
   ...calledShape,
   input: ArgumentsSchema,
 });
 
-const CallOutputItemSchema = z.object({
+export const CallOutputItemSchema = z.object({
   type: z.enum(["function_call_output", "custom_tool_call_output"]),
   id: IdSchema.nullish(),
   call_id: CallIdSchema,
-  output: resultOf(...parts),
+  output: resultOf(...itemParts),
 });
 
 /** A call that the worker has run, with its result. */

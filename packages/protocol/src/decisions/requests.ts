@@ -1,0 +1,186 @@
+// Owns the requests for decisions in three formats. The shapes follow OpenAI's types (openai-node, resources/decisions.d.ts), SGLang's documentation
+// (Decision models) and the types of TypeSafe's SDK (System One).
+import { nullish, optional, z } from "zod";
+import { thinkingShape } from "../fields/chat-options.ts";
+import { requestLimits } from "../fields/limits.ts";
+import { ImagePartSchema, contentSchema } from "../fields/parts.ts";
+import { PictureSourceSchema } from "../fields/pictures.ts";
+import { flag } from "../fields/values.ts";
+import {
+  CallOutputItemSchema,
+  CustomToolCallItemSchema,
+  FunctionCallItemSchema,
+  MessageItemSchema,
+  itemParts,
+} from "../responses/items.ts";
+
+/** Maximum number of levels of OpenAI's and SGLang's scores, and of System One's, whose levels have letters as labels beyond 10. */
+const [levels, mostLevels] = [10, 26];
+const assets = 128;
+
+/** The fields that all formats have: Waggle's additions, and the model. */
+const decisionShape = {
+  model: nullish(z.string().max(requestLimits.modelChars)),
+  orders: nullish(z.literal([1, 2])).describe(
+    "2: each question is also asked with its options in reverse order, and the probabilities are averaged. Default: 1. For a model trained for decisions, only choices are asked twice.",
+  ),
+  temperature: nullish(z.number().positive()).describe(
+    "Divides the logprobs of the options before they become probabilities. Default: the value in the model's file, else 1.",
+  ),
+  scoring: nullish(z.enum(["labels", "text"])).describe(
+    "labels: the model answers with a short label of an option. text: with the option's text. Default: labels.",
+  ),
+  receipt: flag.describe("Whether the answer has x_receipt, with all that is needed to repeat the answer."),
+};
+
+const isGiven = (content: unknown): boolean =>
+  content != null && (typeof content !== "string" || content.trim() !== "");
+
+const optionCount = `must have at most ${requestLimits.decisionOptions} options`;
+const required = "must not be empty";
+const questionList = <T extends z.ZodType>(question: T): z.ZodArray<T> =>
+  z.array(question).min(1, required).max(requestLimits.decisionQuestions);
+
+const openAiQuestionShape = {
+  name: nullish(z.string()),
+  instructions: contentSchema(...itemParts)
+    .nonoptional(required)
+    .refine(isGiven, required),
+};
+
+const OpenAiQuestionSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("predicate"), ...openAiQuestionShape }),
+  z.object({
+    type: z.literal("choice"),
+    ...openAiQuestionShape,
+    choices: z
+      .array(z.object({ value: z.union([z.string(), z.boolean()]), description: nullish(z.string()) }))
+      .min(2)
+      .max(requestLimits.decisionOptions, optionCount),
+  }),
+  z.object({
+    type: z.literal("score"),
+    ...openAiQuestionShape,
+    levels: z
+      .array(z.object({ label: z.string(), description: nullish(z.string()) }))
+      .min(2)
+      .max(levels),
+  }),
+]);
+
+const DecisionItemSchema = z.discriminatedUnion(
+  "type",
+  [MessageItemSchema, FunctionCallItemSchema, CustomToolCallItemSchema, CallOutputItemSchema],
+  "must be a message, a call, or the output of a call",
+);
+
+/** Unknown fields are ignored, as OpenAI's clients expect. */
+export const OpenAiDecisionRequestSchema = z
+  .object({
+    ...decisionShape,
+    input: z.union([z.string(), z.array(DecisionItemSchema).min(1, required).max(requestLimits.messages)]),
+    questions: questionList(OpenAiQuestionSchema),
+    stream: nullish(z.literal(false, "decisions are not streamed")),
+  })
+  .meta({ id: "OpenAiDecisionRequest" });
+export type OpenAiDecisionRequest = z.infer<typeof OpenAiDecisionRequestSchema>;
+
+const given = z.unknown().refine(isGiven, required);
+const sglangQuestionShape = { id: z.string().min(1), question: given };
+
+const SglangQuestionSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("yes_no"),
+    ...sglangQuestionShape,
+    yes: optional(z.unknown()),
+    no: optional(z.unknown()),
+  }),
+  z.strictObject({
+    type: z.literal("choice"),
+    ...sglangQuestionShape,
+    options: z
+      .array(z.strictObject({ name: z.string().trim().min(1, required), description: optional(z.unknown()) }))
+      .min(2)
+      .max(requestLimits.decisionOptions, optionCount),
+  }),
+  z.strictObject({ type: z.literal("score"), ...sglangQuestionShape, levels: z.array(given).min(2).max(levels) }),
+]);
+
+export const SglangDecisionRequestSchema = z
+  .strictObject({
+    ...decisionShape,
+    input: given.describe("A text, or JSON."),
+    questions: questionList(SglangQuestionSchema),
+    images: nullish(z.array(PictureSourceSchema)),
+    chat_template_kwargs: thinkingShape.chat_template_kwargs,
+    prompt_format_version: nullish(z.literal(1, "this server has only version 1")),
+    return_prompt_token_ids: nullish(z.literal(false, "the tokens of prompts are not returned")),
+  })
+  .meta({ id: "SglangDecisionRequest" });
+export type SglangDecisionRequest = z.infer<typeof SglangDecisionRequestSchema>;
+
+/** An object whose names the client chooses, as a map: zod's record drops the legal name `__proto__`. */
+function mapOf<T extends z.ZodType>(value: T, most: number, what: string): z.ZodType<ReadonlyMap<string, z.output<T>>> {
+  const entries = z
+    .map(z.string(), value, "must be an object")
+    .refine((map) => map.size > 0, required)
+    .refine((map) => map.size <= most, `must have at most ${most} ${what}`);
+  return z.preprocess(
+    (given) =>
+      typeof given === "object" && given !== null && !Array.isArray(given) ? new Map(Object.entries(given)) : given,
+    entries,
+  );
+}
+
+const instructions = optional(z.unknown()).describe("A text, or JSON.");
+
+const SystemOneQuestionSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("noul"),
+    instructions,
+    criteria: nullish(z.strictObject({ true: optional(z.unknown()), false: optional(z.unknown()) })),
+  }),
+  z.strictObject({
+    type: z.literal("choice"),
+    instructions,
+    criteria: mapOf(z.unknown(), requestLimits.decisionOptions, "options").describe("A description by label."),
+  }),
+  z.strictObject({
+    type: z.literal("score"),
+    instructions,
+    criteria: z.array(z.unknown()).min(1, required).max(mostLevels),
+  }),
+]);
+export type SystemOneQuestion = z.infer<typeof SystemOneQuestionSchema>;
+
+const MessagesSchema = z.array(z.looseObject({ content: contentSchema(ImagePartSchema) }));
+const unread = nullish(z.array(z.unknown()).max(0, "cannot be read"));
+
+/** Unknown fields are ignored, as TypeSafe's clients expect; unknown fields of a question are refused. */
+export const SystemOneRequestSchema = z
+  .object({
+    ...decisionShape,
+    // Any JSON, unchanged; the other schemas say where its pictures are.
+    state: z
+      .union([z.unknown(), MessagesSchema, z.looseObject({ messages: MessagesSchema })])
+      .describe("A text, or JSON. Pictures are image_url parts of messages, or the names of assets."),
+    questions: mapOf(SystemOneQuestionSchema, requestLimits.decisionQuestions, "questions").describe(
+      "A question by its id: noul, choice or score.",
+    ),
+    images: nullish(z.array(PictureSourceSchema)),
+    files: nullish(z.array(PictureSourceSchema)).describe("llama-server's name of images."),
+    assets: nullish(
+      z
+        .record(z.string(), z.looseObject({ data_base64: PictureSourceSchema }))
+        .refine((given) => Object.keys(given).length <= assets, `must have at most ${assets} assets`),
+    ).describe("Pictures by name. The state must name each."),
+    videos: unread,
+    audio: unread,
+  })
+  .meta({ id: "SystemOneRequest" });
+export type SystemOneRequest = z.infer<typeof SystemOneRequestSchema>;
+
+/** The request's content selects the format. */
+export const DecisionRequestSchema = z
+  .union([OpenAiDecisionRequestSchema, SglangDecisionRequestSchema, SystemOneRequestSchema])
+  .meta({ id: "DecisionRequest" });
