@@ -87,7 +87,7 @@ describe("the ollama client", () => {
     expect(listed).toMatchObject({ name: publicName, details: { family: "gpt2", quantization_level: "Q8_0" } });
     expect(listed?.size).toBeGreaterThan(1_000);
     const shown = await ollama.show({ model: publicName });
-    expect(shown.capabilities).toEqual(["completion", "tools", "thinking"]);
+    expect(shown.capabilities).toEqual(["completion", "tools", "thinking", "decision"]);
     expect(shown.model_info).toMatchObject({ "general.architecture": "gpt2", "gpt2.context_length": 8_192 });
     expect((await ollama.ps()).models).toMatchObject([{ name: publicName, digest: listed?.digest }]);
   });

@@ -23,7 +23,7 @@ it("shows Ollama's clients what a model can do before it is loaded, and loads it
     await fetch(`${worker.url}${route}`, { method: "POST", body: JSON.stringify({ model: "bee", ...body }) });
 
   const shown = (await (await post("/api/show", {})).json()) as { capabilities: string[] };
-  expect(shown.capabilities).toEqual(["completion", "tools", "thinking"]);
+  expect(shown.capabilities).toEqual(["completion", "tools", "thinking", "decision"]);
   const { models } = (await (await fetch(`${worker.url}/api/ps`)).json()) as { models: unknown[] };
   expect(models).toEqual([]);
 

@@ -48,8 +48,16 @@ export const ModelListSchema = z
     last_id: z.string().nullable(),
     has_more: z.literal(false),
     models: z
-      .array(z.looseObject({ slug: z.string(), display_name: z.string(), capabilities: z.array(z.string()) }))
-      .describe("The model catalog for Codex, with llama-server's field capabilities."),
+      .array(
+        z.looseObject({
+          slug: z.string(),
+          display_name: z.string(),
+          description: z.string(),
+          release_date: z.iso.date(),
+          capabilities: z.array(z.string()),
+        }),
+      )
+      .describe("The model catalog for Codex and TypeSafe's client, with llama-server's field capabilities."),
   })
   .meta({ id: "ModelList" });
 export type ModelList = z.infer<typeof ModelListSchema>;

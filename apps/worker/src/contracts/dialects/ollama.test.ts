@@ -414,7 +414,7 @@ describe("the model", () => {
         const body: unknown = await (await call("POST", "/api/show", { [key]: name })).json();
         checkLine(body as Json);
         const shown = OllamaShowSchema.parse(body);
-        expect(shown.capabilities).toEqual(["completion", "tools", "insert"]);
+        expect(shown.capabilities).toEqual(["completion", "tools", "insert", "decision"]);
         const architecture = shown.model_info["general.architecture"];
         expect(shown.model_info[`${architecture}.context_length`]).toBe(4_096);
         expect(shown.model_info["general.basename"]).toBe("waggle-fake");

@@ -126,8 +126,8 @@ async function shown(model: string): Promise<readonly string[] | undefined> {
 describe("the abilities of the model", () => {
   test("are shown without loading the model, and then also in the list of models", async () => {
     start();
-    expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
-    expect(await shown("plain")).toEqual(["completion", "tools"]);
+    expect(await shown("qwen")).toEqual(["completion", "tools", "thinking", "decision"]);
+    expect(await shown("plain")).toEqual(["completion", "tools", "decision"]);
     expect(await shown("embed")).toEqual(["embedding"]);
     const { models } = await statuses();
     expect(models.map(({ name, state, chat }) => [name, state, chat?.thinking])).toEqual([
@@ -161,11 +161,11 @@ describe("the abilities of the model", () => {
     write("changing", "Qwen-Qwen3-0.6B");
     start({ models: ["changing", "plain"] });
     expect(await Promise.all([shown("changing"), shown("changing")])).toEqual([
-      ["completion", "tools", "thinking"],
-      ["completion", "tools", "thinking"],
+      ["completion", "tools", "thinking", "decision"],
+      ["completion", "tools", "thinking", "decision"],
     ]);
     write("changing", "{{ messages[0].content }}");
-    expect(await shown("changing")).toEqual(["completion", "tools"]);
+    expect(await shown("changing")).toEqual(["completion", "tools", "decision"]);
   });
 });
 

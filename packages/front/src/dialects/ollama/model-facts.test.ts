@@ -38,8 +38,8 @@ test("expires_at is the time when the model is unloaded, or some 300 years ahead
 });
 
 test.each([
-  ["generate", true, "switchable", ["completion", "tools", "insert", "thinking"]],
-  ["generate", false, "never", ["completion", "tools"]],
+  ["generate", true, "switchable", ["completion", "tools", "insert", "thinking", "decision"]],
+  ["generate", false, "never", ["completion", "tools", "decision"]],
   ["embed", false, "never", ["embedding"]],
   ["rerank", false, "never", []],
 ] as const)("a model to %s (infill: %s, thinking: %s) can %j", (kind, infill, thinking, capabilities) => {
@@ -47,5 +47,5 @@ test.each([
 });
 
 test("the embedded model has no ability to call tools", () => {
-  expect(capabilitiesOf({ kind: "generate" }, { thinking: "never" }, "embedded")).toEqual(["completion"]);
+  expect(capabilitiesOf({ kind: "generate" }, { thinking: "never" }, "embedded")).toEqual(["completion", "decision"]);
 });

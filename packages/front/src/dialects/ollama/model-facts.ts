@@ -92,6 +92,7 @@ export function capabilitiesOf(
     ...(infill === true ? ["insert"] : []),
     ...(vision !== undefined ? ["vision"] : []),
     ...(thinking === "never" ? [] : ["thinking"]),
+    "decision",
   ];
 }
 
