@@ -21,7 +21,10 @@ type PictureSettings = Pick<
   "maxPictureBytes" | "maxPictures" | "maxPicturesBytes" | "picturesTotalBytes"
 >;
 
-export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "preparedBytes" | "headroomCells" | "wrap"> {
+export interface InlineWorkerOptions extends Pick<
+  InlineEngineOptions,
+  "preparedBytes" | "headroomCells" | "wrap" | "modelPath"
+> {
   readonly slots?: number | undefined;
   readonly contextSize?: number;
   /** Name that the model is served under; by default the name in its file. */

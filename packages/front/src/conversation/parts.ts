@@ -110,7 +110,8 @@ function readPart(part: unknown, field: string): readonly MessageContentPart[] {
       const head = [title, source].filter((line) => typeof line === "string").join("\n");
       return [textPart(`${head}\n${contentText(readContent(content, field))}`.trim())];
     }
-    case "json": {
+    case "json":
+    case "input_json": {
       const value = json["json"] ?? json["value"] ?? json["data"] ?? readable(json, true);
       if (value !== undefined) return [textPart(JSON.stringify(value))];
     }

@@ -114,7 +114,7 @@ export function createGenerations(
   /** Counts the pictures of these jobs until the returned function is called. */
   function holdPictures(specs: readonly JobSpec[]): () => void {
     const held = specs.flatMap(({ who, work }) => {
-      const own = work.kind === "generate" ? (work.pictures ?? []) : [];
+      const own = "pictures" in work ? (work.pictures ?? []) : [];
       return own.map((picture, index) => pictures.hold(who.client, picture, `picture ${index + 1}`));
     });
     return () => {

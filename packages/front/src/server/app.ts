@@ -11,6 +11,7 @@ import { connectionOf } from "./connection.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "../generation/dialect.ts";
 import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
+import { createDecisionDialects } from "../dialects/decisions/routes.ts";
 import { createLlamaServerDialect } from "../dialects/llama-server/routes.ts";
 import { createNativeDialect } from "../dialects/native/routes.ts";
 import { createOllamaDialect } from "../dialects/ollama/routes.ts";
@@ -74,6 +75,7 @@ export function createApp(options: AppOptions): App {
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),
+    ...createDecisionDialects(options, generations),
   ];
 
   app.use(async (c, next) => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { z } from "zod";
 import { CountTokensRequestSchema, MessagesRequestSchema } from "../anthropic/requests.ts";
+import { DecisionRequestSchema, SystemOneRequestSchema } from "../decisions/requests.ts";
 import { LlamaServerCompletionRequestSchema } from "../llama-server/requests.ts";
 import { ApplyTemplateRequestSchema } from "../llama-server/tokens.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
@@ -17,6 +18,7 @@ function pathsIn(place: PicturePlace | undefined, path = ""): string[] {
     ...(place.isPicture ? [path] : []),
     ...[...place.members].flatMap(([name, inner]) => pathsIn(inner, `${path}.${name}`)),
     ...pathsIn(place.elements, `${path}[]`),
+    ...pathsIn(place.values, `${path}.*`),
   ];
 }
 
@@ -31,12 +33,21 @@ const responses = [
   ...[".input[].content", ".input[].output"].flatMap(contents).map((part) => `${part}.image_url`),
   ".input[].result",
 ];
+const inState = [".state[].content", ".state.messages[].content"]
+  .flatMap(contents)
+  .flatMap((part) => [`${part}.image_url`, `${part}.image_url.url`]);
+const systemOne = [...inState, ".images[]", ".files[]", ".assets.*.data_base64"];
+const decisions = [...[".input[].content", ".input[].output", ".questions[].instructions"].flatMap(contents)].map(
+  (part) => `${part}.image_url`,
+);
 const expected: readonly (readonly [z.ZodType, readonly string[]])[] = [
   [GenerateRequestSchema, [".messages[].content[].image_url.url"]],
   [ChatCompletionRequestSchema, openAi],
   [ApplyTemplateRequestSchema, openAi],
   [ResponseRequestSchema, responses],
   [ResponseCountRequestSchema, responses],
+  [SystemOneRequestSchema, systemOne],
+  [DecisionRequestSchema, [...systemOne, ...decisions]],
   [MessagesRequestSchema, anthropic],
   [CountTokensRequestSchema, anthropic],
   [OllamaChatRequestSchema, [".messages[].images[]"]],

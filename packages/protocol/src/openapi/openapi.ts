@@ -11,6 +11,8 @@ import { OllamaErrorSchema } from "../ollama/answers.ts";
 import { ollamaRoutes } from "../ollama/routes.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
+import { decisionRoutes, systemOneRoutes } from "../decisions/routes.ts";
+import { SystemOneErrorSchema } from "../decisions/answers.ts";
 import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
 import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiRoutes, ApiSchema } from "./document.ts";
@@ -106,6 +108,13 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     note: "Routes about tokens and messages are also served under `/v1`. `POST /completions` belongs to this group if the body has `n_predict`.",
   },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
+  {
+    tag: "Decisions",
+    routes: decisionRoutes,
+    error: OpenAiErrorSchema,
+    note: "Served with and without `/v1`. The model's probability of each answer to typed questions; no text is generated.",
+  },
+  { tag: "System One", routes: systemOneRoutes, error: SystemOneErrorSchema, note: "Served with and without `/v1`." },
 ];
 
 /** All routes of a worker, by dialect and name. */

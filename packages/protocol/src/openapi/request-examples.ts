@@ -31,5 +31,21 @@ export const requestExamples: Readonly<Record<string, unknown>> = {
   DetokenizeRequest: { tokens: [1, 2, 3] },
   ApplyTemplateRequest: { messages },
   RerankRequest: { query: "Who makes honey?", documents: ["Bees make honey.", "Cats sleep."] },
+  DecisionRequest: {
+    input: "The parcel arrived wet.",
+    questions: [
+      { type: "predicate", name: "damaged", instructions: "Is it damaged?" },
+      {
+        type: "choice",
+        name: "next",
+        instructions: "What next?",
+        choices: [{ value: "refund" }, { value: "replace" }],
+      },
+    ],
+  },
+  SystemOneRequest: {
+    state: { celsius: 21 },
+    questions: { hot: { type: "noul", instructions: "Is it above 20 degrees?" } },
+  },
   ScoreRequest: { text_1: "Who makes honey?", text_2: ["Bees make honey.", "Cats sleep."] },
 };
