@@ -23,7 +23,11 @@ import { conversationOf } from "./prepare-decide.ts";
 
 const labels = [["A"], ["B"], ["C"]];
 const state = "The hive is warm and the bees are many. ".repeat(6);
-const questions = { "Is it warm?": labels, "How many bees?": [["many", "Many"], ["few"]], "Is it?": [["yes"], ["no"]] };
+const questions = {
+  "Is it warm?": labels,
+  "How many bees?": [["many", "Many"], ["few"]],
+  "Is it cold?": [["yes"], ["no"]],
+};
 
 /** The scores of a reading by one fresh pass for each answer. */
 function scoresOf(work: DecideWork, reading: Reading): number[] {
@@ -98,7 +102,7 @@ describe("a decide job", () => {
   });
 
   test("takes nothing from a cache behind which it reads", () => {
-    const trie = createAnswerTrie([[[1, 2, 9]], [[1, 3]]]);
+    const trie = createAnswerTrie([[[1, 2, 9]], [[4, 3]]]);
     const reading = { entries: [7, 8], chunks: [], trie, ownTokens: 4 };
     const prepared = { kind: "decide", job: decideJob("d", "", {}), prompt: [5, 6], chunks: [], readings: [reading] };
     const slot = slotOf(0);
@@ -107,7 +111,10 @@ describe("a decide job", () => {
     const run = runOf(slot) as DecideRun;
     expect([run.target, reusableOf(run)], "the prefix").toEqual([[5, 6], 2]);
     targetNextBranch(run);
-    expect([run.target, reusableOf(run)]).toEqual([[5, 6, 7, 8, 1, 2], 3]);
+    expect([run.target, reusableOf(run)]).toEqual([[5, 6, 7, 8, 1, 2], 2]);
+    sequence.finishBranch();
+    targetNextBranch(run);
+    expect([run.target, reusableOf(run)], "the second branch").toEqual([[5, 6, 7, 8, 4], 4]);
   });
 
   test("continues behind the readings that an earlier engine has computed", async () => {

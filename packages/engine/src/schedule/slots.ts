@@ -145,7 +145,12 @@ export function scores(run: Run): boolean {
  * needs those computed behind which it reads logprobs.
  */
 export function reusableOf(run: Run): number {
-  if (run.kind === "decision") return Math.min(run.target.length, branchReads(run)[0]?.index ?? Infinity);
+  if (run.kind === "decision") {
+    const [first] = branchReads(run);
+    // A reading computes its whole prompt, whatever the reading before it left, so that the order of the readings changes nothing.
+    const most = first === undefined || first.node === 0 ? run.prepared.prompt.length : first.index;
+    return Math.min(run.target.length, most);
+  }
   return scores(run) ? 0 : run.target.length - 1;
 }
 
