@@ -1,5 +1,5 @@
 // Owns the pictures of one job in the fleet's store: stores them before the job's record, keeps them there while the job waits, and deletes them.
-import type { Picture } from "@waggle/engine";
+import { picturesOf, withPictures, type Picture } from "@waggle/engine";
 import type { GatewaySide, JobRecord, StoredPictures } from "@waggle/fleet";
 import type { JobSpec } from "@waggle/jobs";
 import type { Clock } from "@waggle/async";
@@ -44,15 +44,12 @@ export function createJobPictures({ side, client, stored, pictures, clock }: Job
 
 /** The spec as messages of the fleet have it: with names for its pictures instead of their bytes. */
 export function withoutPictures(spec: JobSpec): JobSpec {
-  const { work } = spec;
-  return work.kind === "generate" && work.pictures !== undefined
-    ? { ...spec, work: { ...work, pictures: undefined } }
-    : spec;
+  return picturesOf(spec.work) === undefined ? spec : { ...spec, work: withPictures(spec.work, undefined) };
 }
 
 /** The spec of a job that this gateway takes over. Only workers need the bytes of its pictures, so they stay in the store. */
 export function specOfRecord({ spec, pictures }: Pick<JobRecord, "spec" | "pictures">): JobSpec {
-  if (spec.work.kind !== "generate" || pictures === undefined) return spec;
+  if (pictures === undefined) return spec;
   const named = pictures.files.map(({ sha256 }) => ({ sha256, bytes: new Uint8Array() }));
-  return { ...spec, work: { ...spec.work, pictures: named } };
+  return { ...spec, work: withPictures(spec.work, named) };
 }

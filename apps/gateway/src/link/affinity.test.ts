@@ -39,6 +39,22 @@ it("gives conversations with the same first picture the same key, however short 
   expect(affinityKeys(withPictures(long, "a"))).toEqual([key, ...affinityKeys(specOf(long))]);
 });
 
+it("gives decide jobs with the same long state the same key, whatever they ask", () => {
+  const decide = (state: object, question: string): JobSpec => {
+    const readings = [{ content: [{ type: "text", text: question }], options: [["A"], ["B"]], ends: false }];
+    return { ...specOf(""), work: { kind: "decide", state, readings } as unknown as JobSpec["work"] };
+  };
+  const state = { messages: [{ role: "user", content: long }] };
+  const [key] = affinityKeys(decide(state, "Is it damaged?"));
+  expect(key).toContain("alice");
+  expect(affinityKeys(decide(state, "Is it late?"))).toEqual([key]);
+  expect(affinityKeys(decide({ messages: [{ role: "user", content: `Now: ${long}` }] }, ""))).not.toEqual([key]);
+  const named = (text: string) => ({ messages: [], template: { name: "systemone", variables: { state: text } } });
+  const [ofReader] = affinityKeys(decide(named(long), "Is it damaged?"));
+  expect(affinityKeys(decide(named(long), "Is it late?"))).toEqual([ofReader]);
+  expect(affinityKeys(decide(named(`Now: ${long}`), ""))).not.toEqual([ofReader]);
+});
+
 it("asks the session's last worker while that worker is alive and serves the model; a missing answer counts as a refusal", async () => {
   const asked: (string | undefined)[] = [];
   let alive = true;

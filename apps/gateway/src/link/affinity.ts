@@ -2,7 +2,7 @@
 // first picture or the same long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
 import { createHash } from "node:crypto";
 import type { GatewaySide } from "@waggle/fleet";
-import type { PromptInput } from "@waggle/engine";
+import { picturesOf, type PromptInput, type Work } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
 
 /** How long a worker may take to promise a slot. */
@@ -62,9 +62,9 @@ export function createAffinity(side: Pick<GatewaySide, "ask" | "isAlive">): Affi
 export function affinityKeys(spec: JobSpec): readonly string[] {
   const { model, who, work } = spec;
   const { client, sessionId } = who;
-  const beginning = work.kind === "generate" ? beginningOf(work.prompt) : "";
+  const beginning = beginningOf(work);
   // A conversation keeps its first picture. Another worker would have to encode its pictures again, however short its texts are.
-  const picture = work.kind === "generate" ? work.pictures?.[0] : undefined;
+  const [picture] = picturesOf(work) ?? [];
   return [
     ...(sessionId === undefined ? [] : [`session\n${client}\n${model}\n${sessionId}`]),
     ...(picture === undefined ? [] : [`picture\n${client}\n${model}\n${picture.sha256}`]),
@@ -72,8 +72,17 @@ export function affinityKeys(spec: JobSpec): readonly string[] {
   ];
 }
 
-/** The prompt's first characters. Templates write tools before the messages. */
-function beginningOf(prompt: PromptInput): string {
+/** The first characters of the prompt, or of the state of a decide job; a model that was trained for decisions has it in variables. */
+function beginningOf(work: Work): string {
+  if (work.kind === "generate") return beginningOfPrompt(work.prompt);
+  if (work.kind !== "decide") return "";
+  const { state, readings } = work;
+  if (state.template?.name === undefined) return beginningOfPrompt({ kind: "messages", ...state });
+  return JSON.stringify([state.template.variables, readings[0]?.variables]).slice(0, beginningChars);
+}
+
+/** Templates write tools before the messages. */
+function beginningOfPrompt(prompt: PromptInput): string {
   if (prompt.kind === "text") return prompt.text.slice(0, beginningChars);
   if (prompt.kind !== "messages") return "";
   let text = prompt.tools === undefined ? "" : JSON.stringify(prompt.tools).slice(0, beginningChars);

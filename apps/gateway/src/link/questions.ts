@@ -1,6 +1,7 @@
 // Asks workers about a model: whether they would accept a job's work, and the questions of an engine.
 import type { Clock } from "@waggle/async";
-import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, Work } from "@waggle/engine";
+import { picturesOf, withPictures } from "@waggle/engine";
+import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, TemplatePart, Work } from "@waggle/engine";
 import { storedPictures, type Chance, type GatewaySide } from "@waggle/fleet";
 import { engineJobOf, preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { Executor } from "@waggle/jobs";
@@ -73,8 +74,12 @@ const standIn = ".";
  * rest; the worker that runs the job checks all of it.
  */
 function textsOf(work: Work): Work {
-  if (work.kind !== "generate" || work.pictures === undefined) return work;
-  return { ...work, pictures: undefined, prompt: promptTexts(work.prompt) };
+  if (picturesOf(work) === undefined) return work;
+  const bare = withPictures(work, undefined);
+  if (bare.kind === "generate") return { ...bare, prompt: promptTexts(bare.prompt) };
+  if (bare.kind !== "decide") return bare;
+  const state = { ...bare.state, messages: bare.state.messages.map(messageTexts) };
+  return { ...bare, state, readings: bare.readings.map((one) => ({ ...one, content: partTexts(one.content) })) };
 }
 
 function promptTexts(prompt: PromptInput): PromptInput {
@@ -85,9 +90,9 @@ function promptTexts(prompt: PromptInput): PromptInput {
 }
 
 function messageTexts(message: TemplateMessage): TemplateMessage {
-  if (typeof message.content === "string") return message;
-  const content = message.content.map((part) =>
-    part.type === "image" ? ({ type: "text", text: standIn } as const) : part,
-  );
-  return { ...message, content };
+  return typeof message.content === "string" ? message : { ...message, content: partTexts(message.content) };
+}
+
+function partTexts(parts: readonly TemplatePart[]): readonly TemplatePart[] {
+  return parts.map((part) => (part.type === "image" ? { type: "text", text: standIn } : part));
 }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { PassThrough, Writable } from "node:stream";
-import type { EngineCommand, EngineEvent, GenerateWork, Picture } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, GenerateWork, Picture, Work } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
@@ -13,8 +13,8 @@ function pictureOf(fill: number, length: number): Picture {
   return { sha256: createHash("sha256").update(bytes).digest("hex"), bytes };
 }
 
-function prepare(jobId: string, pictures?: readonly Picture[]): EngineCommand {
-  const work = { kind: "generate", pictures } as unknown as GenerateWork;
+function prepare(jobId: string, pictures?: readonly Picture[], kind: Work["kind"] = "generate"): EngineCommand {
+  const work = { kind, pictures } as unknown as Work;
   return { type: "prepare", job: { jobId, work, cacheScope: "", priority: 0 } };
 }
 
@@ -55,6 +55,7 @@ test("a command is delivered with its pictures once all their bytes have arrived
   const [red, green, empty, blue] = [pictureOf(1, 4_000), pictureOf(2, 7_000), pictureOf(0, 0), pictureOf(3, 9)];
   send(prepare("a", [red, green, empty]));
   send({ type: "query", client: "a", id: "q", question: { kind: "count", messages: [], pictures: [blue] } });
+  send(prepare("d", [blue], "decide"));
   const all = bytes();
   await arrive(all.subarray(0, 5_000));
   await arrive(all.subarray(5_000, 10_999));
@@ -64,6 +65,7 @@ test("a command is delivered with its pictures once all their bytes have arrived
   await arrive(all.subarray(11_001));
   expect(delivered.slice(1)).toEqual([
     { type: "query", id: "q", client: "a", question: { kind: "count", messages: [], pictures: [blue] } },
+    prepare("d", [blue], "decide"),
   ]);
 });
 

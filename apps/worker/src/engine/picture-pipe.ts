@@ -1,7 +1,7 @@
 // Owns the way of pictures to the engine process: their bytes follow the commands over a separate pipe, in the same order. Decision 110.
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import type { EngineCommand, Picture } from "@waggle/engine";
+import { picturesOf, withPictures, type EngineCommand, type Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 
 /** Index of the pipe among the files of the engine process. */
@@ -32,7 +32,7 @@ export function sendCommand(
   command: EngineCommand,
   onSent: (error: Error | null) => void,
 ): void {
-  const pictures = picturesOf(command);
+  const pictures = picturesOfCommand(command);
   if (pictures.length === 0) return void engine.send(command, onSent);
   const pipe = engine.stdio[picturePipe] as Writable;
   const bytes = pictures.reduce((sum, picture) => sum + picture.bytes.length, 0);
@@ -41,7 +41,7 @@ export function sendCommand(
   }
   const message: CommandWithPictures = {
     type: "with_pictures",
-    command: withPictures(command, undefined),
+    command: commandWith(command, undefined),
     pictures: pictures.map((picture) => ({ sha256: picture.sha256, bytes: picture.bytes.length })),
   };
   engine.send(message, onSent);
@@ -76,7 +76,7 @@ export function createPictureInlet(pipe: Readable, deliver: (command: EngineComm
     for (let arrival = arrivals[0]; arrival !== undefined; arrival = arrivals[0]) {
       if (!complete(arrival)) return;
       arrivals.shift();
-      deliver(withPictures(arrival.command, arrival.pictures));
+      deliver(commandWith(arrival.command, arrival.pictures));
       arrival.behind.forEach(deliver);
     }
   }
@@ -116,15 +116,15 @@ export function createPictureInlet(pipe: Readable, deliver: (command: EngineComm
   };
 }
 
-function picturesOf(command: EngineCommand): readonly Picture[] {
-  if (command.type === "prepare" && command.job.work.kind === "generate") return command.job.work.pictures ?? [];
+function picturesOfCommand(command: EngineCommand): readonly Picture[] {
+  if (command.type === "prepare") return picturesOf(command.job.work) ?? [];
   if (command.type === "query" && command.question.kind === "count") return command.question.pictures ?? [];
   return [];
 }
 
-function withPictures(command: EngineCommand, pictures: readonly Picture[] | undefined): EngineCommand {
-  if (command.type === "prepare" && command.job.work.kind === "generate") {
-    return { ...command, job: { ...command.job, work: { ...command.job.work, pictures } } };
+function commandWith(command: EngineCommand, pictures: readonly Picture[] | undefined): EngineCommand {
+  if (command.type === "prepare") {
+    return { ...command, job: { ...command.job, work: withPictures(command.job.work, pictures) } };
   }
   if (command.type === "query" && command.question.kind === "count") {
     return { ...command, question: { ...command.question, pictures } };

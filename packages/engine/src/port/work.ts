@@ -141,6 +141,16 @@ export function samplingOfChoice<S extends Sampling>(sampling: S, choice: number
   return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
 }
 
+/** The pictures of the work; undefined without pictures. */
+export function picturesOf(work: Work): readonly Picture[] | undefined {
+  return work.kind === "generate" || work.kind === "decide" ? work.pictures : undefined;
+}
+
+/** Returns the work with these pictures. Embed and rerank work has no pictures, and stays the same. */
+export function withPictures(work: Work, pictures: readonly Picture[] | undefined): Work {
+  return work.kind === "generate" || work.kind === "decide" ? { ...work, pictures } : work;
+}
+
 export function textCount(work: TextsWork): number {
   return work.kind === "embed" ? work.texts.length : work.documents.length;
 }

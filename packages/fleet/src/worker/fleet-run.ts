@@ -1,6 +1,6 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
 import { deferred, type TimerHandle } from "@waggle/async";
-import { noTotals, type JobEvent, type Work } from "@waggle/engine";
+import { noTotals, withPictures, type JobEvent, type Work } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import type { MemberContext } from "../broker/member-context.ts";
@@ -154,10 +154,10 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   /** The job's work with its pictures; undefined if this worker does not run the job after all. */
   async function readWork(): Promise<Work | undefined> {
     const { work } = job.spec;
-    if (work.kind !== "generate" || job.pictures === undefined) return work;
+    if (job.pictures === undefined) return work;
     try {
       const pictures = await readPictures(broker, job.pictures, reading.signal);
-      if (state === "active") return { ...work, pictures };
+      if (state === "active") return withPictures(work, pictures);
     } catch (thrown) {
       if (state === "active") refused(WaggleError.from(thrown));
     }

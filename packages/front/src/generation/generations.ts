@@ -1,5 +1,6 @@
 // Owns the way from a translated request to its response, for all dialects: submits the job, reads its events at the client's pace or collects
 // them, and cancels the job when the client leaves.
+import { picturesOf } from "@waggle/engine";
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { EndEvent } from "@waggle/protocol";
@@ -114,8 +115,9 @@ export function createGenerations(
   /** Counts the pictures of these jobs until the returned function is called. */
   function holdPictures(specs: readonly JobSpec[]): () => void {
     const held = specs.flatMap(({ who, work }) => {
-      const own = "pictures" in work ? (work.pictures ?? []) : [];
-      return own.map((picture, index) => pictures.hold(who.client, picture, `picture ${index + 1}`));
+      return (picturesOf(work) ?? []).map((picture, index) =>
+        pictures.hold(who.client, picture, `picture ${index + 1}`),
+      );
     });
     return () => {
       for (const { release } of held) release();

@@ -1,4 +1,5 @@
 // Owns what happens to the worker in a simulation: its engine dies and loads again, and the worker drains or aborts.
+import { picturesOf } from "@waggle/engine";
 import { hasOutput, isWaiting, waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
@@ -63,7 +64,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       if (!fails) return wire.endEncoding();
       for (const { job, reasons } of rules.live) {
         const { work } = job.spec;
-        const shows = work.kind === "generate" && work.pictures?.some(({ sha256 }) => sha256 === encoding) === true;
+        const shows = picturesOf(work)?.some(({ sha256 }) => sha256 === encoding) === true;
         if (shows) reasons.add("invalid_argument");
       }
       wire.endEncoding(new WaggleError("invalid_argument", "Cannot read picture 1: its pixels are damaged."));

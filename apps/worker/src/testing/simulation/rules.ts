@@ -1,4 +1,5 @@
 // Owns the rules that must hold between any two turns of the event loop, whatever has happened to the worker.
+import { picturesOf } from "@waggle/engine";
 import { hasEnded, isWaiting, outcomeReason, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, JobRegistry, Outcome } from "@waggle/jobs";
 import type { App } from "@waggle/front";
@@ -165,8 +166,7 @@ export function createRules(options: RulesOptions): Rules {
     const sizes = new Map<string, number>();
     for (const { job } of witnesses) {
       const { work, who } = job.spec;
-      const pictures = work.kind === "generate" ? (work.pictures ?? []) : [];
-      for (const { sha256, bytes } of pictures) sizes.set(`${who.client} ${sha256}`, bytes.length);
+      for (const { sha256, bytes } of picturesOf(work) ?? []) sizes.set(`${who.client} ${sha256}`, bytes.length);
     }
     const least = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     const held = app.pictureBytes;
