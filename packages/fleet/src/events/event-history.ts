@@ -8,7 +8,7 @@ export interface JobHistory {
   /** The sequence of the job's last record; 0 without records. */
   readonly last: number;
   readonly output: OutputSoFar;
-  /** For embed and rerank jobs: how many of the job's texts are computed, counted from the first. */
+  /** For embed, rerank and decide jobs: how many of the job's texts or readings are computed, counted from the first. */
   readonly computed: number;
   /** The model file that computed the tokens or vectors; undefined before the first of them. */
   readonly file: FleetModelFile | undefined;

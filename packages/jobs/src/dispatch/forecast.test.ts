@@ -112,27 +112,27 @@ describe("the forecast of the first token", () => {
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
     measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });
     run(1_000);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 0)).toBe(200);
     fill(1);
     wait(2);
     // Each job before it reads 1,000 tokens and writes as long as the last one.
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3 * 1_500 + 200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 3)).toBe(3 * 1_500 + 200);
   });
 
   test("needs the number of uncached tokens, and measured prompts and answers, or else measured steps", () => {
     const { forecast, run, fill } = setUp();
     fill(1);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 0)).toBeUndefined();
     forecast.measured({
       threads: [{ threads: 1, decode: [{ rows: 1, ms: 10 }], prompt: [{ tokens: 100, ms: 50 }] }],
       context: { row_ms: 0, tile_ms: 0 },
     });
-    expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: undefined }, 0)).toBeUndefined();
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 0)).toBe(200);
     // The running job reads 1,000 tokens, and nothing says how long its answer becomes.
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(500 + 255 * 10 + 200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(500 + 255 * 10 + 200);
     run(1_000);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(500 + 1_000 + 200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(500 + 1_000 + 200);
   });
 
   test("behind jobs without an answer grows with their tokens", () => {
@@ -146,11 +146,30 @@ describe("the forecast of the first token", () => {
     for (const job of embeds) {
       forecast.taken(job);
       running.splice(0, 1, job);
-      expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(job === embeds[0] ? undefined : 8_000 + 200);
+      expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(job === embeds[0] ? undefined : 8_000 + 200);
       pass(200);
       job.state = { ...job.state, phase: { name: "ended", outcome: { type: "finished", by: "end" } } };
       forecast.freed(job);
     }
+  });
+
+  test("of a decide job is its end: at the rate of prompts, and then at that of decide jobs", () => {
+    const { forecast, pass, running } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    const work = { kind: "decide", state: { messages: [] }, readings: [] } as const;
+    const size = { promptTokens: 1_000, cachedTokens: 0 };
+    const of = { uid: "d", now: 0, replayBufferBytes: 1_024, phase: "queued", size } as const;
+    const job = createJob({ ...spec, work }, of);
+    expect(forecast.firstTokenMs(job, 0)).toBe(500);
+    running.push(job);
+    forecast.taken(job);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(500 + 200);
+    pass(900);
+    job.state = { ...job.state, phase: { name: "ended", outcome: { type: "finished", by: "end" } } };
+    forecast.freed(job);
+    expect(forecast.firstTokenMs(job, 0)).toBe(900);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 0)).toBe(200);
+    expect(() => forecast.refuseLate(job, () => 0)).toThrow("its end is expected in 900 ms");
   });
 
   test("shares the slots; a job that waits again has none", () => {
@@ -159,21 +178,21 @@ describe("the forecast of the first token", () => {
     run(4_000);
     fill(4);
     wait(4);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 4)).toBe(4_700);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 5)).toBe(9_200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 4)).toBe(4_700);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 5)).toBe(9_200);
     forecast.putBack(running[0] as Job);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(200);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(200);
   });
 
   test("of long prompts does not change with short prompts, which take a step each", () => {
     const { forecast } = setUp();
     measure(forecast, { promptTokens: 1, prefillMs: 80 });
     measure(forecast, { promptTokens: 3, prefillMs: 120 });
-    expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
-    expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBeUndefined();
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 20 }, 0)).toBe(100);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 2_000 }, 0)).toBeUndefined();
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-    expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
-    expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBe(1_000);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 20 }, 0)).toBe(100);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 2_000 }, 0)).toBe(1_000);
   });
 
   test("asks once for the waiting jobs, and not for each of them or each position", () => {
@@ -182,7 +201,8 @@ describe("the forecast of the first token", () => {
     run(1_000);
     fill(1);
     wait(2_000);
-    for (let position = 1; position <= 2_001; position += 1) forecast.firstTokenMs({ uncachedTokens: 400 }, position);
+    for (let position = 1; position <= 2_001; position += 1)
+      forecast.firstTokenMs({ spec, uncachedTokens: 400 }, position);
     expect(asked()).toBe(1);
   });
 
@@ -190,7 +210,7 @@ describe("the forecast of the first token", () => {
     const { forecast } = setUp();
     for (let i = 0; i < 20; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 10_000 });
     for (let i = 0; i < 16; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 100 });
-    expect(forecast.firstTokenMs({ uncachedTokens: 1_000 }, 0)).toBe(100);
+    expect(forecast.firstTokenMs({ spec, uncachedTokens: 1_000 }, 0)).toBe(100);
   });
 });
 

@@ -1,6 +1,6 @@
 // Forecasts waits from what the jobs ask for and from the times of recent jobs: when a waiting job gets its first token, whether its deadline can be
 // met, and when a client should try again that a full queue has refused.
-import { choicesOf } from "@waggle/engine";
+import { choicesOf, type Work } from "@waggle/engine";
 import { WaggleError, type StepCosts } from "@waggle/protocol";
 import { createAnswerLengths, type AnswerLengths } from "./answer-lengths.ts";
 import type { Job } from "../job/job.ts";
@@ -46,11 +46,11 @@ export interface Forecast {
   measured(costs: StepCosts): void;
   /**
    * The wait for a slot, and the time for the prompt. The jobs before this one take the time for their prompts, and for as many tokens as recent
-   * answers had, up to what each job asks for. Returns the milliseconds until the job's first token, or undefined while a part of the forecast
-   * has not been measured.
+   * answers had, up to what each job asks for. Returns the milliseconds until the job's first token, for a decide job until its end, or undefined
+   * while a part of the forecast has not been measured.
    * @param position the queue position: 1 is next, 0 has a slot
    */
-  firstTokenMs(job: Pick<Job, "uncachedTokens">, position: number): number | undefined;
+  firstTokenMs(job: Pick<Job, "spec" | "uncachedTokens">, position: number): number | undefined;
   /**
    * A job without a forecast is accepted.
    * @throws WaggleError deadline_exceeded when the client chose a deadline that ends before the forecast
@@ -68,7 +68,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
   const takenAt = new Map<Job, number>();
   const durationsMs: number[] = [];
   /** Jobs that wrote no answer, with their whole durations. */
-  const others: Prompt[] = [];
+  const others: (Prompt & { readonly kind: Work["kind"] })[] = [];
   const short: Prompt[] = [];
   const long: Prompt[] = [];
   const written: Prompt[] = [];
@@ -103,16 +103,23 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  /** How long a job without an answer runs. A decide job is one long prompt until jobs like it were measured. */
+  function wholeMs({ spec: { work }, uncachedTokens }: Pick<Job, "spec" | "uncachedTokens">): number | undefined {
+    const alike = others.filter(({ kind }) => kind === work.kind);
+    const rate = msPerToken(alike);
+    if (rate !== undefined && uncachedTokens !== undefined) return rate * uncachedTokens;
+    const asPrompt = work.kind === "decide" && uncachedTokens !== undefined ? prefillMs(uncachedTokens) : undefined;
+    const known = alike.length > 0 ? alike.map(({ ms }) => ms) : durationsMs;
+    return asPrompt ?? (known.length > 0 ? meanOf(known) : undefined);
+  }
+
   /** How long a job still runs; undefined if nothing says so. @param perToken milliseconds of a token */
   function leftMs(job: Job, answer: Answer, perToken: number | undefined): number | undefined {
     const { spec, uncachedTokens, state, log } = job;
     const since = takenAt.get(job);
     const elapsed = since === undefined ? 0 : now() - since;
     if (spec.work.kind !== "generate") {
-      const known = others.length > 0 ? others.map(({ ms }) => ms) : durationsMs;
-      const mean = known.length > 0 ? meanOf(known) : undefined;
-      const rate = msPerToken(others);
-      const whole = rate === undefined || uncachedTokens === undefined ? mean : rate * uncachedTokens;
+      const whole = wholeMs(job);
       return whole === undefined ? undefined : Math.max(0, whole - elapsed);
     }
     const reads = state.firstTokenAt === undefined;
@@ -150,14 +157,15 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
   }
 
   function firstTokenMs(
-    { uncachedTokens }: Pick<Job, "uncachedTokens">,
+    job: Pick<Job, "spec" | "uncachedTokens">,
     position: number,
     answer: Answer = "expected",
   ): number | undefined {
+    const { spec, uncachedTokens } = job;
     if (!ready() || uncachedTokens === undefined) return undefined;
     const starts = position === 0 ? [0] : startsMs(answer);
     const start = starts[Math.min(Math.max(1, position), starts.length) - 1];
-    const computing = prefillMs(uncachedTokens);
+    const computing = spec.work.kind === "decide" ? wholeMs(job) : prefillMs(uncachedTokens);
     return start === undefined || computing === undefined ? undefined : Math.round(start + computing);
   }
 
@@ -165,7 +173,8 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     const { firstTokenAt, phase, sequences, counts } = state;
     const isWhole = phase.name === "calling" || (phase.name === "ended" && phase.outcome.type === "finished");
     if (spec.work.kind !== "generate") {
-      if (isWhole) keep(others, { tokens: Math.max(1, uncachedTokens ?? counts.promptTokens), ms });
+      const { kind } = spec.work;
+      if (isWhole) keep(others, { kind, tokens: Math.max(1, uncachedTokens ?? counts.promptTokens), ms });
       return;
     }
     const tokens = counts.completionTokens / choicesOf(spec.work);
@@ -202,14 +211,15 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     },
     firstTokenMs: (job, position) => firstTokenMs(job, position),
     refuseLate(job, positionOf) {
-      const { deadlineMs, refusedIfLate } = job.spec.when;
+      const { when, work } = job.spec;
+      const { deadlineMs, refusedIfLate } = when;
       if (deadlineMs === undefined || refusedIfLate !== true) return;
       const position = positionOf();
       const estimateMs = firstTokenMs(job, position);
       if (estimateMs === undefined || estimateMs <= deadlineMs) return;
       // The answers before this job may be short, so the job is refused only if it would be late even then.
       if ((firstTokenMs(job, position, "least") ?? 0) <= deadlineMs) return;
-      const why = `the first token is expected in ${estimateMs} ms`;
+      const why = `${work.kind === "decide" ? "its end" : "the first token"} is expected in ${estimateMs} ms`;
       throw new WaggleError("deadline_exceeded", `Cannot meet the deadline of ${deadlineMs} ms: ${why}.`, {
         details: { estimate_ms: estimateMs },
       });

@@ -150,7 +150,10 @@ export interface Job {
   readonly receipts: StepReceipt[];
   /** The model that computed the answer, set at the job's end. */
   computedBy: Fingerprints | undefined;
-  /** For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document; for decide jobs, the logprobs of each reading's options. Complete when the job has finished. */
+  /**
+   * For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document; for decide jobs, the logprobs of each reading's
+   * options. Complete when the job has finished.
+   */
   readonly vectors: (readonly number[])[];
   /**
    * Logprobs of the prompt's tokens, if requested: one entry per token, complete before the first token of the answer. The list is too long to be

@@ -74,7 +74,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     digests: createTextDigests(),
     receipts: [],
     computedBy: undefined,
-    // This worker needs only the number of the texts that another worker has computed.
+    // This worker needs only the number of the texts or readings that another worker has computed.
     vectors: Array.from({ length: prior?.computed ?? 0 }, () => []),
     promptLogprobs: [],
     output,

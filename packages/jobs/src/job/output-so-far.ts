@@ -17,7 +17,7 @@ export function newOutput(prior?: PriorOutput): OutputSoFar {
   return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
 }
 
-/** The part of one choice, or of the texts, that earlier engines have computed. */
+/** The part of one choice, or of the texts or readings, that earlier engines have computed. */
 export function priorWorkOf({ output, vectors }: Pick<Job, "output" | "vectors">, choice: number): PriorWork {
   const soFar = newOutput(output[choice]);
   return { ...(soFar.events === 0 ? {} : { output: soFar }), computed: vectors.length };

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 function end(id: string, bytes: number, client = "a"): void {
-  ended.add({ id, log: { bytes }, spec: { who: { client } }, timers: new Map() } as unknown as Job);
+  ended.add({ id, log: { bytes }, vectors: [], spec: { who: { client } }, timers: new Map() } as unknown as Job);
 }
 
 test("each job is forgotten after its time, and its timer is cancelled", () => {

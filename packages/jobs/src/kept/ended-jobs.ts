@@ -6,7 +6,7 @@ export interface EndedJobsOptions {
   readonly clock: Clock;
   /** How long a job is kept. */
   readonly windowMs: number;
-  /** Maximum number of bytes of all kept logs together. Beyond this limit or `countLimit`, jobs are forgotten early. */
+  /** Maximum number of bytes of all kept logs and vectors together. Beyond this limit or `countLimit`, jobs are forgotten early. */
   readonly totalBytes: number;
   readonly countLimit: number;
   /** Called when a job is forgotten: clients can no longer find its id. */
@@ -38,7 +38,7 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
   return {
     add(job) {
       const { client } = job.spec.who;
-      bytes.set(client, job, job.log.bytes);
+      bytes.set(client, job, bytesOf(job));
       count.set(client, job, 1);
       job.timers.set(
         "forget",
@@ -60,4 +60,9 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
       return bytes.size;
     },
   };
+}
+
+/** A number of a vector has eight bytes. */
+function bytesOf({ log, vectors }: Job): number {
+  return log.bytes + vectors.reduce((sum, { length }) => sum + 8 * length, 0);
 }

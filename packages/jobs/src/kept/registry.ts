@@ -126,8 +126,9 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
         keepEnded(ended);
         day?.add("job", JSON.stringify(ended), ended.client);
       }
-      // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
-      if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);
+      const { kind } = job.spec.work;
+      // Vectors are not in the log. A decide job keeps them, for a request that is sent again. A job with a listener is replayed by its gateway.
+      if (kind === "embed" || kind === "rerank" || job.listener !== undefined) return forgotten(job);
       // The calls of a job took effect, and its client may return late to read of it.
       const isLong = job.spec.when.onDisconnect === "continue" || job.spec.calls !== undefined;
       (isLong ? answers : replayed).add(job);

@@ -216,9 +216,12 @@ export function createReaders({ clock, timers, limits, onCutOff, onAbandoned }: 
     else timers.set(job, "grace", graceMs, () => onAbandoned(job));
   }
 
-  /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
+  /**
+   * A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. A
+   * decide job is in prefill to its end, and what is computed for it stays in its slot's cache.
+   */
   function retryGraceMsOf({ spec, state: { phase } }: Job): number {
-    const isPrefilling = phase.name === "running" && phase.stage === "prefill";
+    const isPrefilling = phase.name === "running" && phase.stage === "prefill" && spec.work.kind !== "decide";
     return spec.when.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
   }
 

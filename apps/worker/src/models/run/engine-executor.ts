@@ -151,7 +151,10 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
 
 /** Whether the engine tokenizes the texts of an embed or rerank job, which it does after it has answered. */
 function tokenizes({ spec, state: { phase } }: Job): boolean {
-  return spec.work.kind !== "generate" && phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
+  const { kind } = spec.work;
+  return (
+    (kind === "embed" || kind === "rerank") && phase.name !== "ended" && "stage" in phase && phase.stage === "queued"
+  );
 }
 
 /** Sequences that start from the same prepared work. `prepared` is its id: the uid of the job or of the only sequence. */
