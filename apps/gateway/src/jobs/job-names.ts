@@ -1,7 +1,7 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten. The job's pictures are stored before its record, and deleted at the job's end.
 import { deferred, type Clock } from "@waggle/async";
-import { choicesOf } from "@waggle/engine";
+import { choicesOf, picturesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion, storedPictures } from "@waggle/fleet";
 import type {
@@ -71,7 +71,7 @@ export interface JobNamesOptions {
 }
 
 interface Names {
-  /** Undefined for jobs for vectors or ranks, because no other gateway can continue such jobs. */
+  /** Undefined for all jobs but those that generate: no other gateway can continue them. */
   record: JobRecord | undefined;
   pictures: JobPictures | undefined;
   fleetIds: readonly string[];
@@ -109,13 +109,14 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
   }
 
   /** Concurrent callers share one attempt. @throws WaggleError conflict, payload_too_large, resource_exhausted, unavailable */
-  function write(names: Names, record: JobRecord): Promise<void> {
+  function write(names: Names, record: JobRecord | undefined): Promise<void> {
     names.writing ??= create(names, record).finally(() => (names.writing = undefined));
     return names.writing;
   }
 
-  async function create(names: Names, record: JobRecord): Promise<void> {
+  async function create(names: Names, record: JobRecord | undefined): Promise<void> {
     await names.pictures?.store();
+    if (record === undefined) return;
     const created = await side.records.create(record);
     if ("revision" in created) {
       names.revision = created.revision;
@@ -154,12 +155,12 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
   }
 
   /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large, resource_exhausted */
-  async function writeSoon(names: Names, record: JobRecord): Promise<void> {
+  async function writeSoon(names: Names, id: string): Promise<void> {
     if (!side.connected) return;
-    const written = write(names, record).catch((thrown: unknown) => {
+    const written = write(names, names.record).catch((thrown: unknown) => {
       const error = WaggleError.from(thrown);
       if (error.code !== "unavailable") throw error;
-      log.warn({ job: record.id, reason: error.message }, "fleet_record_failed");
+      log.warn({ job: id, reason: error.message }, "fleet_record_failed");
     });
     const late = deferred<void>();
     const timer = clock.setTimeout(late.resolve, reserveLimitMs);
@@ -261,16 +262,16 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
         acceptedAt: side.now(),
         waits: true,
       } as const;
-      // Jobs for vectors or ranks need no record: only the client of the request reads the result.
-      const pictures = work.kind === "generate" ? work.pictures : undefined;
+      const pictures = picturesOf(work);
       const stored = pictures && storedPictures(callKey, pictures);
+      // Vectors, ranks and decisions need no record: only the client of the request reads the result.
       const record = work.kind === "generate" ? { ...base, spec: withoutPictures(spec), pictures: stored } : undefined;
       const names = {
         ...blankNames({ record, fleetIds, waits: true }),
         pictures: stored && createJobPictures({ side, client: who.client, stored, pictures, clock }),
       };
       try {
-        if (record !== undefined) await writeSoon(names, record);
+        if (record !== undefined || stored !== undefined) await writeSoon(names, id);
       } catch (error) {
         void release(names, who.client, id);
         throw error;
@@ -297,14 +298,14 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
       return id;
     },
-    picturesOf: (job) => namesOf(job).record?.pictures,
+    picturesOf: (job) => namesOf(job).pictures?.stored,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
     async recorded(job) {
       const names = namesOf(job);
       const { record } = names;
-      if (record === undefined) return;
       await names.writing?.catch(() => {});
-      if (names.revision === undefined) await write(names, record);
+      if (record === undefined) await names.pictures?.store();
+      else if (names.revision === undefined) await write(names, record);
       // If this fails, the pictures that were stored earlier may still be there. Otherwise the worker ends the job with an error.
       else await names.pictures?.store().catch(() => {});
     },

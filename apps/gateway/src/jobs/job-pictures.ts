@@ -9,6 +9,7 @@ import { WaggleError } from "@waggle/protocol";
 const storeAgainMs = 1_800_000;
 
 export interface JobPictures {
+  readonly stored: StoredPictures;
   /** Stores the pictures, unless they were stored lately. @throws WaggleError resource_exhausted, unavailable */
   store(): Promise<void>;
   /** Stops storing. Call it when the job has ended. */
@@ -31,6 +32,7 @@ export function createJobPictures({ side, client, stored, pictures, clock }: Job
   const storing = new AbortController();
   let storedAt = -Infinity;
   return {
+    stored,
     async store() {
       if (pictures === undefined || clock.now() - storedAt < storeAgainMs) return;
       const now = clock.now();

@@ -2,7 +2,8 @@
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
-import type { Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
+import { needsOf } from "@waggle/fleet";
+import type { Ability, Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import type { Executor, ExecutorOwner, Job, SequenceState, WorkerOf } from "@waggle/jobs";
 import { failureOf, WaggleError, type CancelledBy } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
@@ -29,8 +30,7 @@ const dropped = { kind: "failed", failure: { code: "cancelled", message: "The qu
 export interface ServingWorker {
   readonly worker: string;
   readonly slots: number;
-  /** Whether the worker's model reads pictures. */
-  readonly readsPictures: boolean;
+  readonly abilities: readonly Ability[];
 }
 
 export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
@@ -38,8 +38,8 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
-  /** The outage of the model for jobs with pictures. */
-  readonly pictureOutage: Outage;
+  /** The outages of the model for jobs that need an ability. */
+  readonly outages: Readonly<Record<Ability, Outage>>;
   readonly affinity: Affinity;
   readonly names: JobNames;
   readonly chance: Chance;
@@ -71,7 +71,7 @@ export interface FleetLink extends Executor {
 }
 
 export function createFleetLink(options: FleetLinkOptions, host: LinkHost): FleetLink {
-  const { side, serving, names, outage, pictureOutage, clock, log } = options;
+  const { side, serving, names, outage, outages, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   /** Cancels that NATS has not taken, by the ids of their jobs. */
@@ -218,16 +218,16 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   function checkTimeouts(): void {
     outage.update();
-    pictureOutage.update();
+    for (const one of Object.values(outages)) one.update();
     const error = outage.overdue();
-    const picturesError = error ?? pictureOutage.overdue();
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
       host.onUnreachable(error);
     }
     for (const one of [...runs.values()]) {
-      checkRun(one, one.fleetJob.pictures === undefined ? error : picturesError);
+      const needs = needsOf(one.fleetJob);
+      checkRun(one, error ?? needs.map((need) => outages[need].overdue()).find((late) => late !== undefined));
     }
   }
 
@@ -272,7 +272,12 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       return lastSlots;
     },
     reserve: names.reserve,
-    preflight: questions.preflight,
+    async preflight(uid, asked) {
+      if (asked.work.kind !== "decide" || serving().some(({ abilities }) => abilities.includes("decide")))
+        return await questions.preflight(uid, asked);
+      const why = `no worker that serves ${options.model} now knows decide jobs. Update the workers.`;
+      throw new WaggleError("unavailable", `Cannot accept the job: ${why}`);
+    },
     start(job, sequences) {
       for (const sequence of sequences) run(job, sequence);
     },

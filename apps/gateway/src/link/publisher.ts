@@ -3,7 +3,8 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { FleetJob, GatewaySide, RecordListener } from "@waggle/fleet";
+import { canRun } from "@waggle/fleet";
+import type { Ability, FleetJob, GatewaySide, RecordListener } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -41,7 +42,7 @@ export interface PublisherOptions {
   readonly side: Pick<GatewaySide, "id" | "connected" | "publish" | "subscribe" | "subscribeFromStart">;
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
-  readonly serving: () => readonly { readonly worker: string; readonly readsPictures: boolean }[];
+  readonly serving: () => readonly { readonly worker: string; readonly abilities: readonly Ability[] }[];
   /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly clock: Clock;
@@ -168,12 +169,8 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         if (phaseOf(run) === "waiting") {
           await names.recorded(run.job);
           run.fleetJob = named();
-          const isAble = ({ readsPictures }: { readonly readsPictures: boolean }): boolean =>
-            readsPictures || run.fleetJob.pictures === undefined;
-          const workers = options
-            .serving()
-            .filter(isAble)
-            .map(({ worker }) => worker);
+          const able = options.serving().filter((one) => canRun(one, run.fleetJob));
+          const workers = able.map(({ worker }) => worker);
           const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return undefined;

@@ -37,7 +37,7 @@ export function createQuestions({ side, model, clock, chance }: QuestionsOptions
       await side.pictures.put(stored.key, pictures, { client, signal: storing.signal });
       const bare = { ...question, pictures: undefined };
       const asked = { kind: "query", model, client, question: bare, pictures: stored } as const;
-      return await side.ask(asked, { timeoutMs: queryTimeoutMs, readsPictures: true });
+      return await side.ask(asked, { timeoutMs: queryTimeoutMs, ability: "pictures" });
     } finally {
       limit.cancel();
       void side.pictures.remove(stored.key);
@@ -49,7 +49,8 @@ export function createQuestions({ side, model, clock, chance }: QuestionsOptions
       try {
         const job = engineJobOf(uid, { ...asked, work: textsOf(asked.work) });
         const question = { kind: "preflight", model, job } as const;
-        const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
+        const ability = asked.work.kind === "decide" ? "decide" : undefined;
+        const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs, ability });
         return size ?? "unchecked";
       } catch (thrown) {
         const failure = failureOf(thrown);

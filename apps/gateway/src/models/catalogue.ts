@@ -110,9 +110,9 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
     // A worker whose model reads no pictures would hide that others read them.
-    const readsPictures = entry.ready.some(({ model }) => model.vision !== null);
+    const ability = entry.ready.some(({ model }) => model.vision !== null) ? "pictures" : undefined;
     entry.describing ??= side
-      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, readsPictures })
+      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, ability })
       .then(({ description }) => {
         entry.description = description;
         entry.describedAs = as;

@@ -1,6 +1,6 @@
 // Owns a fleet in one process, for tests: the gateways' shared records, and scripted workers. No message is lost or late.
 import type { JobEvent } from "@waggle/engine";
-import { fleetVersion, isEnd } from "@waggle/fleet";
+import { abilitiesOf, fleetVersion, isEnd } from "@waggle/fleet";
 import type {
   EndedBy,
   EventRecord,
@@ -27,6 +27,8 @@ export interface FakeWorker {
   readonly loaded?: boolean;
   /** Whether the model reads pictures; default false. */
   readonly readsPictures?: boolean;
+  /** Whether the worker runs decide jobs; default false. */
+  readonly decides?: boolean;
 }
 
 export interface FakeFleet {
@@ -169,13 +171,13 @@ export function createFakeFleet(): FakeFleet {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, readsPictures = false }) {
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, readsPictures, decides }) {
       dead.delete(id);
       const file = {
         modelSha256,
         templateSha256: null,
         modelFile: `${model}.gguf`,
-        vision: readsPictures ? "projector" : null,
+        vision: readsPictures === true ? "projector" : null,
       };
       workers.set(id, {
         version: fleetVersion,
@@ -183,7 +185,7 @@ export function createFakeFleet(): FakeFleet {
         id,
         heartbeat: { backend: "fake" } as WorkerMember["heartbeat"],
         takesJobs: true,
-        models: [{ name: model, aliases, isDefault: true, ready: loaded, slots, revision: 1, ...file }],
+        models: [{ name: model, aliases, isDefault: true, ready: loaded, slots, decides, revision: 1, ...file }],
       });
       changed();
     },
@@ -321,10 +323,10 @@ export function createFakeFleet(): FakeFleet {
             return await Promise.resolve();
           },
         },
-        async ask(question, { worker, readsPictures }) {
+        async ask(question, { worker, ability }) {
           requireUp();
-          const isAble = ({ models }: WorkerMember): boolean => models.some((model) => model.vision !== null);
-          if (readsPictures === true && ![...workers.values()].some(isAble)) {
+          const able = [...workers.values()].flatMap(({ models }) => models).flatMap(abilitiesOf);
+          if (ability !== undefined && !able.includes(ability)) {
             throw new WaggleError("unavailable", "No worker has the model loaded.");
           }
           if (question.kind === "offer" && worker !== undefined) offered.push(worker);

@@ -8,6 +8,7 @@ import type {
   WorkerAnswer,
   WorkerPort,
 } from "@waggle/fleet";
+import { abilitiesOf } from "@waggle/fleet";
 import type { ClientAccounts } from "@waggle/front";
 import { queryTimeoutMs } from "@waggle/jobs";
 import type { Served } from "../report/served.ts";
@@ -63,6 +64,7 @@ export function createFleetPort({
       isDefault: models.isDefault(entry),
       ready: entry.current.ready,
       slots: slotsOf(entry),
+      decides: true,
       revision: entry.current.loads.count,
       ...fleetModelFile(entry),
     };
@@ -72,6 +74,7 @@ export function createFleetPort({
     return {
       name: entry.name,
       slots: slotsOf(entry),
+      abilities: abilitiesOf(memberOf(entry)),
       free() {
         const { dispatcher, ready } = entry.current;
         return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;

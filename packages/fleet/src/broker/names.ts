@@ -1,6 +1,6 @@
 // Defines the names at the broker: topics, queues and keys.
 import type { GatewayProcessId } from "../members/gateway-process.ts";
-import { fleetVersion, type JobQueue } from "../queue/records.ts";
+import { fleetVersion, type Ability, type JobQueue } from "../queue/records.ts";
 
 /** Encodes any text as one word of a topic or a key, with letters, digits, `-` and `_` only. */
 function toToken(text: string): string {
@@ -40,11 +40,10 @@ export const topics = {
   /** The beats that a member of this kind subscribes to. */
   beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
   /**
-   * Questions to any worker of this version that has the model loaded, or only to those whose model reads pictures. A worker unsubscribes when it
-   * unloads the model.
+   * Questions to any worker of this version that has the model loaded, or only to those with an ability. A worker unsubscribes when it unloads the
+   * model.
    */
-  ask: (model: string, readsPictures = false) =>
-    `waggle.ask.${toToken(`${fleetVersion} ${readsPictures ? "pictures" : "texts"} ${model}`)}`,
+  ask: (model: string, ability?: Ability) => `waggle.ask.${toToken(`${fleetVersion} ${ability ?? "texts"} ${model}`)}`,
   /** Questions to one worker. */
   askWorker: (worker: string) => `waggle.worker.${toToken(worker)}`,
   /** Questions to one gateway. */

@@ -7,6 +7,7 @@ import type { RecordListener } from "../events/event-feed.ts";
 import type { IsAlive } from "../members/beats.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type {
+  Ability,
   EndedBy,
   FleetJob,
   FoundRecord,
@@ -65,12 +66,12 @@ export interface GatewaySide {
 
   /**
    * Asks a worker that has the model loaded.
-   * @param options `readsPictures`: only a worker whose model reads pictures
+   * @param options `ability`: only a worker that has it
    * @throws the worker's WaggleError; unavailable if no worker has the model or answers in time
    */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
-    options: { readonly timeoutMs: number; readonly worker?: string; readonly readsPictures?: boolean },
+    options: { readonly timeoutMs: number; readonly worker?: string; readonly ability?: Ability | undefined },
   ): Promise<Extract<WorkerAnswer, { kind: K }>>;
 
   /** The live job of each session, at any gateway. */

@@ -99,8 +99,8 @@ export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
     },
     storeUse: broker.storeUse,
     pictures: createPictureStore({ broker, clock, log, clientShare }),
-    async ask(question, { timeoutMs, worker, readsPictures }) {
-      const topic = worker === undefined ? topics.ask(question.model, readsPictures) : topics.askWorker(worker);
+    async ask(question, { timeoutMs, worker, ability }) {
+      const topic = worker === undefined ? topics.ask(question.model, ability) : topics.askWorker(worker);
       const until = clock.now() + timeoutMs;
       for (let asked = 0; asked < mostUnloaded; asked += 1) {
         const leftMs = Math.max(1, until - clock.now());

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { file, seeingFile } from "../testing/fleet.ts";
+import { file, fleetJob, seeingFile } from "../testing/fleet.ts";
 import { keys } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
 import { encode, fleetVersion } from "../queue/records.ts";
-import { modelsOfSiblings } from "./siblings.ts";
+import { siblingsOf } from "./siblings.ts";
 
 interface Written {
   readonly id: string;
@@ -31,13 +31,13 @@ function brokerWith(...others: readonly Written[]): Broker {
   return { records: { members: { list: async () => records } } } as unknown as Broker;
 }
 
-const ask = async (...others: readonly Written[]): Promise<readonly string[]> => [
-  ...(await modelsOfSiblings(brokerWith(...others), "me", new Map([["tiny", file]]))).models,
-];
+const job = fleetJob();
+const ask = async (...others: readonly Written[]): Promise<boolean> =>
+  (await siblingsOf(brokerWith(...others), "me", new Map([["tiny", file]]))).canContinue(job);
 
 test("another worker with the model from the same file is a sibling", async () => {
-  expect(await ask({ id: "other", ageMs: 5_000 })).toEqual(["tiny"]);
-  expect(await ask()).toEqual([]);
+  expect(await ask({ id: "other", ageMs: 5_000 })).toBe(true);
+  expect(await ask()).toBe(false);
 });
 
 test.each([
@@ -48,22 +48,36 @@ test.each([
   ["with another template", { id: "other", ageMs: 0, model: { templateSha256: "c".repeat(64) } }],
   ["of another version", { id: "other", ageMs: 0, more: { version: 0 } }],
 ])("a worker %s is no sibling", async (_, other) => {
-  expect(await ask(other)).toEqual([]);
+  expect(await ask(other)).toBe(false);
 });
 
 test("a sibling that reads pictures in another way continues only jobs without pictures", async () => {
   const files = new Map([["tiny", seeingFile]]);
-  const siblings = async (vision: string | null) =>
-    await modelsOfSiblings(brokerWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
-  expect(await siblings(seeingFile.vision)).toEqual({
-    models: new Set(["tiny"]),
-    withSameProjector: new Set(["tiny"]),
-  });
-  expect(await siblings(null)).toEqual({ models: new Set(["tiny"]), withSameProjector: new Set() });
+  const pictured = fleetJob({ pictures: { key: "k", files: [] } });
+  const continues = async (vision: string | null) => {
+    const others = brokerWith({ id: "other", ageMs: 0, model: { vision } });
+    const { canContinue } = await siblingsOf(others, "me", files);
+    return [job, pictured].map(canContinue);
+  };
+  expect(await continues(seeingFile.vision)).toEqual([true, true]);
+  expect(await continues("another projector")).toEqual([true, false]);
+  expect(await continues(null)).toEqual([true, false]);
+});
+
+test("a sibling of an earlier version continues no decide job", async () => {
+  const work = { kind: "decide", state: { messages: [] }, readings: [] } as const;
+  const decide = fleetJob({ spec: { ...job.spec, work } });
+  const continues = async (decides: boolean | undefined) => {
+    const others = brokerWith({ id: "other", ageMs: 0, model: { decides } });
+    const { canContinue } = await siblingsOf(others, "me", new Map([["tiny", file]]));
+    return [job, decide].map(canContinue);
+  };
+  expect(await continues(true)).toEqual([true, true]);
+  expect(await continues(undefined)).toEqual([true, false]);
 });
 
 test("a file without a known hash has no sibling", async () => {
   const files = new Map([["tiny", { ...file, modelSha256: null }]]);
   const unhashed = brokerWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
-  expect([...(await modelsOfSiblings(unhashed, "me", files)).models]).toEqual([]);
+  expect((await siblingsOf(unhashed, "me", files)).canContinue(job)).toBe(false);
 });

@@ -3,17 +3,14 @@
 import { keys } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
-import { decodeOwn, type FleetModelFile, type Member } from "../queue/records.ts";
+import { abilitiesOf, canRun, decodeOwn, type FleetJob, type FleetModelFile, type Member } from "../queue/records.ts";
 
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
-/** Names of the models that another worker can continue. */
 export interface Siblings {
-  /** The other worker takes jobs for the model, with the same model file. */
-  readonly models: ReadonlySet<string>;
-  /** It also reads pictures in the same way. */
-  readonly withSameProjector: ReadonlySet<string>;
+  /** Whether another worker takes jobs like this one, with the same model file, and reads pictures in the same way. */
+  canContinue(job: FleetJob): boolean;
 }
 
 /**
@@ -22,7 +19,7 @@ export interface Siblings {
  * @param files the files of this worker's models, by model name
  * @throws WaggleError unavailable
  */
-export async function modelsOfSiblings(
+export async function siblingsOf(
   { records }: Broker,
   self: string,
   files: ReadonlyMap<string, FleetModelFile>,
@@ -36,29 +33,24 @@ export async function modelsOfSiblings(
   const others = [...found.values()].filter(
     ({ member, ms }) => own && member !== own.member && own.ms - ms <= freshForMs,
   );
-  const models = new Set<string>();
-  const withSameProjector = new Set<string>();
-  for (const [name, file] of files) {
-    for (const model of others.flatMap(({ member }) => serving(member, name, file))) {
-      models.add(name);
-      if (model.vision === file.vision) withSameProjector.add(name);
-    }
-  }
-  return { models, withSameProjector };
+  return {
+    canContinue(job) {
+      const file = files.get(job.model);
+      return file !== undefined && others.some(({ member }) => serves(member, file, job));
+    },
+  };
 }
 
-/** The worker's entries for the model, if the worker takes jobs for it with the same file. */
-function serving(
-  member: Member,
-  name: string,
-  { modelSha256, templateSha256 }: FleetModelFile,
-): readonly FleetModelFile[] {
-  if (member.kind !== "worker" || !member.takesJobs || modelSha256 === null) return [];
-  return member.models.filter(
+function serves(member: Member, file: FleetModelFile, job: FleetJob): boolean {
+  const { modelSha256, templateSha256, vision } = file;
+  if (member.kind !== "worker" || !member.takesJobs || modelSha256 === null) return false;
+  return member.models.some(
     (model) =>
-      model.name === name &&
+      model.name === job.model &&
       model.ready &&
       model.modelSha256 === modelSha256 &&
-      model.templateSha256 === templateSha256,
+      model.templateSha256 === templateSha256 &&
+      (job.pictures === undefined || model.vision === vision) &&
+      canRun({ abilities: abilitiesOf(model) }, job),
   );
 }

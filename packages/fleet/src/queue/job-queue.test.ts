@@ -9,7 +9,7 @@ import { jobClasses, queuesOf } from "./records.ts";
 
 async function modelOn(broker: Broker): Promise<string> {
   const model = unique("model. with *");
-  for (const queue of queuesOf(true)) await openQueue(broker, model, queue);
+  for (const queue of queuesOf(["pictures"])) await openQueue(broker, model, queue);
   return model;
 }
 

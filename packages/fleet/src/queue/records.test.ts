@@ -3,7 +3,7 @@ import type { JobSpec } from "@waggle/jobs";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { queues, keys, topics, fromToken } from "../broker/names.ts";
-import { classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
+import { abilitiesOf, canRun, classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
 
 test("decoding returns the encoded value, short and long", () => {
   for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
@@ -32,12 +32,26 @@ test("the sign of a priority decides its class", () => {
   expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
 });
 
-test("a worker takes jobs of a higher class first, and jobs with pictures only if its model reads them", () => {
-  const spec = { when: { priority: 1 } } as JobSpec;
+test("a worker takes jobs of a higher class first, and only jobs whose needs its model has the abilities for", () => {
+  const spec = { when: { priority: 1 }, work: { kind: "generate" } } as JobSpec;
+  const decide = { ...spec, work: { kind: "decide" } } as JobSpec;
   const pictures = { key: "k", files: [] };
   expect([queueOf({ spec }), queueOf({ spec, pictures })]).toEqual(["high", "high-pictures"]);
-  expect(queuesOf(false)).toEqual(["high", "normal", "low"]);
-  expect(queuesOf(true)).toEqual(["high-pictures", "high", "normal-pictures", "normal", "low-pictures", "low"]);
+  expect([queueOf({ spec: decide }), queueOf({ spec: decide, pictures })]).toEqual([
+    "high-decide",
+    "high-decide-pictures",
+  ]);
+  const earlier = { vision: null };
+  expect(queuesOf(abilitiesOf(earlier))).toEqual(["high", "normal", "low"]);
+  expect(queuesOf(abilitiesOf({ vision: "projector" }))).toEqual([
+    ...["high-pictures", "high", "normal-pictures", "normal", "low-pictures", "low"],
+  ]);
+  const able = abilitiesOf({ vision: "projector", decides: true });
+  expect(queuesOf(able).slice(0, 4)).toEqual(["high-decide-pictures", "high-pictures", "high-decide", "high"]);
+  expect([able, abilitiesOf(earlier)].map((abilities) => canRun({ abilities }, { spec: decide, pictures }))).toEqual([
+    true,
+    false,
+  ]);
 });
 
 const odd = [

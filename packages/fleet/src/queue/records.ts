@@ -24,17 +24,44 @@ export function classOf(priority: number): JobClass {
   return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
 }
 
-/** A queue of a model's jobs. Jobs with pictures have their own queues, because only some workers of a model may read pictures. */
-export type JobQueue = JobClass | `${JobClass}-pictures`;
+/** What some workers of a model can do, and others may not: those with a projector, and those of a version that knows decide jobs. */
+export type Ability = "decide" | "pictures";
 
-export function queueOf({ spec, pictures }: Pick<FleetJob, "spec" | "pictures">): JobQueue {
-  const jobClass = classOf(spec.when.priority);
-  return pictures === undefined ? jobClass : `${jobClass}-pictures`;
+/** The abilities of a worker's model. */
+export function abilitiesOf({ decides, vision }: Pick<MemberModel, "decides" | "vision">): readonly Ability[] {
+  return [...(decides === true ? ["decide" as const] : []), ...(vision === null ? [] : ["pictures" as const])];
 }
 
-/** The queues from which a worker takes jobs, in order. @param readsPictures whether its model reads pictures */
-export function queuesOf(readsPictures: boolean): readonly JobQueue[] {
-  return jobClasses.flatMap((jobClass) => (readsPictures ? ([`${jobClass}-pictures`, jobClass] as const) : [jobClass]));
+/** The abilities that a job needs. */
+export function needsOf({ spec, pictures }: FleetWork): readonly Ability[] {
+  const decides = spec.work.kind === "decide";
+  return [...(decides ? ["decide" as const] : []), ...(pictures === undefined ? [] : ["pictures" as const])];
+}
+
+export function canRun({ abilities }: { readonly abilities: readonly Ability[] }, job: FleetWork): boolean {
+  return needsOf(job).every((need) => abilities.includes(need));
+}
+
+/** A queue of a model's jobs: one for each class and each set of needs, because a worker takes all jobs of a queue. */
+export type JobQueue = `${JobClass}${"" | "-decide"}${"" | "-pictures"}`;
+
+type FleetWork = Pick<FleetJob, "spec" | "pictures">;
+
+/** Sets of needs. A worker takes the jobs of a class first that fewer workers can run. */
+const needSets = [["decide", "pictures"], ["pictures"], ["decide"], []] as const;
+
+export function queueOf(job: FleetWork): JobQueue {
+  return queueFor(classOf(job.spec.when.priority), needsOf(job));
+}
+
+/** The queues from which a worker takes jobs, in order. @param abilities those of its model */
+export function queuesOf(abilities: readonly Ability[]): readonly JobQueue[] {
+  const sets = needSets.filter((needs) => needs.every((need) => abilities.includes(need)));
+  return jobClasses.flatMap((jobClass) => sets.map((needs) => queueFor(jobClass, needs)));
+}
+
+function queueFor(jobClass: JobClass, needs: readonly Ability[]): JobQueue {
+  return [jobClass, ...needs].join("-") as JobQueue;
 }
 
 /** The pictures of a job or a question. Their bytes are not in the message: gateways store them on NATS under the key, and workers read them there. */
@@ -141,6 +168,8 @@ export interface MemberModel extends FleetModelFile {
   /** Loaded, and takes jobs now. */
   readonly ready: boolean;
   readonly slots: number;
+  /** Whether the worker runs decide jobs. Undefined from earlier members, which do not know them. */
+  readonly decides?: boolean | undefined;
   /** Changes with every change of the answer to `describe`. */
   readonly revision: number;
 }

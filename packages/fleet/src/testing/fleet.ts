@@ -14,6 +14,7 @@ import { openBroker, type ConnectionOptions } from "../broker/nats/broker.ts";
 import type { Broker } from "../broker/port.ts";
 import { topics } from "../broker/names.ts";
 import {
+  abilitiesOf,
   fleetVersion,
   type EventRecord,
   type FleetJob,
@@ -198,7 +199,7 @@ export interface FakeModel extends RunnableModel {
   accepts: Promise<void>;
 }
 
-export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
+export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, decides?: boolean): FakeModel {
   const jobs: LocalJob[] = [];
   /** Ids of all jobs. An id stays taken after its job's end, as in a worker's registry. */
   const ids = new Set<string | undefined>();
@@ -207,6 +208,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
   return {
     name,
     slots,
+    abilities: abilitiesOf({ decides, vision: from.vision }),
     loaded: true,
     jobs,
     refuseWith: undefined,
@@ -280,12 +282,13 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
         kind: "worker",
         id,
         heartbeat: { worker_id: id } as never,
-        models: models.map(({ name, slots, loaded, file: fileOf }) => ({
+        models: models.map(({ name, slots, abilities, loaded, file: fileOf }) => ({
           name,
           aliases: [],
           isDefault: false,
           ready: loaded,
           slots,
+          ...(abilities.includes("decide") ? { decides: true } : {}),
           revision: 1,
           ...fileOf(),
         })),
@@ -338,6 +341,8 @@ export async function joinGateway(
 interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
   readonly slots?: number;
   readonly from?: FleetModelFile;
+  /** Whether the worker runs decide jobs; default false, as one of an earlier version. */
+  readonly decides?: boolean;
 }
 
 interface Joined {
@@ -347,8 +352,8 @@ interface Joined {
 
 /** A worker with a scripted model of this name. */
 export async function joinModel(url: string, name: string, options: JoinModelOptions = {}): Promise<Joined> {
-  const { slots, from, ...more } = options;
-  const model = fakeModel(name, slots, from);
+  const { slots, from, decides, ...more } = options;
+  const model = fakeModel(name, slots, from, decides);
   return { model, worker: await joinWorker(url, { ...more, models: [model] }) };
 }
 

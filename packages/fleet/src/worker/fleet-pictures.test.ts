@@ -201,7 +201,7 @@ describe("a question about pictures", needs("nats-server"), () => {
     const ask = async () =>
       await gateway.ask(
         { kind: "query", model, question, pictures: await put(gateway) },
-        { timeoutMs: 5_000, readsPictures: true },
+        { timeoutMs: 5_000, ability: "pictures" },
       );
     await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
     const { side } = await join("seeing", seeingFile);
@@ -209,7 +209,7 @@ describe("a question about pictures", needs("nats-server"), () => {
     for (let i = 0; i < 3; i += 1) expect(await ask()).toMatchObject({ result: { promptTokens: 7 } });
     expect(asked).toEqual(Array(3).fill("seeing 300000,10"));
     const gone = { kind: "query", model, question, pictures: storedPictures("no-key", pictures) } as const;
-    await expect(gateway.ask(gone, { timeoutMs: 5_000, readsPictures: true })).rejects.toMatchObject({
+    await expect(gateway.ask(gone, { timeoutMs: 5_000, ability: "pictures" })).rejects.toMatchObject({
       code: "engine_failed",
     });
   });

@@ -4,7 +4,7 @@ import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
 import { queues, topics } from "../broker/names.ts";
 import { openQueue, shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
-import { queuesOf } from "../queue/records.ts";
+import { canRun, queuesOf } from "../queue/records.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
 export interface IntakeOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
@@ -72,7 +72,7 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
 
   async function takeOf(model: RunnableModel): Promise<void> {
     if (leaving) return;
-    for (const jobQueue of queuesOf(model.file().vision !== null)) {
+    for (const jobQueue of queuesOf(model.abilities)) {
       const queue = queues.of(model.name, jobQueue);
       if (!opened.has(queue)) await openQueue(broker, model.name, jobQueue);
       opened.add(queue);
@@ -107,8 +107,8 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
       if (taken === undefined) return;
       arrived(taken.job.id);
       const model = port.models().find(({ name }) => name === taken.job.model);
-      const isUnreadable = taken.job.pictures !== undefined && model?.file().vision === null;
-      if (leaving || model === undefined || isUnreadable || roomOf(model) <= 0) await share(taken);
+      const isUnfit = model === undefined || !canRun(model, taken.job) || roomOf(model) <= 0;
+      if (leaving || isUnfit) await share(taken);
       else begin({ ...taken, giveBack: (afterMs = 0) => shareLater(taken, afterMs) }, model);
     }
   }

@@ -1,6 +1,6 @@
 // Owns the interface between the fleet and a worker: the models that can run jobs now, and answers to questions.
 import type { JobListener, JobSpec } from "@waggle/jobs";
-import type { FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from "../queue/records.ts";
+import type { Ability, FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from "../queue/records.ts";
 
 /** How a job moves: this worker continues another worker's job, hands a job over, or has lost a job to another worker. */
 export type Move = "continued" | "handed_over" | "lost";
@@ -24,6 +24,7 @@ export interface WorkerPort {
 export interface RunnableModel {
   readonly name: string;
   readonly slots: number;
+  readonly abilities: readonly Ability[];
   /** Slots without a job, minus the jobs that wait for a slot on this worker. */
   free(): number;
   file(): FleetModelFile;

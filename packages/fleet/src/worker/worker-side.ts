@@ -7,7 +7,7 @@ import { topics } from "../broker/names.ts";
 import { createBeats } from "../members/beats.ts";
 import { createHeartbeat } from "../members/heartbeats.ts";
 import { answerWith } from "../members/questions.ts";
-import { modelsOfSiblings } from "../members/siblings.ts";
+import { siblingsOf } from "../members/siblings.ts";
 import { readPictures } from "../pictures/picture-store.ts";
 import { cancelOf, onCancels } from "../queue/cancels.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
@@ -165,10 +165,10 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
   function subscribe(): void {
     const { messages } = broker;
     const wanted = new Map<string, () => () => void>();
-    for (const { name, file } of port.models()) {
+    for (const { name, abilities } of port.models()) {
       wanted.set(topics.hint(name), () => messages.receive(topics.hint(name), () => refillSoon(name)));
-      for (const readsPictures of file().vision === null ? [false] : [false, true]) {
-        const topic = topics.ask(name, readsPictures);
+      for (const ability of [undefined, ...abilities]) {
+        const topic = topics.ask(name, ability);
         wanted.set(topic, () => messages.answer(topic, onQuestion, { shared: true }));
       }
     }
@@ -299,10 +299,8 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
     if (may.length === 0 || !broker.connected) return [];
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
-    const siblings = await modelsOfSiblings(broker, port.id, files);
-    return may.filter(({ job: { model, pictures } }) =>
-      (pictures === undefined ? siblings.models : siblings.withSameProjector).has(model),
-    );
+    const siblings = await siblingsOf(broker, port.id, files);
+    return may.filter(({ job }) => siblings.canContinue(job));
   }
 
   return {

@@ -75,6 +75,7 @@ export function createSimulatedModel(options: {
   return {
     name,
     slots,
+    abilities: [],
     free: () => slots - runs.size,
     file: () => file,
     async run(spec, listener) {
