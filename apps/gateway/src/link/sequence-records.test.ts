@@ -34,13 +34,17 @@ it("reports a move only after output, and only for a new fence", () => {
   expect(records.take({ kind: "engine_lost", attempt: "b", serial: 1, enginesLost: 1 }).moved).toBe(true);
 });
 
-it("refuses a gap between records, and between tokens", () => {
+it("refuses a gap between records, between tokens, and between vectors", () => {
   const records = createSequenceRecords();
   records.take(fence("a"));
   expect(() => records.take(events("a", 1, token(0)))).toThrow("Expected record 0 of the attempt, got record 1");
   const others = createSequenceRecords();
   others.take(fence("a"));
   expect(() => others.take(events("a", 0, token(1)))).toThrow("Expected token 0, got token 1");
+  const vector = { type: "embedding", jobId: "x", index: 1, vector: [1], tokens: 1 } as const;
+  const ofTexts = createSequenceRecords();
+  ofTexts.take(fence("a"));
+  expect(() => ofTexts.take(events("a", 0, vector))).toThrow("Expected vector 0, got vector 1");
 });
 
 it("starts with any record if NATS deleted the first ones, and returns nothing after the end", () => {

@@ -64,8 +64,9 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
         tokens += 1;
         return true;
       case "embedding":
+        if (event.index > vectors) throw new Error(`Expected vector ${vectors}, got vector ${event.index}`);
         if (event.index < vectors) return false;
-        vectors = event.index + 1;
+        vectors += 1;
         return true;
       case "finished":
       case "failed":
