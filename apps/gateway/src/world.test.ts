@@ -41,7 +41,7 @@ test(
 );
 
 test("the same schedule has the same history", async () => {
-  const run = async (): Promise<WorldReport> => await runWorld(drawSchedule(firstSeed + 1));
+  const run = async (): Promise<WorldReport> => await runWorld(drawSchedule(firstSeed + 3));
   const [first, second] = [await run(), await run()];
   expect(hashOf(second.history)).toBe(hashOf(first.history));
   expect(first.history.length).toBeGreaterThan(5);

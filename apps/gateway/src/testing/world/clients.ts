@@ -1,12 +1,13 @@
 // Owns the clients of a simulated fleet. Each asks gateways as its habit is, reads its answer, and notes what it got.
 import type { Clock } from "@waggle/async";
+import type { Work } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
 import { isTerminal, WaggleError, type ErrorEvent, type StreamEvent } from "@waggle/protocol";
 import type { GatewayJobs } from "../../gateway-jobs.ts";
 import { modelName, type SimulatedGateway } from "./members.ts";
 import { tokenText } from "./model.ts";
 import { BrokenError } from "./process.ts";
-import type { ClientPlan } from "./schedule.ts";
+import type { ClientPlan, Habit } from "./schedule.ts";
 
 export interface Answer {
   /** For example `length`, `cancelled client`, `error unavailable`, `left`, `refused conflict`; undefined while the client waits. */
@@ -50,13 +51,17 @@ const promptOf = ({ habit, number, name }: ClientPlan): string =>
 
 /** Whether no later request can read the job's answer. */
 export const isDirect = ({ habit }: ClientPlan): boolean =>
-  habit === "two choices" || habit === "embed" || habit === "whole";
+  habit === "two choices" || habit === "whole" || hasVectors(habit);
+
+/** Whether the answer of such a client is vectors. */
+export function hasVectors(habit: Habit): boolean {
+  return habit === "embed" || habit === "decide";
+}
 
 function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: string } {
   const { habit, tokens, seed, name } = plan;
   const direct = isDirect(plan);
   const id = direct ? `${idOf(plan)}.${attempt}` : idOf(plan);
-  const texts = Array.from({ length: tokens }, (_, index) => `text ${index}`);
   return {
     id,
     model: modelName,
@@ -73,18 +78,30 @@ function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: str
       resumable: !direct,
       deadlineMs: habit === "deadline" ? plan.afterMs + 1 : undefined,
     },
-    work:
-      habit === "embed"
-        ? { kind: "embed", texts }
-        : {
-            kind: "generate",
-            prompt: { kind: "text", text: promptOf(plan) },
-            choices: habit === "two choices" ? 2 : 1,
-            sampling: { temperature: 0, seed } as never,
-            stop: [],
-            maxTokens: tokens,
-          },
+    work: workOf(plan),
   };
+}
+
+function workOf(plan: ClientPlan): Work {
+  const { habit, tokens, seed } = plan;
+  const texts = Array.from({ length: tokens }, (_, index) => `text ${index}`);
+  switch (habit) {
+    case "embed":
+      return { kind: "embed", texts };
+    case "decide": {
+      const readings = texts.map((text) => ({ content: [{ type: "text", text } as const], options: [], ends: false }));
+      return { kind: "decide", state: { messages: [] }, readings };
+    }
+    default:
+      return {
+        kind: "generate",
+        prompt: { kind: "text", text: promptOf(plan) },
+        choices: habit === "two choices" ? 2 : 1,
+        sampling: { temperature: 0, seed } as never,
+        stop: [],
+        maxTokens: tokens,
+      };
+  }
 }
 
 /** Starts the client at its time. */
@@ -170,6 +187,13 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
         await new Promise<void>((resolve) => gateway.process.clock.setTimeout(resolve, slowMs));
     }
     reader.close();
+    if (hasVectors(plan.habit) && answer.outcome === "length") checkVectors(job.vectors);
+  }
+
+  /** The model's vectors are the indexes of their texts or readings. */
+  function checkVectors(vectors: Job["vectors"]): void {
+    const wanted = Array.from({ length: plan.tokens }, (_, index) => index);
+    if (vectors.flat().join(" ") !== wanted.join(" ")) fault(`${me} gets the vectors ${vectors.join(" ")}`);
   }
 
   async function run(): Promise<void> {

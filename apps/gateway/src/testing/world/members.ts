@@ -1,5 +1,5 @@
 // Owns the members of a simulated fleet: processes of gateways and workers that start, freeze, leave and die.
-import { createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
+import { abilitiesOf, createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
 import type { Broker, Chance, FleetModelFile } from "@waggle/fleet";
 import type { ModelBroker } from "@waggle/fleet/model";
 import { WaggleError } from "@waggle/protocol";
@@ -134,6 +134,7 @@ export interface WorkerSettings {
   readonly slots: number;
   readonly stepMs: number;
   readonly fileName: string;
+  readonly decides: boolean;
 }
 
 export function startWorker(
@@ -145,7 +146,10 @@ export function startWorker(
   const member = createMember(options, `${id}.${serial}`, id);
   const { broker, process, chance } = member;
   const { clock } = process;
-  const model = createSimulatedModel({ ...settings, name: modelName, file: file(settings.fileName), clock });
+  const { slots, stepMs, fileName } = settings;
+  const decides = settings.decides ? true : undefined;
+  const abilities = abilitiesOf({ decides, vision: null });
+  const model = createSimulatedModel({ slots, stepMs, name: modelName, file: file(fileName), abilities, clock });
   const side = createWorkerSide({
     broker,
     clock,
@@ -160,12 +164,13 @@ export function startWorker(
         heartbeat: { worker_id: id } as never,
         models: [
           {
-            ...file(settings.fileName),
+            ...file(fileName),
             name: modelName,
             aliases: [],
             isDefault: true,
             ready: true,
-            slots: settings.slots,
+            slots,
+            decides,
             revision: 1,
           },
         ],

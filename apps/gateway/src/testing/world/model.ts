@@ -1,7 +1,7 @@
 // Owns a simulated model of a worker: it computes one token of each running job in a step, always the same ones for the same prompt and seed.
 import { createCondition, type Clock, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent, type Work } from "@waggle/engine";
-import type { FleetModelFile, RunnableModel } from "@waggle/fleet";
+import { canRun, type Ability, type FleetModelFile, type RunnableModel } from "@waggle/fleet";
 import type { JobListener, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 
@@ -30,9 +30,18 @@ export function tokenText(prompt: string, seed: number, index: number): string {
   return `${(hash % 1_000).toString(36)} `;
 }
 
-/** Number of events of the work: of its tokens or of its texts. */
+/** Number of events of the work: of its tokens, texts or readings. */
 function lengthOf(work: Work): number {
-  return work.kind === "generate" ? (work.maxTokens ?? 1) : work.kind === "embed" ? work.texts.length : 0;
+  switch (work.kind) {
+    case "generate":
+      return work.maxTokens ?? 1;
+    case "decide":
+      return work.readings.length;
+    case "embed":
+      return work.texts.length;
+    case "rerank":
+      return work.documents.length;
+  }
 }
 
 export function createSimulatedModel(options: {
@@ -40,9 +49,10 @@ export function createSimulatedModel(options: {
   readonly slots: number;
   readonly stepMs: number;
   readonly file: FleetModelFile;
+  readonly abilities: readonly Ability[];
   readonly clock: Clock;
 }): SimulatedModel {
-  const { name, slots, stepMs, file, clock } = options;
+  const { name, slots, stepMs, file, abilities, clock } = options;
   const runs = new Set<Run>();
   const idle = createCondition(() => runs.size === 0);
   let begun = 0;
@@ -75,10 +85,11 @@ export function createSimulatedModel(options: {
   return {
     name,
     slots,
-    abilities: [],
+    abilities,
     free: () => slots - runs.size,
     file: () => file,
     async run(spec, listener) {
+      if (!canRun({ abilities }, { spec })) throw new WaggleError("internal", "Cannot run the job: unknown work.");
       if (runs.size >= slots) throw new WaggleError("resource_exhausted", "All slots are busy.");
       const { output, computed = 0 } = spec.prior ?? {};
       const run = {

@@ -1,5 +1,5 @@
 // Checks what every client of a simulated fleet got. An answer that is not as asked needs a fault that excuses it; docs/fleet.md has the promises.
-import { isDirect, type SimulatedClient } from "./clients.ts";
+import { hasVectors, isDirect, type SimulatedClient } from "./clients.ts";
 import type { Happened } from "./faults.ts";
 import type { FaultKind } from "./schedule.ts";
 
@@ -56,7 +56,7 @@ function checkAnswer(one: SimulatedClient, world: RuleWorld): void {
 }
 
 function checkWhole({ plan, answer }: SimulatedClient, say: (message: string) => void): void {
-  const wanted = plan.habit === "embed" ? 0 : plan.habit === "two choices" ? 2 * plan.tokens : plan.tokens;
+  const wanted = hasVectors(plan.habit) ? 0 : plan.habit === "two choices" ? 2 * plan.tokens : plan.tokens;
   if (answer.tokens !== wanted) say(`gets ${answer.tokens} of ${wanted} tokens and a normal end`);
 }
 

@@ -14,6 +14,8 @@ export interface Schedule {
   readonly delayMs: number;
   /** The last worker serves another file under the model's name. */
   readonly otherFile: boolean;
+  /** The third worker is of a version that knows no decide jobs. */
+  readonly earlier: boolean;
   readonly clients: readonly ClientPlan[];
   readonly faults: readonly FaultPlan[];
 }
@@ -31,6 +33,7 @@ export const habits = [
   "slow",
   "two choices",
   "embed",
+  "decide",
   "whole",
 ] as const;
 export type Habit = (typeof habits)[number];
@@ -112,6 +115,7 @@ export function drawSchedule(seed: number): Schedule {
     stepMs: random.pick([50, 200, 400]),
     delayMs: random.pick([1, 1, 20, 150]),
     otherFile: random.next() < 0.15,
+    earlier: random.next() < 0.3,
     clients,
     faults: faults.toSorted((a, b) => a.atMs - b.atMs),
   };
