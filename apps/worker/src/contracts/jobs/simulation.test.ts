@@ -34,6 +34,8 @@ const everyTurn = [
     "refused pictures in all",
     "left before its body arrived",
     "streams that lost their engine",
+    "decide jobs that lost their engine midway",
+    ...["finished", "cancelled", "failed"].map((end) => `decide jobs, ${end}`),
     "parked and finished",
     "parked and cancelled",
     "cancel took 1 steps at most",

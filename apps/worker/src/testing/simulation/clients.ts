@@ -7,7 +7,7 @@ import type { Job } from "@waggle/jobs";
 import { alice, bob } from "../two-clients.ts";
 import { createArrivingBody, isRefusedByFront } from "./pictures.ts";
 import type { ArrivingBody } from "./pictures.ts";
-import { isRefusedByModel, randomRequest, randomToolRequest } from "./request.ts";
+import { decideWorkOf, isRefusedByModel, randomDecision, randomRequest, randomToolRequest } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
 import { jobLabel, jobStateLabel } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";
@@ -73,7 +73,8 @@ export function createClients(world: World): Clients {
     if (isSent) return send(trace, client, request);
     const retriable = random.chance(0.3);
     const spec = generateSpecOf(request, { client, trace, model: "waggle-fake", direct });
-    void dispatcher.submit({ ...spec, when: { ...spec.when, retriable } }).then(
+    const work = decideWorkOf(request) ?? spec.work;
+    void dispatcher.submit({ ...spec, work, when: { ...spec.when, retriable } }).then(
       (job) => {
         undecided -= 1;
         const witness = witnesses.find((each) => each.job === job);
@@ -88,6 +89,7 @@ export function createClients(world: World): Clients {
   }
 
   function requestOf(): SimulatedRequest {
+    if (random.chance(0.15)) return randomDecision(random);
     if (tools === undefined) return randomRequest(random, contextSize);
     if (random.chance(0.6)) return randomToolRequest(random, submissions);
     return { ...randomRequest(random, contextSize), max_tokens: 1 + random.below(24) };
@@ -286,7 +288,7 @@ function isRetryAfter(seconds: number | undefined): boolean {
 /** The fields that differ between requests, for the history. */
 function shortOf(request: SimulatedRequest): string {
   return JSON.stringify({ ...request, shown: request.shown?.map(({ length }) => length) }, [
-    ...["prompt", "shown", "max_tokens", "stop", "session_id", "priority", "deadline_ms", "on_disconnect"],
+    ...["prompt", "questions", "shown", "max_tokens", "stop", "session_id", "priority", "deadline_ms", "on_disconnect"],
     ...["job_id", "retryKey", "grammar"],
   ]);
 }

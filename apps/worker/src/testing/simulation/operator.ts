@@ -37,6 +37,8 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         if (fate === "fails") witness.reasons.add("engine_failed");
         else if (world.refusing && fate !== "continues") witness.reasons.add("unavailable");
         if (fate === "continues") count("streams that lost their engine");
+        if (fate === "begins again" && witness.job.vectors.length > 0)
+          count("decide jobs that lost their engine midway");
         const { step } = witness.job.state;
         if (step.index > 0 && !hasOutput(witness.job)) count("engine deaths before the first token of a later step");
         else if (witness.job.spec.calls !== undefined) count(`engine deaths, ${jobStateLabel(witness.job)}`);

@@ -1,6 +1,6 @@
-// Owns the random requests of a simulation, and the expected text of their answers.
-import { expectedFakeText } from "@waggle/engine";
-import type { Picture, PromptInput } from "@waggle/engine";
+// Owns the random requests of a simulation, and the expected text or scores of their answers.
+import { expectedFakeLogprob, expectedFakeText, tokenizeFake } from "@waggle/engine";
+import type { DecideWork, Picture, PromptInput } from "@waggle/engine";
 import { GenerateRequestSchema, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { cellsOf, picturedPrompt, randomPictures } from "./pictures.ts";
@@ -11,6 +11,8 @@ export interface SimulatedRequest extends GenerateRequest {
   readonly prompt: string;
   /** The pictures before the prompt: the request is then a conversation. One may occur twice. */
   readonly shown?: readonly Uint8Array[];
+  /** The questions of a decide job, whose state is the prompt. */
+  readonly questions?: readonly string[];
   /** The header `Idempotency-Key`. */
   readonly retryKey?: string;
 }
@@ -48,6 +50,43 @@ export function randomRequest(random: Random, contextSize: number): SimulatedReq
     ...(random.chance(0.1) ? { job_id: random.pick(["mine", "yours"]) } : {}),
     ...(random.chance(0.03) ? { grammar: "leaf ::= nothing" } : {}),
   };
+}
+
+/** A request for decisions. A state may be longer than the context, and must be refused then. */
+export function randomDecision(random: Random): SimulatedRequest {
+  const tooLong = random.chance(0.05);
+  return {
+    ...plain,
+    prompt: tooLong ? "b".repeat(200) : "bees and trees".slice(0, 1 + random.below(14)),
+    questions: Array.from({ length: 1 + random.below(5) }, (_, number) => `${number}?`),
+    priority: random.chance(0.2) ? random.below(21) - 10 : 0,
+    on_disconnect: random.chance(0.25) ? "continue" : "cancel",
+    ...(random.chance(0.3) ? { session_id: random.pick(["s1", "s2"]) } : {}),
+    ...(random.chance(0.15) ? { deadline_ms: 1 + random.below(4_000) } : {}),
+  };
+}
+
+const answers = [["A"], ["B", "bee"], ["hive"]] as const;
+
+export function decideWorkOf({ prompt, questions }: SimulatedRequest): DecideWork | undefined {
+  const readings = questions?.map((text) => ({
+    content: [{ type: "text" as const, text }],
+    options: answers,
+    ends: false,
+  }));
+  return readings && { kind: "decide", state: { messages: [{ role: "user", content: prompt }] }, readings };
+}
+
+/** The scores of each question by a pass for each answer. */
+export function soloVectors({ prompt, questions = [] }: SimulatedRequest): readonly (readonly number[])[] {
+  return questions.map((question) => {
+    const context = tokenizeFake({ kind: "messages", messages: [{ role: "user", content: `${prompt}${question}` }] });
+    const scoreOf = (answer: string): number => {
+      const tokens = [...Buffer.from(answer)];
+      return tokens.reduce((sum, token, i) => sum + expectedFakeLogprob([...context, ...tokens.slice(0, i)], token), 0);
+    };
+    return answers.map((texts) => Math.log(texts.reduce((sum, text) => sum + Math.exp(scoreOf(text)), 0)));
+  });
 }
 
 /** A request with MCP tools. @param number names it in its calls, and in its key */

@@ -238,6 +238,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
     for (const witness of witnesses) {
       witness.conclude(world.contextSize);
       count(witness.outcome ?? "never ended");
+      if (witness.request.questions !== undefined) count(`decide jobs, ${witness.outcome?.split(" ")[0]}`);
       if (witness.parks > 0) count(`parked and ${witness.outcome?.split(" ")[0] ?? "never ended"}`);
     }
     const { registry } = worker;

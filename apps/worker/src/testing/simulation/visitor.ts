@@ -70,8 +70,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
     witness.readers -= 1;
     if (witness.readers > 0) return;
     const { phase } = witness.job.state;
+    // No decide job waits for a retry that is not announced.
+    const isDecision = witness.request.questions !== undefined;
     witness.readersGoneAt = now();
-    witness.leftInPrefill = phase.name === "running" && phase.stage === "prefill";
+    witness.leftInPrefill = phase.name === "running" && phase.stage === "prefill" && !isDecision;
   }
 
   function onStalled(which: Reader): void {

@@ -4,7 +4,7 @@ import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { outcomeReason, stateNameOf, jobStatus } from "@waggle/jobs";
-import { promptTokens, soloText, stoppedText } from "./request.ts";
+import { promptTokens, soloText, soloVectors, stoppedText } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
 import { createSteps } from "./script.ts";
 
@@ -130,7 +130,7 @@ export function createWitness(
       accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(jobStatus(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
-    checkReceipts(steps?.texts ?? [text]);
+    if (request.questions === undefined) checkReceipts(steps?.texts ?? [text]);
     steps?.conclude(outcome);
     const isFinished = stateNameOf(job.state) === "finished";
     const reason = outcome.split(" ")[1] as Reason;
@@ -138,11 +138,22 @@ export function createWitness(
     if (!isFinished && !rowFailed && !reasons.has(reason))
       accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
     if (steps !== undefined) return;
+    if (request.questions !== undefined) return concludeDecision(isFinished);
     if (isFinished) return concludeFinished(text, contextSize);
     const whole = soloText(request, contextSize);
     const soFar = soloText(request, job.state.counts.completionTokens);
     if (!whole.startsWith(text) && !soFar.startsWith(text))
       accuse(`has the text "${text}", which is no beginning of "${whole}"`);
+  }
+
+  function concludeDecision(isFinished: boolean): void {
+    if (tokens.length > 0) accuse("is a decide job with tokens");
+    const due = soloVectors(request);
+    const isRight = (index: number): boolean =>
+      due[index]?.every((score, option) => Math.abs(score - (job.vectors[index]?.[option] ?? 0)) < 1e-6) === true;
+    const read = isFinished ? due.length : job.vectors.length;
+    for (let index = 0; index < read; index += 1)
+      if (!isRight(index)) accuse(`has the scores ${job.vectors[index]?.join()} instead of ${due[index]?.join()}`);
   }
 
   /** A recorded message has no receipt. @param texts those of the steps */
