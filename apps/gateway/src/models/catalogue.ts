@@ -1,5 +1,6 @@
 // Owns the models of the fleet: for each model, its workers and a worker's description. Knows no jobs.
 import type { Clock } from "@waggle/async";
+import { abilitiesOf } from "@waggle/fleet";
 import type { GatewaySide, MemberModel, ModelDescription, WorkerMember } from "@waggle/fleet";
 import type { Logger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
@@ -109,8 +110,9 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   /** Runs one question at a time; `settle` asks again if the versions have changed since. */
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
-    // A worker whose model reads no pictures would hide that others read them.
-    const ability = entry.ready.some(({ model }) => model.vision !== null) ? "pictures" : undefined;
+    const able = entry.ready.flatMap(({ model }) => abilitiesOf(model));
+    // A worker whose model reads no pictures would hide that others read them, and an earlier one how the model is asked for decisions.
+    const ability = (["pictures", "decide"] as const).find((one) => able.includes(one));
     entry.describing ??= side
       .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, ability })
       .then(({ description }) => {
