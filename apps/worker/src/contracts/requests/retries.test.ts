@@ -122,6 +122,40 @@ describe("a retry", () => {
     expect(prefills()).toBe(1);
   });
 
+  const questions = [{ type: "predicate", instructions: "Is it wet?" }];
+  const decisions: Request = { path: "/v1/decisions", body: { input: "a parcel ".repeat(20), questions } };
+
+  /** The client of this request leaves when the engine computes it. */
+  async function leave(request: Request): Promise<void> {
+    const leaving = new AbortController();
+    const left = post({ ...request, signal: leaving.signal }).catch(() => undefined);
+    await gate.held();
+    leaving.abort();
+    await left;
+  }
+
+  test("of a request for decisions joins the first try, running or ended", async () => {
+    const counted = { ...decisions, headers: { "x-stainless-retry-count": "1" } };
+    await leave(counted);
+    const running = post(counted);
+    gate.open();
+    const again = [await running, await post(counted)];
+    expect([again.map(joined), prefills()]).toEqual([[true, true], 1]);
+    const [one, two] = await Promise.all(again.map((answer) => answer.json()));
+    expect(one).toMatchObject({ answers: [{ type: "predicate", probability: expect.any(Number) }] });
+    expect(two).toEqual(one);
+  });
+
+  test("of a request for decisions that no header marks is a new job, and the first one ends at once", async () => {
+    const cancels = (): number => worker.commands.filter(({ type }) => type === "cancel").length;
+    await leave(decisions);
+    expect([worker.registry.liveCount, cancels()]).toEqual([1, 1]);
+    gate.open();
+    const again = await post(decisions);
+    expect([again.status, joined(again), prefills()]).toEqual([200, false, 2]);
+    expect(worker.registry.liveCount).toBe(0);
+  });
+
   test("runs again when the first try has failed", async () => {
     const headers = { "idempotency-key": "k1" };
     const body = { ...chat, messages: [{ role: "user", content: "[fail:1] a tale" }] };
