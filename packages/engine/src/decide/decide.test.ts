@@ -1,8 +1,7 @@
 // Tests decide jobs in the whole engine. The fake model's logprobs depend on every token before them.
 import { describe, expect, test } from "vitest";
-import { expectedFakeLogprob, fakeEndOfGeneration, tokenizeFake, tokenizeFakeText } from "../fake/fake-model.ts";
-import type { EngineJob, JobEvent } from "../port/messages.ts";
-import type { DecideWork, Reading } from "../port/work.ts";
+import { tokenizeFakeText } from "../fake/fake-model.ts";
+import type { DecideWork } from "../port/work.ts";
 import {
   decideJob,
   expectedText,
@@ -19,7 +18,7 @@ import { bindSlot, reusableOf, runOf, targetNextBranch, type DecideRun } from ".
 import { slotOf } from "../testing/run-in.ts";
 import { createAnswerTrie } from "./answer-trie.ts";
 import { createDecision } from "./decision.ts";
-import { conversationOf } from "./prepare-decide.ts";
+import { expectScores, vectorsOf } from "../testing/expect-scores.ts";
 
 const labels = [["A"], ["B"], ["C"]];
 const state = "The hive is warm and the bees are many. ".repeat(6);
@@ -28,28 +27,6 @@ const questions = {
   "How many bees?": [["many", "Many"], ["few"]],
   "Is it cold?": [["yes"], ["no"]],
 };
-
-/** The scores of a reading by one fresh pass for each answer. */
-function scoresOf(work: DecideWork, reading: Reading): number[] {
-  const prompt = tokenizeFake({ kind: "messages", ...conversationOf(work, reading) });
-  const scoreOf = (text: string): number => {
-    const answer = [...tokenizeFakeText(text), ...(reading.ends ? [fakeEndOfGeneration] : [])];
-    return answer.reduce((sum, token, i) => sum + expectedFakeLogprob([...prompt, ...answer.slice(0, i)], token), 0);
-  };
-  return reading.options.map((texts) => Math.log(texts.reduce((sum, text) => sum + Math.exp(scoreOf(text)), 0)));
-}
-
-function vectorsOf(events: readonly JobEvent[]): [index: number, vector: readonly number[]][] {
-  return events.flatMap((event) => (event.type === "embedding" ? [[event.index, event.vector]] : []));
-}
-
-function expectScores({ of }: EngineHarness, { jobId, work }: EngineJob<DecideWork>, from = 0): void {
-  const vectors = vectorsOf(of(jobId));
-  expect(vectors.map(([index]) => index)).toEqual(work.readings.map((_, i) => i).slice(from));
-  for (const [index, vector] of vectors) {
-    scoresOf(work, work.readings[index] as Reading).forEach((score, i) => expect(vector[i]).toBeCloseTo(score, 9));
-  }
-}
 
 const computedBy = ({ events }: EngineHarness): number => statsOf(events).reduce((sum, { tokens }) => sum + tokens, 0);
 
@@ -111,8 +88,8 @@ describe("a decide job", () => {
     const run = runOf(slot) as DecideRun;
     expect([run.target, reusableOf(run)], "the prefix").toEqual([[5, 6], 2]);
     targetNextBranch(run);
-    expect([run.target, reusableOf(run)]).toEqual([[5, 6, 7, 8, 1, 2], 2]);
-    sequence.finishBranch();
+    expect([run.target, reusableOf(run)], "the first branch").toEqual([[5, 6, 7, 8, 1, 2], 2]);
+    run.reading?.finishBranch();
     targetNextBranch(run);
     expect([run.target, reusableOf(run)], "the second branch").toEqual([[5, 6, 7, 8, 4], 4]);
   });

@@ -9,7 +9,7 @@ import { createCharge } from "../schedule/charge.ts";
 import { createDrafts } from "../schedule/drafts/drafts.ts";
 import { createPlanner } from "../schedule/planner.ts";
 import { createShares } from "../schedule/shares.ts";
-import { createSlots, releaseSlot, runOf, type Slot } from "../schedule/slots.ts";
+import { createSlots, isLent, releaseSlot, runOf, type Slot } from "../schedule/slots.ts";
 import { thrownMessage } from "../sequence/fail-job.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
 import { answer } from "../sequence/query.ts";
@@ -105,6 +105,7 @@ export function createEngine(options: EngineOptions): Engine {
     prefixStoreBytes: limits.prefixStoreBytes,
     headroomCells: limits.headroomCells,
     tokenMs: (tokens) => pacing.tokenMs(tokens),
+    stepMs: (shape) => pacing.stepMs(shape),
     wake: () => loop.wake(),
   });
   const onThreadChange = (change: ThreadChange): void => emit({ type: "log", ...describeChange(change) });
@@ -121,7 +122,11 @@ export function createEngine(options: EngineOptions): Engine {
   });
   /** Aborts the queries whose answers are not needed any more, by id. */
   const queries = new Map<string, AbortController>();
-  const slotOf = (jobId: string): Slot | undefined => slots.find((slot) => runOf(slot)?.sequence.jobId === jobId);
+  const slotOf = (jobId: string): Slot | undefined =>
+    slots.find((slot) => {
+      const run = runOf(slot);
+      return run?.sequence.jobId === jobId && !isLent(run);
+    });
   const intake = createIntake({
     ...{ backend, waiting, pieces, limits, emit, random32: options.random32 },
     send(...events) {

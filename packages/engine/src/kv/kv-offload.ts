@@ -47,6 +47,8 @@ export interface KvOffload {
   save(slot: SlotCache, isUrgent?: boolean): Promise<boolean>;
   /** Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty. */
   load(slot: SlotCache, state: KvSnapshot): Promise<boolean | undefined>;
+  /** Whether slots can be saved. */
+  readonly saves: boolean;
   /** Whether slots can be copied; a prefix of another slot is then copied, and not saved and loaded. */
   readonly copies: boolean;
   /**
@@ -145,6 +147,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       report(loaded ? "load" : "damaged", state, startMs);
       return loaded;
     },
+    saves: states !== undefined,
     copies: generator?.copy !== undefined,
     async copy(from, to, keep) {
       if (generator?.copy === undefined || !take()) return false;

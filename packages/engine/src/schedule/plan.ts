@@ -50,8 +50,22 @@ export function planSpans(
   const units: Span[][] = matrices.map((matrix) =>
     matrix.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts })),
   );
-  units.push(...pieces.map((span) => [span]));
+  units.push(...matricesOf(pieces));
   return units.toSorted(([a], [b]) => idOf(b) - idOf(a)).flat();
+}
+
+/** Slots next to each other that a decide job uses are one matrix, if they compute equally many tokens. */
+function matricesOf(pieces: readonly Span[]): Span[][] {
+  const matrices: Span[][] = [];
+  for (const span of pieces.toSorted((a, b) => idOf(a) - idOf(b))) {
+    const last = matrices.at(-1);
+    const before = last?.at(-1);
+    const joins =
+      before?.run.sequence === span.run.sequence && idOf(before) === idOf(span) - 1 && before.count === span.count;
+    if (joins) last?.push(span);
+    else matrices.push([span]);
+  }
+  return matrices;
 }
 
 function idOf(span: Span | undefined): number {

@@ -5,7 +5,7 @@ import type { JobEvent } from "../port/messages.ts";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { defaultHeadroomCells, needOf, runToPreempt, soonCells, stepCells, usedCells, type CellNeed } from "./cells.ts";
-import { preemptSlot, returnSlot, runsIn, type Run, type Slot } from "./slots.ts";
+import { giveBack, isLent, preemptSlot, returnSlot, runsIn, type Run, type Slot } from "./slots.ts";
 
 export interface ContextPoolOptions {
   readonly backend: Backend;
@@ -116,9 +116,11 @@ export function createContextPool({
         if (missing <= 0) return;
         // A cancel may arrive at any time, and the cells of its job are free soon.
         const spare = sparing().find(({ held }) => held.entries.length > 0);
+        const lent = runsIn(slots, "beginning", "prefilling").find(isLent);
         const next = runToPreempt(slots, now());
         if (slots.some(({ state }) => state.kind === "releasing")) await releaseEnded();
         else if (spare !== undefined) await free(spare, Math.max(missing, headroomCells));
+        else if (lent !== undefined) giveBack(lent);
         else if (next !== undefined) await preempt(next);
         else throw new Error(`Cannot run a pass: the context pool lacks ${missing} cells for the only running job`);
       }

@@ -1,7 +1,7 @@
 // Defines a slot: what its KV cache holds, and its state with the job in it. Every change of state goes through change().
 import type { SlotStatus } from "@waggle/protocol";
 import { cacheScopeOf } from "../port/cache-scope.ts";
-import type { Decision } from "../decide/decision.ts";
+import type { Decision, ReadingInSlot } from "../decide/decision.ts";
 import type { PreparedDecide } from "../decide/prepare-decide.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { HeldEntry, KvSnapshot, PromptChunk } from "../port/kv.ts";
@@ -25,6 +25,16 @@ export interface DecideRun extends RunInSlot {
   readonly kind: "decision";
   readonly prepared: PreparedDecide;
   readonly sequence: Decision;
+  /** The reading of the target; undefined while the target is the prefix. */
+  reading?: ReadingInSlot | undefined;
+  /** The run that began the job, if this slot is lent to the job. */
+  readonly lender?: DecideRun | undefined;
+}
+
+export type LentRun = DecideRun & { readonly lender: DecideRun };
+
+export function isLent(run: Run): run is LentRun {
+  return run.kind === "decision" && run.lender !== undefined;
 }
 
 interface RunInSlot {
@@ -163,8 +173,8 @@ export interface BranchRead {
 }
 
 /** The reads of the job's next branch, in ascending order. */
-export function branchReads({ prepared, sequence }: DecideRun): BranchRead[] {
-  const { reading, branch } = sequence.next ?? {};
+export function branchReads({ prepared, reading: inSlot }: DecideRun): BranchRead[] {
+  const { reading, branch } = inSlot ?? {};
   if (reading === undefined || branch === undefined) return [];
   const promptEnd = prepared.prompt.length + reading.entries.length;
   return branch.reads.map(({ node, behind }) => {
@@ -172,15 +182,33 @@ export function branchReads({ prepared, sequence }: DecideRun): BranchRead[] {
   });
 }
 
-/** Makes the prefix with the next branch the target of a job that has computed its target. @returns how many entries the slot may keep */
-export function targetNextBranch(run: DecideRun): number {
-  const { target, prepared, sequence, slot } = run;
-  const { reading, branch } = sequence.next ?? {};
+/** Makes the prefix with the next branch the target of a job that has computed its target. Returns false when no reading is left. */
+export function targetNextBranch(run: DecideRun): boolean {
+  const { target, prepared } = run;
+  run.reading ??= run.sequence.take();
+  if (run.reading === undefined) return false;
+  const { reading, branch } = run.reading;
   target.length = prepared.prompt.length;
-  for (const entry of reading?.entries ?? []) target.push(entry);
+  for (const entry of reading.entries) target.push(entry);
   for (const token of branch?.tokens ?? []) target.push(token);
-  run.chunks = reading?.chunks ?? run.chunks;
-  return commonPrefix(slot.held, target, reusableOf(run));
+  run.chunks = reading.chunks;
+  return true;
+}
+
+/**
+ * Repeats the last token of the shorter targets, so that all are equally long: slots next to each other are then one matrix.
+ * @param lengthFor how long they should be at least, if the longest has this length
+ */
+export function alignTargets(runs: readonly DecideRun[], lengthFor: (longest: number) => number): void {
+  const longest = lengthFor(Math.max(...runs.map(({ target }) => target.length)));
+  for (const { target } of runs) while (target.length < longest) target.push(target.at(-1) ?? 0);
+}
+
+/** Ends the use of a lent slot. Another slot begins its reading again. */
+export function giveBack(run: LentRun): void {
+  if (run.reading !== undefined) run.sequence.putBack(run.reading);
+  run.reading = undefined;
+  releaseSlot(run.slot, { kind: "returned" });
 }
 
 /** Number of entries that the slot must compute before the job samples. */
@@ -188,7 +216,9 @@ export function missingOf({ slot, target }: Run): number {
   return target.length - slot.held.entries.length;
 }
 
-type BoundJob = Pick<AnswerRun, "kind" | "prepared" | "sequence"> | Pick<DecideRun, "kind" | "prepared" | "sequence">;
+type BoundJob =
+  | Pick<AnswerRun, "kind" | "prepared" | "sequence">
+  | Pick<DecideRun, "kind" | "prepared" | "sequence" | "lender">;
 
 /** Gives the slot to a job. @param keepTokens length of the prefix that the slot's cache and the job's prompt share */
 export function bindSlot(slot: Slot, job: BoundJob, startOrder: number, keepTokens: number): void {

@@ -9,15 +9,23 @@ export type Ending =
   | { readonly kind: "finished"; readonly by: StoppedBy }
   /** `atPass`: number of forward passes that had ended when the cancel arrived. */
   | { readonly kind: "cancelled"; readonly atPass: number }
-  | { readonly kind: "failed"; readonly failure: JobFailure };
+  | { readonly kind: "failed"; readonly failure: JobFailure }
+  /** The slot was lent to the job, which continues in its own slot. */
+  | { readonly kind: "returned" };
 
 /** Makes the text that was held back, and then the terminal event. @param passes number of forward passes that have ended */
 export function endingEvents(sequence: Sequence | Decision, ending: Ending, passes: number, atMs: number): JobEvent[] {
+  if (ending.kind === "returned") return [];
   const heldBack = sequence.kind === "answer" ? sequence.flush(atMs) : [];
   return [...heldBack, terminalEvent(sequence, ending, passes, atMs)];
 }
 
-function terminalEvent(sequence: Sequence | Decision, ending: Ending, passes: number, atMs: number): JobEvent {
+function terminalEvent(
+  sequence: Sequence | Decision,
+  ending: Exclude<Ending, { kind: "returned" }>,
+  passes: number,
+  atMs: number,
+): JobEvent {
   const { jobId } = sequence;
   switch (ending.kind) {
     case "finished": {

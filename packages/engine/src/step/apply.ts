@@ -3,7 +3,15 @@ import type { Backend } from "../port/backend.ts";
 import type { BatchEntry, EntryResult, Logprobs, LogprobsRequest, Token, TokenLogprobs } from "../port/steps.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import type { Span } from "../schedule/plan.ts";
-import { branchReads, decodeSlot, releaseSlot, type AnswerRun, type DecideRun } from "../schedule/slots.ts";
+import {
+  branchReads,
+  decodeSlot,
+  giveBack,
+  isLent,
+  releaseSlot,
+  type AnswerRun,
+  type DecideRun,
+} from "../schedule/slots.ts";
 import { describeSampled, type TokenModel } from "../sequence/sampled-token.ts";
 
 /**
@@ -43,7 +51,9 @@ function applyResult(
   if (result.kind === "failed") {
     // The cache of a failed entry is unknown, so no job may reuse it.
     slot.held.cut(0);
-    releaseSlot(slot, { kind: "failed", failure: { code: result.code ?? "engine_failed", message: result.message } });
+    const failure = { code: result.code ?? ("engine_failed" as const), message: result.message };
+    if (isLent(run)) giveBack(run);
+    releaseSlot(isLent(run) ? run.lender.slot : slot, { kind: "failed", failure });
     return [];
   }
   if (entry.sample !== (result.kind === "token")) {
@@ -88,12 +98,19 @@ function applyResult(
 
 /** Stores what a branch has read. After the last entry of a branch, its reading may be complete, and after the last reading the job ends. */
 function applyReads(run: DecideRun, { tokens }: BatchEntry, read: readonly Logprobs[], atMs: number): JobEvent[] {
-  const { slot, sequence, target, prepared } = run;
+  const { slot, sequence, target, reading } = run;
   const held = slot.held.entries.length;
   const nodes = branchReads(run).filter(({ index }) => index >= held - tokens.length && index < held);
-  read.forEach(({ logprobs }, i) => sequence.record(nodes[i]?.node ?? 0, logprobs));
-  const events = held === target.length && held > prepared.prompt.length ? sequence.finishBranch() : [];
-  if (sequence.next === undefined) releaseSlot(slot, { kind: "finished", by: "end" });
+  read.forEach(({ logprobs }, i) => reading?.record(nodes[i]?.node ?? 0, logprobs));
+  const events: JobEvent[] = [];
+  if (reading !== undefined && held === target.length) {
+    reading.finishBranch();
+    if (reading.branch === undefined) {
+      events.push(...sequence.finish(reading));
+      run.reading = undefined;
+    }
+  }
+  if (sequence.isDone) releaseSlot((run.lender ?? run).slot, { kind: "finished", by: "end" });
   const progress = sequence.progress(held, atMs);
   return progress === undefined ? events : [...events, progress];
 }

@@ -11,6 +11,8 @@ import { findPrefixSource } from "../schedule/prefix.ts";
 import {
   beginSlot,
   copySlot,
+  giveBack,
+  isLent,
   loadSlot,
   releaseSlot,
   reusableOf,
@@ -110,8 +112,8 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
     }
     const differs = hadCache ? { differsAt: differsAt(target, kept, backend.tokenBytes) } : {};
     beginSlot(run, kept);
-    // A job that was preempted has started before.
-    if (run.preemptedAtMs !== undefined) return;
+    // A job that was preempted, or that a slot is lent to, has started before.
+    if (run.preemptedAtMs !== undefined || isLent(run)) return;
     const { job, promptTokens, sampling } = prepared;
     const replayed = prepared.kind === "generate" ? prepared.resumed?.replayed : undefined;
     sequence.begin(kept, startMs);
@@ -130,7 +132,9 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
   }
 
   /** Fails only the job that cannot begin. The slot's contents are unknown, so they are discarded. */
-  async function fail({ slot, prepared }: Run, thrown: unknown): Promise<void> {
+  async function fail(run: Run, thrown: unknown): Promise<void> {
+    const { slot, prepared } = run;
+    if (isLent(run)) giveBack(run);
     const failure = failJob(thrown, { jobId: prepared.job.jobId, task: "begin the job" }, options.emit);
     slot.held.cut(0);
     await generatorOf(backend).cut(slot.id, 0, slot.held);

@@ -3,6 +3,9 @@
 import type { Backend } from "../port/backend.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
+import type { Pacing } from "../schedule/costs/pacing.ts";
+import { shapeOf } from "../schedule/costs/step-shape.ts";
+import { contextCapacity } from "../port/info.ts";
 import { createAdmission, type WaitingJob } from "../schedule/admit.ts";
 import { createContextPool } from "../schedule/pool.ts";
 import { cachedTokens } from "../schedule/prefix.ts";
@@ -10,6 +13,8 @@ import {
   freeSlot,
   missingOf,
   runsIn,
+  alignTargets,
+  reusableOf,
   targetNextBranch,
   type DecideRun,
   type Releasing,
@@ -17,6 +22,8 @@ import {
 } from "../schedule/slots.ts";
 import { endingEvents } from "../sequence/ending.ts";
 import { generatorOf, type PreparedEmbed, type PreparedSlotJob } from "../sequence/prepare.ts";
+import { commonPrefix } from "../kv/common-prefix.ts";
+import { createLending } from "../decide/lend-slots.ts";
 import { createBeginJobs } from "./begin-jobs.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -28,6 +35,8 @@ export interface SchedulingPointOptions extends KvOffloadOptions {
   readonly waiting: Map<string, WaitingJob>;
   readonly outbox: Outbox;
   readonly headroomCells?: number | undefined;
+  /** Milliseconds that a step of this shape takes; undefined before the first measurement. */
+  readonly stepMs: Pacing["stepMs"];
   /** Asks for another scheduling point, even if there is nothing to compute. */
   readonly wake: () => void;
 }
@@ -52,6 +61,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   const offload = createKvOffload(options);
   const pool = createContextPool({ ...options, offload, addEvent: (event) => outbox.add(event) });
   const admit = createAdmission({ ...options, pool, addEvents: (events) => outbox.add(...events) });
+  const lending = createLending({ ...options, pool, offload });
   const beginJobs = createBeginJobs({ ...options, offload, pool, endJob });
   /** Number of passes that had ended when this scheduling point was reached. */
   let lastPasses = 0;
@@ -74,15 +84,32 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     freeSlot(run.slot, lastPasses);
   }
 
-  /** Cuts the slot back to what the next branch has in common with the last one. Decision 131. */
-  async function beginBranch(run: DecideRun): Promise<void> {
-    const { slot, prepared } = run;
-    const keep = targetNextBranch(run);
-    const { length } = slot.held.entries;
-    if (keep === length) return;
+  /** Returns a tile where fewer tokens cost more: attention computes them one by one. */
+  function cheapestLength(tokens: number, held: number): number {
     const generator = generatorOf(backend);
-    await generator.end(slot.id, length);
-    slot.held.cut(await generator.begin(slot.id, keep, prepared.sampling, slot.held));
+    const { attentionTile: tile } = generator;
+    if (tokens >= tile || held + tile > contextCapacity(backend.info.contextSize)) return tokens;
+    const priceOf = (count: number): number =>
+      options.stepMs(shapeOf([{ slot: 0, tokens: count, held, decodes: false }], generator)) ?? count;
+    return priceOf(tile) < priceOf(tokens) ? tile : tokens;
+  }
+
+  /** Gives the decide jobs that have computed their targets the next branches, and cuts their slots back to what these branches begin with. */
+  async function beginBranches(): Promise<void> {
+    const ready = runsIn(slots, "prefilling").filter((run) => run.kind === "decision" && missingOf(run) === 0);
+    const runs = ready.filter((run) => run.kind === "decision" && targetNextBranch(run)) as DecideRun[];
+    const bySequence = new Map(runs.map(({ sequence }) => [sequence, runs.filter((run) => run.sequence === sequence)]));
+    for (const [{ prefixTokens }, together] of bySequence) {
+      alignTargets(together, (longest) => prefixTokens + cheapestLength(longest - prefixTokens, prefixTokens));
+    }
+    const generator = generatorOf(backend);
+    for (const { slot, prepared, target, ...run } of runs) {
+      const { length } = slot.held.entries;
+      const keep = commonPrefix(slot.held, target, reusableOf({ ...run, slot, prepared, target }));
+      if (keep === length) continue;
+      await generator.end(slot.id, length);
+      slot.held.cut(await generator.begin(slot.id, keep, prepared.sampling, slot.held));
+    }
   }
 
   /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
@@ -107,13 +134,13 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     },
     async run({ passes, maintenance, underway }) {
       lastPasses = passes;
+      lending.takeBack();
       await releaseEnded();
       admit();
+      lending.lend();
       offload.open(transfersAllowed(), underway);
       await beginJobs();
-      for (const run of runsIn(slots, "prefilling")) {
-        if (run.kind === "decision" && missingOf(run) === 0) await beginBranch(run);
-      }
+      if (backend.generator !== undefined) await beginBranches();
       await pool.makeRoom(releaseEnded);
       const reading = runsIn(slots, "beginning", "prefilling").length > 0;
       if (!reading && (maintenance || runsIn(slots, "decoding").length > 0)) await writeBehind();
