@@ -54,6 +54,16 @@ test("computes several readings as one matrix, with the results in order", async
   expect(harness.engine.busySlots).toBe(0);
 });
 
+test("20 questions of 80 tokens behind a state of 2,000 take 3,600 tokens", async () => {
+  const harness = start({ contextSize: 4_096 });
+  const text = (i: number): string => String.fromCharCode(65 + i) + "?".repeat(77);
+  const asked = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [text(i), [["A"], ["B"]]]));
+  submit(harness.engine, decideJob("d", "?".repeat(1_998), asked));
+  const { promptTokens } = await harness.untilJob("d", "finished");
+  const computed = statsOf(harness.events).reduce((sum, { tokens }) => sum + tokens, 0);
+  expect([promptTokens, computed]).toEqual([3_600, 3_600]);
+});
+
 test("a job that waits gets a lent slot at the next scheduling point", async () => {
   const harness = start({ gated: true });
   submit(harness.engine, decideJob("d", state, questions));
