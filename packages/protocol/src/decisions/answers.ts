@@ -30,79 +30,58 @@ const massShape = {
   ),
 };
 const confidence = share.describe("1: all probability is at one option or level. 0: it is spread evenly.");
+const score = z.number().describe("The expected level, from 0.");
+const probabilities = z.record(z.string(), share);
 
-const nameShape = { name: z.string().nullable(), ...massShape };
+const namedShape = { name: z.string().nullable(), ...massShape };
 const TypedValueSchema = z.union([z.string(), z.boolean()]);
+const choices = z.array(z.object({ value: TypedValueSchema, probability: share }));
+const levels = z.array(z.object({ value: count, label: z.string(), probability: share }));
+
+const OpenAiAnswerSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("predicate"), ...namedShape, probability: share }),
+  z.object({ type: z.literal("choice"), ...namedShape, choice: TypedValueSchema, confidence, probabilities: choices }),
+  z.object({ type: z.literal("score"), ...namedShape, score, confidence, probabilities: levels }),
+]);
 
 const OpenAiDecisionsSchema = z
-  .object({
-    answers: z.array(
-      z.discriminatedUnion("type", [
-        z.object({ type: z.literal("predicate"), ...nameShape, probability: share }),
-        z.object({
-          type: z.literal("choice"),
-          ...nameShape,
-          choice: TypedValueSchema,
-          confidence,
-          probabilities: z.array(z.object({ value: TypedValueSchema, probability: share })),
-        }),
-        z.object({
-          type: z.literal("score"),
-          ...nameShape,
-          score: z.number().describe("The expected level, from 0."),
-          confidence,
-          probabilities: z.array(z.object({ value: count, label: z.string(), probability: share })),
-        }),
-      ]),
-    ),
-    model: z.string(),
-    usage: ResponseUsageSchema,
-    ...receiptShape,
-  })
+  .object({ answers: z.array(OpenAiAnswerSchema), model: z.string(), usage: ResponseUsageSchema, ...receiptShape })
   .meta({ id: "OpenAiDecisions" });
 export type OpenAiDecisions = z.infer<typeof OpenAiDecisionsSchema>;
 
-const probabilities = z.record(z.string(), share);
+const SglangAnswerSchema = z.object({
+  type: z.enum(["yes_no", "choice", "score"]),
+  probabilities,
+  choice: optional(z.string()),
+  score: optional(score),
+  label_mass: share,
+});
 
 const SglangDecisionsSchema = z
   .object({
     object: z.literal("decisions"),
     model: z.string(),
     prompt_format_version: z.int(),
-    answers: z.record(
-      z.string(),
-      z.object({
-        type: z.enum(["yes_no", "choice", "score"]),
-        probabilities,
-        choice: optional(z.string()),
-        score: optional(z.number()),
-        label_mass: share,
-      }),
-    ),
+    answers: z.record(z.string(), SglangAnswerSchema),
     usage: z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }),
     ...receiptShape,
   })
   .meta({ id: "SglangDecisions" });
 export type SglangDecisions = z.infer<typeof SglangDecisionsSchema>;
 
+const optionsShape = { probabilities, confidence, ...massShape };
+const legend = z.record(z.string(), z.unknown());
+
+const QuestionAnswerSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("noul"), noul: share, ...massShape }),
+  z.object({ type: z.literal("choice"), choice: z.string(), ...optionsShape }),
+  z.object({ type: z.literal("score"), score, legend, ...optionsShape }),
+]);
+
 export const SystemOneAnswerSchema = z
   .object({
     model: z.string(),
-    answers: z.record(
-      z.string(),
-      z.discriminatedUnion("type", [
-        z.object({ type: z.literal("noul"), noul: share, ...massShape }),
-        z.object({ type: z.literal("choice"), choice: z.string(), probabilities, confidence, ...massShape }),
-        z.object({
-          type: z.literal("score"),
-          score: z.number(),
-          legend: z.record(z.string(), z.unknown()),
-          probabilities,
-          confidence,
-          ...massShape,
-        }),
-      ]),
-    ),
+    answers: z.record(z.string(), QuestionAnswerSchema),
     usage: z.object({ input_tokens: count, output_tokens: count }),
     ...receiptShape,
   })

@@ -14,9 +14,10 @@ import {
   itemParts,
 } from "../responses/items.ts";
 
-/** Maximum number of levels of OpenAI's and SGLang's scores, and of System One's, whose levels have letters as labels beyond 10. */
-const [levels, mostLevels] = [10, 26];
-const assets = 128;
+/** Of OpenAI's and SGLang's scores. */
+const mostLevels = 10;
+/** Of System One's scores; beyond 10, their labels are letters. */
+const mostSystemOneLevels = 26;
 
 /** The fields that all formats have: Waggle's additions, and the model. */
 const decisionShape = {
@@ -33,39 +34,32 @@ const decisionShape = {
   receipt: flag.describe("Whether the answer has x_receipt, with all that is needed to repeat the answer."),
 };
 
-const isGiven = (content: unknown): boolean =>
-  content != null && (typeof content !== "string" || content.trim() !== "");
+/** Whether it is neither null nor a blank text. */
+export function isGiven(content: unknown): boolean {
+  return content != null && (typeof content !== "string" || content.trim() !== "");
+}
 
-const optionCount = `must have at most ${requestLimits.decisionOptions} options`;
 const required = "must not be empty";
 const questionList = <T extends z.ZodType>(question: T): z.ZodArray<T> =>
   z.array(question).min(1, required).max(requestLimits.decisionQuestions);
 
 const openAiQuestionShape = {
   name: nullish(z.string()),
-  instructions: contentSchema(...itemParts)
-    .nonoptional(required)
-    .refine(isGiven, required),
+  instructions: contentSchema(...itemParts).nonoptional(required),
 };
+
+const description = nullish(z.string());
+const ChoiceSchema = z.object({ value: z.union([z.string(), z.boolean()]), description });
+const choices = z.array(ChoiceSchema).min(2).max(requestLimits.decisionOptions);
+const levels = z
+  .array(z.object({ label: z.string(), description }))
+  .min(2)
+  .max(mostLevels);
 
 const OpenAiQuestionSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("predicate"), ...openAiQuestionShape }),
-  z.object({
-    type: z.literal("choice"),
-    ...openAiQuestionShape,
-    choices: z
-      .array(z.object({ value: z.union([z.string(), z.boolean()]), description: nullish(z.string()) }))
-      .min(2)
-      .max(requestLimits.decisionOptions, optionCount),
-  }),
-  z.object({
-    type: z.literal("score"),
-    ...openAiQuestionShape,
-    levels: z
-      .array(z.object({ label: z.string(), description: nullish(z.string()) }))
-      .min(2)
-      .max(levels),
-  }),
+  z.object({ type: z.literal("choice"), ...openAiQuestionShape, choices }),
+  z.object({ type: z.literal("score"), ...openAiQuestionShape, levels }),
 ]);
 
 const DecisionItemSchema = z.discriminatedUnion(
@@ -85,31 +79,22 @@ export const OpenAiDecisionRequestSchema = z
   .meta({ id: "OpenAiDecisionRequest" });
 export type OpenAiDecisionRequest = z.infer<typeof OpenAiDecisionRequestSchema>;
 
-const given = z.unknown().refine(isGiven, required);
-const sglangQuestionShape = { id: z.string().min(1), question: given };
+const json = optional(z.unknown()).describe("A text, or JSON.");
+const given = z.unknown().refine(isGiven, required).describe("A text, or JSON.");
+const sglangShape = { id: z.string().min(1), question: given };
+const NamedSchema = z.strictObject({ name: z.string().trim().min(1, required), description: json });
+const options = z.array(NamedSchema).min(2).max(requestLimits.decisionOptions);
 
 const SglangQuestionSchema = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("yes_no"),
-    ...sglangQuestionShape,
-    yes: optional(z.unknown()),
-    no: optional(z.unknown()),
-  }),
-  z.strictObject({
-    type: z.literal("choice"),
-    ...sglangQuestionShape,
-    options: z
-      .array(z.strictObject({ name: z.string().trim().min(1, required), description: optional(z.unknown()) }))
-      .min(2)
-      .max(requestLimits.decisionOptions, optionCount),
-  }),
-  z.strictObject({ type: z.literal("score"), ...sglangQuestionShape, levels: z.array(given).min(2).max(levels) }),
+  z.strictObject({ type: z.literal("yes_no"), ...sglangShape, yes: json, no: json }),
+  z.strictObject({ type: z.literal("choice"), ...sglangShape, options }),
+  z.strictObject({ type: z.literal("score"), ...sglangShape, levels: z.array(given).min(2).max(mostLevels) }),
 ]);
 
 export const SglangDecisionRequestSchema = z
   .strictObject({
     ...decisionShape,
-    input: given.describe("A text, or JSON."),
+    input: given,
     questions: questionList(SglangQuestionSchema),
     images: nullish(z.array(PictureSourceSchema)),
     chat_template_kwargs: thinkingShape.chat_template_kwargs,
@@ -132,24 +117,14 @@ function mapOf<T extends z.ZodType>(value: T, most: number, what: string): z.Zod
   );
 }
 
-const instructions = optional(z.unknown()).describe("A text, or JSON.");
+const sides = nullish(z.strictObject({ true: json, false: json }));
+const scale = z.array(z.unknown()).min(1, required).max(mostSystemOneLevels);
+const labels = mapOf(z.unknown(), requestLimits.decisionOptions, "options").describe("A description by label.");
 
 const SystemOneQuestionSchema = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("noul"),
-    instructions,
-    criteria: nullish(z.strictObject({ true: optional(z.unknown()), false: optional(z.unknown()) })),
-  }),
-  z.strictObject({
-    type: z.literal("choice"),
-    instructions,
-    criteria: mapOf(z.unknown(), requestLimits.decisionOptions, "options").describe("A description by label."),
-  }),
-  z.strictObject({
-    type: z.literal("score"),
-    instructions,
-    criteria: z.array(z.unknown()).min(1, required).max(mostLevels),
-  }),
+  z.strictObject({ type: z.literal("noul"), instructions: json, criteria: sides }),
+  z.strictObject({ type: z.literal("choice"), instructions: json, criteria: labels }),
+  z.strictObject({ type: z.literal("score"), instructions: json, criteria: scale }),
 ]);
 export type SystemOneQuestion = z.infer<typeof SystemOneQuestionSchema>;
 
@@ -169,11 +144,9 @@ export const SystemOneRequestSchema = z
     ),
     images: nullish(z.array(PictureSourceSchema)),
     files: nullish(z.array(PictureSourceSchema)).describe("llama-server's name of images."),
-    assets: nullish(
-      z
-        .record(z.string(), z.looseObject({ data_base64: PictureSourceSchema }))
-        .refine((given) => Object.keys(given).length <= assets, `must have at most ${assets} assets`),
-    ).describe("Pictures by name. The state must name each."),
+    assets: nullish(z.record(z.string(), z.looseObject({ data_base64: PictureSourceSchema }))).describe(
+      "Pictures by name. The state must name each.",
+    ),
     videos: unread,
     audio: unread,
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { planOfReader, sharedVariables } from "./label-readers.ts";
 import { choiceOption, levelOption, noulOptions } from "./questions.ts";
 import type { DecisionRequest, Question } from "./questions.ts";
-import { decidedOf } from "./readings.ts";
+import { decidedOf, labelsOf } from "./readings.ts";
 import type { Plan } from "./readings.ts";
 import { render, withPictures } from "./state.ts";
 
@@ -77,7 +77,7 @@ describe("the variables of models that were trained for decisions", () => {
     const pictured = withPictures(render("x", ""), ["sha256:1"]);
     expect(() => sharedVariables("lev", requestOf({ state: pictured }))).toThrow(/Cannot read pictures/);
     expect(() => sharedVariables("lev", requestOf({ scoring: "text" }))).toThrow(/"scoring"/);
-    expect(() => sharedVariables("lev", requestOf({ templateKwargs: {} }))).toThrow(/"chat_template_kwargs"/);
+    expect(() => sharedVariables("lev", requestOf({ chat_template_kwargs: {} }))).toThrow(/"chat_template_kwargs"/);
   });
 });
 
@@ -106,7 +106,7 @@ describe("the labels of models that were trained for decisions", () => {
     ["openjev", 52],
     ["lfm2-d1", 100],
   ] as const)("of %s are at most %d", (reader, most) => {
-    expect(plan(reader, numbered(most)).labels).toHaveLength(most);
+    expect(labelsOf(plan(reader, numbered(most)))).toHaveLength(most);
     expect(() => plan(reader, numbered(most + 1))).toThrow(
       `"questions.hot": it has ${most + 1} options; this model has labels for ${most}`,
     );
@@ -127,7 +127,7 @@ describe("the answers of models that were trained for decisions", () => {
 
   it("of lev to a noul question are nine ratings", () => {
     const rated = plan("lev", noul);
-    expect(rated.labels).toEqual([..."ABCDEFGHI"]);
+    expect(labelsOf(rated)).toEqual([..."ABCDEFGHI"]);
     const [decided] = decidedOf([rated], [[0, 0, 0, 0, 0, 0, 0.5, 0, 0.5].map(Math.log)]);
     expect([decided?.of(0), decided?.of(1)]).toEqual([0.875, 0.125]);
   });

@@ -1,13 +1,16 @@
 // Owns the answers that are scored: short labels, or the texts of the options.
 import { refuseField } from "@waggle/protocol";
-import type { Option, Question, Settings } from "./questions.ts";
+import type { Question, Settings } from "./questions.ts";
 
 /** The texts that count as one option. The first is the one in the prompt. */
 export type Answers = readonly string[];
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+export const capitals = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
-export const yesAndNo: readonly Answers[] = [casesOf("yes"), casesOf("no")];
+export const yesAndNo: readonly Answers[] = [
+  ["yes", "Yes", "YES"],
+  ["no", "No", "NO"],
+];
 
 /**
  * Labels of options in the order in which the prompt lists them: yes and no; digits for levels and for options that are digits; else letters. No label
@@ -19,32 +22,23 @@ export function answersOf(
   order: readonly number[],
   scoring: Settings["scoring"],
 ): readonly Answers[] {
-  const listed = order.flatMap((index) => options[index] ?? []);
-  const texts = listed.map(({ text }) => text);
-  if (type === "noul") return order.flatMap((index) => [yesAndNo[index] ?? []]);
-  if (scoring === "text") {
-    if (texts.includes("") || new Set(texts).size < texts.length)
-      throw refuseField("scoring", `the options of "${field}" need different texts, and none may be empty`);
-    return texts.map((text) => [text]);
-  }
-  if (areDigits(listed)) return texts.map((text) => [text]);
-  if (type === "score" && listed.length <= 10) return order.map((index) => [String(index)]);
-  return lettersFor(listed.length).map((label) => [label]);
+  if (type === "noul") return inOrder(yesAndNo, order);
+  const texts = inOrder(options, order).map(({ text }) => text);
+  const differ = new Set(texts).size === texts.length;
+  if (scoring === "text" && (!differ || texts.includes("")))
+    throw refuseField("scoring", `the options of "${field}" need different texts, and none may be empty`);
+  if (scoring === "text" || (differ && texts.every((text) => /^\d$/.test(text)))) return texts.map((text) => [text]);
+  if (type === "score" && texts.length <= 10) return order.map((index) => [String(index)]);
+  return codesOf(capitals, texts.length).map((label) => [label]);
 }
 
-/** A to Z; for more options, codes of two letters. */
-function lettersFor(count: number): readonly string[] {
-  if (count <= letters.length) return [...letters.slice(0, count)];
-  const at = (index: number): string => letters[index] ?? "";
-  return Array.from({ length: count }, (_, i) => at(Math.floor(i / letters.length)) + at(i % letters.length));
+/** @param order indexes of items */
+export function inOrder<T>(items: readonly T[], order: readonly number[]): readonly T[] {
+  return order.flatMap((index) => items.slice(index, index + 1));
 }
 
-function areDigits(options: readonly Option[]): boolean {
-  return (
-    options.every(({ text }) => /^\d$/.test(text)) && new Set(options.map(({ text }) => text)).size === options.length
-  );
-}
-
-function casesOf(word: string): Answers {
-  return [word, (word[0] ?? "").toUpperCase() + word.slice(1), word.toUpperCase()];
+/** Single signs; for more options than signs, all pairs. */
+export function codesOf(signs: readonly string[], count: number): readonly string[] {
+  const codes = count <= signs.length ? signs : signs.flatMap((first) => signs.map((second) => first + second));
+  return codes.slice(0, count);
 }

@@ -53,13 +53,8 @@ const mostListed = 4;
 function closing(type: QuestionType, labels: readonly string[], scoring: Settings["scoring"]): string {
   if (scoring === "text" && type !== "noul")
     return "Answer with the text of one option, exactly as above, and nothing else.";
-  const before = labels.slice(0, -1);
   const last = labels.at(-1) ?? "";
-  const known =
-    before.length === 0
-      ? last
-      : before.length < mostListed
-        ? `${before.join(", ")} or ${last}`
-        : `${labels[0]} to ${last}`;
+  const listed = [labels.slice(0, -1).join(", "), last].filter((text) => text !== "").join(" or ");
+  const known = labels.length > mostListed ? `${labels[0]} to ${last}` : listed;
   return `Answer with one label and nothing else: ${known}.`;
 }

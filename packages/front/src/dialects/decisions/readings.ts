@@ -1,9 +1,9 @@
 // Makes readings of questions: which prompts the engine scores, and how the results become the probabilities of the options.
 import type { Reading } from "@waggle/engine";
-import { answersOf } from "./labels.ts";
+import { answersOf, inOrder } from "./labels.ts";
 import { questionPrompt } from "./prompt.ts";
 import { bestOf, choiceConfidence, expectation, massOf, meanOf, scoreConfidence, softmax } from "./probabilities.ts";
-import type { Question, QuestionType, Settings } from "./questions.ts";
+import type { Question, Settings } from "./questions.ts";
 import type { Rendered } from "./state.ts";
 
 /** A reading, whose content still has the sources of its pictures. */
@@ -15,71 +15,69 @@ export interface PlannedReading extends Omit<Reading, "content"> {
 
 /** All readings of a question. */
 export interface Plan {
-  readonly type: QuestionType;
+  readonly question: Question;
   readonly readings: readonly PlannedReading[];
-  /** The label of each answer of the first reading. */
-  readonly labels: readonly string[];
   readonly temperature: number;
 }
 
 /** The answer to a question. */
 export interface Decided {
+  readonly question: Question;
   /** The probability of the option with this index. */
   readonly of: (option: number) => number;
   /** The probability of all options together, without a temperature. */
   readonly mass: number;
-  readonly best: number;
+  /** Key of the most probable option. */
+  readonly choice: string | boolean;
   readonly score: number;
   readonly confidence: number;
 }
 
-/** The orders in which options are listed, as lists of their indexes. */
+/** The orders in which options are listed, as lists of their indexes. Each is its inverse too. */
 export function ordersOf(count: number, orders: Settings["orders"]): readonly (readonly number[])[] {
   const forwards = Array.from({ length: count }, (_, index) => index);
-  return orders === 1 || count < 2 ? [forwards] : [forwards, forwards.toReversed()];
-}
-
-/** @param order the options' indexes as listed */
-export function inOrder(order: readonly number[]): PlannedReading["toOptions"] {
-  return (probabilities) => {
-    const ofOptions = [...probabilities];
-    for (const [at, option] of order.entries()) ofOptions[option] = probabilities[at] ?? 0;
-    return ofOptions;
-  };
+  return orders !== 2 || count < 2 ? [forwards] : [forwards, forwards.toReversed()];
 }
 
 /** Questions to a model that was not trained for decisions. @throws WaggleError invalid_argument */
-export function planOf(question: Question, { orders, temperature = 1, scoring }: Settings): Plan {
+export function planOf(question: Question, { orders, temperature, scoring }: Settings): Plan {
   const readings = ordersOf(question.options.length, orders).map((order): PlannedReading => {
     const answers = answersOf(question, order, scoring);
     return {
       content: questionPrompt(question, order, answers, scoring),
       options: answers,
       ends: scoring === "text",
-      toOptions: inOrder(order),
+      toOptions: (probabilities) => inOrder(probabilities, order),
     };
   });
-  return { type: question.type, readings, labels: labelsIn(readings), temperature };
+  return { question, readings, temperature: temperature ?? 1 };
 }
 
-export function labelsIn([first]: readonly Pick<Reading, "options">[]): readonly string[] {
+/** The label of each answer of the first reading. */
+export function labelsOf({ readings: [first] }: Pick<Plan, "readings">): string[] {
   return (first?.options ?? []).map(([label = ""]) => label);
 }
 
 /** @param vectors logprobs of the answers of all readings, in order @throws Error if there are fewer vectors than readings */
 export function decidedOf(plans: readonly Plan[], vectors: readonly (readonly number[])[]): readonly Decided[] {
   let next = 0;
-  return plans.map(({ type, readings, temperature }) => {
+  return plans.map(({ question, readings, temperature }) => {
     const own = vectors.slice(next, (next += readings.length));
     if (own.length < readings.length) throw new Error(`A reading has no result: there are ${vectors.length} results`);
     const probabilities = meanOf(readings.map(({ toOptions }, at) => toOptions(softmax(own[at] ?? [], temperature))));
     const [mass = 0] = meanOf(own.map((logprobs) => [massOf(logprobs)]));
     return {
+      question,
       of: (option) => probabilities[option] ?? 0,
       mass,
-      best: bestOf(probabilities),
+      choice: question.options[bestOf(probabilities)]?.key ?? "",
       score: expectation(probabilities),
-      confidence: (type === "score" ? scoreConfidence : choiceConfidence)(probabilities),
+      confidence: (question.type === "score" ? scoreConfidence : choiceConfidence)(probabilities),
     };
   });
+}
+
+/** The options' probabilities by key, made of entries, since `__proto__` is a legal key. */
+export function namedProbabilities({ question, of }: Decided): Record<string, number> {
+  return Object.fromEntries(question.options.map(({ key }, at) => [String(key), of(at)]));
 }

@@ -42,20 +42,14 @@ export function createDecisionDialects(options: AppOptions, generations: Generat
 
   /** The format is that of the body. @throws WaggleError invalid_argument for a mixture */
   async function anyBody(c: AppContext): Promise<Translated> {
-    const { state, questions, input } = Object(await lookAtBody(c, DecisionRequestSchema)) as {
-      readonly state?: unknown;
-      readonly questions?: unknown;
-      readonly input?: unknown;
-    };
+    const body = Object(await lookAtBody(c, DecisionRequestSchema)) as Readonly<Record<string, unknown>>;
+    const { state, questions, input } = body;
     const listed: readonly unknown[] = Array.isArray(questions) ? questions : [];
-    if (state !== undefined || (Object(questions) === questions && !Array.isArray(questions))) {
-      if (input !== undefined)
-        throw refuseField("input", "a request with state, or with questions by id, has no input");
-      return await systemOneBody(c);
+    if (state !== undefined || (questions instanceof Object && !Array.isArray(questions))) {
+      if (input === undefined) return await systemOneBody(c);
+      throw refuseField("input", "a request with state, or with questions by id, has no input");
     }
-    const isSglang = listed.some(
-      (one) => typeof one === "object" && one !== null && ("id" in one || "question" in one),
-    );
+    const isSglang = listed.some((one) => one instanceof Object && ("id" in one || "question" in one));
     return isSglang
       ? readSglang(await readBody(c, SglangDecisionRequestSchema))
       : readOpenAi(await readBody(c, OpenAiDecisionRequestSchema));

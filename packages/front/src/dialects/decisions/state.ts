@@ -12,66 +12,58 @@ export interface Rendered {
   readonly value: unknown;
 }
 
-/** The sources of pictures by the names that the state has for them. */
-export type Assets = ReadonlyMap<string, string>;
-
-const noAssets: Assets = new Map();
-
 /**
  * @param field the value's field, for errors
+ * @param assets the sources of pictures by the names that the value has for them
  * @throws WaggleError invalid_argument for parts that no model reads, and for an asset that the value does not name
  */
-export function render(value: unknown, field: string, assets = noAssets): Rendered {
+export function render(value: unknown, field: string, assets: ReadonlyMap<string, string> = new Map()): Rendered {
   // Marks the place of a picture in the text. No client can write it.
   const mark = randomUUID();
   const sources: string[] = [];
   const missing = new Map(assets);
 
-  function named(text: string): string {
-    if (missing.size === 0) return text;
-    const withPicture = (name: string): string => {
-      const source = missing.get(name);
-      if (source === undefined) return name;
-      missing.delete(name);
-      sources.push(source);
-      return `${name} ${mark}`;
-    };
-    return missing.has(text) ? withPicture(text) : text.replace(/[\w-]+/g, withPicture);
+  function withPicture(name: string): string {
+    const source = missing.get(name);
+    if (source === undefined) return name;
+    missing.delete(name);
+    sources.push(source);
+    return `${name} ${mark}`;
   }
 
   function marked(member: unknown): unknown {
-    if (typeof member === "string") return named(member);
+    if (typeof member === "string" && missing.size === 0) return member;
+    if (typeof member === "string")
+      return missing.has(member) ? withPicture(member) : member.replace(/[\w-]+/g, withPicture);
     const source = pictureOf(member, field);
     if (source === undefined) return member;
     sources.push(source);
     return mark;
   }
 
-  const text =
-    value == null
-      ? ""
-      : typeof value === "string"
-        ? named(value)
-        : JSON.stringify(value, (_, member) => marked(member));
+  const shown = marked(value ?? "");
+  const text = typeof shown === "string" ? shown : JSON.stringify(shown, (_, member) => marked(member));
   const [unnamed] = missing.keys();
   if (unnamed !== undefined) throw refuseField(`assets.${unnamed}`, `the ${field} does not name it`);
-  return {
-    parts: joined(text.split(mark).flatMap((piece, at) => [textPart(piece), ...pictureParts(sources[at])])),
-    value,
-  };
+  const pieces = text.split(mark).map(textPart);
+  return { parts: joined(pieces.flatMap((piece, at) => [piece, ...pictureParts(sources.slice(at, at + 1))])), value };
 }
 
 /** Adds pictures after the value. */
-export function withPictures(rendered: Rendered, sources: readonly string[]): Rendered {
-  return { ...rendered, parts: [...rendered.parts, ...sources.flatMap(pictureParts)] };
+export function withPictures({ parts, value }: Rendered, sources: readonly string[] | null | undefined): Rendered {
+  return { parts: [...parts, ...pictureParts(sources ?? [])], value };
+}
+
+export function sourcesIn(parts: Rendered["parts"]): readonly string[] {
+  return parts.flatMap((part) => (part.type === "text" ? [] : [part.image_url.url]));
 }
 
 export function textPart(text: string): Part {
   return { type: "text", text };
 }
 
-function pictureParts(url: string | undefined): readonly Part[] {
-  return url === undefined ? [] : [{ type: "image_url", image_url: { url } }];
+function pictureParts(urls: readonly string[]): readonly Part[] {
+  return urls.map((url) => ({ type: "image_url", image_url: { url } }));
 }
 
 /** Joins neighbouring texts, and drops empty ones. */
@@ -88,9 +80,8 @@ export function joined(parts: readonly Part[]): readonly Part[] {
 /** The source of a picture in the form of OpenAI's parts. @throws WaggleError invalid_argument for audio and video */
 function pictureOf(value: unknown, field: string): string | undefined {
   const { type, image_url: image } = Object(value) as { readonly type?: unknown; readonly image_url?: unknown };
-  if (type === "input_audio" || type === "audio_url" || type === "input_video" || type === "video_url") {
+  if (typeof type === "string" && /^(?:input_audio|audio_url|input_video|video_url)$/.test(type))
     throw refuseField(field, `its part "${type}" cannot be read`);
-  }
   if (type !== "image_url" && type !== "input_image") return undefined;
   const { url = image } = Object(image) as { readonly url?: unknown };
   return typeof url === "string" ? url : undefined;
