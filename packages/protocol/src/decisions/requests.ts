@@ -18,6 +18,8 @@ import {
 const mostLevels = 10;
 /** Of System One's scores; beyond 10, their labels are letters. */
 const mostSystemOneLevels = 26;
+/** Of SGLang's choices. */
+const mostNamedOptions = 26;
 
 /** The fields that all formats have: Waggle's additions, and the model. */
 const decisionShape = {
@@ -83,7 +85,7 @@ const json = optional(z.unknown()).describe("A text, or JSON.");
 const given = z.unknown().refine(isGiven, required).describe("A text, or JSON.");
 const sglangShape = { id: z.string().min(1), question: given };
 const NamedSchema = z.strictObject({ name: z.string().trim().min(1, required), description: json });
-const options = z.array(NamedSchema).min(2).max(requestLimits.decisionOptions);
+const options = z.array(NamedSchema).min(2).max(mostNamedOptions);
 
 const SglangQuestionSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("yes_no"), ...sglangShape, yes: json, no: json }),
@@ -138,6 +140,7 @@ export const SystemOneRequestSchema = z
     // Any JSON, unchanged; the other schemas say where its pictures are.
     state: z
       .union([z.unknown(), MessagesSchema, z.looseObject({ messages: MessagesSchema })])
+      .nonoptional("is missing")
       .describe("A text, or JSON. Pictures are image_url parts of messages, or the names of assets."),
     questions: mapOf(SystemOneQuestionSchema, requestLimits.decisionQuestions, "questions").describe(
       "A question by its id: noul, choice or score.",

@@ -213,11 +213,14 @@ describe("a bad body is refused with its field:", () => {
     ["questions", { input: "x", questions: Array.from({ length: 401 }, () => question) }],
     ["questions.0.type", asked({ type: "guess" })],
     ["questions.0.instructions", asked({ instructions: undefined })],
+    ["questions.0.instructions", asked({ instructions: [{ type: "input_text", text: " " }] })],
     ["questions.0.choices", asked({ type: "choice", choices: [{ value: "a" }] })],
     ["questions.0.choices", asked({ type: "choice", choices: scoreOf(256).map(({ label }) => ({ value: label })) })],
     ["questions.0.choices.1.value", asked({ type: "choice", choices: [{ value: "a" }, { value: "a" }] })],
     ["questions.0.levels", asked({ type: "score", levels: scoreOf(11) })],
     ["input.0.call_id", { input: [output], questions: [question] }],
+    ["input.0.call_id", { input: [{ ...call, call_id: undefined }], questions: [question] }],
+    ["input.1.call_id", { input: [call, { ...output, call_id: null }], questions: [question] }],
     [
       "input.0.content.0.file_id",
       { input: [{ role: "user", content: [{ type: "input_image", file_id: "f" }] }], questions: [question] },
@@ -234,6 +237,13 @@ describe("a bad body is refused with its field:", () => {
     [
       "questions.0.options.1.name",
       { input: "x", questions: [{ ...yesNo, type: "choice", options: [{ name: "a" }, { name: " A" }] }] },
+    ],
+    [
+      "questions.0.options",
+      {
+        input: "x",
+        questions: [{ ...yesNo, type: "choice", options: scoreOf(27).map(({ label }) => ({ name: label })) }],
+      },
     ],
     ["input", { input: " ", questions: [yesNo] }],
     ["questions.0.question", { input: "x", questions: [{ ...yesNo, question: "" }] }],
@@ -261,6 +271,7 @@ describe("a bad body is refused with its field:", () => {
     ["questions.q.criteria", one({ type: "score", criteria: [] })],
     ["questions.q.criteria", one({ type: "score", criteria: scoreOf(27) })],
     ["questions", { state: "x", questions: {} }],
+    ["questions.q.instructions", one({ instructions: " " })],
     ["state", { questions: { q: noul } }],
     ["assets.p", one({}, { assets: { p: { type: "image", data_base64: base64(red) } } })],
     ["videos", one({}, { videos: ["x"] })],
@@ -326,7 +337,7 @@ test("a conversation is data with roles, and one message of the user is data alo
     role: "user",
     content: [
       { type: "input_text", text: "It is wet" },
-      { type: "input_json", json: { t: 1 } },
+      { type: "input_json", data: { t: 1 } },
     ],
   };
   expect(await stateOf([user])).toContain(String.raw`It is wet{\"t\":1}\n`);

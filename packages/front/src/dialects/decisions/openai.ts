@@ -70,12 +70,13 @@ function answerOf({ question, of, choice, score, confidence, mass }: Decided, na
 
 function stateOf(input: OpenAiDecisionRequest["input"]): Rendered {
   if (typeof input === "string") return render(input, "input");
-  const calls = new Set<unknown>();
+  const calls = new Set<string>();
   for (const [at, item] of input.entries()) {
     const isCall = item.type === "function_call" || item.type === "custom_tool_call";
     const isOutput = item.type === "function_call_output" || item.type === "custom_tool_call_output";
     if (!isCall && !isOutput) continue;
     const { call_id: id } = item;
+    if (id == null) throw refuseField(`input.${at}.call_id`, "is missing");
     if (isCall) calls.add(id);
     else if (!calls.has(id)) throw refuseField(`input.${at}.call_id`, "no call before this output has this id");
   }

@@ -46,7 +46,7 @@ export function createDecisionDialects(options: AppOptions, generations: Generat
     const { state, questions, input } = body;
     const listed: readonly unknown[] = Array.isArray(questions) ? questions : [];
     if (state !== undefined || (questions instanceof Object && !Array.isArray(questions))) {
-      if (input === undefined) return await systemOneBody(c);
+      if (input == null) return await systemOneBody(c);
       throw refuseField("input", "a request with state, or with questions by id, has no input");
     }
     const isSglang = listed.some((one) => one instanceof Object && ("id" in one || "question" in one));
