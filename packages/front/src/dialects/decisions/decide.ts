@@ -1,5 +1,6 @@
 // Runs a request for decisions in any format: makes its work, waits for the job, and makes the answer with its receipt.
 import { createHash } from "node:crypto";
+import type { ChatFormat } from "@waggle/chat-format/format";
 import type { DecideWork, TemplatePart } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { DecisionReceipt, Usage } from "@waggle/protocol";
@@ -34,8 +35,9 @@ export async function decide(
   generations: Generations,
 ): Promise<object> {
   const served = models.find(request.model);
-  const plans: Plan[] = [];
-  const work = await workOf(c, request, served, plans);
+  const format = await served.chatFormat();
+  const plans = await plansOf(c, request, format);
+  const work = await workOf(c, request, { served, format, plans });
   const { job, end } = await generations.complete(c, { ...collectedJobOf(c, served), work });
   return {
     ...answer(decidedOf(plans, job.vectors), end.usage),
@@ -44,30 +46,36 @@ export async function decide(
   };
 }
 
-/** @param plans gets the plan of each question */
-async function workOf(
-  c: AppContext,
-  request: DecisionRequest,
-  served: ServedModel,
-  plans: Plan[],
-): Promise<DecideWork> {
-  const { state, questions, orders, chat_template_kwargs } = request;
-  const format = await served.chatFormat();
-  const { decisions } = format;
+/** The plan of each question. */
+async function plansOf(c: AppContext, request: DecisionRequest, { decisions }: ChatFormat): Promise<readonly Plan[]> {
+  const plans: Plan[] = [];
+  for (const question of request.questions) {
+    plans.push(decisions === undefined ? planOf(question, request) : planOfReader(decisions, question, request));
+    // All prompts at once would delay streams: 400 questions with 255 options take a tenth of a second.
+    await c.get("pace")((request.orders ?? 1) * question.options.length * optionChars);
+  }
+  return plans;
+}
+
+interface Planned {
+  readonly served: ServedModel;
+  readonly format: ChatFormat;
+  readonly plans: readonly Plan[];
+}
+
+async function workOf(c: AppContext, request: DecisionRequest, planned: Planned): Promise<DecideWork> {
+  const { served, format, plans } = planned;
+  const { decisions, abilities } = format;
   // An answer after a thought cannot be scored. Where thinking has no switch, the engine closes the thought.
-  const thinking = format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: false };
+  const thinking = abilities.thinkingSwitch === undefined ? {} : { enable_thinking: false };
+  const { chat_template_kwargs } = request;
   const template =
     decisions === undefined
       ? { variables: templateVariables({ ...thinking, chat_template_kwargs }, format) }
       : ({ name: "systemone", variables: sharedVariables(decisions.reader, request) } as const);
-  for (const question of questions) {
-    plans.push(decisions === undefined ? planOf(question, request) : planOfReader(decisions, question, request));
-    // All prompts at once would delay streams: 400 questions with 255 options take a tenth of a second.
-    await c.get("pace")((orders ?? 1) * question.options.length * optionChars);
-  }
-  const planned = plans.flatMap(({ readings }) => readings);
-  const prompt = decisions === undefined ? statePrompt(state) : [];
-  const sources = [prompt, ...planned.map(({ content }) => content)].flatMap(sourcesIn);
+  const readings = plans.flatMap((plan) => plan.readings);
+  const prompt = decisions === undefined ? statePrompt(request.state) : [];
+  const sources = [prompt, ...readings.map(({ content }) => content)].flatMap(sourcesIn);
   const { pictures, indexOf } = await pictureReader(c, served)(sources);
   const contentOf = (parts: Rendered["parts"]): readonly TemplatePart[] =>
     parts.map((part) => (part.type === "text" ? part : { type: "image", picture: indexOf(part.image_url.url) ?? 0 }));
@@ -75,7 +83,7 @@ async function workOf(
     kind: "decide",
     state: { messages: prompt.length === 0 ? [] : [{ role: "user", content: contentOf(prompt) }], template },
     ...(pictures.length === 0 ? {} : { pictures }),
-    readings: planned.map(({ content, toOptions: _, ...reading }) => ({ ...reading, content: contentOf(content) })),
+    readings: readings.map(({ content, toOptions: _, ...reading }) => ({ ...reading, content: contentOf(content) })),
   };
 }
 
