@@ -22,10 +22,8 @@ export function sharedVariables(reader: DecisionReader, request: DecisionRequest
   const { state, questions, scoring, chat_template_kwargs: kwargs } = request;
   if (scoring === "text") throw refuseField("scoring", "this model was trained to answer with labels");
   if (kwargs != null) throw refuseField("chat_template_kwargs", "this model has a template for decisions only");
-  if (
-    [state, ...questions.flatMap(({ instructions = [] }) => instructions)].flatMap(({ parts }) => sourcesIn(parts))
-      .length > 0
-  )
+  const shown = [state, ...questions.flatMap(({ instructions = [] }) => instructions)];
+  if (shown.some(({ parts }) => sourcesIn(parts).length > 0))
     throw new WaggleError("invalid_argument", "Cannot read pictures: this model was trained for decisions about text.");
   return inForm(reader, {
     state: state.value ?? null,
@@ -57,7 +55,7 @@ export function planOfReader(
   return { question, readings, temperature: temperature ?? fitted };
 }
 
-/** The order of options that has no choice: of a noul question, as the model was trained. */
+/** The order of options in which the model was trained. */
 function orderOf(reader: DecisionReader, { type, options }: Question): readonly number[] {
   const order = options.map((_, index) => index);
   const isReversed = type === "noul" && reader !== "openjev" && reader !== "lfm2-d1";
