@@ -111,7 +111,8 @@ function mapOf<T extends z.ZodType>(value: T, most: number, what: string): z.Zod
   const entries = z
     .map(z.string(), value, "must be an object")
     .refine((map) => map.size > 0, required)
-    .refine((map) => map.size <= most, `must have at most ${most} ${what}`);
+    .refine((map) => map.size <= most, `must have at most ${most} ${what}`)
+    .meta({ minProperties: 1, maxProperties: most });
   return z.preprocess(
     (given) =>
       typeof given === "object" && given !== null && !Array.isArray(given) ? new Map(Object.entries(given)) : given,
@@ -124,7 +125,9 @@ const scale = z.array(z.unknown()).min(1, required).max(mostSystemOneLevels);
 const labels = mapOf(z.unknown(), requestLimits.decisionOptions, "options").describe("A description by label.");
 
 const SystemOneQuestionSchema = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("noul"), instructions: json, criteria: sides }),
+  z
+    .strictObject({ type: z.literal("noul"), instructions: json, criteria: sides })
+    .meta({ examples: [{ type: "noul", instructions: "Is it damaged?" }] }),
   z.strictObject({ type: z.literal("choice"), instructions: json, criteria: labels }),
   z.strictObject({ type: z.literal("score"), instructions: json, criteria: scale }),
 ]);

@@ -1,6 +1,6 @@
 // Owns the search for the fields of a body in its schema, so that tests attack new fields without a change here.
-import { optionsOfMessages } from "@waggle/protocol";
-import { z } from "zod";
+import { jsonSchemaOf, optionsOfMessages } from "@waggle/protocol";
+import type { z } from "zod";
 
 /** A place in a body that takes a value. */
 export interface BodyField {
@@ -35,6 +35,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
+  readonly minProperties?: number;
 }
 
 /** A JSON string that is valid as any id, name and key. */
@@ -54,7 +55,7 @@ const otherName = "1";
 
 /** All fields of a request body, the body itself first. */
 export function bodyFields(request: z.ZodType): BodyField[] {
-  const root = z.toJSONSchema(request, { io: "input", unrepresentable: "any" }) as Schema;
+  const root = jsonSchemaOf(request, { io: "input" }) as Schema;
   const fields: BodyField[] = [];
   const known = new Set<string>();
 
@@ -72,7 +73,10 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
     for (const name of isRoot ? soundValues.keys() : []) if (name in properties) names.add(name);
-    return new Map([...names].map((name) => [name, sound(properties[name] ?? {}, name)]));
+    const named = [...names].map((name) => [name, sound(properties[name] ?? {}, name)] as const);
+    const others = schema.additionalProperties;
+    const needsOther = named.length < (schema.minProperties ?? 0) && typeof others === "object";
+    return new Map(needsOther ? [...named, [otherName, sound(others)]] : named);
   }
 
   function sound(given: Schema, name = ""): string {
@@ -116,7 +120,8 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     const soundItem = items === undefined ? undefined : sound(items);
     const whole = path === "" ? objectText(siblings(schema, undefined, true)) : sound(schema, path);
     fields.push({ path, kind: fieldKind(schema), sound: whole, soundItem, body });
-    if (items !== undefined) visit(items, `${path}[]`, (value) => body(`[${value}]`), depth + 1);
+    const more = Array.from({ length: Math.max(0, (schema.minItems ?? 1) - 1) }, () => soundItem);
+    if (items !== undefined) visit(items, `${path}[]`, (value) => body(`[${[value, ...more].join()}]`), depth + 1);
     for (const [at, item] of prefixItems.entries()) {
       const inPlace = (value: string): string =>
         prefixItems.map((other, i) => (i === at ? value : sound(other))).join();
