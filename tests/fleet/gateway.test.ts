@@ -144,20 +144,42 @@ describe("two gateways over two workers", needs("nats-server"), () => {
     await poll("the slots to be free", async () => (await busySlots()) === 0);
   });
 
-  test("a killed worker ends no stream", async () => {
+  test("a killed worker ends no stream and no request for decisions", async () => {
     // Long enough to see all four run at once.
     const prompt = "[eog:500] a long tale";
+    const questions = Array.from({ length: 80 }, (_, i) => ({
+      type: "predicate",
+      instructions: `Is parcel ${i} wet?`,
+    }));
+    const body = JSON.stringify({ input: "wet parcels", questions });
+    const decide = async (): Promise<unknown> => {
+      const response = await fetch(`${one.url}/v1/decisions`, { method: "POST", body });
+      return ((await response.json()) as { answers?: unknown }).answers;
+    };
     const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
-    const streams = [0, 1, 2, 3].map(() => read(one.client.inference({ prompt, seed: 5 })));
-    await poll("all streams to run", async () => (await busySlots()) === 4);
-    const [victim, ...left] = workers;
-    victim?.signal("SIGKILL");
-    await victim?.exited;
-    workers = left;
+    const decided = await decide();
+    expect(decided).toHaveLength(questions.length);
+    const streams = [0, 1].map(() => read(one.client.inference({ prompt, seed: 5 })));
+    const decisions = [decide(), decide()];
+    const victim = await poll("all four to run", async () => {
+      const slots = await Promise.all(workers.map(async ({ client }) => await client.slots()));
+      const tokens = slots.flat().map((slot) => slot.tokens);
+      // A decide job has no tokens.
+      const all = (await busySlots()) === 4 && tokens.filter((count) => count > 0).length === 2;
+      return all && workers.find((_, i) => slots[i]?.some((slot) => slot.tokens === 0));
+    });
+    const steps = async (): Promise<number> => (await victim.metrics()).sum("waggle_steps_total");
+    const before = await steps();
+    await poll("branches of the worker", async () => (await steps()) > before + 10);
+    victim.signal("SIGKILL");
+    await victim.exited;
+    workers = workers.filter((worker) => worker !== victim);
     for (const events of await Promise.all(streams)) {
       expect(tokensOf(events)).toEqual(undisturbed);
       expect(events.at(-1)).toMatchObject({ type: "end" });
     }
+    expect(await Promise.all(decisions)).toEqual([decided, decided]);
+    await poll("all slots to be free", async () => (await busySlots()) === 0);
   });
 
   test("a gateway finishes its streams before it exits", async () => {
