@@ -66,10 +66,8 @@ describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
 
   async function naiveScores(work: DecideWork, { content, options, ends }: Reading): Promise<number[]> {
     const generator = backend.generator as NonNullable<Backend["generator"]>;
-    const text = [
-      ...work.state.messages.map(({ content: state }) => state),
-      ...content.map((part) => "text" in part && part.text),
-    ].join("");
+    const texts = [...work.state.messages.map((message) => message.content), ...content];
+    const text = texts.map((part) => (typeof part === "string" ? part : "text" in part ? part.text : "")).join("");
     const input = { kind: "messages", messages: [{ role: "user", content: text }] } as const;
     const { prompt, rests } = await generator.answerTokenizer()(input, options.flat());
     const root = entryTokens(prompt.entries);

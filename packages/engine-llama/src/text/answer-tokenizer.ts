@@ -17,7 +17,7 @@ export interface AnswerTokenizerOptions {
   readonly tokenizePart: (text: string) => Promise<Token[]>;
 }
 
-/** Stands for an answer in a rendered conversation. Neither letters of a template nor its markers contain it. */
+/** The answer that a rendered conversation shows in place of a real one. No template contains it. */
 const probeAnswer = "0waggle0";
 
 export function createAnswerTokenizer(options: AnswerTokenizerOptions): AnswerTokenizer {
