@@ -15,8 +15,8 @@ export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snap
 export { expectedFakeLogprob, expectedFakeText, tokenizeFake, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export { freePieces, type Pieces } from "./port/pieces.ts";
+export { countChars, maxCharsPerToken, queryTooLong } from "./port/prompt-length.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./schedule/costs/measure-costs.ts";
 export { tileTokens } from "./schedule/costs/step-shape.ts";
-export { countChars, maxCharsPerToken, queryTooLong } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

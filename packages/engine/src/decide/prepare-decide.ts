@@ -9,7 +9,8 @@ import type { Conversation, TemplateMessage } from "../port/prompts.ts";
 import type { Token } from "../port/steps.ts";
 import type { DecideWork, Reading } from "../port/work.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
-import { checkChars, checkLength, type PreparedPrompt } from "../sequence/prepare.ts";
+import { checkChars, checkLength } from "../port/prompt-length.ts";
+import type { PreparedPrompt } from "../sequence/prepare.ts";
 import { createAnswerTrie, type AnswerTrie } from "./answer-trie.ts";
 
 export interface PreparedDecide extends PreparedPrompt<DecideWork> {

@@ -3,7 +3,7 @@
 import { WaggleError } from "@waggle/protocol";
 import type { Token } from "../port/steps.ts";
 import type { EmbedInput, Embedder, TextPair, TextPiece } from "../port/texts.ts";
-import { queryTooLong } from "../sequence/prepare.ts";
+import { queryTooLong } from "../port/prompt-length.ts";
 import {
   emptyContext,
   extendContext,

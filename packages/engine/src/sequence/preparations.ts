@@ -1,7 +1,8 @@
 // Owns the prepared work of jobs between `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes. Decision 104.
 import { createHoldings } from "@waggle/async";
 import type { EngineJob } from "../port/messages.ts";
-import { bytesPerChar, countChars, type PreparedJob } from "./prepare.ts";
+import { bytesPerChar, countChars } from "../port/prompt-length.ts";
+import type { PreparedJob } from "./prepare.ts";
 
 const bytesPerNumber = 8;
 

@@ -8,7 +8,8 @@ import { freePieces } from "../port/pieces.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { Embedder } from "../port/texts.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";
-import { adaptersOf, createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
+import { maxCharsPerToken } from "../port/prompt-length.ts";
+import { adaptersOf, createPreparer, failureOf, type Preparer } from "./prepare.ts";
 
 function job(given: Partial<GenerateWork> = {}): EngineJob {
   const sampling = SamplingSchema.parse({});

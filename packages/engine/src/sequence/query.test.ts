@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { createPieceQueue } from "./piece-queue.ts";
 import { answer } from "./query.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
-import { generatorOf, maxCharsPerToken } from "./prepare.ts";
+import { maxCharsPerToken } from "../port/prompt-length.ts";
+import { generatorOf } from "./prepare.ts";
 import { withGenerator } from "../testing/engine-harness.ts";
 
 const backend = createFakeBackend({ slots: 1, contextSize: 64 });

@@ -4,7 +4,8 @@ import type { Token } from "../port/steps.ts";
 import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
 import { createTextDecoder } from "./decode-text.ts";
-import { checkChars, failureOf, generatorOf } from "./prepare.ts";
+import { checkChars } from "../port/prompt-length.ts";
+import { failureOf, generatorOf } from "./prepare.ts";
 
 type Answering = Pick<Backend, "info" | "generator" | "tokenizeText" | "tokenBytes">;
 
