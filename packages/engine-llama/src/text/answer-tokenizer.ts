@@ -60,10 +60,11 @@ export function createAnswerTokenizer(options: AnswerTokenizerOptions): AnswerTo
     whole: readonly PromptPart[],
   ): Promise<{ readonly before: number; readonly turns: readonly Token[][] } | undefined> {
     const at = Math.max(...format.turnOpens.map((open) => prompt.lastIndexOf(open)));
-    const turn = prompt.slice(Math.max(0, at));
+    if (at <= 0) return undefined;
+    const turn = prompt.slice(at);
     const alone = await tokenizePart(turn);
     const before = whole.length - alone.length;
-    if (at <= 0 || !alone.every((token, i) => whole[before + i] === token)) return undefined;
+    if (!alone.every((token, i) => whole[before + i] === token)) return undefined;
     const turns: Token[][] = [];
     for (const answer of answers) turns.push(await tokenizePart(turn + answer));
     return { before, turns };
