@@ -1,22 +1,24 @@
 // Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full and many with pictures. A failed test names the seed of its schedule; a run
 // with this seed repeats the schedule.
 import { deferred } from "@waggle/async";
-import { SamplingSchema, WaggleError, type Sampling, type StepCosts } from "@waggle/protocol";
+import { WaggleError, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../port/backend.ts";
 import type { Entries, Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
-import type { Picture, PictureEncoder } from "../port/pictures.ts";
+import type { PictureEncoder } from "../port/pictures.ts";
 import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { EntryResult } from "../port/steps.ts";
 import { isCell, wholeChunks } from "../port/entries.ts";
-import { fakePicture, withGenerator } from "../testing/engine-harness.ts";
-import { randomNumbers } from "../testing/simulated-machine.ts";
+import { withGenerator } from "../testing/engine-harness.ts";
+import { expectVectors } from "../testing/expect-scores.ts";
+import { createRandom, mostCells, randomDecide, randomJob } from "../testing/random-jobs.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
 import { expectedFakeText, readFakePrompt } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
-import type { GenerateWork } from "../port/work.ts";
+import type { DecideWork, GenerateWork } from "../port/work.ts";
+import { conversationOf } from "../decide/prepare-decide.ts";
 
 const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
 const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
@@ -27,27 +29,13 @@ let parks = 0;
 let parksAfterShifts = 0;
 let copies = 0;
 let copiesThenShifts = 0;
+/** Counts of decide jobs. */
+const decided = { finished: 0, reused: 0, "cancelled after a reading": 0 };
 let guessed = 0;
 let rightGuesses = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
 /** Counts: chunks of pictures that were encoded, failed or were given up, and prompts that reused chunks. */
 const pictured = { encoded: 0, failed: 0, "given up": 0, "given up while hanging": 0, reused: 0, parked: 0 };
-
-interface Random {
-  /** Returns an integer from 0 up to, but not including, `limit`. */
-  below(limit: number): number;
-  chance(probability: number): boolean;
-  pick<T>(from: readonly [T, ...T[]]): T;
-}
-
-function createRandom(seed: number): Random {
-  const next = randomNumbers(seed);
-  return {
-    below: (limit) => Math.floor(next() * limit),
-    chance: (probability) => next() < probability,
-    pick: (from) => from[Math.floor(next() * from.length)] ?? from[0],
-  };
-}
 
 /** Guesses always pay where each of the rows costs nothing. */
 const freeRows: StepCosts = {
@@ -55,62 +43,12 @@ const freeRows: StepCosts = {
   context: { row_ms: 0, tile_ms: 0 },
 };
 
-/** Few pictures, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
-const gallery: readonly [Picture, ...Picture[]] = [
-  fakePicture("a"),
-  fakePicture("bb"),
-  fakePicture("large as they are"),
-  fakePicture("twelve bytes"),
-];
-const broken = fakePicture("broken");
 const outOfMemory = new Error("out of memory");
-/** Cells of the largest picture. */
-const mostCells = 16;
 
-/** Puts pictures into the prompt, of which one may occur twice. */
-function withPictures(random: Random, text: string): Pick<GenerateWork, "prompt" | "pictures"> {
-  const pictures = [random.pick(gallery), random.pick(gallery)].slice(0, 1 + random.below(2));
-  if (random.chance(0.05)) pictures.push(broken);
-  const shown = Array.from({ length: pictures.length + random.below(2) }, () => ({
-    type: "image" as const,
-    picture: random.below(pictures.length),
-  }));
-  const opening = random.pick(["", "Look: "]);
-  return { prompt: { kind: "pieces", pieces: [opening, ...shown.flatMap((one) => [one, " and"]), text] }, pictures };
-}
-
-function randomJob(random: Random, jobId: string, repeats: boolean, sees: boolean): EngineJob<GenerateWork> {
-  const shows = sees && random.chance(0.5);
-  // Cells leave less room for text: most prompts fit into the context.
-  const opening = shows ? "" : random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
-  const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
-  const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
-  const sampling: Sampling = SamplingSchema.parse({
-    temperature: random.pick([0, 0.8]),
-    seed: random.below(3),
-    ignore_eos: random.chance(0.1),
-  });
-  const cycle = repeats ? random.pick(["", "[cycle:1]", "[cycle:4]", "[cycle:4]"]) : "";
-  const guesses = repeats && random.chance(0.9);
-  const text = `${opening}${marker}${cycle}${random.pick(["", "a", "b"]).repeat(random.below(shows ? 12 : 50))}`;
-  const cacheScope = random.pick(["alice", "alice", "bob"]);
-  const length = randomLength(random, shows ? 0.02 : 0.28);
-  const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
-  const input: Pick<GenerateWork, "prompt" | "pictures"> = shows
-    ? withPictures(random, text)
-    : { prompt: { kind: "text", text } };
-  const work = { kind: "generate", ...input, choices: 1, stop, sampling, guesses, ...length } as const;
-  return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.below(3) };
-}
-
-/** Draws the limit of an answer: no limit, a few tokens, or more than the context, with a context shift. A prompt with pictures cannot be shifted. */
-function randomLength(random: Random, shifts: number): Pick<GenerateWork, "maxTokens" | "contextShift"> {
-  if (random.chance(shifts)) return { maxTokens: 1 + random.below(400), contextShift: true };
-  return random.chance(0.4) ? {} : { maxTokens: 1 + random.below(24) };
-}
+type SlotJob = EngineJob<GenerateWork | DecideWork>;
 
 interface JobRecord {
-  readonly job: EngineJob<GenerateWork>;
+  readonly job: SlotJob;
   readonly events: JobEvent[];
   /** Number of passes that had ended when the job was cancelled. */
   cancelledAt: number | undefined;
@@ -125,6 +63,8 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   /** Whether answers repeat, and most jobs take guesses. */
   const repeats = seed % 4 < 2;
   const sees = seed % 3 > 0;
+  /** Whether some jobs are decide jobs. */
+  const decides = seed % 2 === 0;
   const slots = 1 + random.below(5);
   const contextSize = 64 + random.below(64);
   const lastStarted: (JobRecord | undefined)[] = [];
@@ -351,21 +291,24 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   function submit(): void {
-    const drawn = randomJob(random, `job${toSubmit--}`, repeats, sees);
-    const job = { ...drawn, work: { ...drawn.work, ...continuation() } };
-    records.set(job.jobId, { job, events: [], cancelledAt: undefined });
-    if (random.chance(0.7)) engine.handle({ type: "prepare", job });
+    submitJob(withContinuation(randomJob(random, `job${toSubmit--}`, repeats, sees)));
+    if (decides && random.chance(0.5)) submitJob(randomDecide(random, `decide${toSubmit}`));
+  }
+
+  function submitJob(job: SlotJob): void {
     const { jobId } = job;
+    records.set(jobId, { job, events: [], cancelledAt: undefined });
+    if (random.chance(0.7)) engine.handle({ type: "prepare", job });
     engine.handle({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
   }
 
-  /** Draws a prompt that continues another job's text, for some jobs. */
-  function continuation(): Partial<Pick<GenerateWork, "prompt" | "pictures">> {
+  /** Lets some jobs continue another job's text. */
+  function withContinuation(job: EngineJob<GenerateWork>): EngineJob<GenerateWork> {
     const record = [...records.values()][random.below(records.size * 3)];
-    if (record === undefined) return {};
+    if (record?.job.work.kind !== "generate") return job;
     const { prompt, pictures } = record.job.work;
     const more = `${textOf(record)}${random.pick(["", " and"])}`;
-    return { prompt: continued(prompt, more), pictures };
+    return { ...job, work: { ...job.work, prompt: continued(prompt, more), pictures } };
   }
 
   function cancel(): void {
@@ -409,7 +352,8 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     }
     if (event.type === "started" && event.slot !== undefined) {
       expect(event.cachedTokens, "the slot keeps all tokens that it may").toBe(reusable(record.job, event.slot));
-      if (entriesOf(record.job.work).entries.slice(0, event.cachedTokens).some(isCell)) pictured.reused += 1;
+      if (prefixOf(record.job.work).entries.slice(0, event.cachedTokens).some(isCell)) pictured.reused += 1;
+      if (record.job.work.kind === "decide" && event.cachedTokens > 0) decided.reused += 1;
       ownerBefore[event.slot] = record.job;
       lastStarted[event.slot] = record;
       for (const { from, to } of unsentCopies) if (from === event.slot) ownerBefore[to] = record.job;
@@ -423,11 +367,11 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. A picture is shared as a whole. */
-  function reusable({ work, cacheScope }: EngineJob<GenerateWork>, slot: number): number {
-    const { entries: prompt, chunks } = entriesOf(work);
+  function reusable({ work, cacheScope }: SlotJob, slot: number): number {
+    const { entries: prompt, chunks } = prefixOf(work);
     const held = ownerBefore[slot]?.cacheScope === cacheScope ? (heldBefore[slot] ?? []) : [];
     let common = 0;
-    while (common < Math.min(held.length, prompt.length - 1) && held[common] === prompt[common]) common += 1;
+    while (common < Math.min(held.length, prompt.length) && held[common] === prompt[common]) common += 1;
     return wholeChunks(chunks, common);
   }
 
@@ -471,6 +415,17 @@ function entriesOf({ prompt, pictures }: GenerateWork): Entries {
   return readFakePrompt(prompt, pictures);
 }
 
+/** Returns what may come from a cache: all of a prompt but its last entry, and of a decide job what its prompts have in common. */
+function prefixOf(work: GenerateWork | DecideWork): Entries {
+  const [first, ...others] =
+    work.kind === "generate"
+      ? [entriesOf(work)]
+      : work.readings.map((reading) => readFakePrompt({ kind: "messages", ...conversationOf(work, reading) }));
+  if (first === undefined) throw new Error("A decide job has readings");
+  const differs = first.entries.findIndex((entry, i) => others.some(({ entries }) => entries[i] !== entry));
+  return { ...first, entries: first.entries.slice(0, differs === -1 ? -1 : differs) };
+}
+
 function textOf({ events }: JobRecord): string {
   return events.map((event) => (event.type === "token" ? event.text : "")).join("");
 }
@@ -480,7 +435,7 @@ function isTerminal({ type }: JobEvent): boolean {
 }
 
 function checkRecord(record: JobRecord, contextSize: number): void {
-  const { job, events, cancelledAt } = record;
+  const { events, cancelledAt } = record;
   const terminal = events.at(-1);
   expect(events.filter(isTerminal), "exactly one terminal event, the last").toEqual([terminal]);
   const starts = events.flatMap(({ type }, i) => (type === "started" ? [i] : []));
@@ -497,7 +452,26 @@ function checkRecord(record: JobRecord, contextSize: number): void {
     expect(tokens.at(-1)?.ids).not.toEqual([]);
   }
 
-  const shiftedPark = parkAfterShift(record, contextSize);
+  if (terminal?.type === "cancelled") expect(cancelledAt, "the job was cancelled by this test").toBeDefined();
+  const { work } = record.job;
+  if (work.kind === "decide") checkVectors(record, work);
+  else checkText(record, { ...record.job, work }, contextSize);
+}
+
+function checkVectors({ events }: JobRecord, work: DecideWork): void {
+  const count = expectVectors(events, work);
+  const type = events.at(-1)?.type;
+  if (type === "finished") {
+    decided.finished += 1;
+    expect(count, "a vector for each reading").toBe(work.readings.length);
+  } else if (type === "cancelled" && count > 0) decided["cancelled after a reading"] += 1;
+}
+
+function checkText(record: JobRecord, job: EngineJob<GenerateWork>, contextSize: number): void {
+  const { events } = record;
+  const terminal = events.at(-1);
+  const tokens = events.filter((event) => event.type === "token");
+  const shiftedPark = parkAfterShift(record, job.work, contextSize);
   if (shiftedPark !== -1) {
     // The moved part of the cache depended on discarded tokens. Computed again, it does not, so the text may differ from here on.
     parksAfterShifts += 1;
@@ -513,19 +487,18 @@ function checkRecord(record: JobRecord, contextSize: number): void {
     expect(text, "the same text as alone").toBe(soloText(job, terminal.completionTokens));
     expect(tokens.reduce((sum, { n }) => sum + n, 0)).toBeLessThanOrEqual(terminal.completionTokens);
   } else if (terminal?.type === "cancelled") {
-    expect(cancelledAt, "the job was cancelled by this test").toBeDefined();
     expect(text).toBe(soloText(job, terminal.completionTokens));
   }
 }
 
 /** Returns the index of the event that parked the job when its context was shifted; -1 without such an event. */
-function parkAfterShift({ job, events }: JobRecord, contextSize: number): number {
-  if (job.work.pictures !== undefined) return -1;
-  let fed = entriesOf(job.work).entries.length;
+function parkAfterShift({ events }: JobRecord, work: GenerateWork, contextSize: number): number {
+  if (work.pictures !== undefined) return -1;
+  let fed = entriesOf(work).entries.length;
   return events.findIndex((event) => {
     if (event.type === "token") fed += event.n;
     // Some tokens may be in no event yet.
-    return event.type === "parked" && job.work.contextShift === true && fed + 8 >= contextSize;
+    return event.type === "parked" && work.contextShift === true && fed + 8 >= contextSize;
   });
 }
 
@@ -568,7 +541,8 @@ describe("random schedules", () => {
       for (const [operation, times] of Object.entries(transfers)) {
         expect(times, operation).toBeGreaterThan(schedules / 20);
       }
-      for (const [what, times] of Object.entries(pictured)) expect(times, what).toBeGreaterThan(schedules / 100);
+      for (const [what, times] of Object.entries({ ...pictured, ...decided }))
+        expect(times, what).toBeGreaterThan(schedules / 100);
     }
   });
 });

@@ -21,9 +21,15 @@ export function vectorsOf(events: readonly JobEvent[]): [index: number, vector: 
 }
 
 export function expectScores({ of }: EngineHarness, { jobId, work }: EngineJob<DecideWork>, from = 0): void {
-  const vectors = vectorsOf(of(jobId));
-  expect(vectors.map(([index]) => index)).toEqual(work.readings.map((_, i) => i).slice(from));
+  expect(expectVectors(of(jobId), work, from), "a vector for each reading").toBe(work.readings.length - from);
+}
+
+/** The job may have ended before its last reading. @returns the number of vectors */
+export function expectVectors(events: readonly JobEvent[], work: DecideWork, from = 0): number {
+  const vectors = vectorsOf(events);
+  expect(vectors.map(([index]) => index)).toEqual(vectors.map((_, i) => from + i));
   for (const [index, vector] of vectors) {
     scoresOf(work, work.readings[index] as Reading).forEach((score, i) => expect(vector[i]).toBeCloseTo(score, 9));
   }
+  return vectors.length;
 }
