@@ -3,7 +3,6 @@ import type { SlotStatus } from "@waggle/protocol";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import type { Decision, ReadingInSlot } from "../decide/decision.ts";
 import type { PreparedDecide } from "../decide/prepare-decide.ts";
-import { commonPrefix } from "../kv/common-prefix.ts";
 import type { HeldEntry, KvSnapshot, PromptChunk } from "../port/kv.ts";
 import type { Ending } from "../sequence/ending.ts";
 import { createHeld, type HeldList } from "../sequence/held.ts";

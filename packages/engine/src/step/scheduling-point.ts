@@ -23,7 +23,7 @@ import {
 import { endingEvents } from "../sequence/ending.ts";
 import { generatorOf, type PreparedEmbed, type PreparedSlotJob } from "../sequence/prepare.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
-import { createLending } from "../decide/lend-slots.ts";
+import { createLending } from "../schedule/lend-slots.ts";
 import { createBeginJobs } from "./begin-jobs.ts";
 import type { Outbox } from "./outbox.ts";
 

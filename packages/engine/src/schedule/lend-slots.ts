@@ -1,9 +1,9 @@
 // Lends idle slots to decide jobs, so that several readings are computed as one matrix. A lent slot copies the prefix, and is given back when a job
 // waits, when its lender leaves, or when no reading is left.
 import type { KvOffload } from "../kv/kv-offload.ts";
-import type { WaitingJob } from "../schedule/admit.ts";
-import type { ContextPool } from "../schedule/pool.ts";
-import { bindSlot, giveBack, isLent, missingOf, runOf, runsIn, type DecideRun, type Slot } from "../schedule/slots.ts";
+import type { WaitingJob } from "./admit.ts";
+import type { ContextPool } from "./pool.ts";
+import { bindSlot, giveBack, isLent, missingOf, runOf, runsIn, type DecideRun, type Slot } from "./slots.ts";
 
 export interface LendingOptions {
   readonly slots: readonly Slot[];
@@ -31,7 +31,7 @@ export function createLending({ slots, waiting, pool, offload }: LendingOptions)
     return runOf(slot)?.sequence !== lender.sequence || kind === "releasing" || kind === "preempted";
   }
 
-  /** Whether nobody misses what the slot holds. */
+  /** Whether losing what the slot holds costs nothing. */
   function isSpare(slot: Slot): boolean {
     return slot.held.entries.length === 0 || (offload.saves && !offload.wouldLose(slot, 0));
   }
