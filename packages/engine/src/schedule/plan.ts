@@ -164,16 +164,20 @@ function shareBudget(
   const pieces: Span[] = [];
   let left = Math.min(prefillBudget, room);
   let scorable = scoredTokens;
+  let used = 0;
   for (const run of promptsInOrder(runs.filter((each) => textLeft(each) > 0))) {
     if (left <= 0) break;
     const rest = textLeft(run);
     // Only the first piece may exceed the budget, and only where the step has room.
     const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);
-    const { count, reads } = withReads(run, wanted, scorable);
+    // Two readings of a decide job are cheaper as one matrix, so the second one may end beyond the budget, too.
+    const endsMatrix = pieces.at(-1)?.run.sequence === run.sequence && rest < left + tileTokens && rest <= room - used;
+    const { count, reads } = withReads(run, endsMatrix ? rest : wanted, scorable);
     // The rest of the budget is not a piece worth its step: a later prompt may end with it.
     if (count < leastPiece && count < rest && pieces.length > 0) continue;
     if (count > 0) pieces.push({ run, count, drafts: noDrafts });
     scorable -= reads;
+    used += count;
     left -= count;
   }
   return pieces;
