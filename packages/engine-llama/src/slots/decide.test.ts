@@ -175,7 +175,7 @@ describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
           ),
         );
       }),
-      { numRuns: 4 },
+      { numRuns: 2 },
     );
   });
 });
