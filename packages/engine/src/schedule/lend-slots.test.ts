@@ -75,6 +75,26 @@ test("computes a small matrix of readings in a step that has room for one", asyn
   for (const entries of shared) expect(new Set(entries.map(({ tokens }) => tokens.length)).size).toBe(1);
 });
 
+test("a step with a stream has no matrix of readings", async () => {
+  const harness = start({ limits: { prefillBudget: 24 } });
+  const long = job("s", "x".repeat(1_200), { maxTokens: 60 });
+  submit(harness.engine, long);
+  await harness.untilJob("s", "progress");
+  const many = Object.fromEntries(
+    Array.from({ length: 99 }, (_, i) => [`${String.fromCharCode(256 + i)}${"?".repeat(12)}`, [["A"], ["B"]]]),
+  );
+  submit(harness.engine, decideJob("d", state, many));
+  await harness.untilJob("s", "finished");
+  await harness.untilJob("d", "finished");
+  const tokensOf = (entries: readonly BatchEntry[]): number =>
+    entries.reduce((sum, { tokens, passing }) => sum + (passing === true ? tokens.length : 0), 0);
+  const decodes = harness.steps.map((entries) => entries.some(({ sample }) => sample));
+  expect(Math.max(...harness.steps.filter((_, i) => decodes[i] === false).map(tokensOf))).toBeGreaterThan(24);
+  // The step that ends the prompt has no stream yet.
+  const [, ...next] = harness.steps.filter((_, i) => decodes[i] === true);
+  expect([Math.max(...next.map(tokensOf)), next.length]).toEqual([24, 59]);
+});
+
 test("a job that waits gets a lent slot at the next scheduling point", async () => {
   const harness = start({ gated: true });
   submit(harness.engine, decideJob("d", state, questions));

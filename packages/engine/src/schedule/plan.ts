@@ -47,7 +47,9 @@ export function planSpans(
 ): Span[] {
   const decoding = runs.filter(isDecoding);
   const [rowsEach = 1] = [...(drafts?.values() ?? [])].map(({ length }) => 1 + length);
-  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * rowsEach);
+  // A stream's step keeps its budget.
+  const joined = decoding.length === 0 ? matrixTiles * tileTokens : 0;
+  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * rowsEach, joined);
   const matrices = neighboursOf(decoding).flatMap((each) => divided(each, limits.divide(each.length, rowsEach)));
   const units: Span[][] = matrices.map((matrix) =>
     matrix.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts })),
@@ -158,10 +160,12 @@ export function textLeft(run: Run): number {
   return Math.max(0, end - run.slot.held.entries.length);
 }
 
+/** @param joined most tokens of the readings of a decide job that are one matrix */
 function shareBudget(
   runs: readonly Run[],
   { prefillBudget, leastPiece, scoredTokens }: ScheduleLimits,
   room: number,
+  joined: number,
 ): Span[] {
   const pieces: Span[] = [];
   let left = Math.min(prefillBudget, room);
@@ -170,8 +174,7 @@ function shareBudget(
   for (const run of promptsInOrder(runs.filter((each) => textLeft(each) > 0))) {
     const rest = textLeft(run);
     // Readings of a decide job are cheaper as one matrix, so a small matrix may exceed the budget.
-    const joins =
-      pieces.at(-1)?.run.sequence === run.sequence && used + rest <= Math.min(room, matrixTiles * tileTokens);
+    const joins = pieces.at(-1)?.run.sequence === run.sequence && used + rest <= Math.min(room, joined);
     if (left <= 0 && !joins) break;
     // Only the first piece may exceed the budget, and only where the step has room.
     const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);

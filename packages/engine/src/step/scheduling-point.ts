@@ -17,6 +17,7 @@ import {
   reusableOf,
   targetNextBranch,
   type DecideRun,
+  type Run,
   type Releasing,
   type Slot,
 } from "../schedule/slots.ts";
@@ -96,16 +97,17 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   /** Gives the decide jobs that have computed their targets the next branches, and cuts their slots back to what these branches begin with. */
   async function beginBranches(): Promise<void> {
-    const ready = runsIn(slots, "prefilling").filter((run) => run.kind === "decision" && missingOf(run) === 0);
-    const runs = ready.filter((run) => run.kind === "decision" && targetNextBranch(run)) as DecideRun[];
+    const isReady = (run: Run): run is DecideRun => run.kind === "decision" && missingOf(run) === 0;
+    const runs = runsIn(slots, "prefilling").filter(isReady).filter(targetNextBranch);
     const bySequence = new Map(runs.map(({ sequence }) => [sequence, runs.filter((run) => run.sequence === sequence)]));
     for (const [{ prefixTokens }, together] of bySequence) {
       alignTargets(together, (longest) => prefixTokens + cheapestLength(longest - prefixTokens, prefixTokens));
     }
     const generator = generatorOf(backend);
-    for (const { slot, prepared, target, ...run } of runs) {
+    for (const run of runs) {
+      const { slot, prepared, target } = run;
       const { length } = slot.held.entries;
-      const keep = commonPrefix(slot.held, target, reusableOf({ ...run, slot, prepared, target }));
+      const keep = commonPrefix(slot.held, target, reusableOf(run));
       if (keep === length) continue;
       await generator.end(slot.id, length);
       slot.held.cut(await generator.begin(slot.id, keep, prepared.sampling, slot.held));
