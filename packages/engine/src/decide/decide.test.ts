@@ -42,6 +42,16 @@ describe("a decide job", () => {
     expect(harness.of("d")[0]).toMatchObject({ type: "started", promptTokens, cachedTokens: 0 });
   });
 
+  test.each([1, 2, 27, 255])("scores %i options with codes of two letters", async (count) => {
+    const harness = startEngine({ contextSize: 512 });
+    const letter = (index: number): string => String.fromCharCode(65 + (index % 26));
+    const codes = Array.from({ length: count }, (_, i) => [letter(Math.floor(i / 26)) + letter(i)]);
+    const decide = decideJob("d", state, { "Which code?": codes });
+    submit(harness.engine, decide);
+    await harness.untilJob("d", "finished");
+    expectScores(harness, decide);
+  });
+
   test("gives the same scores in any order of the questions, and in one slot or with small passes", async () => {
     const forth = decideJob("d", state, questions);
     const back = decideJob("e", state, Object.fromEntries(Object.entries(questions).reverse()));
