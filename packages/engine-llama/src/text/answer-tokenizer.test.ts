@@ -1,9 +1,11 @@
 // Tests how prompts are tokenized with their answers, with a made-up template and a vocabulary of characters and a few longer tokens.
 import { createSpecialText } from "@waggle/chat-format/describe";
-import { genericFormat, type ChatFormat } from "@waggle/chat-format/format";
+import { answerStart, createReader, genericFormat, type ChatFormat } from "@waggle/chat-format/format";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { entryTokens } from "@waggle/engine";
 import { expect, test } from "vitest";
-import type { Conversation } from "./chat.ts";
+import { createAnswerTokenizer } from "./answer-tokenizer.ts";
+import { openChat, type Conversation } from "./chat.ts";
 import { createPrompts } from "./prompt.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
@@ -118,4 +120,24 @@ test("a model that always thinks is refused where its template does not show the
   await expect(tokenizeWith({ template }, ["Y"]), "another model answers at once").resolves.toMatchObject({
     rests: [[":Y"]],
   });
+});
+
+test("no template of llama.cpp's tests leaves a thought open before the answer", async () => {
+  for (const [name, source] of llamaTemplates()) {
+    const templates = new Map([["default", source]]);
+    const texts = { specialTokens: [], bosText: "<s>", eosText: "</s>", warn: () => undefined };
+    const chat = await openChat({ templates, chosen: undefined, ...texts });
+    const { thinkingSwitch: off } = chat.format.abilities;
+    const prompts: string[] = [];
+    const tokenizeAnswers = createAnswerTokenizer({
+      ...{ format: chat.format, guard: (text) => text, render: (input) => chat.render(input as never) },
+      tokenize: async (text) => [...text].map((_, i) => i + prompts.push(text)),
+      tokenizePart: async () => [],
+    });
+    const template = off === undefined ? {} : { variables: { [off.name]: off.off } };
+    await tokenizeAnswers({ kind: "messages", messages: [{ role: "user", content: "Is it?" }], template }, ["yes"]);
+    const start = answerStart(chat.format, prompts[0] ?? "");
+    expect(createReader({ format: chat.format, tools: [], start }).in, `${name}: ${start.said}`).not.toBe("reasoning");
+    await chat.close();
+  }
 });

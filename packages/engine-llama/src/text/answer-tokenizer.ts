@@ -43,10 +43,12 @@ export function createAnswerTokenizer(options: AnswerTokenizerOptions): AnswerTo
       template: { ...template, continueFinalMessage: true },
     }).catch(() => "");
     const shown = answered.slice(0, -probeAnswer.length);
-    if (answered.endsWith(probeAnswer) && shown.startsWith(asked)) return shown.slice(asked.length);
-    const start = answerStart(format, asked);
-    if (createReader({ format, tools: [], start }).in === "reasoning") return thoughtEndOf(format);
-    if (format.abilities.thinking !== "always") return "";
+    const isShown = answered.endsWith(probeAnswer) && shown.startsWith(asked);
+    const begun = isShown ? shown : asked;
+    const opening = begun.slice(asked.length);
+    const start = answerStart(format, begun);
+    if (createReader({ format, tools: [], start }).in === "reasoning") return opening + thoughtEndOf(format);
+    if (isShown || format.abilities.thinking !== "always") return opening;
     throw new WaggleError(
       "invalid_argument",
       "Cannot decide: this model always thinks, and its thought cannot be skipped.",
