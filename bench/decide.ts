@@ -15,7 +15,7 @@ import {
 import type { Command } from "commander";
 import { alternate, medianCell, ratioOf } from "./lib/alternate.ts";
 import { chat, textPart } from "./lib/chat.ts";
-import { gapsBeside, type Gaps, type Span } from "./lib/gaps-beside.ts";
+import { gapsDuring, type Gaps, type Span } from "./lib/gaps-during.ts";
 import { calibratePrompts } from "./worker/prompts.ts";
 
 interface Flags {
@@ -104,7 +104,7 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
     `Medians (quartiles) of ${rounds} rounds, a state of ${stateTokens} tokens.\n\n${markdownTable(head, rows)}`,
   );
   const gaps: Gaps<Figures>[] = [];
-  for (let round = 0; round < rounds; round += 1) gaps.push(await gapsBeside(url, together));
+  for (let round = 0; round < rounds; round += 1) gaps.push(await gapsDuring(url, together));
   const gapRow = (name: string, when: "usual" | "during"): string[] => {
     const cells = [0.5, 0.99, 1].map((share) =>
       medianCell(

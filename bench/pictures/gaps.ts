@@ -1,7 +1,7 @@
 // Measures what three streams of text notice while a picture is encoded and computed: the gaps between their tokens.
 import { median, percentile } from "@waggle/testing/harness";
 import { chat, picturePart, textPart } from "../lib/chat.ts";
-import { gapsBeside } from "../lib/gaps-beside.ts";
+import { gapsDuring } from "../lib/gaps-during.ts";
 import type { Server } from "./servers.ts";
 
 export interface GapFigures {
@@ -18,7 +18,7 @@ export interface GapFigures {
 }
 
 export async function measureGaps(server: Server, png: Uint8Array): Promise<GapFigures> {
-  const { usual, during, result } = await gapsBeside(server.url, async () => {
+  const { usual, during, result } = await gapsDuring(server.url, async () => {
     const before = await picturesOf(server);
     const content = [textPart("Look at this: "), picturePart(png), textPart(" What is it?")];
     const { sentAt, arrivals } = await chat({ url: server.url, content, maxTokens: 2 });

@@ -22,7 +22,7 @@ const aloneMs = 5_000;
 /** More than a stream writes during the work. */
 const streamTokens = 100_000;
 
-export async function gapsBeside<T extends Span>(url: string, work: () => Promise<T>): Promise<Gaps<T>> {
+export async function gapsDuring<T extends Span>(url: string, work: () => Promise<T>): Promise<Gaps<T>> {
   const leaving = new AbortController();
   const arrivals: number[][] = Array.from({ length: streams }, () => []);
   const begun = Array.from({ length: streams }, () => deferred<void>());
