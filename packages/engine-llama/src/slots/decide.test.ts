@@ -151,6 +151,16 @@ describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
     expect(tokens).toBeGreaterThanOrEqual(promptTokens);
   });
 
+  test("goes back to the prefix for each branch, or computes at most 31 tokens more", async () => {
+    const options = [["no"], ["no refund"], ["refund"], ["refund now"]];
+    const readings = Array.from({ length: 6 }, (_, i) => reading(`Lamp ${i}?`, options, true));
+    const { events, tokens } = await decide(workOf("The parcel is wet, and its lamp is not.".repeat(20), readings));
+    const end = events.at(-1);
+    if (end?.type !== "finished") throw new Error(JSON.stringify(end));
+    // A reading has at most one branch for each option.
+    expect(tokens).toBeLessThanOrEqual(end.promptTokens + 31 * readings.length * options.length);
+  });
+
   test("scores answers that begin alike, wherever their tokens end", async () => {
     const words = fc.array(fc.constantFrom("no", " refund", "re", "fund", "s", " ", "é", "蜜"), {
       minLength: 1,
