@@ -6,6 +6,8 @@ export { phasesOf, type JobPhase } from "./job/job-phases.ts";
 export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./job/observers.ts";
 export * from "./job/job-spec.ts";
+export * from "./lane/batch.ts";
+export * from "./lane/lane-port.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";
 export * from "./job/new-job.ts";

@@ -23,6 +23,7 @@ export const errorKinds = {
   unimplemented: { status: 501, type: "not_supported_error", retryable: false },
   engine_failed: { status: 502, type: "engine_error", retryable: true },
   unavailable: { status: 503, type: "unavailable_error", retryable: true },
+  out_of_space: { status: 507, type: "out_of_space_error", retryable: false },
   internal: { status: 500, type: "internal_error", retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -48,6 +49,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, string>> = {
   engine_failed: "The engine crashed or hung while it ran the job.",
   unavailable:
     "Loading failed, the worker is draining, or the engine is restarting. Retry-After is the time until a retry, in seconds.",
+  out_of_space: "The files of batches have no more room on the disk, or in the client's share of it.",
   internal: "A defect in Waggle; the log has the cause under the request id.",
 };
 

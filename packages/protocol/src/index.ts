@@ -12,6 +12,7 @@ export { optionsOfMessages, type ChatOptions } from "./fields/chat-options.ts";
 export * from "./native/generate.ts";
 export * from "./native/events.ts";
 export * from "./native/jobs.ts";
+export * from "./native/priority.ts";
 export * from "./native/model-settings.ts";
 export * from "./native/step-costs.ts";
 export * from "./native/worker.ts";

@@ -23,7 +23,7 @@ import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { Context } from "hono";
-import type { JobDispatcher, JobFinder, JobRegistry, Queries, WorkerOf } from "@waggle/jobs";
+import type { JobDispatcher, JobFinder, JobRegistry, Lane, Queries, WorkerOf } from "@waggle/jobs";
 import type { Dialect } from "../generation/dialect.ts";
 import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
@@ -37,6 +37,8 @@ export interface AppEnv {
   Bindings: Partial<HttpBindings> & {
     /** Answer to GET / on this listening socket, in place of the pages. */
     readonly greeting?: string | undefined;
+    /** Set if the request is a line of a batch. Such a request comes from the lane, and has no token. */
+    readonly lane?: { readonly client: string; readonly batch: string } | undefined;
   };
   Variables: {
     requestId: string;
@@ -216,6 +218,8 @@ export interface AppOptions {
   /** Undefined at a worker. */
   readonly workerOf?: WorkerOf | undefined;
   readonly models: ServedModels;
+  /** Undefined where batches are not served. */
+  readonly lane?: Lane | undefined;
   readonly control: ModelControl;
   /** Undefined at a gateway, which downloads no models. */
   readonly hub?: ModelHub | undefined;

@@ -35,6 +35,8 @@ export interface JobOwner {
   readonly cacheSession?: string | undefined;
   /** The client's id of the job, if the job's own id is not the client's: at a fleet's worker. */
   readonly streamId?: string | undefined;
+  /** The batch of the job's line. The batches of a client take turns. */
+  readonly batch?: string | undefined;
   /** The id of the job's request, for the log. */
   readonly trace: string;
   /** Digest of the request's body, to recognize a repeated request. */
@@ -43,7 +45,7 @@ export interface JobOwner {
 
 /** When the job starts and ends. */
 export interface JobTerms {
-  /** From -10 to 10; jobs with a higher priority start first. */
+  /** One of `priorities`, or `lanePriority`; jobs with a higher priority start first. */
   readonly priority: number;
   /** Deadline in milliseconds after acceptance. */
   readonly deadlineMs?: number | undefined;

@@ -4,6 +4,7 @@ import { chatShape, optionsOfMessages } from "../fields/chat-options.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
+import { priorities } from "./priority.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { nativeSamplingShape } from "../fields/sampling.ts";
 import { ToolCallSchema } from "../fields/tools.ts";
@@ -126,7 +127,12 @@ export const GenerateRequestSchema = z
     session_id: optional(IdSchema).describe(
       "Id of the job's session. A session has one stream at a time: a new job supersedes the session's old job.",
     ),
-    priority: z.int().min(-10).max(10).default(0).describe("Jobs with a higher priority run first."),
+    priority: z
+      .int()
+      .min(priorities.lowest)
+      .max(priorities.highest)
+      .default(0)
+      .describe("Jobs with a higher priority run first."),
     deadline_ms: optional(z.int().min(1).max(requestLimits.deadlineMs)).describe(
       "Time limit of the job in milliseconds, from its acceptance.",
     ),

@@ -17,6 +17,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
   engine_failed: "api_error",
   unimplemented: "invalid_request_error",
   unavailable: "overloaded_error",
+  out_of_space: "api_error",
   internal: "api_error",
 };
 
