@@ -1,0 +1,59 @@
+// Tests that a gateway's batch answers each line once while a worker, NATS and the gateway itself are killed.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createProcessGroups, startGateway, startNats, startWorker } from "@waggle/testing/harness";
+import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
+import { needs } from "@waggle/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answered, createBatch, idsOf, isOver, openAiOf, resultIds, untilBatch } from "../support/batch.ts";
+
+const groups = createProcessGroups("batches");
+const lines = 150;
+
+describe("a batch at a gateway", needs("nats-server"), () => {
+  let folder: string;
+  let nats: NatsServer;
+
+  async function serve(): Promise<Gateway> {
+    const flags = ["--nats-url", nats.url, "--gateway-id", "batches"];
+    return await startGateway(groups, { flags, env: { ...process.env, XDG_STATE_HOME: folder } });
+  }
+
+  async function work(id: string): Promise<Worker> {
+    const fake = ["--backend", "fake", "--fake-step-delay", "2ms", "--slots", "2"];
+    return await startWorker(groups, { flags: [...fake, "--nats-url", nats.url, "--worker-id", id] });
+  }
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "waggle-batches-"));
+    nats = await startNats(groups);
+  });
+  afterAll(async () => {
+    groups.killAll();
+    await nats[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("answers each line once", async () => {
+    const [first] = await Promise.all([work("w1"), work("w2")]);
+    let gateway = await serve();
+    let openai = openAiOf(gateway.url);
+    const id = await createBatch(openai, lines);
+    const reached = async (part: number): Promise<unknown> =>
+      await untilBatch(openai, id, (batch) => isOver(batch) || answered(batch) >= part * lines);
+    await reached(0.1);
+    first.signal("SIGKILL");
+    await reached(0.3);
+    await nats.stop("SIGKILL");
+    await nats.start();
+    await reached(0.5);
+    gateway.signal("SIGKILL");
+    await gateway.exited;
+    gateway = await serve();
+    openai = openAiOf(gateway.url);
+    const batch = await untilBatch(openai, id, isOver);
+    expect([batch.status, batch.request_counts]).toEqual(["completed", { total: lines, completed: lines, failed: 0 }]);
+    expect(await resultIds(openai, batch)).toEqual(idsOf(lines));
+  });
+});
