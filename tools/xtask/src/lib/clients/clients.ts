@@ -29,8 +29,8 @@ export interface Client {
   readonly asks: readonly string[];
   /** The client must compact its conversation exactly once. It may send any number of requests. */
   readonly compacts?: true;
-  /** The client asks for decisions: the model writes no answer, and the proxy counts no prompt. */
-  readonly decides?: true;
+  /** The client asks for no answer of its own: the proxy counts no prompt. */
+  readonly kind?: Sdk["kind"];
   /** The client leaves a background process with a port on purpose; the check ends it. */
   readonly staysBehind?: true;
   /** Finds the client's last text in its output. The text must be `answerWith(word)`. @throws Error when the output has no text */
@@ -300,13 +300,13 @@ function promptfooText(results: string): string {
 
 /** An SDK, whose script runs in a separate process on the newer Node. */
 function ofSdk(sdk: Sdk): Client {
-  const { name, title, packages, path, decides } = sdk;
+  const { name, title, packages, path, kind } = sdk;
   const ask = `POST ${path}`;
   return {
     ...{ name, title, packages, program: "node", files: sdkFiles(sdk) },
     start: (place) => sdkStart(place, { question, file: wordFile }),
-    ...(decides
-      ? { decides, says: () => inOrder(), asks: [ask] }
+    ...(kind
+      ? { kind, says: () => inOrder(), asks: kind === "batches" ? [ask, ask] : [ask] }
       : { says: (word) => inOrder(call(sdkTool, {}), text(answerWith(word))), asks: [ask, ask] }),
     textIn: ({ stdout }) => stdout.trim(),
   };

@@ -1,6 +1,6 @@
 // Owns the SDKs that are tested in the versions that need Node 22: each one runs a script in a separate process, as an agent does. The script
 // asks the question, runs the tool that the model calls, and prints the text; or it asks for decisions, one of which has the word among its
-// options, and prints that option of the response. Older versions, which run on Node 20, are in tests/.
+// options, or for a batch whose first line has the word as its id, and prints the word of the response. Older versions, which run on Node 20, are in tests/.
 import type { ClientPlace, ClientStart } from "./clients.ts";
 
 export interface Sdk {
@@ -9,7 +9,8 @@ export interface Sdk {
   readonly packages: readonly [string, ...string[]];
   /** The route of both requests, or of the request for decisions. */
   readonly path: string;
-  readonly decides?: true;
+  /** Undefined for an SDK that calls a tool. */
+  readonly kind?: "decisions" | "batches";
   /** The script after the beginning of all scripts of its kind. */
   readonly script: string;
 }
@@ -39,6 +40,72 @@ function show(probability, choice, score) {
   if (!isSound || Object.keys(score).length !== grades.length) throw new Error(JSON.stringify({ probability, choice, score }));
   console.log("The word is " + Object.keys(choice)[0] + ".");
 }
+`;
+
+/** \`poll\` asks until the batch is so. \`lines\` are those of a batch that ends, and of one that is cancelled. */
+const withBatches = `${shared}import { createReadStream, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+const word = readWord().trim();
+const lines = [[word, "second", "third"], Array.from({ length: 400 }, (_, index) => "line-" + index)];
+const body = { model, max_tokens: 4, messages: [{ role: "user", content: question }] };
+async function poll(ask, isSo) {
+  for (;;) {
+    const batch = await ask();
+    if (isSo(batch)) return batch;
+    await sleep(100);
+  }
+}
+async function checkPages(list, count) {
+  for (const limit of [1, 2, 100]) {
+    const ids = new Set();
+    for await (const { id } of list(limit)) ids.add(id);
+    if (ids.size !== count) throw new Error("Pages of " + limit + " have " + ids.size + " batches");
+  }
+}
+function show(ids) {
+  if (ids.toSorted().join() !== lines[0].toSorted().join()) throw new Error("Results of " + ids.join());
+  console.log("The word is " + ids.find((id) => id === word) + ".");
+}
+`;
+
+const beginnings = { decisions: withDecisions, batches: withBatches } as const;
+
+const openAiBatches = `import OpenAI from "openai";
+const client = new OpenAI({ baseURL: url + "/v1", apiKey, maxRetries: 0 });
+const endpoint = "/v1/chat/completions";
+async function create(ids) {
+  writeFileSync("lines.jsonl", ids.map((custom_id) => JSON.stringify({ custom_id, method: "POST", url: endpoint, body })).join("\\n"));
+  const file = await client.files.create({ file: createReadStream("lines.jsonl"), purpose: "batch" });
+  await client.files.waitForProcessing(file.id);
+  return await client.batches.create({ input_file_id: file.id, endpoint, completion_window: "24h", metadata: { first: ids[0] } });
+}
+const [second, first] = [await create(lines[1]), await create(lines[0])];
+const cancelled = await client.batches.cancel(second.id);
+if (cancelled.cancelling_at === null) throw new Error("The batch is not cancelled");
+await poll(() => client.batches.retrieve(second.id), ({ status }) => status === "cancelled");
+const batch = await poll(() => client.batches.retrieve(first.id), ({ status }) => status === "completed");
+await checkPages((limit) => client.batches.list({ limit }), 2);
+const text = await (await client.files.content(batch.output_file_id)).text();
+await client.files.delete(batch.output_file_id);
+show(text.trim().split("\\n").map((line) => JSON.parse(line).custom_id));
+`;
+
+const anthropicBatches = `import Anthropic from "@anthropic-ai/sdk";
+const client = new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
+const { batches } = client.messages;
+const create = (ids) => batches.create({ requests: ids.map((custom_id) => ({ custom_id, params: body })) });
+const [second, first] = [await create(lines[1]), await create(lines[0])];
+await batches.cancel(second.id);
+const isOver = ({ processing_status: status }) => status === "ended";
+for (const { id } of [first, second]) await poll(() => batches.retrieve(id), isOver);
+await checkPages((limit) => batches.list({ limit }), 2);
+const results = [];
+for await (const { custom_id, result } of await batches.results(first.id)) {
+  if (result.type !== "succeeded") throw new Error(JSON.stringify(result));
+  results.push(custom_id);
+}
+await batches.delete(first.id);
+show(results);
 `;
 
 const openAi = `import OpenAI from "openai";
@@ -159,15 +226,23 @@ const provider = createAnthropic({ baseURL: url + "/v1", apiKey });`),
   },
   {
     ...{ name: "openai-decisions", title: "OpenAI SDK, decisions", packages: [openAiPackage] },
-    ...{ path: "/v1/decisions", decides: true, script: openAiDecisions },
+    ...{ path: "/v1/decisions", kind: "decisions", script: openAiDecisions },
   },
   {
     ...{ name: "typesafe", title: "TypeSafe SDK", packages: ["@typesafe-ai/sdk@0.6.0"] },
-    ...{ path: "/v1/systemone", decides: true, script: typeSafe },
+    ...{ path: "/v1/systemone", kind: "decisions", script: typeSafe },
   },
   {
     ...{ name: "ai-sdk-decisions", title: "AI SDK, decisions", packages: [ai, "@ai-sdk/typesafe-ai@3.0.0"] },
-    ...{ path: "/v1/systemone", decides: true, script: aiSdkDecisions },
+    ...{ path: "/v1/systemone", kind: "decisions", script: aiSdkDecisions },
+  },
+  {
+    ...{ name: "openai-batches", title: "OpenAI SDK, batches", packages: [openAiPackage] },
+    ...{ path: "/v1/batches", kind: "batches", script: openAiBatches },
+  },
+  {
+    ...{ name: "anthropic-batches", title: "Anthropic SDK, batches", packages: ["@anthropic-ai/sdk@1.14.0"] },
+    ...{ path: "/v1/messages/batches", kind: "batches", script: anthropicBatches },
   },
 ];
 
@@ -181,6 +256,6 @@ export function sdkStart(
 }
 
 /** The files of the working folder. */
-export function sdkFiles({ script, decides }: Sdk): Readonly<Record<string, string>> {
-  return { [scriptFile]: `${decides ? withDecisions : withTool}${script}` };
+export function sdkFiles({ script, kind }: Sdk): Readonly<Record<string, string>> {
+  return { [scriptFile]: `${kind === undefined ? withTool : beginnings[kind]}${script}` };
 }

@@ -48,7 +48,7 @@ export function faultsOf(run: ClientRun): string[] {
     ...(run.encodedPictures === pictures.length
       ? []
       : [`the worker encoded ${run.encodedPictures} pictures instead of ${pictures.length}`]),
-    ...(beganAlike || client.compacts || client.decides ? [] : ["its prompts did not share a prefix"]),
+    ...(beganAlike || client.compacts || client.kind ? [] : ["its prompts did not share a prefix"]),
     ...(text === answerWith(word)
       ? []
       : [text === undefined ? String(textFault) : `its text was ${JSON.stringify(text)}`]),
@@ -87,7 +87,7 @@ export function lineOf(run: ClientRun): string {
   const faults = faultsOf(run);
   const verdict = faults.length === 0 ? "PASSED" : `FAILED: ${faults.join("; ")}`;
   const written = text === undefined ? "no text" : `text ${JSON.stringify(text.slice(0, 200))}`;
-  const lengths = client.decides ? [] : [`${promptLengths.join(" and ")} tokens of prompt`];
+  const lengths = client.kind ? [] : [`${promptLengths.join(" and ")} tokens of prompt`];
   const prompts = [...lengths, `${computedTokens} computed`].join(", ");
   const encoded = client.pictures === undefined ? [] : [`${run.encodedPictures} pictures encoded`];
   const counts = [`${calls.length} calls`, ...encoded, prompts];
@@ -95,8 +95,8 @@ export function lineOf(run: ClientRun): string {
   return `${client.title} ${version}: ${figures}: ${verdict}`;
 }
 
-function clientKind({ asks, compacts, decides, pictures }: Client): string {
-  if (decides) return "decisions";
+function clientKind({ asks, compacts, kind, pictures }: Client): string {
+  if (kind) return kind;
   if (compacts) return "a conversation that is compacted";
   if (pictures !== undefined) return "a conversation with pictures";
   return asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
