@@ -80,6 +80,10 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
     todo: `${message} It may be loading, restarting or draining: try again shortly.`,
     calm: true,
   }),
+  out_of_space: ({ message }) => ({
+    title: "No room for more files",
+    todo: `${sentence(message)} Delete files of earlier batches, then try again.`,
+  }),
   internal: () => ({
     title: "Something went wrong in the server",
     todo: "Try again. If the error returns, its cause is in the server's log.",
