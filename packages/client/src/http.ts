@@ -29,6 +29,8 @@ export interface Call extends CallOptions {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
+  /** A body that is no JSON, sent while it is read. */
+  readonly upload?: { readonly type: string; readonly bytes: ReadableStream<Uint8Array> };
   readonly accept?: string;
   /** Statuses other than 2xx for which the body is a result instead of an error. */
   readonly answers?: readonly number[];
@@ -63,8 +65,11 @@ export function createHttp(options: ClientOptions): Http {
         accept: call.accept ?? "application/json",
         ...authorization,
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(call.upload === undefined ? {} : { "content-type": call.upload.type }),
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      // Without "half", fetch refuses a body that is a stream.
+      ...(call.upload === undefined ? {} : { body: call.upload.bytes, duplex: "half" as const }),
       signal,
     });
     if (response.ok || call.answers?.includes(response.status) === true) return response;

@@ -20,6 +20,7 @@ import {
   type UsageReport,
   type WorkerInfo,
 } from "@waggle/protocol";
+import { createBatchCalls, type BatchCalls } from "./batch-calls.ts";
 import { createHttp, type CallOptions, type ClientOptions, type JsonRoute } from "./http.ts";
 import { createModelCalls, type ModelCalls } from "./model-calls.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
@@ -85,6 +86,7 @@ export interface WorkerClient {
   /** Completes after `ready` or `failed`. */
   loading(options?: CallOptions): AsyncIterable<LoadingEvent>;
   readonly models: ModelCalls;
+  readonly batches: BatchCalls;
 }
 
 /** @throws WaggleError invalid_argument when the base URL cannot be used */
@@ -119,6 +121,7 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
       streamOf(http, workerRoutes.inference, { body, signal }, { ...generation, ndjson }),
     loading: (call = {}) => streamOf(http, workerRoutes.loadingProgress, call, loading),
     models: createModelCalls(http),
+    batches: createBatchCalls(http),
   };
 }
 

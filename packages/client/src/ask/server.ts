@@ -88,7 +88,9 @@ export async function responseError(response: Response, what: string): Promise<W
   if (error === undefined) {
     return new WaggleError(codeForStatus(response.status), `${what} was answered with ${response.status}`, retry);
   }
-  return errorFrom(error, retry);
+  // OpenAI's routes have OpenAI's codes, or null.
+  const { code = codeForStatus(response.status), ...rest } = error;
+  return errorFrom({ code, ...rest }, retry);
 }
 
 /** The body of an answer that is not a stream; "" if it does not arrive. */
@@ -121,10 +123,12 @@ export function errorFrom(
   return new WaggleError(known, message, details === undefined ? retry : { ...retry, details });
 }
 
-function errorIn(text: string): ErrorFields | undefined {
+function errorIn(text: string): (Omit<ErrorFields, "code"> & Partial<Pick<ErrorFields, "code">>) | undefined {
   try {
     const { error } = JSON.parse(text) as { readonly error?: ErrorFields };
-    return typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
+    if (typeof error?.message !== "string") return undefined;
+    const { code, ...rest } = error;
+    return Object.hasOwn(errorKinds, code) ? error : rest;
   } catch {
     return undefined;
   }
