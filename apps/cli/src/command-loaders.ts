@@ -9,6 +9,7 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   chat: () => import("./commands/chat.ts"),
   run: () => import("./commands/run.ts"),
   decide: () => import("./decide/decide.ts"),
+  batch: () => import("./batch/batch.ts"),
   launch: () => import("./launch/launch.ts"),
   list: () => import("./commands/list.ts"),
   show: () => import("./commands/show.ts"),

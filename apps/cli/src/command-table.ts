@@ -101,6 +101,35 @@ export const commandTable = [
     ],
   },
   {
+    name: "batch",
+    summary: "answer a file of requests in the background",
+    arguments: [
+      {
+        name: "action",
+        help: "run, list, cancel, pause or resume",
+        required: true,
+        completion: ["run", "list", "cancel", "pause", "resume"],
+      },
+      { name: "target", help: "run: file with a request in each line; others: id of a batch", completion: "file" },
+    ],
+    options: [
+      url,
+      { flags: "--out <file>", help: "file for the answers (default: next to the requests)", completion: "file" },
+      { flags: "--body <file>", help: "JSON file with the fields that all requests share", completion: "file" },
+      { flags: "--model <name>", help: "name, file or reference (default: the worker's model)" },
+      { flags: "--endpoint <path>", help: "route that answers the requests (default: /v1/chat/completions)" },
+      { flags: "--window <hours>", help: "hours until the batch expires (default: 24)" },
+      { flags: "--again", help: "compute the answers again if an earlier batch has them" },
+      json,
+    ],
+    examples: [
+      "waggle batch run mails.jsonl --body labels.json --out answers.jsonl",
+      "waggle batch run texts.jsonl --endpoint /v1/embeddings",
+      "waggle batch list",
+      "waggle batch cancel batch_2ff71d39",
+    ],
+  },
+  {
     name: "launch",
     summary: "start a coding agent that uses a worker",
     arguments: [

@@ -7,21 +7,23 @@ async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> 
   for (const one of texts) yield Buffer.from(one);
 }
 
-it("an upload is a form that any reader of forms understands, and its lines are sent as they are read", async () => {
+it("an upload is a form with the purpose and the lines, which are sent as they are read", async () => {
   const read: string[] = [];
   const baseUrl = await serve(async (request, response) => {
     const { method = "", url, headers } = request;
     read.push(`${method} ${url}, ${headers["content-length"] ?? "without length"}`);
-    const form = await new Response(await text(request), {
-      headers: { "content-type": headers["content-type"] ?? "" },
-    }).formData();
-    const file = form.get("file") as File;
-    read.push(String(form.get("purpose")), file.name, await file.text());
+    const [, boundary = ""] = /^multipart\/form-data; boundary=(.*)$/.exec(headers["content-type"] ?? "") ?? [];
+    read.push(...(await text(request)).replaceAll(boundary, "BOUNDARY").split("\r\n"));
     response.end(JSON.stringify({ id: "file-1" }));
   });
   const { batches } = createWorkerClient({ baseUrl });
   expect(await batches.upload(pieces('"a"\n', '"b"\n'))).toBe("file-1");
-  expect(read).toEqual(["POST /v1/files, without length", "batch", "lines.jsonl", '"a"\n"b"\n']);
+  expect(read).toEqual([
+    "POST /v1/files, without length",
+    ...["--BOUNDARY", 'content-disposition: form-data; name="purpose"', "", "batch"],
+    ...["--BOUNDARY", 'content-disposition: form-data; name="file"; filename="lines.jsonl"'],
+    ...["content-type: application/jsonl", "", '"a"\n"b"\n', "--BOUNDARY--", ""],
+  ]);
 });
 
 it("an upload ends with the error of its lines", async () => {

@@ -50,8 +50,8 @@ export interface BatchCalls {
   /** Uploads the lines of a batch while they are read. @returns the id of the file */
   upload(lines: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<string>;
   create(wanted: WantedBatch, options?: CallOptions): Promise<Batch>;
-  /** @param options `after`: the id of the last batch of the previous page */
-  list(options?: CallOptions & { readonly after?: string | undefined }): Promise<BatchList>;
+  /** All batches that the token may see, newest first; read page by page. */
+  list(options?: CallOptions): AsyncIterable<Batch>;
   get(id: string, options?: CallOptions): Promise<Batch>;
   change(id: string, change: "cancel" | "pause" | "resume", options?: CallOptions): Promise<Batch>;
   /** The bytes of a file. */
@@ -94,7 +94,15 @@ export function createBatchCalls(http: Http): BatchCalls {
       return (await http.json(routes.upload, { upload, timeoutMs: uploadTimeoutMs, ...call })).id;
     },
     create: (body, call) => http.json(routes.create, { body, ...call }),
-    list: ({ after, signal } = {}) => http.json(routes.list, { query: { limit: pageSize, after }, signal }),
+    async *list(call) {
+      let after: string | undefined;
+      for (;;) {
+        const { data, has_more } = await http.json(routes.list, { query: { limit: pageSize, after }, ...call });
+        yield* data;
+        after = data.at(-1)?.id;
+        if (!has_more || after === undefined) return;
+      }
+    },
     get: (id, call) => http.json(routes.get, { params: { id }, ...call }),
     change: (id, change, call) => http.json(routes[change], { params: { id }, ...call }),
     content: (id, signal) => http.open(routes.content, { params: { id }, accept: "application/octet-stream", signal }),

@@ -16,34 +16,55 @@ const stageWords = {
   loading: "loading",
 } as const satisfies Record<Progress["stage"], string>;
 
-export interface ProgressView {
-  show(progress: Progress): void;
+export interface ProgressView<T = Progress> {
+  show(progress: T): void;
   clear(): void;
 }
 
-export function createProgressView(output: Output): ProgressView {
+/** A moment of work in several stages. */
+export interface StageProgress {
+  readonly stage: string;
+  /** Of the stage, from 0 to 1. */
+  readonly share?: number | undefined;
+  readonly words: string;
+}
+
+export function createStageView(output: Output): ProgressView<StageProgress> {
   const line = createStatusLine(output);
-  if (output.isTerminal) return { show: (progress) => line.show(formatProgress(progress)), clear: line.clear };
-  let stage: string | undefined;
-  let lastPart = -1;
+  if (output.isTerminal) return { show: (progress) => line.show(withBar(progress)), clear: line.clear };
+  let last = "";
   return {
-    show(progress) {
-      // A load takes seconds, so a log file needs no line for it.
-      if (progress.stage === "loading") return;
-      const part = Math.floor((shareOf(progress) ?? 0) * linesOfAll);
-      if (progress.stage === stage && part === lastPart) return;
-      lastPart = part;
-      stage = progress.stage;
-      output.write(`${formatWords(progress)}\n`);
+    show({ stage, share = 0, words }) {
+      const part = `${stage} ${Math.floor(share * linesOfAll)}`;
+      if (part !== last) output.write(`${words}\n`);
+      last = part;
     },
     clear: () => {},
   };
 }
 
+export function createProgressView(output: Output): ProgressView {
+  const { show, clear } = createStageView(output);
+  return {
+    show(progress) {
+      // A load takes seconds, so a log file needs no line for it.
+      if (output.isTerminal || progress.stage !== "loading") show(stageOf(progress));
+    },
+    clear,
+  };
+}
+
 /** Formats a line such as `████░░░░  45 %  1.2 GB of 2.6 GB  24.0 MB/s  58 s left  part 1 of 2`. */
 export function formatProgress(progress: Progress): string {
-  const share = shareOf(progress);
-  return share === undefined ? formatWords(progress) : `${bar(share)}  ${formatWords(progress)}`;
+  return withBar(stageOf(progress));
+}
+
+function stageOf(progress: Progress): StageProgress {
+  return { stage: progress.stage, share: shareOf(progress), words: formatWords(progress) };
+}
+
+function withBar({ share, words }: StageProgress): string {
+  return share === undefined ? words : `${bar(share)}  ${words}`;
 }
 
 function formatWords(progress: Progress): string {

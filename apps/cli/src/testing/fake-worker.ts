@@ -7,7 +7,7 @@ import { WaggleError, type ModelEvent, type ModelStatus, type StreamEvent, type 
 
 export interface FakeWorker extends AsyncDisposable {
   readonly url: string;
-  /** Method, path and body of each request except for `/v1/info`. */
+  /** Method, path and body of each request except for `/v1/info`; a form is text. */
   readonly asked: readonly (readonly [method: string, path: string, body: unknown])[];
 }
 
@@ -20,8 +20,8 @@ export interface FakeWorkerScript {
   /** Events of an answer; the stream stays open if they contain no end. */
   readonly answer?: readonly StreamEvent[];
   /**
-   * JSON answers of further routes, by method and path with the query; they come before all other answers, also of `/v1/info`. A function is called for
-   * each request.
+   * Answers of further routes, by method and path with the query: JSON or bytes. They come before all other answers, also of `/v1/info`. A function is
+   * called for each request.
    */
   readonly routes?: Readonly<Record<string, unknown>>;
   /** Error of every route except for `/v1/info`. */
@@ -88,6 +88,7 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
       response.statusCode = scripted.status;
       return sendJson(response, scripted.toBody());
     }
+    if (scripted instanceof Uint8Array) return void response.end(scripted);
     if (scripted !== undefined) return sendJson(response, scripted);
     if (path === "/v1/info") return sendJson(response, workerInfo);
     if (script.refusal !== undefined) {
@@ -117,7 +118,8 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
   const server = createServer((request, response) => {
     const { method = "", url: path = "" } = request;
     void text(request).then((body) => {
-      if (path !== "/v1/info") asked.push([method, path, body === "" ? undefined : JSON.parse(body)]);
+      const isForm = request.headers["content-type"]?.startsWith("multipart/") === true;
+      if (path !== "/v1/info") asked.push([method, path, body === "" ? undefined : isForm ? body : JSON.parse(body)]);
       answer(method, path, response);
     });
   });

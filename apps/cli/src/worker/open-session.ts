@@ -34,7 +34,12 @@ export interface SessionWish {
   /** A name, a path or a reference. */
   readonly model: string | undefined;
   readonly onProgress: (progress: Progress) => void;
+  /** Flags of a private worker. */
+  readonly flags?: readonly string[];
 }
+
+/** A command sends one prompt at a time, so more slots would only use memory. */
+const oneSlot = ["--slots", "1"];
 
 /** @throws CliError when the worker or the model does not exist, or the model cannot be loaded */
 export async function openSession(context: Context, wish: SessionWish): Promise<Session> {
@@ -82,12 +87,12 @@ function isForOwnWorker(text: string): boolean {
  * Starts a private worker with this model, or with the worker's default model.
  * @throws CliError when the worker cannot be started, or the model cannot be loaded
  */
-export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
+export async function openOwnSession(context: Context, wish: SessionWish): Promise<Session> {
+  const { model, onProgress, flags = oneSlot } = wish;
   const { config, signal } = context;
   onProgress({ stage: "loading" });
   const models = model === undefined ? [] : [isForOwnWorker(model) ? model : await pickPath(config, model)];
-  // A command sends one prompt at a time, so more slots would only use memory.
-  const worker = await startOwnWorker(config, models, signal, ["--slots", "1"]);
+  const worker = await startOwnWorker(config, models, signal, flags);
   try {
     const loaded = await loadUnasked(context, worker, onProgress);
     const modelName = loaded ?? (await whenReady(worker, signal, onProgress));
