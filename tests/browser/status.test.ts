@@ -137,6 +137,16 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   expect(complaints).toEqual([]);
 });
 
+it("has a row with the running batches", async () => {
+  const { page, complaints } = await visit(browser, "about:blank");
+  const running = { status: "in_progress", paused: false, lines_per_second: 12, estimated_completed_at: null };
+  const data = [{ ...running, request_counts: { total: 1_000, completed: 440, failed: 10 } }];
+  await page.route("**/v1/batches?*", (route) => route.fulfill({ json: { data } }));
+  await page.goto(`${worker.url}/status`);
+  await page.getByText("450 of 1,000 lines · 12 lines/s").waitFor();
+  expect(complaints).toEqual([]);
+});
+
 it("counts a job in a fleet's queue, without a position, as waiting, and a job that calls a tool as running", async () => {
   const { page } = await visit(browser, "about:blank");
   const job = { client: "local", kind: "generate", model: "bees", position: 0, tokens: 0, age_ms: 9_000 };

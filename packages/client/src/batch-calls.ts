@@ -89,7 +89,7 @@ export function createBatchCalls(http: Http): BatchCalls {
       const boundary = `waggle-${crypto.randomUUID()}`;
       const upload = {
         type: `multipart/form-data; boundary=${boundary}`,
-        bytes: ReadableStream.from(formOf(lines, boundary)),
+        bytes: bodyOf(formOf(lines, boundary)),
       };
       return (await http.json(routes.upload, { upload, timeoutMs: uploadTimeoutMs, ...call })).id;
     },
@@ -117,4 +117,16 @@ async function* formOf(lines: AsyncIterable<Uint8Array>, boundary: string): Asyn
   yield utf8.encode("content-type: application/jsonl\r\n\r\n");
   yield* lines;
   yield utf8.encode(`\r\n--${boundary}--\r\n`);
+}
+
+/** `ReadableStream.from`, which browsers do not have. */
+function bodyOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await pieces.return(undefined)),
+  });
 }

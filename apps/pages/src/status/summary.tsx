@@ -14,6 +14,7 @@ import {
   formatTokenRate,
 } from "../parts/format.ts";
 import type { Api } from "../wire/api.ts";
+import { batchFacts } from "./batch-facts.ts";
 import { workerFigures, type WorkerFigures } from "./figures.ts";
 import { problemsOf, type StatusProblem } from "./problems.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
@@ -49,7 +50,9 @@ export function Summary({ api, watch, changes, info }: SummaryProps): VNode {
         <Problem key={problem.title} {...{ api, changes, problem }} />
       ))}
       <p class="numbers">{workWords(watch)}</p>
-      <Facts facts={factsOf(scrape && workerFigures(scrape), info)} />
+      <Facts
+        facts={[...factsOf(scrape && workerFigures(scrape), info), ...batchFacts(watch.batches.value, Date.now())]}
+      />
       <p class="small muted anywhere">{aboutWords(info, statuses.length, offline)}</p>
     </section>
   );

@@ -1,5 +1,6 @@
 // Owns polling the worker's state: short requests every two seconds, only while the page is visible.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import type { Batch } from "@waggle/client";
 import type {
   Health,
   HistoryPoint,
@@ -23,6 +24,7 @@ const askIntervalMs = 2_000;
 /** A worker that takes longer to answer counts as offline. */
 const responseTimeoutMs = 10_000;
 const logLinesLimit = 500;
+const batchesLimit = 20;
 
 /** `asking` before the first answer. */
 export type Presence = "asking" | "online" | "offline";
@@ -39,6 +41,8 @@ export interface WorkerWatch {
   showSlotsOf(model: string): void;
   /** Undefined before the first answer. */
   readonly jobs: ReadonlySignal<JobList | undefined>;
+  /** The newest batches of the visitor's token. Empty where batches are not served. */
+  readonly batches: ReadonlySignal<readonly Batch[]>;
   /** Oldest first; `refused` if the visitor's token may not read the log. */
   readonly log: ReadonlySignal<readonly LogLine[] | "refused">;
   /** The lines of a day that belong to no client. */
@@ -66,6 +70,8 @@ export function watchWorker(api: Api): WorkerWatch {
   const health = signal<Health | undefined>(undefined);
   const slots = signal<readonly SlotStatus[]>([]);
   const jobs = signal<JobList | undefined>(undefined);
+  const batches = signal<readonly Batch[]>([]);
+  let servesBatches = true;
   const log = signal<readonly LogLine[] | "refused">([]);
   const serverLog = signal<readonly LogLine[] | "refused">([]);
   const scrape = signal<Scrape | undefined>(undefined);
@@ -99,6 +105,13 @@ export function watchWorker(api: Api): WorkerWatch {
     if (running !== undefined && model === slotsModel.peek()) slots.value = running.slots;
   }
 
+  async function askBatches(): Promise<void> {
+    if (!servesBatches) return;
+    const response = await api.request(`/v1/batches?limit=${batchesLimit}`, { responseTimeoutMs });
+    servesBatches = response.status !== 404 && response.status !== 501;
+    batches.value = response.ok ? ((await response.json()) as { readonly data: readonly Batch[] }).data : [];
+  }
+
   async function askMetrics(): Promise<void> {
     const response = await api.request("/metrics", { responseTimeoutMs });
     if (!response.ok) return;
@@ -126,6 +139,7 @@ export function watchWorker(api: Api): WorkerWatch {
       read<Health>("/health", [503]).then((answer) => void (health.value = answer ?? health.value)),
       read<JobList>("/v1/jobs?ended").then((answer) => void (jobs.value = answer ?? jobs.value)),
       askSlots(),
+      askBatches(),
       askMetrics(),
       history.ask(),
       askLog(log, ""),
@@ -165,6 +179,7 @@ export function watchWorker(api: Api): WorkerWatch {
     slots,
     slotsModel,
     jobs,
+    batches,
     log,
     serverLog,
     scrape,
