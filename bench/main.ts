@@ -30,6 +30,10 @@ await runCommandLine({
       what: "many questions in one request, in many requests, and a chat completion; gaps of other streams",
       load: async () => (await import("./decide.ts")).addDecide,
     },
+    batch: {
+      what: "a batch next to three chats, on an idle worker, and with one system prompt for all lines",
+      load: async () => (await import("./batch.ts")).addBatch,
+    },
     javascript: {
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,

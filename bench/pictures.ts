@@ -16,7 +16,7 @@ import { decoderNamed, pictureShapes, writePictureModel, type PictureShape } fro
 import { Option, type Command } from "commander";
 import { measureGaps, type GapFigures } from "./pictures/gaps.ts";
 import { compareAnswers } from "./pictures/same.ts";
-import { openLlamaServer, openWorker, type Server } from "./pictures/servers.ts";
+import { openLlamaServer, openWorker, type Server } from "./lib/servers.ts";
 import { measureTurns } from "./pictures/turns.ts";
 
 interface Flags {

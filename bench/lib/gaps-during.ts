@@ -23,12 +23,31 @@ const aloneMs = 5_000;
 const streamTokens = 100_000;
 
 export async function gapsDuring<T extends Span>(url: string, work: () => Promise<T>): Promise<Gaps<T>> {
+  const streams = await startStreams(url, (stream, turn) => `Tell me story ${turn} of bee ${stream}.`);
+  const alone = performance.now();
+  await sleep(aloneMs);
+  const result = await work();
+  await streams.stop();
+  return { usual: streams.gaps({ from: alone, to: alone + aloneMs }), during: streams.gaps(result), result };
+}
+
+export interface RunningStreams {
+  /** The gaps that overlap with the span. */
+  gaps(span: Span): number[];
+  stop(): Promise<void>;
+}
+
+/** Three streams, each of which begins again when it ends. Resolves when all have begun. @throws Error when the server refuses one */
+export async function startStreams(
+  url: string,
+  promptOf: (stream: number, turn: number) => string,
+): Promise<RunningStreams> {
   const leaving = new AbortController();
   const arrivals: number[][] = Array.from({ length: streams }, () => []);
   const begun = Array.from({ length: streams }, () => deferred<void>());
   const running = times(streams, async (stream) => {
     for (let turn = 0; !leaving.signal.aborted; turn += 1) {
-      const content = [textPart(`Tell me story ${turn} of bee ${stream}.`)];
+      const content = [textPart(promptOf(stream, turn))];
       await chat({ url, content, maxTokens: streamTokens, signal: leaving.signal }, (at) => {
         arrivals[stream]?.push(at);
         begun[stream]?.resolve();
@@ -38,19 +57,19 @@ export async function gapsDuring<T extends Span>(url: string, work: () => Promis
     if (!leaving.signal.aborted) throw error;
   });
   await Promise.race([Promise.all(begun.map(({ promise }) => promise)), running]);
-  const alone = performance.now();
-  await sleep(aloneMs);
-  const result = await work();
-  leaving.abort();
-  await running;
-  const gapsBetween = ({ from, to }: Span): number[] =>
-    arrivals.flatMap((at) => {
-      const first = Math.max(
-        0,
-        at.findLastIndex((time) => time <= from),
-      );
-      const end = at.findIndex((time) => time >= to);
-      return gapsOf(at.slice(first, end === -1 ? undefined : end + 1));
-    });
-  return { usual: gapsBetween({ from: alone, to: alone + aloneMs }), during: gapsBetween(result), result };
+  return {
+    gaps: ({ from, to }) =>
+      arrivals.flatMap((at) => {
+        const first = Math.max(
+          0,
+          at.findLastIndex((time) => time <= from),
+        );
+        const end = at.findIndex((time) => time >= to);
+        return gapsOf(at.slice(first, end === -1 ? undefined : end + 1));
+      }),
+    async stop() {
+      leaving.abort();
+      await running;
+    },
+  };
 }

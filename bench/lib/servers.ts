@@ -1,8 +1,7 @@
-// Owns the two servers that are compared: a worker, and llama-server with the same files. Both speak OpenAI's chat completions.
+// Owns the two servers that are compared: a worker, and llama-server with the same files. Both serve OpenAI's chat completions.
 import { basename } from "node:path";
 import { createServer, type AddressInfo } from "node:net";
 import { poll, send, startWorker, type ProcessGroups, type Worker } from "@waggle/testing/harness";
-import type { PictureModel } from "@waggle/testing/models";
 
 export interface Server {
   readonly name: string;
@@ -14,12 +13,14 @@ export interface Server {
 
 export interface ServerOptions {
   readonly groups: ProcessGroups;
-  readonly files: PictureModel;
+  /** Paths of GGUF files. */
+  readonly files: { readonly model: string; readonly projector?: string };
   readonly slots: number;
-  readonly threads: number;
+  /** Undefined: the server's choice. */
+  readonly threads?: number | undefined;
   readonly contextSize: number;
   /** A cache in single precision, and no flash attention. */
-  readonly exact: boolean;
+  readonly exact?: boolean;
   readonly flags?: readonly string[];
 }
 
@@ -27,13 +28,12 @@ const readyLimitMs = 600_000;
 const stopLimitMs = 20_000;
 
 export async function openWorker(options: ServerOptions): Promise<Server> {
-  const { groups, files, slots, threads, contextSize, exact, flags = [] } = options;
+  const { groups, slots, contextSize, exact, flags = [] } = options;
   const precise = ["--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attention", "off", "--guesses", "off"];
   const worker = await startWorker(groups, {
     flags: [
-      ...["--model", files.model, "--mmproj", files.projector, "--slots", String(slots)],
-      ...["--threads", String(threads), "--context-size", String(contextSize)],
-      ...(exact ? precise : []),
+      ...["--slots", String(slots), "--context-size", String(contextSize), ...sharedFlags(options)],
+      ...(exact === true ? precise : []),
       ...flags,
     ],
     readyLimitMs,
@@ -43,7 +43,7 @@ export async function openWorker(options: ServerOptions): Promise<Server> {
 
 /** @param program llama-server of the same release */
 export async function openLlamaServer(program: string, options: ServerOptions): Promise<Server> {
-  const { groups, files, slots, threads, contextSize, exact } = options;
+  const { groups, slots, contextSize, exact } = options;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const precise = ["--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attn", "off"];
@@ -51,10 +51,10 @@ export async function openLlamaServer(program: string, options: ServerOptions): 
     name: "llama-server",
     command: [
       program,
-      ...["--model", files.model, "--mmproj", files.projector, "--port", String(port), "--jinja"],
-      ...["--parallel", String(slots), "--threads", String(threads), "--ctx-size", String(slots * contextSize)],
+      ...["--port", String(port), "--jinja", ...sharedFlags(options)],
+      ...["--parallel", String(slots), "--ctx-size", String(slots * contextSize)],
       ...["--batch-size", "512", "--ubatch-size", "512"],
-      ...(exact ? precise : []),
+      ...(exact === true ? precise : []),
     ],
     env: process.env,
   });
@@ -68,6 +68,12 @@ export async function openLlamaServer(program: string, options: ServerOptions): 
       await group.exited;
     },
   };
+}
+
+/** Flags with the same names at both servers. */
+function sharedFlags({ files: { model, projector }, threads }: ServerOptions): readonly string[] {
+  const mmproj = projector === undefined ? [] : ["--mmproj", projector];
+  return ["--model", model, ...mmproj, ...(threads === undefined ? [] : ["--threads", String(threads)])];
 }
 
 async function isHealthy(url: string): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { median, percentile } from "@waggle/testing/harness";
 import { chat, picturePart, textPart } from "../lib/chat.ts";
 import { gapsDuring } from "../lib/gaps-during.ts";
-import type { Server } from "./servers.ts";
+import type { Server } from "../lib/servers.ts";
 
 export interface GapFigures {
   /** Before the picture came: the median, and the worst gap. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { times, type ProcessGroups } from "@waggle/testing/harness";
 import { writeSinglePrecision, writePictureModel, type PictureShape } from "@waggle/testing/models";
 import { chat, picturePart, textPart, type ContentPart } from "../lib/chat.ts";
-import { openLlamaServer, openWorker, type Server } from "./servers.ts";
+import { openLlamaServer, openWorker, type Server } from "../lib/servers.ts";
 
 export interface SameOptions {
   readonly groups: ProcessGroups;

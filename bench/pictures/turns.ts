@@ -1,7 +1,7 @@
 // Measures the second turn of a conversation with a picture: nothing is encoded, and its first token comes as soon as that of a turn of text.
 import { median } from "@waggle/testing/harness";
 import { chat, picturePart, textPart, type ContentPart } from "../lib/chat.ts";
-import type { Server } from "./servers.ts";
+import type { Server } from "../lib/servers.ts";
 
 export interface TurnFigures {
   /** Medians of the times to the first token of a second turn. */
