@@ -35,7 +35,7 @@ export async function askByClients({ url }: Server, lines: readonly Line[], clie
 }
 
 export interface RunningBatch {
-  /** Lines with an answer on disk, per second since the creation. */
+  /** Completed lines per second since the creation. */
   rate(): Promise<number>;
   /** @throws Error when a line failed */
   ended(): Promise<Answered>;

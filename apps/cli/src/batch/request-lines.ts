@@ -20,7 +20,7 @@ const maxLineBytes = 64 * 2 ** 20;
 /** OpenAI's limit, which is also the server's. */
 const maxFileBytes = 200 * 2 ** 20;
 
-/** The field with the text of a request that a string stands for. */
+/** The field with the text, for a request that is written as a string. */
 const textFields: Readonly<Record<string, string>> = {
   "/v1/completions": "prompt",
   "/v1/responses": "input",
