@@ -8,29 +8,17 @@ const number = (count: number): string => count.toLocaleString("en");
 /** Such as `45 %  450 of 1,000 lines  12.3 lines/s  45 s left  3 failed`. @param now milliseconds since 1970 */
 export function batchProgress(batch: Batch, now: number): StageProgress {
   const { status, paused, request_counts: counts } = batch;
-  if (status !== "in_progress") return { stage: status, words: statusWords[status] };
+  if (status !== "in_progress") return { stage: status, words: status };
   const done = doneOf(batch);
   const share = counts.total === 0 ? 0 : done / counts.total;
   const words = [
     formatPercent(share).padStart(5),
     `${number(done)} of ${number(counts.total)} lines`,
-    paused ? "paused" : rateOf(batch, " lines/s"),
-    paused ? "" : withWord(leftOf(batch, now), "left"),
+    ...(paused ? ["paused"] : [rateOf(batch, " lines/s"), leftOf(batch, now, " left")]),
     counts.failed === 0 ? "" : `${number(counts.failed)} failed`,
   ];
   return { stage: paused ? "paused" : status, share, words: words.filter((word) => word !== "").join("  ") };
 }
-
-const statusWords: Readonly<Record<Batch["status"], string>> = {
-  validating: "checking the lines",
-  in_progress: "computing",
-  finalizing: "writing the results",
-  cancelling: "cancelling",
-  completed: "completed",
-  failed: "failed",
-  expired: "expired",
-  cancelled: "cancelled",
-};
 
 export function batchCells(batch: Batch, now: number): readonly string[] {
   const { id, created_at, status, paused, request_counts: counts } = batch;
@@ -63,10 +51,6 @@ function rateOf({ lines_per_second: rate }: Batch, unit = ""): string {
   return rate === null ? "" : rate.toFixed(rate < 10 ? 1 : 0) + unit;
 }
 
-function leftOf({ estimated_completed_at: end }: Batch, now: number): string {
-  return end === null ? "" : formatDuration(Math.max(1_000, end * 1_000 - now));
-}
-
-function withWord(text: string, word: string): string {
-  return text === "" ? "" : `${text} ${word}`;
+function leftOf({ estimated_completed_at: end }: Batch, now: number, unit = ""): string {
+  return end === null ? "" : formatDuration(Math.max(1_000, end * 1_000 - now)) + unit;
 }

@@ -28,8 +28,6 @@ interface Plan {
 
 /** The batch's metadata with the hash of its requests, by which the same command finds it. */
 const digestKey = "waggle_requests";
-/** A private worker with a lasting name finds the batches of its predecessor. */
-const ownFlags = ["--worker-id", "waggle-batch"];
 const mostPollMs = 1_000;
 
 /** @param path of the file with the requests */
@@ -38,7 +36,7 @@ export async function runBatch(context: Context, words: Words, path: string): Pr
   const plan = await planOf(context, words, path);
   const digest = await digestOf(plan.source, plan.model);
   const loading = createProgressView(err);
-  const wish = { url: words.text("url"), model: plan.model, onProgress: loading.show, flags: ownFlags };
+  const wish = { url: words.text("url"), model: plan.model, onProgress: loading.show, flags: ownFlags(plan.model) };
   const session = await openSession(context, wish).finally(loading.clear);
   const view = createStageView(err);
   try {
@@ -59,25 +57,29 @@ export async function runBatch(context: Context, words: Words, path: string): Pr
   }
 }
 
+/** A private worker with a lasting name finds the batches of its predecessor. It must not continue those of another model. */
+function ownFlags(model = "default"): readonly string[] {
+  return ["--worker-id", `waggle-batch-${model.replaceAll(/[^\w.]/g, "-").slice(-40)}`];
+}
+
 async function planOf(context: Context, words: Words, path: string): Promise<Plan> {
-  const base = path.replace(/\.(jsonl|ndjson|json)$/i, "");
-  const { out = `${base}.answers.jsonl`, window = "24" } = { out: words.text("out"), window: words.text("window") };
+  const out = words.text("out") ?? `${path.replace(/\.(jsonl|ndjson|json)$/i, "")}.answers.jsonl`;
+  const window = words.text("window") ?? "24";
   if (!/^[1-9]\d{0,4}$/.test(window)) throw wrongUse(`Cannot use --window ${window}: it must be a number of hours.`);
   if (resolve(out) === resolve(path)) throw wrongUse(`Cannot write the answers to ${out}: it has the requests.`);
   // An error hours later would be annoying.
   await access(dirname(resolve(out)), constants.W_OK);
-  const { endpoint = "/v1/chat/completions", model } = { endpoint: words.text("endpoint"), model: words.text("model") };
+  const endpoint = words.text("endpoint") ?? "/v1/chat/completions";
   return {
     source: { path, endpoint, shared: await sharedFields(context, words.text("body")), signal: context.signal },
-    ...{ model, out, window: `${window}h`, isAgain: words.has("again") },
+    ...{ model: words.text("model"), out, window: `${window}h`, isAgain: words.has("again") },
     errors: out.replace(/(\.[^./]*)?$/, ".errors$1"),
   };
 }
 
 async function sharedFields(context: Context, path: string | undefined): Promise<LineSource["shared"]> {
   if (path === undefined) return {};
-  const text = await fileText(path, context);
-  const fields = parseJson(text);
+  const fields = parseJson(await fileText(path, context));
   if (!isFields(fields)) throw wrongUse(`Cannot use ${path}: --body must name a file with one JSON object.`);
   return fields;
 }
