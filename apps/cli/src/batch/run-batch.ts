@@ -174,9 +174,7 @@ async function save(batches: BatchCalls, file: string | null, path: string, sign
   if (file === null) await writeFile(part, "");
   else {
     const { body } = await batches.content(file, signal);
-    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part), {
-      signal,
-    });
+    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part));
   }
   await rename(part, path);
 }
