@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { sleep } from "@waggle/async";
 import { isEnded, type Batch, type BatchCalls } from "@waggle/client";
-import { counted } from "@waggle/daemon/terminal";
+import { counted, errorReason, sentence } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import { fileText } from "../answer/input-text.ts";
 import { CliError, exitCodes, wrongUse } from "../cli-error.ts";
@@ -142,8 +142,8 @@ async function pausedWords(batches: BatchCalls, id: string): Promise<string> {
   try {
     await batches.change(id, "pause");
     return `${id} is paused. The same command continues it.\n`;
-  } catch {
-    return `The worker did not confirm the pause: ${id} may continue. The same command follows it.\n`;
+  } catch (error) {
+    return `${id} was not paused: ${sentence(errorReason(error))} The same command follows it.\n`;
   }
 }
 
