@@ -1,7 +1,7 @@
 // Tests `waggle` in a real terminal and in pipes. The worker that it starts must exit with it, however it ends.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,6 +187,25 @@ describe("waggle chat in a terminal", () => {
     await terminal.exited;
     await poll("all processes to exit", () => ours().length === 0);
   });
+});
+
+it("waggle batch run pauses at Ctrl-C, and continues with the same command", async () => {
+  const [requests, answers] = [join(folder, "in.jsonl"), join(folder, "out.jsonl")];
+  writeFileSync(requests, Array.from({ length: 100 }, (_, i) => `"line ${i} [eog:20]"\n`).join(""));
+  const argv = ["batch", "run", requests, "--out", answers];
+  env = { ...env, ...fake };
+  {
+    await using terminal = openTerminal(argv, env);
+    await terminal.shows(/[1-9]\d* of 100 lines/);
+    terminal.type("\u0003");
+    await terminal.shows(/is paused\. The same command continues it\./);
+    expect(await terminal.exited).toBe(130);
+  }
+  expect(await waggle(argv)).toMatchObject({ code: 0, stdout: `100 answers in ${answers}.\n` });
+  const lines = readFileSync(answers, "utf8").trimEnd().split("\n");
+  const ids = lines.map((line) => Number((JSON.parse(line) as { readonly custom_id: string }).custom_id));
+  expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  expect(ours()).toEqual([]);
 });
 
 it("waggle serve shows its address and the model on a terminal, and stops at Ctrl-C", async () => {
