@@ -65,6 +65,8 @@ export async function startBatch({ worker }: Server, lines: readonly Line[]): Pr
   };
   return {
     async rate() {
+      if ((await isOver()) !== false)
+        process.stderr.write("the batch ended too early for its rate: use more --lines\n");
       const { completed } = (await batches.get(id)).request_counts;
       return (1_000 * completed) / (performance.now() - from);
     },
