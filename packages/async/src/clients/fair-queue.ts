@@ -1,5 +1,8 @@
 // Owns the order of waiting tasks: one task of each client in turn, and each client's tasks in the order of arrival.
 
+/** In place of a client, for tasks that are taken only while no client has one. */
+export const lastTurn = "\0last";
+
 export interface FairQueue<Task> {
   readonly length: number;
   push(client: string, task: Task): void;
@@ -15,6 +18,12 @@ export function createFairQueue<Task>(): FairQueue<Task> {
   const waiting = new Map<string, Task[]>();
   let length = 0;
 
+  function nextTurn(): [client: string, tasks: Task[]] | undefined {
+    for (const turn of waiting) if (turn[0] !== lastTurn) return turn;
+    const tasks = waiting.get(lastTurn);
+    return tasks && [lastTurn, tasks];
+  }
+
   return {
     get length() {
       return length;
@@ -26,11 +35,10 @@ export function createFairQueue<Task>(): FairQueue<Task> {
       length += 1;
     },
     get next() {
-      const [turn] = waiting.values();
-      return turn?.[0];
+      return nextTurn()?.[1][0];
     },
     take() {
-      const [turn] = waiting;
+      const turn = nextTurn();
       if (turn === undefined) return undefined;
       const [client, tasks] = turn;
       const task = tasks.shift();

@@ -5,7 +5,7 @@ import { noTotals } from "../port/messages.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent, StartedChoice } from "../port/messages.ts";
 import type { WaitingJob } from "../schedule/admit.ts";
 import { thrownMessage } from "../sequence/fail-job.ts";
-import type { PieceQueue } from "../sequence/piece-queue.ts";
+import { turnOf, type PieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedJob, type PreparedSlotJob } from "../sequence/prepare.ts";
 import { resume } from "../sequence/resume.ts";
@@ -48,7 +48,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const prepare = createPreparer({ backend, random32: options.random32 });
   const preparations = createPreparations({
     async prepare(job, signal) {
-      const own = pieces.of(job.cacheScope, signal);
+      const own = pieces.of(turnOf(job), signal);
       return await resume(await prepare(job, own), backend, own);
     },
     maxBytes: limits.preparedBytes ?? preparedBytes,

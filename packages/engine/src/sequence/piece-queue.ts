@@ -1,6 +1,7 @@
 // Shares the time before the first steps between clients: owns the pieces that wait and run, and their time limit. Decision 117.
-import { createFairQueue, createPace, deferred, onAbort, type FairQueue } from "@waggle/async";
-import { WaggleError } from "@waggle/protocol";
+import { createFairQueue, createPace, deferred, lastTurn, onAbort, type FairQueue } from "@waggle/async";
+import { isLane, WaggleError } from "@waggle/protocol";
+import type { EngineJob } from "../port/messages.ts";
 import type { PieceKind, Pieces } from "../port/pieces.ts";
 
 /** Characters that are tokenized in one turn of the event loop, for all clients together. */
@@ -24,43 +25,49 @@ export interface PieceQueue {
   takeSign(): boolean;
 }
 
-interface Lane {
+/** Pieces of one kind. */
+interface KindQueue {
   /** A piece without `begin` is not needed any more. */
   readonly waiting: FairQueue<{ begin?: () => void }>;
   running: { readonly startMs: number; readonly fail: (error: WaggleError) => void } | undefined;
 }
 
+/** Whose turn a piece of the job takes. Those of lane jobs are last. */
+export function turnOf({ cacheScope, priority }: Pick<EngineJob, "cacheScope" | "priority">): string {
+  return isLane({ priority }) ? lastTurn : cacheScope;
+}
+
 export function createPieceQueue({ now }: { readonly now: () => number }): PieceQueue {
   const pace = createPace(charsPerTurn);
-  const lanes = new Map<PieceKind, Lane>();
+  const kinds = new Map<PieceKind, KindQueue>();
   let hasBegun = false;
 
-  function laneOf(kind: PieceKind): Lane {
-    const lane = lanes.get(kind) ?? { waiting: createFairQueue(), running: undefined };
-    lanes.set(kind, lane);
-    return lane;
+  function queueOf(kind: PieceKind): KindQueue {
+    const queue = kinds.get(kind) ?? { waiting: createFairQueue(), running: undefined };
+    kinds.set(kind, queue);
+    return queue;
   }
 
-  function next(lane: Lane): void {
-    while (lane.running === undefined && lane.waiting.next !== undefined) {
-      lane.waiting.take()?.begin?.();
+  function next(queue: KindQueue): void {
+    while (queue.running === undefined && queue.waiting.next !== undefined) {
+      queue.waiting.take()?.begin?.();
     }
   }
 
-  async function run<T>(lane: Lane, work: () => Promise<T>, client: string, signal?: AbortSignal): Promise<T> {
+  async function run<T>(queue: KindQueue, work: () => Promise<T>, client: string, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = deferred<T>();
     const piece: { begin?: () => void } = {};
     piece.begin = (): void => {
-      lane.running = { startMs: now(), fail: reject };
+      queue.running = { startMs: now(), fail: reject };
       void work()
         .then(resolve, reject)
         .finally(() => {
-          lane.running = undefined;
-          next(lane);
+          queue.running = undefined;
+          next(queue);
         });
     };
-    lane.waiting.push(client, piece);
+    queue.waiting.push(client, piece);
     // A job that ends does not wait for its piece, but the next piece does: this bounds the memory.
     const leave = (): void => {
       // The piece holds the job's pictures, and may have to wait for a long piece.
@@ -68,7 +75,7 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
       reject(signal?.reason);
     };
     const unlisten = signal === undefined ? undefined : onAbort(signal, leave);
-    next(lane);
+    next(queue);
     return await promise.finally(unlisten);
   }
 
@@ -80,11 +87,11 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
         hasBegun = true;
         return pace(amount, client);
       },
-      run: async (kind, work) => await run(laneOf(kind), work, client, signal),
+      run: async (kind, work) => await run(queueOf(kind), work, client, signal),
     }),
     endOverdue() {
       let hung: string | undefined;
-      for (const [kind, { running }] of lanes) {
+      for (const [kind, { running }] of kinds) {
         const ms = running === undefined ? 0 : now() - running.startMs;
         if (ms > mostPieceMs) running?.fail(tooLong(kind));
         if (ms > mostPieceMs + mostEndMs) hung = `${descriptions[kind]} hangs: no result for ${Math.round(ms)} ms`;
@@ -94,8 +101,8 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
     takeSign() {
       const sign = hasBegun;
       hasBegun = false;
-      const runs = ({ running }: Lane): boolean => running !== undefined && now() - running.startMs <= mostPieceMs;
-      return [...lanes.values()].some(runs) || sign;
+      const runs = ({ running }: KindQueue): boolean => running !== undefined && now() - running.startMs <= mostPieceMs;
+      return [...kinds.values()].some(runs) || sign;
     },
   };
 }

@@ -2,6 +2,7 @@
 import { createHoldings } from "@waggle/async";
 import type { EngineJob } from "../port/messages.ts";
 import { bytesPerChar, countChars } from "../port/prompt-length.ts";
+import { turnOf } from "./piece-queue.ts";
 import type { PreparedJob } from "./prepare.ts";
 
 const bytesPerNumber = 8;
@@ -56,9 +57,9 @@ export function createPreparations({
   }
 
   function keep(prepared: PreparedJob, leaving: AbortController): void {
-    const { jobId, cacheScope } = prepared.job;
+    const { jobId } = prepared.job;
     all.set(jobId, { leaving, prepared });
-    held.set(cacheScope, jobId, preparedJobBytes(prepared));
+    held.set(turnOf(prepared.job), jobId, preparedJobBytes(prepared));
     while (held.size > maxBytes) {
       // The work that was prepared first starts first, so the newest goes: its `start` prepares it again.
       const newest = [...held.ofLargest].at(-1);
