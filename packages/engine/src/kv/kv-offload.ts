@@ -17,6 +17,7 @@ interface SlotCache {
   readonly id: number;
   readonly held: Pick<HeldList, keyof Held | "reusable">;
   readonly cacheScope: string | undefined;
+  readonly isLaneCache: boolean;
 }
 
 export interface KvOffloadOptions {
@@ -100,10 +101,10 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       pause = Math.max(0, pause - 1);
     },
     wouldLose(slot, keepTokens) {
-      const { cacheScope } = slot;
+      const { cacheScope, isLaneCache } = slot;
       const { reusable, chunks } = slot.held;
       const { length } = reusable;
-      if (cacheScope === undefined || length <= keepTokens) return false;
+      if (isLaneCache || cacheScope === undefined || length <= keepTokens) return false;
       const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
       const pictures = hasPictures(chunks, kept, length);
       return pays({ gained: length - kept, loaded: length, saved: length, pictures });

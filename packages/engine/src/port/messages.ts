@@ -16,7 +16,7 @@ export interface EngineJob<W extends Work = Work> {
   readonly sessionId?: string | undefined;
   /** Earlier answers of jobs with the same scope may be used to guess this job's tokens; absent: none. */
   readonly guessScope?: string | undefined;
-  /** From -10 to 10. When the context pool is full, a job with the lowest priority is parked. */
+  /** From -10 to 10, or that of the lane. When the context pool is full, a job with the lowest priority is parked. */
   readonly priority: number;
   readonly prior?: PriorWork | undefined;
 }

@@ -1,5 +1,5 @@
 // Gives slots to waiting jobs, in their order.
-import type { StoppedBy } from "@waggle/protocol";
+import { isLane, type StoppedBy } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import type { JobEvent } from "../port/messages.ts";
@@ -11,7 +11,7 @@ import { sequenceFor, type ResumedSequence } from "../sequence/resume.ts";
 import type { CellNeed } from "./cells.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import type { ContextPool } from "./pool.ts";
-import { bindSlot, type Slot } from "./slots.ts";
+import { bindSlot, hasForeground, type Slot } from "./slots.ts";
 
 /** A choice that has started and has no slot. */
 export interface WaitingJob {
@@ -26,6 +26,8 @@ export interface AdmissionOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly pool: Pick<ContextPool, "fits" | "returnPreempted">;
+  /** Whether slots can be saved. */
+  readonly saves: boolean;
   /** Waiting jobs by job id, in the order of their arrival. */
   readonly waiting: Map<string, WaitingJob>;
   readonly addTexts: (prepared: PreparedEmbed) => void;
@@ -35,10 +37,10 @@ export interface AdmissionOptions {
 
 /**
  * Returns a function that gives slots to waiting jobs: while a job does not fit into the context pool, no later job overtakes it, so that it does not wait
- * for ever. Preempted jobs return before a new job gets a slot. Texts need no slot.
+ * for ever. Preempted jobs return before a new job gets a slot. Lane jobs get what foreground jobs leave. Texts need no slot.
  */
 export function createAdmission(options: AdmissionOptions): () => void {
-  const { backend, slots, pool, waiting, now } = options;
+  const { backend, slots, pool, saves, waiting, now } = options;
   /** Number of jobs that got a slot. */
   let bound = 0;
 
@@ -46,7 +48,10 @@ export function createAdmission(options: AdmissionOptions): () => void {
   function bind(prepared: PreparedGenerate | PreparedDecide): boolean {
     const { prompt, reusableTokens, job } = prepared;
     const { sessionId } = job;
-    const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
+    const seeker = { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId };
+    // To save a foreground cache for a lane job would delay streams.
+    const spare = isLane(job) ? chooseSlot(slots, seeker, isSpare) : undefined;
+    const choice = spare ?? (isLane(job) && hasForeground(slots) ? undefined : chooseSlot(slots, seeker));
     if (choice === undefined) return false;
     const bind = (to: Parameters<typeof bindSlot>[1]): void =>
       bindSlot(choice.slot, to, (bound += 1), choice.keepTokens);
@@ -59,6 +64,19 @@ export function createAdmission(options: AdmissionOptions): () => void {
     resumed?.sequence.begin(0, now());
     bind({ kind: "answer", prepared, sequence: resumed?.sequence ?? sequenceFor(prepared, backend, now()) });
     return true;
+  }
+
+  /** Whether losing what the idle slot holds costs nothing. */
+  function isSpare({ held, isLaneCache, writtenBehind }: Slot): boolean {
+    return held.entries.length === 0 || isLaneCache || (saves && writtenBehind === true);
+  }
+
+  /** Number of idle slots that no foreground job waits for. A job whose work is not prepared may be one. */
+  function leftSlots(): number {
+    const needsSlot = ({ prepared }: WaitingJob): boolean =>
+      prepared === undefined || (prepared.kind !== "embed" && !isLane(prepared.job));
+    const idle = slots.filter(({ state }) => state.kind === "idle").length;
+    return idle - [...waiting.values()].filter(needsSlot).length;
   }
 
   /** Ends a job whose earlier output is complete. It needs no slot. */
@@ -77,23 +95,28 @@ export function createAdmission(options: AdmissionOptions): () => void {
     ]);
   }
 
-  return () => {
-    let hasRoom = pool.returnPreempted();
+  function admit(ofLane: boolean): void {
+    let hasRoom = pool.returnPreempted(ofLane);
     for (const [jobId, { prepared }] of waiting) {
       if (prepared?.kind === "embed") {
         waiting.delete(jobId);
         options.addTexts(prepared);
       }
-      if (prepared === undefined || prepared.kind === "embed") continue;
+      if (prepared === undefined || prepared.kind === "embed" || isLane(prepared.job) !== ofLane) continue;
       const resumed = prepared.kind === "generate" ? prepared.resumed : undefined;
       if (resumed?.replayed.finish !== undefined) {
         waiting.delete(jobId);
         if (prepared.kind === "generate") endComplete(prepared, resumed, resumed.replayed.finish);
         continue;
       }
-      hasRoom &&= pool.fits(needOfNew(prepared));
+      hasRoom &&= (!ofLane || leftSlots() > 0) && pool.fits(needOfNew(prepared), ofLane);
       if (hasRoom && bind(prepared)) waiting.delete(jobId);
     }
+  }
+
+  return () => {
+    admit(false);
+    admit(true);
   };
 }
 

@@ -1,6 +1,6 @@
 // Counts the cells of the context pool, one for each token in a slot: used ones, those soon needed, and which job is preempted. Pure.
 import { contextCapacity } from "../port/info.ts";
-import { isDecoding, missingOf, runsIn, type Run, type Slot } from "./slots.ts";
+import { isDecoding, missingOf, servedIn, type Run, type Slot } from "./slots.ts";
 
 /** Cells for the next tokens of each job, so that a new job does not soon have another job preempted. The rest of an answer is not reserved. */
 export const defaultHeadroomCells = 256;
@@ -31,15 +31,15 @@ export function needOf(run: Run): CellNeed {
   return { tokens: isDecoding(run) ? slot.held.entries.length : target.length, tokensLeft: sequence.tokensLeft };
 }
 
-/** Returns the most tokens that the next pass feeds. */
+/** Returns the most tokens that the next pass feeds. Lane jobs next to others feed only what the pool has room for. */
 export function stepCells(slots: readonly Slot[], batchSize: number): number {
-  const prompts = runsIn(slots, "prefilling").reduce((sum, run) => sum + missingOf(run), 0);
-  return runsIn(slots, "decoding").length + Math.min(prompts, batchSize);
+  const prompts = servedIn(slots, "prefilling").reduce((sum, run) => sum + missingOf(run), 0);
+  return servedIn(slots, "decoding").length + Math.min(prompts, batchSize);
 }
 
 /** Returns the job that is preempted next: of the jobs with the lowest priority, the one that started last. The only running job is never preempted. */
 export function runToPreempt(slots: readonly Slot[], nowMs: number): Run | undefined {
-  const running = runsIn(slots, "prefilling", "decoding");
+  const running = servedIn(slots, "prefilling", "decoding");
   if (running.length < 2) return undefined;
   const rested = running.filter(({ preemptedAtMs = -Infinity }) => nowMs - preemptedAtMs >= sparedMs);
   const [first] = (rested.length > 0 ? rested : running).toSorted(

@@ -39,15 +39,17 @@ export interface SlotChoice<S> {
  * A session returns to the slot that still holds its conversation. Otherwise the saved tokens are weighed against the
  * batch splits that the choice causes. Among equal slots, the slot unused for longest wins, so that recent conversations
  * stay cached; then the lowest slot.
+ * @param mayTake whether the job may take an idle slot; by default any
  */
 export function chooseSlot<S extends CandidateSlot>(
   slots: readonly S[],
   seeker: SlotSeeker,
+  mayTake: (slot: S) => boolean = () => true,
 ): SlotChoice<S> | undefined {
   const busy = slots.map((slot) => slot.state.kind !== "idle");
   let best: (SlotChoice<S> & { readonly score: number }) | undefined;
   for (const slot of slots) {
-    if (slot.state.kind !== "idle") continue;
+    if (slot.state.kind !== "idle" || !mayTake(slot)) continue;
     const keepTokens = reusableTokens(slot, seeker);
     const score = holdsSession(slot, seeker, keepTokens)
       ? ownSlotScore + keepTokens

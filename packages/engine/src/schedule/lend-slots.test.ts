@@ -1,4 +1,5 @@
 // Tests slots that are lent to a decide job, in the whole engine.
+import { lanePriority } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import type { BatchEntry } from "../port/steps.ts";
 import {
@@ -95,21 +96,24 @@ test("a step with a stream has no matrix of readings", async () => {
   expect([Math.max(...next.map(tokensOf)), next.length]).toEqual([24, 59]);
 });
 
-test("a job that waits gets a lent slot at the next scheduling point", async () => {
+test.each([
+  ["a job that waits gets a lent slot at the next scheduling point", 0, 2],
+  ["a lane job that waits gets no lent slot of a foreground job", lanePriority, 4],
+])("%s", async (_, priority, slots) => {
   const harness = start({ gated: true });
   submit(harness.engine, decideJob("d", state, questions));
   while (harness.steps.at(-1)?.length !== 4) {
     await harness.gate.held();
     if (harness.steps.at(-1)?.length !== 4) harness.gate.step();
   }
-  submit(harness.engine, job("s", "Hello", { maxTokens: 4 }));
+  submit(harness.engine, job("s", "Hello", { maxTokens: 4, priority }));
   const { length } = harness.steps;
   harness.gate.step();
   while (harness.steps.length === length) await harness.gate.held();
   expect(
     harness.steps.at(-1)?.map(({ tokens }) => tokens.length),
-    "the prompt, and the decide job's own slot",
-  ).toHaveLength(2);
+    "the slots of the decide job, and the prompt",
+  ).toHaveLength(slots);
   harness.gate.open();
   await harness.untilJob("s", "finished");
   await harness.untilJob("d", "finished");

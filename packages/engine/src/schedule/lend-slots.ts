@@ -1,9 +1,21 @@
 // Lends idle slots to decide jobs, so that several readings are computed as one matrix. A lent slot copies the prefix, and is given back when a job
-// waits, when its lender leaves, or when no reading is left.
+// waits, when its lender leaves, or when no reading is left. Lane jobs that wait do not count for a foreground job.
+import { isLane } from "@waggle/protocol";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import type { WaitingJob } from "./admit.ts";
 import type { ContextPool } from "./pool.ts";
-import { bindSlot, giveBack, isLent, missingOf, runOf, runsIn, type DecideRun, type Slot } from "./slots.ts";
+import {
+  bindSlot,
+  giveBack,
+  isLaneRun,
+  isLent,
+  missingOf,
+  runOf,
+  runsIn,
+  servedIn,
+  type DecideRun,
+  type Slot,
+} from "./slots.ts";
 
 export interface LendingOptions {
   readonly slots: readonly Slot[];
@@ -20,10 +32,13 @@ export interface Lending {
 }
 
 export function createLending({ slots, waiting, pool, offload }: LendingOptions): Lending {
-  /** Whether a job waits for a slot or for room. */
-  function isWanted(): boolean {
-    const needsSlot = ({ prepared }: WaitingJob): boolean => prepared !== undefined && prepared.kind !== "embed";
-    return runsIn(slots, "preempted").length > 0 || [...waiting.values()].some(needsSlot);
+  /** Whether a job waits for a slot or for room that this job has. */
+  function isWanted(from: DecideRun): boolean {
+    const counts = ({ job }: DecideRun["prepared"] | NonNullable<WaitingJob["prepared"]>): boolean =>
+      isLaneRun(from) || !isLane(job);
+    const needsSlot = ({ prepared }: WaitingJob): boolean =>
+      prepared !== undefined && prepared.kind !== "embed" && counts(prepared);
+    return runsIn(slots, "preempted").some(({ prepared }) => counts(prepared)) || [...waiting.values()].some(needsSlot);
   }
 
   function isOver({ slot, ...lender }: DecideRun): boolean {
@@ -50,7 +65,7 @@ export function createLending({ slots, waiting, pool, offload }: LendingOptions)
     for (const slot of neighbours(own)) {
       if (more <= 0) return;
       if (slot.state.kind !== "idle") continue;
-      if (!isSpare(slot) || !pool.fits(need) || !pool.hasRoom(copied, slot, own)) return;
+      if (!isSpare(slot) || !pool.fits(need, isLaneRun(run)) || !pool.hasRoom(copied, slot, own)) return;
       bindSlot(slot, { kind: "decision", prepared, sequence, lender: run }, run.startOrder, 0);
       more -= 1;
     }
@@ -71,17 +86,17 @@ export function createLending({ slots, waiting, pool, offload }: LendingOptions)
 
   return {
     takeBack() {
-      const wanted = isWanted();
       for (const run of runsIn(slots, "beginning", "prefilling")) {
         if (!isLent(run)) continue;
         const isIdle = run.reading === undefined && run.sequence.left === 0 && missingOf(run) <= 0;
-        if (wanted || isIdle || isOver(run.lender)) giveBack(run);
+        if (isIdle || isWanted(run) || isOver(run.lender)) giveBack(run);
       }
     },
     lend() {
       // A copy delays streams, and next to streams a pass has few tokens of prompts.
-      if (!offload.copies || isWanted() || runsIn(slots, "decoding").length > 0) return;
-      for (const run of runsIn(slots, "prefilling")) if (run.kind === "decision" && !isLent(run)) lendTo(run);
+      if (!offload.copies || servedIn(slots, "decoding").length > 0) return;
+      for (const run of servedIn(slots, "prefilling"))
+        if (run.kind === "decision" && !isLent(run) && !isWanted(run)) lendTo(run);
     },
   };
 }

@@ -5,7 +5,7 @@ import { hasPictures } from "../port/entries.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { KvIndex } from "../kv/kv-index.ts";
 import type { Transfer } from "../kv/transfer-cost.ts";
-import { reusableOf, runsIn, type Beginning, type Slot } from "./slots.ts";
+import { isLaneRun, reusableOf, runsIn, type Beginning, type Slot } from "./slots.ts";
 
 /** Fewer tokens are not copied: all prompts begin with the same few tokens of the template. */
 const leastCopiedTokens = 8;
@@ -77,6 +77,8 @@ export function findPrefixSource(
     bestLength = length;
   }
   for (const other of runsIn(others, "prefilling")) {
+    // A lane job computes nothing while a foreground job waits.
+    if (isLaneRun(other) && !isLaneRun(run)) continue;
     const length = commonPrefix({ entries: other.target, chunks: other.chunks }, target, most);
     // If this slot would be copied anyway, wait until it holds the whole prefix.
     const copiedAnyway = (best.kind === "copy" || best.kind === "save") && best.slot === other.slot;

@@ -1,5 +1,5 @@
 // Defines a slot: what its KV cache holds, and its state with the job in it. Every change of state goes through change().
-import type { SlotStatus } from "@waggle/protocol";
+import { isLane, type SlotStatus } from "@waggle/protocol";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import type { Decision, ReadingInSlot } from "../decide/decision.ts";
 import type { PreparedDecide } from "../decide/prepare-decide.ts";
@@ -92,8 +92,10 @@ export interface Slot {
   /** Only jobs of this cache scope may reuse `held`. */
   cacheScope: string | undefined;
   sessionId: string | undefined;
-  /** Number of the pass after which the slot was last freed; -1 before the first job. */
+  /** Number of the pass after which the slot was last freed; -1 before the first job, and after a lane job. */
   lastUsed: number;
+  /** A lane job left `held`, or computes it: it is discarded first, and never saved. */
+  isLaneCache: boolean;
   /** True when the cache of an idle slot is saved, or not worth saving; undefined before the check. */
   writtenBehind: boolean | undefined;
 }
@@ -125,6 +127,7 @@ export function createSlots(count: number): readonly Slot[] {
     cacheScope: undefined,
     sessionId: undefined,
     lastUsed: -1,
+    isLaneCache: false,
     writtenBehind: undefined,
   }));
 }
@@ -138,6 +141,22 @@ export function runsIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, 
   const runs: Run[] = [];
   for (const { state } of slots) if (state.kind !== "idle" && kinds.includes(state.kind)) runs.push(state.run);
   return runs;
+}
+
+/** Whether the run's job belongs to the lane: it takes only what other jobs leave, and gives it back. */
+export function isLaneRun({ prepared }: Pick<Run, "prepared">): boolean {
+  return isLane(prepared.job);
+}
+
+/** Whether a foreground job, which is any job outside the lane, has a slot. */
+export function hasForeground(slots: readonly Slot[]): boolean {
+  return runsIn(slots, "beginning", "prefilling", "decoding", "preempted").some((run) => !isLaneRun(run));
+}
+
+/** Returns the jobs of the slots in these states. While a foreground job has a slot, lane jobs are left out. */
+export function servedIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, "idle">[]): Run[] {
+  const runs = runsIn(slots, ...kinds);
+  return hasForeground(slots) ? runs.filter((run) => !isLaneRun(run)) : runs;
 }
 
 export function isDecoding(run: Run): run is AnswerRun {
@@ -232,6 +251,7 @@ export function beginSlot(run: Run, keepTokens: number): void {
   const { slot } = run;
   slot.held.cut(keepTokens);
   slot.cacheScope = cacheScopeOf(run.prepared);
+  slot.isLaneCache = isLaneRun(run);
   slot.sessionId = run.prepared.job.sessionId;
   // The job may have been cancelled while the backend began it.
   if (slot.state.kind === "releasing") slot.state.hasBegun = true;
@@ -284,7 +304,7 @@ export function releaseSlot(slot: Slot, ending: Ending): void {
 export function freeSlot(slot: Slot, pass: number): void {
   change(slot, { kind: "idle" });
   slot.held.cut(slot.held.reusable.length);
-  slot.lastUsed = pass;
+  slot.lastUsed = slot.isLaneCache ? -1 : pass;
   slot.writtenBehind = undefined;
 }
 

@@ -12,6 +12,8 @@ import {
   beginSlot,
   copySlot,
   giveBack,
+  hasForeground,
+  isLaneRun,
   isLent,
   loadSlot,
   releaseSlot,
@@ -51,6 +53,12 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
   async function advance(state: Beginning): Promise<boolean> {
     const { store, pays, copies } = offload;
     const { slot } = state.run;
+    // A transfer for a lane job would delay the streams of others.
+    if (isLaneRun(state.run) && hasForeground(slots)) {
+      if (offload.wouldLose(slot, state.keepTokens)) return false;
+      await begin(state.run, state.keepTokens);
+      return true;
+    }
     const source = findPrefixSource(state, { slots, store, pays, copies, hasRoom: pool.hasRoom });
     if (source.kind === "wait") return false;
     if (source.kind === "save") return await save(source.slot, state);

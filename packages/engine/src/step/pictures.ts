@@ -3,9 +3,18 @@ import { deadlineSignal, linkSignals } from "@waggle/async";
 import type { EngineEvent } from "../port/messages.ts";
 import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts";
 import type { Pacing } from "../schedule/costs/pacing.ts";
-import type { PieceQueue } from "../sequence/piece-queue.ts";
+import { turnOf, type PieceQueue } from "../sequence/piece-queue.ts";
 import { promptsInOrder, nextChunk } from "../schedule/plan.ts";
-import { releaseSlot, runOf, runsIn, type Run, type Slot } from "../schedule/slots.ts";
+import {
+  hasForeground,
+  isLaneRun,
+  releaseSlot,
+  runOf,
+  runsIn,
+  servedIn,
+  type Run,
+  type Slot,
+} from "../schedule/slots.ts";
 import { failJob } from "../sequence/fail-job.ts";
 
 /** An encoding that takes longer fails its job. Far longer than the largest picture takes on a slow machine. */
@@ -68,13 +77,18 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
     const open = runsIn(slots, "prefilling").filter((run) => nextChunk(run) !== undefined);
     for (const [run, held] of needs) if (!open.includes(run)) drop(run, held);
     for (const run of open) if (!needs.has(run)) need(run);
-    if (running !== undefined && !all().some(({ chunk }) => chunk.id === running?.chunk.id)) running.stop.abort();
+    if (running !== undefined && !wanted().some(({ chunk }) => chunk.id === running?.chunk.id)) running.stop.abort();
     if (running === undefined) encodeNext(encoder);
     leaveThreads();
   }
 
   function all(): Need[] {
     return [...needs.values()].flat();
+  }
+
+  /** What may be encoded now: pictures of lane jobs only while no foreground job has a slot. */
+  function wanted(): Need[] {
+    return hasForeground(slots) ? all().filter(({ run }) => !isLaneRun(run)) : all();
   }
 
   function need(run: Run): void {
@@ -96,7 +110,7 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
 
   /** Returns the oldest job's chunk, of the client whose last encoding was longest ago. */
   function nextNeed(encodings: PictureEncoder): Need | undefined {
-    const waiting = all().filter(({ chunk }) => !encodings.has(chunk));
+    const waiting = wanted().filter(({ chunk }) => !encodings.has(chunk));
     const lastOf = ({ run }: Need): number => lastEncodes.get(run.prepared.job.cacheScope) ?? 0;
     const [next] = waiting.toSorted((a, b) => lastOf(a) - lastOf(b) || a.run.startOrder - b.run.startOrder);
     if (waiting.length === 0) lastEncodes.clear();
@@ -117,7 +131,7 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
     encodings
       .encode(chunk, picture, {
         threads: mine.threads,
-        pieces: pieces.of(run.prepared.job.cacheScope, signal),
+        pieces: pieces.of(turnOf(run.prepared.job), signal),
       })
       .then(
         () => emit({ type: "picture", operation: "encode", cells: chunk.cells, ms: now() - startMs }),
@@ -144,7 +158,7 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
   /** While other jobs compute, an encoding takes half of the threads; alone it takes all of them. */
   function threadsNow(): number {
     const most = pacing.mostThreads;
-    const othersCompute = runsIn(slots, "decoding", "prefilling").some((run) => !needs.has(run));
+    const othersCompute = servedIn(slots, "decoding", "prefilling").some((run) => !needs.has(run));
     return othersCompute ? Math.max(1, Math.floor(most / 2)) : most;
   }
 

@@ -13,6 +13,7 @@ import {
   freeSlot,
   missingOf,
   runsIn,
+  servedIn,
   alignTargets,
   reusableOf,
   targetNextBranch,
@@ -61,7 +62,12 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   const { backend, slots, outbox, now } = options;
   const offload = createKvOffload(options);
   const pool = createContextPool({ ...options, offload, addEvent: (event) => outbox.add(event) });
-  const admit = createAdmission({ ...options, pool, addEvents: (events) => outbox.add(...events) });
+  const admit = createAdmission({
+    ...options,
+    pool,
+    saves: offload.saves,
+    addEvents: (events) => outbox.add(...events),
+  });
   const lending = createLending({ ...options, pool, offload });
   const beginJobs = createBeginJobs({ ...options, offload, pool, endJob });
   /** Number of passes that had ended when this scheduling point was reached. */
@@ -125,7 +131,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   /** Returns the most transfers at this scheduling point: with decoding slots, the number of beginning jobs per decoding slot, at least 1. */
   function transfersAllowed(): number {
-    const [decoding, beginning] = [runsIn(slots, "decoding").length, runsIn(slots, "beginning").length];
+    const [decoding, beginning] = [servedIn(slots, "decoding").length, servedIn(slots, "beginning").length];
     return decoding === 0 ? Infinity : Math.max(1, Math.floor(beginning / decoding));
   }
 
@@ -144,8 +150,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       await beginJobs();
       if (backend.generator !== undefined) await beginBranches();
       await pool.makeRoom(releaseEnded);
-      const reading = runsIn(slots, "beginning", "prefilling").length > 0;
-      if (!reading && (maintenance || runsIn(slots, "decoding").length > 0)) await writeBehind();
+      const reading = servedIn(slots, "beginning", "prefilling").length > 0;
+      if (!reading && (maintenance || servedIn(slots, "decoding").length > 0)) await writeBehind();
     },
   };
 }
