@@ -92,7 +92,7 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const pieces = createPieceQueue(options);
-  const shares = createShares();
+  const shares = { foreground: createShares(), lane: createShares() };
   const texts = createTexts({ outbox, pieces, emit, now: options.now, shares });
   const pacing = pacingOf(options);
   const pictures = createSlotPictures({
@@ -116,7 +116,7 @@ export function createEngine(options: EngineOptions): Engine {
     plan: createPlanner({
       ...{ backend, slots, pacing, shares },
       drafts: createDrafts({ backend, slots, pacing, enabled: limits.guesses !== false }),
-      readyTexts: texts.ready,
+      texts,
       nextPicture: pictures.next,
     }),
   });

@@ -39,6 +39,12 @@ export function createAdapterRotation(): AdapterRotation {
   };
 }
 
+/** Returns the jobs that have the choice of adapters of a step. */
+export function withAdaptersOf(runs: readonly Run[], [first]: readonly { readonly run: Run }[]): readonly Run[] {
+  const key = first === undefined ? undefined : runAdapterKey(first.run);
+  return runs.filter((run) => runAdapterKey(run) === key);
+}
+
 function runAdapterKey({ prepared }: Run): string {
   return adapterKey(prepared.sampling);
 }

@@ -1,7 +1,9 @@
 // Runs clients of each kind in virtual time: the clock counts what a machine would need for each pass and each piece.
 import { createHash } from "node:crypto";
 import { deferred, type Deferred } from "@waggle/async";
-import { expect, test } from "vitest";
+import { lanePriority } from "@waggle/protocol";
+import { expect, test, vi } from "vitest";
+import { createCharge, workOf } from "./charge.ts";
 import { shapeOf } from "./costs/step-shape.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import {
@@ -14,6 +16,7 @@ import {
   type GivenJob,
 } from "../testing/engine-harness.ts";
 import type { Engine } from "../engine/engine.ts";
+import { runIn } from "../testing/run-in.ts";
 import { machineOf, randomNumbers } from "../testing/simulated-machine.ts";
 
 const [slots, contextSize] = [32, 1_000];
@@ -184,3 +187,18 @@ test.each([1, 2, 3, 4])(
     expect(Math.min(...(await partsOf(clients)))).toBeGreaterThan(0.2);
   },
 );
+
+test("lane jobs are charged only in the shares of the lane, and foreground jobs with the whole step", () => {
+  const shares = { foreground: { charge: vi.fn() }, lane: { charge: vi.fn() } };
+  const backend = { info: { contextSize: 100 }, generator: { oneMatrix: false, attentionTile: 64 } };
+  const charge = createCharge({ shares, backend, pacing: { stepMs: () => 1, tokenMs: () => 1 } } as never);
+  const runs = [runIn("decoding"), runIn("decoding", { slot: 1, cacheScope: "bob", priority: lanePriority })];
+  charge(
+    runs.map((run) => workOf(run, 1)),
+    10,
+  );
+  const uses = [shares.foreground, shares.lane].map((each) => each.charge.mock.calls[0]?.[0] as unknown);
+  expect(uses).toEqual(
+    ["alice", "bob"].map((client) => [{ owner: { client, flow: "generate" }, promptMs: 0, otherMs: 10 }]),
+  );
+});

@@ -3,11 +3,11 @@ import type { Pacing } from "./costs/pacing.ts";
 import { shapeOf, type SlotWork } from "./costs/step-shape.ts";
 import type { Backend } from "../port/backend.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ownerOf, type Owner, type Shares } from "./shares.ts";
-import type { Run } from "./slots.ts";
+import { ownerOf, type Owner, type Shares, type SharesByClass } from "./shares.ts";
+import { isDecoding, isLaneRun, type Run } from "./slots.ts";
 
 export interface SlotSharesOptions {
-  readonly shares: Shares;
+  readonly shares: SharesByClass;
   readonly backend: Pick<Backend, "info" | "generator">;
   readonly pacing: Pick<Pacing, "stepMs" | "tokenMs">;
 }
@@ -17,9 +17,15 @@ export interface JobWork extends SlotWork {
   readonly run: Run;
 }
 
+/** Returns what a pass computes for a job. @param tokens number of tokens, or of a picture's cells, with drafts */
+export function workOf(run: Run, tokens: number): JobWork {
+  const { slot } = run;
+  return { run, slot: slot.id, tokens, held: slot.held.entries.length, decodes: isDecoding(run) };
+}
+
 /**
  * Returns a function that charges a pass to its jobs. Each job pays in proportion to the cost of its work in a separate step, so that all jobs gain the
- * same from a shared step.
+ * same from a shared step. What lane jobs add to a step of others is little: these pay the whole step, and lane jobs pay it again in their own shares.
  */
 export function createCharge({
   shares,
@@ -36,7 +42,8 @@ export function createCharge({
     return pacing.stepMs(shapeOf(works, generatorOf(backend))) ?? works.reduce((sum, { tokens }) => sum + tokens, 0);
   }
 
-  return (works, ms) => {
+  function charge(shares: Shares, works: readonly JobWork[], ms: number): void {
+    if (works.length === 0) return;
     const parts = new Map<string, { readonly owner: Owner; readonly decodes: boolean; readonly works: JobWork[] }>();
     for (const work of works) {
       const { decodes } = work;
@@ -54,5 +61,15 @@ export function createCharge({
       return { owner, promptMs: decodes ? 0 : usedMs, otherMs: decodes ? usedMs : 0 };
     });
     shares.charge(uses, own.some(({ decodes }) => !decodes) ? creditMs() : 0);
+  }
+
+  return (works, ms) => {
+    const ofLane = works.filter(({ run }) => isLaneRun(run));
+    charge(shares.lane, ofLane, ms);
+    charge(
+      shares.foreground,
+      works.filter((work) => !ofLane.includes(work)),
+      ms,
+    );
   };
 }

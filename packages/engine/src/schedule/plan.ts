@@ -28,7 +28,7 @@ export interface Span {
   readonly drafts: readonly Token[];
 }
 
-const noDrafts: readonly Token[] = [];
+export const noDrafts: readonly Token[] = [];
 /** Tiles of a matrix of readings. After 2,000 tokens, two readings of 88 tokens took 1.6 times as long as one, and a cancel waits for the step. */
 const matrixTiles = 3;
 
@@ -46,16 +46,26 @@ export function planSpans(
   drafts?: ReadonlyMap<number, readonly Token[]>,
 ): Span[] {
   const decoding = runs.filter(isDecoding);
-  const [rowsEach = 1] = [...(drafts?.values() ?? [])].map(({ length }) => 1 + length);
+  const rows = decoding.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts }));
   // A stream's step keeps its budget.
   const joined = decoding.length === 0 ? matrixTiles * tileTokens : 0;
-  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * rowsEach, joined);
-  const matrices = neighboursOf(decoding).flatMap((each) => divided(each, limits.divide(each.length, rowsEach)));
-  const units: Span[][] = matrices.map((matrix) =>
-    matrix.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts })),
-  );
-  units.push(...matricesOf(pieces));
+  const pieces = shareBudget(runs, limits, limits.batchSize - countTokens(rows), joined);
+  return inMatrices([...rows, ...pieces], limits.divide);
+}
+
+/** Sorts spans so that those of a matrix are neighbours. */
+export function inMatrices(spans: readonly Span[], divide: ScheduleLimits["divide"]): Span[] {
+  const pieces = spans.filter(({ run }) => !isDecoding(run));
+  const rows = spans.filter(({ run }) => isDecoding(run)).toSorted((a, b) => idOf(a) - idOf(b));
+  const rowsEach = 1 + (rows[0]?.drafts.length ?? 0);
+  const sizes = neighboursOf(rows.map(({ run }) => run)).flatMap(({ length }) => divide(length, rowsEach));
+  const units = [...divided(rows, sizes), ...matricesOf(pieces)];
   return units.toSorted(([a], [b]) => idOf(b) - idOf(a)).flat();
+}
+
+/** Number of tokens that these spans feed, drafts included. */
+export function countTokens(spans: readonly Span[]): number {
+  return spans.reduce((sum, { count, drafts }) => sum + count + drafts.length, 0);
 }
 
 /** Slots next to each other that a decide job uses are one matrix, if they compute equally many tokens. */
@@ -108,7 +118,7 @@ function readsOf(run: Run, from: number, to: number): LogprobsRequest[] {
 }
 
 /** Returns how many of the next `count` entries can be computed with at most `most` reads. */
-function withReads(run: Run, count: number, most: number): { readonly count: number; readonly reads: number } {
+export function withReads(run: Run, count: number, most: number): { readonly count: number; readonly reads: number } {
   const from = run.slot.held.entries.length;
   const reads = readsOf(run, from, from + count);
   return { count: reads[most]?.at ?? count, reads: Math.min(reads.length, most) };

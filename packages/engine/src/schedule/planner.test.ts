@@ -1,4 +1,5 @@
 // Tests the order of passes: which kind is next, and which jobs take part.
+import { lanePriority } from "@waggle/protocol";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { withCells } from "../port/entries.ts";
@@ -6,7 +7,8 @@ import { createPacing } from "./costs/pacing.ts";
 import { job } from "../testing/engine-harness.ts";
 import { range, runIn, type GivenRun } from "../testing/run-in.ts";
 import { createPlanner, type PassPlan } from "./planner.ts";
-import { isDecoding, type Run } from "./slots.ts";
+import type { Owner } from "./shares.ts";
+import { isDecoding, isLaneRun, type Run } from "./slots.ts";
 
 const chunk = { id: "p", entry: -1, picture: 0, cells: 40, positions: 40, causal: true };
 const pacing = createPacing({ batchSize: 512, threads: { start: 1, max: 1, pinned: true }, oneMatrix: false });
@@ -17,9 +19,12 @@ const reading = (slot: number, given: GivenRun = {}): Run =>
 const seeing = (slot: number, given: GivenRun = {}): Run =>
   runIn("prefilling", { slot, ...withCells([chunk, 7]), ...given });
 
+const lane = { priority: lanePriority };
+
 interface Given {
   readonly runs: readonly Run[];
-  readonly texts?: boolean;
+  readonly texts?: boolean | "of lane" | "to tokenize";
+  readonly prices?: typeof pacing;
   /** Runs whose picture is encoded; by default all. */
   readonly encoded?: readonly Run[];
   /** A client that is left out. */
@@ -27,12 +32,22 @@ interface Given {
 }
 
 /** Plans this many passes; the state of the jobs does not change. */
-function plansOf(count: number, { runs, texts = false, encoded = runs, left }: Given): (PassPlan | undefined)[] {
+function plansOf(
+  count: number,
+  { runs, texts = false, encoded = runs, left, prices = pacing }: Given,
+): (PassPlan | undefined)[] {
+  const shares = { contend: () => undefined, waits: ({ client }: Owner) => client === left };
   const plan = createPlanner({
-    ...{ pacing, slots: runs.map(({ slot }) => slot), drafts: { next: () => undefined } },
-    backend: { generator: { maxReads: 8 } as never },
-    shares: { contend: () => undefined, waits: ({ client }) => client === left },
-    readyTexts: () => (texts ? [{ ...job("texts", ""), cacheScope: "texts" }] : []),
+    ...{ pacing: prices, slots: runs.map(({ slot }) => slot), drafts: { next: () => undefined } },
+    backend: { info: { batchSize: 512, contextPool: 10_000 }, generator: { maxReads: 8, oneMatrix: true } } as never,
+    shares: { foreground: shares, lane: { ...shares, waits: () => false } },
+    texts: {
+      ready: () =>
+        texts === false || texts === "to tokenize"
+          ? []
+          : [{ ...job("texts", "", texts === "of lane" ? lane : {}), cacheScope: "texts" }],
+      hasForeground: texts === true || texts === "to tokenize",
+    },
     nextPicture: (among) => among.find((run) => encoded.includes(run) && run.prepared.chunks.length > 0),
   });
   return range(count).map(plan);
@@ -95,4 +110,53 @@ test("while an allowed job decodes, each plan has a pass, and each such job take
       expect(spans.map(({ run }) => run)).toEqual(expect.arrayContaining(streams));
     }),
   );
+});
+
+test("lane jobs compute like others while no foreground job has a slot or a text, and not at all next to one before a step was measured", () => {
+  const own = [streaming(0, lane), reading(1, lane), seeing(2, lane)];
+  expect(plansOf(4, { runs: own, texts: "of lane" }).map(named)).toEqual(["texts", "0", "cells of 2", "0"]);
+  expect(plansOf(2, { runs: own, texts: "to tokenize" }).map(named)).toEqual(["none", "none"]);
+  for (const state of ["beginning", "preempted"] as const)
+    expect(plansOf(2, { runs: [...own, runIn(state, { slot: 3 })] }).map(named)).toEqual(["none", "none"]);
+  expect(plansOf(1, { runs: [streaming(0, { ...lane, cacheScope: "bob" })], left: "bob" }).map(named)).toEqual(["0"]);
+  const both = [...own, streaming(3)];
+  expect(plansOf(2, { runs: both, texts: "of lane" }).map(named)).toEqual(["3", "3"]);
+  expect(plansOf(2, { runs: [...own, runIn("releasing", { slot: 3 })] }).map(named)).toEqual(["cells of 2", "0"]);
+});
+
+test("lane jobs change nothing of what foreground jobs compute, for random jobs and prices", () => {
+  const anyJob = fc.record({
+    make: fc.constantFrom(streaming, reading, seeing),
+    cacheScope: fc.constantFrom("alice", "bob"),
+    adapters: fc.constantFrom(undefined, [1]),
+    isLane: fc.boolean(),
+  });
+  let joined = 0;
+  fc.assert(
+    fc.property(fc.array(anyJob, { minLength: 2, maxLength: 6 }), fc.constantFrom(0, 0.1, 10), (drawn, rowMs) => {
+      const decode = [1, 64].map((rows) => ({ rows, ms: 10 + rowMs * rows }));
+      const prompt = [1, 64, 512].map((tokens) => ({ tokens, ms: 10 + rowMs * tokens }));
+      const known = { threads: [{ threads: 1, decode, prompt }], context: { row_ms: 0, tile_ms: 0 } };
+      const prices = createPacing({
+        ...{ batchSize: 512, threads: { start: 1, max: 1, pinned: true }, oneMatrix: true, known },
+      });
+      /** What foreground jobs compute in each pass. */
+      const computed = (withLane: boolean): unknown[] => {
+        const all = drawn.map(({ make, cacheScope, adapters, isLane }, slot) =>
+          make(slot, { cacheScope, adapters, ...(isLane ? lane : {}) }),
+        );
+        const runs = withLane ? all : all.filter((run) => !isLaneRun(run));
+        fc.pre(!runs.every(isLaneRun));
+        return plansOf(10, { runs, prices }).map((plan) => {
+          if (plan?.kind !== "tokens") return named(plan);
+          expect(new Set(plan.spans.map(({ run }) => run.prepared.sampling.adapters)).size, "adapters").toBe(1);
+          const own = plan.spans.filter(({ run }) => !isLaneRun(run));
+          joined += plan.spans.length - own.length;
+          return own.map(({ run, count }) => [run.slot.id, count]).toSorted(([a = 0], [b = 0]) => a - b);
+        });
+      };
+      expect(computed(true)).toEqual(computed(false));
+    }),
+  );
+  expect(joined).toBeGreaterThan(100);
 });

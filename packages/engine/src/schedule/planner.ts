@@ -1,27 +1,46 @@
 // Plans the next pass: tokens, a picture's cells or texts. The kinds that compute long take turns, with a pass of decoding jobs after each.
+import { isLane } from "@waggle/protocol";
 import type { Load, Pacing, PieceLimits } from "./costs/pacing.ts";
 import type { Backend } from "../port/backend.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";
-import { createAdapterRotation } from "./adapters.ts";
+import { generatorOf } from "../sequence/prepare.ts";
+import { createAdapterRotation, withAdaptersOf } from "./adapters.ts";
+import { usedCells } from "./cells.ts";
+import { workOf } from "./charge.ts";
+import { shapeOf } from "./costs/step-shape.ts";
 import type { Drafts } from "./drafts/drafts.ts";
-import { ageWaiting, neighboursOf, nextPrompt, picturePiece, planSpans, textLeft, type Span } from "./plan.ts";
-import { ownerOf, type Shares } from "./shares.ts";
-import { isDecoding, runsIn, type Run, type Slot } from "./slots.ts";
+import { joinLane } from "./join-lane.ts";
+import {
+  ageWaiting,
+  countTokens,
+  neighboursOf,
+  nextPrompt,
+  picturePiece,
+  planSpans,
+  textLeft,
+  type Span,
+} from "./plan.ts";
+import { ownerOf, type Shares, type SharesByClass } from "./shares.ts";
+import { hasForeground, isDecoding, isLaneRun, runsIn, type Run, type Slot } from "./slots.ts";
 
 export type PassPlan =
   | { readonly kind: "tokens"; readonly spans: readonly Span[] }
   | { readonly kind: "cells"; readonly run: Run; readonly piece: PicturePiece }
-  | { readonly kind: "texts"; readonly limits: PieceLimits };
+  /** Texts of foreground jobs, or of lane jobs. */
+  | { readonly kind: "texts"; readonly limits: PieceLimits; readonly ofLane: boolean };
 
 export interface PlannerOptions {
-  readonly backend: Pick<Backend, "generator">;
+  readonly backend: Pick<Backend, "info" | "generator">;
   readonly slots: readonly Slot[];
-  readonly pacing: Pick<Pacing, "plan" | "piece">;
-  readonly shares: Pick<Shares, "contend" | "waits">;
+  readonly pacing: Pick<Pacing, "plan" | "piece" | "stepMs" | "divide">;
+  readonly shares: SharesByClass<Pick<Shares, "contend" | "waits">>;
   readonly drafts: Drafts;
-  /** Returns the jobs with a text that could be computed now. */
-  readonly readyTexts: () => readonly EngineJob[];
+  readonly texts: {
+    /** Returns the jobs with a text that could be computed now. */
+    ready(): readonly EngineJob[];
+    readonly hasForeground: boolean;
+  };
   /** Returns the job whose picture can be computed next. */
   readonly nextPicture: (runs: readonly Run[]) => Run | undefined;
 }
@@ -30,17 +49,61 @@ export interface PlannerOptions {
 const longKinds = ["texts", "cells", "prompt"] as const;
 type LongKind = (typeof longKinds)[number];
 
-/** Returns a function that plans the next pass; undefined when there is nothing to compute. */
+/** Jobs that may compute now, in slots and with texts. */
+interface Computable {
+  readonly runs: readonly Run[];
+  readonly texts: readonly EngineJob[];
+}
+
+/**
+ * Returns a function that plans the next pass; undefined when there is nothing to compute. Foreground jobs are planned as if there were no lane jobs. These
+ * join the step as far as its price allows, and compute alone while no foreground job has a slot or a text. Decision 132.
+ */
 export function createPlanner(options: PlannerOptions): (atMs: number) => PassPlan | undefined {
-  const { slots, pacing, shares, nextPicture } = options;
+  const { backend, slots, pacing, texts } = options;
+  const foreground = createTurns(options, false);
+  const lane = createTurns(options, true);
+
+  function withLane(spans: readonly Span[], runs: readonly Run[]): readonly Span[] {
+    const generator = generatorOf(backend);
+    const { batchSize, contextPool } = backend.info;
+    const joined = joinLane(spans, withAdaptersOf(runs, spans), {
+      divide: pacing.divide,
+      tokens: Math.min(batchSize, contextPool - usedCells(slots)) - countTokens(spans),
+      priceOf: (all) =>
+        pacing.stepMs(
+          shapeOf(
+            all.map(({ run, count, drafts }) => workOf(run, count + drafts.length)),
+            generator,
+          ),
+        ),
+    });
+    ageWaiting(
+      runs.filter((run) => !isDecoding(run)),
+      joined.filter(({ run }) => isLaneRun(run)),
+    );
+    return joined;
+  }
+
+  return (atMs) => {
+    const ready = texts.ready();
+    const own = foreground.contend(atMs, ready);
+    const left = lane.contend(atMs, ready);
+    if (!hasForeground(slots) && !texts.hasForeground) return lane.plan(left);
+    const plan = foreground.plan(own);
+    if (plan?.kind !== "tokens" || left.runs.length === 0) return plan;
+    return { ...plan, spans: withLane(plan.spans, left.runs) };
+  };
+}
+
+/** Plans passes of the jobs of one class. The kinds that compute long take turns. */
+function createTurns(options: PlannerOptions, ofLane: boolean) {
+  const { slots, pacing, nextPicture } = options;
+  const shares = ofLane ? options.shares.lane : options.shares.foreground;
   const rotation = createAdapterRotation();
   let last: LongKind = "prompt";
   /** The last pass was long, and of another kind than tokens: the jobs that decode are next. */
   let owesDecoding = false;
-
-  function mayCompute(job: EngineJob): boolean {
-    return !shares.waits(ownerOf(job));
-  }
 
   function tokens(runs: readonly Run[]): PassPlan | undefined {
     const load = loadOf(runs);
@@ -48,7 +111,10 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
     const scoredTokens = Math.min(limits.scoredTokens, options.backend.generator?.maxReads ?? 0);
     const drafts = options.drafts.next(runs.filter(isDecoding), load);
     const spans = planSpans(runs, { ...limits, scoredTokens }, drafts);
-    ageWaiting(runsIn(slots, "prefilling"), spans);
+    ageWaiting(
+      runsIn(slots, "prefilling").filter((run) => isLaneRun(run) === ofLane),
+      spans,
+    );
     return spans.length === 0 ? undefined : { kind: "tokens", spans };
   }
 
@@ -57,13 +123,17 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
     return [...longKinds.slice(first), ...longKinds.slice(0, first)].find((kind) => ready[kind]);
   }
 
-  return (atMs) => {
-    const running = runsIn(slots, "prefilling", "decoding");
-    const texts = options.readyTexts();
+  function contend(atMs: number, texts: readonly EngineJob[]): Computable {
+    const running = runsIn(slots, "prefilling", "decoding").filter((run) => isLaneRun(run) === ofLane);
+    const own = texts.filter((job) => isLane(job) === ofLane);
     const canCompute = (run: Run): boolean => takesTokens(run) || nextPicture([run]) !== undefined;
-    const ready = [...running.filter(canCompute).map(({ prepared }) => prepared.job), ...texts];
+    const ready = [...running.filter(canCompute).map(({ prepared }) => prepared.job), ...own];
     shares.contend(atMs, ready.map(ownerOf));
-    const allowed = running.filter(({ prepared }) => mayCompute(prepared.job));
+    const mayCompute = (job: EngineJob): boolean => !shares.waits(ownerOf(job));
+    return { runs: running.filter(({ prepared }) => mayCompute(prepared.job)), texts: own.filter(mayCompute) };
+  }
+
+  function plan({ runs: allowed, texts }: Computable): PassPlan | undefined {
     // A job that waits for its picture is left out of the rotation of adapters, because nothing would be computed.
     const taking = allowed.filter(takesTokens);
     if (owesDecoding) {
@@ -73,13 +143,13 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
     }
     const picture = nextPicture(allowed);
     const kind = nextLong({
-      texts: texts.some(mayCompute),
+      texts: texts.length > 0,
       cells: picture !== undefined,
       prompt: nextPrompt(allowed) !== undefined,
     });
     last = kind ?? last;
     owesDecoding = kind === "texts" || kind === "cells";
-    if (kind === "texts") return { kind, limits: pacing.piece(loadOf(allowed)) };
+    if (kind === "texts") return { kind, limits: pacing.piece(loadOf(allowed)), ofLane };
     if (kind === "cells" && picture !== undefined) {
       const load = loadOf(allowed);
       const withPicture = { ...load, prompts: load.prompts + 1, promptHeld: picture.slot.held.entries.length };
@@ -87,7 +157,9 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
       if (piece !== undefined) return { kind, run: picture, piece };
     }
     return tokens(rotation.next(taking));
-  };
+  }
+
+  return { contend, plan };
 }
 
 /** Whether a pass can compute tokens of the job now. */
@@ -102,5 +174,6 @@ function loadOf(runs: readonly Run[]): Load {
     heldTokens: decoding.reduce((sum, { slot }) => sum + slot.held.entries.length, 0),
     prompts: runs.filter((run) => textLeft(run) > 0).length,
     promptHeld: nextPrompt(runs)?.slot.held.entries.length,
+    ofLane: runs.some(isLaneRun),
   };
 }

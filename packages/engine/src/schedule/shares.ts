@@ -4,6 +4,7 @@
 // debt, up to a limit. A client with more debt than another one is left out of the rounds, and its debt shrinks. A client that is alone has no debt.
 // Prompts are paid from a credit first: this time is not debt, and no other client earns it. What an idle client earns restores its credit. Of several
 // clients that read prompts, each pays only its part, so that together they delay the others no more than one does. Decision 118.
+import { isLane } from "@waggle/protocol";
 import type { EngineJob } from "../port/messages.ts";
 
 /** A client with this much more debt than another client with work is left out. A smaller difference does not divide a step, because shared steps are cheaper. */
@@ -40,6 +41,13 @@ export interface Shares {
   charge(uses: readonly Use[], creditMs: number): void;
   /** Whether the owner's work is left out now. It never is for all owners with work. */
   waits(owner: Owner): boolean;
+}
+
+/** Lane jobs share what foreground jobs leave: this time is neither debt nor credit in the foreground. */
+export type SharesByClass<S = Shares> = Readonly<Record<"foreground" | "lane", S>>;
+
+export function sharesOf({ foreground, lane }: SharesByClass, job: Pick<EngineJob, "priority">): Shares {
+  return isLane(job) ? lane : foreground;
 }
 
 export function ownerOf({ cacheScope, sessionId, work }: Pick<EngineJob, "cacheScope" | "sessionId" | "work">): Owner {

@@ -4,6 +4,7 @@ import type { Backend } from "../port/backend.ts";
 import { contextCapacity } from "../port/info.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import type { PicturePiece } from "../port/pictures.ts";
+import { workOf } from "../schedule/charge.ts";
 import { toBatchEntry, type Span } from "../schedule/plan.ts";
 import type { PassPlan } from "../schedule/planner.ts";
 import { isDecoding, runsIn, type Run, type Slot } from "../schedule/slots.ts";
@@ -11,7 +12,7 @@ import { planShift } from "../sequence/context-shift.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { applyResults } from "./apply.ts";
-import { workOf, type PassMeter } from "./meter.ts";
+import type { PassMeter } from "./meter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SlotPictures } from "./pictures.ts";
 import type { Texts } from "./texts.ts";
@@ -24,7 +25,7 @@ export interface StepLoopOptions {
   readonly plan: (atMs: number) => PassPlan | undefined;
   readonly meter: PassMeter;
   readonly pictures: Pick<SlotPictures, "encoding" | "follow" | "leaveThreads">;
-  readonly texts: Pick<Texts, "size" | "tokenizing" | "run">;
+  readonly texts: Pick<Texts, "tokenizing" | "run">;
   readonly pieces: Pick<PieceQueue, "takeSign">;
   readonly emit: (event: EngineEvent) => void;
   readonly outbox: Outbox;
@@ -73,7 +74,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         await computeCells(pass.run, pass.piece);
         return true;
       case "texts": {
-        const computed = await texts.run(pass.limits, meter.flush);
+        const computed = await texts.run(pass.limits, pass.ofLane, meter.flush);
         if (computed) meter.skipGap();
         return computed;
       }
@@ -126,8 +127,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     meter.rest();
     // Maintenance wakes the loop regularly. A beat says that no pass hangs, and that a picture is encoded or work is prepared, within time limits.
     if (options.pieces.takeSign() || pictures.encoding) outbox.beat();
-    if (texts.size === 0) return await woken.promise;
-    await Promise.race([woken.promise, texts.tokenizing]);
+    // Tokenized texts of lane jobs wait as long as foreground jobs have slots.
+    const { tokenizing } = texts;
+    await (tokenizing === undefined ? woken.promise : Promise.race([woken.promise, tokenizing]));
   }
 
   return {

@@ -6,7 +6,7 @@ import type { Backend } from "../port/backend.ts";
 import type { StepStats } from "../port/messages.ts";
 import { usedCells } from "../schedule/cells.ts";
 import type { JobWork } from "../schedule/charge.ts";
-import { isDecoding, runsIn, type Run, type Slot } from "../schedule/slots.ts";
+import { runsIn, type Slot } from "../schedule/slots.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -41,12 +41,6 @@ export interface PassMeter {
   skipGap(): void;
   /** There is nothing to compute, so the time until the next pass is not a gap. */
   rest(): void;
-}
-
-/** What a pass computes for a job. @param tokens number of tokens, or of a picture's cells, with drafts */
-export function workOf(run: Run, tokens: number): JobWork {
-  const { slot } = run;
-  return { run, slot: slot.id, tokens, held: slot.held.entries.length, decodes: isDecoding(run) };
 }
 
 export function createPassMeter({ backend, slots, pacing, outbox, now, ...options }: PassMeterOptions): PassMeter {

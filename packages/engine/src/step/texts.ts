@@ -1,11 +1,12 @@
 // Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
+import { isLane } from "@waggle/protocol";
 import type { PieceLimits } from "../schedule/costs/pacing.ts";
 import { tileTokens } from "../schedule/costs/step-shape.ts";
 import type { EngineEvent, EngineJob, JobTotals } from "../port/messages.ts";
 import { textAt, textCount } from "../port/work.ts";
-import { ownerOf, type Shares } from "../schedule/shares.ts";
+import { ownerOf, sharesOf, type SharesByClass } from "../schedule/shares.ts";
 import { failJob } from "../sequence/fail-job.ts";
-import type { PieceQueue } from "../sequence/piece-queue.ts";
+import { turnOf, type PieceQueue } from "../sequence/piece-queue.ts";
 import type { PreparedEmbed } from "../sequence/prepare.ts";
 import type { Outbox } from "./outbox.ts";
 import { beginText, createTextProgress, pieceTokens, shortened } from "./text-progress.ts";
@@ -16,12 +17,14 @@ export interface TextsOptions {
   readonly pieces: Pick<PieceQueue, "of">;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
-  readonly shares: Pick<Shares, "charge" | "waits">;
+  readonly shares: SharesByClass;
 }
 
 export interface Texts {
   /** Number of jobs that have not ended. */
   readonly size: number;
+  /** Whether one of them is a foreground job. */
+  readonly hasForeground: boolean;
   /** Resolves when the text is tokenized that is being tokenized now. While jobs wait and no text is tokenized, `run` has something to compute. */
   readonly tokenizing: Promise<void> | undefined;
   /** Has the next text tokenized, and returns the jobs with a text that could be computed now. */
@@ -33,9 +36,10 @@ export interface Texts {
   /**
    * Computes texts, or one piece of a long text, until one of the limits is reached. Returns false when there is
    * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error ends a job.
+   * @param ofLane whose texts: those of lane jobs, or those of foreground jobs
    * @param underway called when a piece computes and leaves this thread free
    */
-  run(limits: PieceLimits, underway: () => void): Promise<boolean>;
+  run(limits: PieceLimits, ofLane: boolean, underway: () => void): Promise<boolean>;
 }
 
 export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions): Texts {
@@ -47,7 +51,7 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
   let tokenMs: number | undefined;
 
   function waits({ prepared }: TextProgress): boolean {
-    return shares.waits(ownerOf(prepared.job));
+    return sharesOf(shares, prepared.job).waits(ownerOf(prepared.job));
   }
 
   function leave(progress: TextProgress): void {
@@ -95,7 +99,8 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     const vector = await feeding;
     const ms = now() - startMs;
     tokenMs = ms / Math.max(1, piece.length);
-    shares.charge([{ owner: ownerOf(progress.prepared.job), promptMs: 0, otherMs: ms }], 0);
+    const { job } = progress.prepared;
+    sharesOf(shares, job).charge([{ owner: ownerOf(job), promptMs: 0, otherMs: ms }], 0);
     text.fed += piece.length;
     if (vector !== undefined && !progress.cancelled) finishText(progress, text, vector);
     return piece.length;
@@ -114,6 +119,9 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     get size() {
       return line.length;
     },
+    get hasForeground() {
+      return line.some(({ prepared }) => !isLane(prepared.job));
+    },
     get tokenizing() {
       return ahead.tokenizing;
     },
@@ -130,13 +138,13 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
       else endCancelled(progress, 0);
       return true;
     },
-    async run({ tokens, ms }, underway) {
+    async run({ tokens, ms }, ofLane, underway) {
       const startMs = now();
       let [leftTokens, leftMs] = [tokens, ms];
       let computed = false;
       do {
         ahead.next();
-        const progress = line.find((each) => isReady(each) && !waits(each));
+        const progress = line.find((each) => isLane(each.prepared.job) === ofLane && isReady(each) && !waits(each));
         if (progress === undefined) break;
         computed = true;
         computing = progress;
@@ -170,7 +178,10 @@ function createTextsAhead(
 ) {
   /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
   let tokenizing: Promise<void> | undefined;
-  const ownerKey = ({ prepared }: TextProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
+  const ownerKey = ({ prepared: { job } }: TextProgress): string =>
+    [isLane(job), ...Object.values(ownerOf(job))].join("\n");
+  /** Texts of lane jobs are last. */
+  const rank = (each: TextProgress): number => 2 * Number(isLane(each.prepared.job)) + Number(waits(each));
   const currentText = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
   return {
     get tokenizing() {
@@ -181,12 +192,12 @@ function createTextsAhead(
       const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
       const unserved = line
         .filter((each) => !served.has(ownerKey(each)) && currentText(each) !== undefined)
-        .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
+        .toSorted((a, b) => rank(a) - rank(b));
       const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
       const text = progress && currentText(progress);
       if (progress === undefined || text === undefined) return;
       const { embedder, job } = progress.prepared;
-      const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
+      const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(turnOf(job)));
       tokenizing = Promise.allSettled([tokens]).then(([result]) => {
         progress.ahead = result;
         tokenizing = undefined;

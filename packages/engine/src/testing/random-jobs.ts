@@ -1,5 +1,5 @@
 // Draws random jobs for the engine's simulation: generate jobs, many with pictures, and decide jobs.
-import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import { lanePriority, SamplingSchema, type Sampling } from "@waggle/protocol";
 import type { EngineJob } from "../port/messages.ts";
 import type { Picture } from "../port/pictures.ts";
 import type { DecideWork, GenerateWork } from "../port/work.ts";
@@ -21,6 +21,9 @@ export function createRandom(seed: number): Random {
     pick: (from) => from[Math.floor(next() * from.length)] ?? from[0],
   };
 }
+
+/** One job in seven is of the lane: such jobs load few snapshots. */
+const priorities = [0, 1, 2, 0, 1, 2, lanePriority] as const;
 
 /** Few pictures, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
 const gallery: readonly [Picture, ...Picture[]] = [
@@ -66,7 +69,7 @@ export function randomJob(random: Random, jobId: string, repeats: boolean, sees:
     ? withPictures(random, text)
     : { prompt: { kind: "text", text } };
   const work = { kind: "generate", ...input, choices: 1, stop, sampling, guesses, ...length } as const;
-  return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.below(3) };
+  return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.pick(priorities) };
 }
 
 /** Draws a decide job whose state other jobs have, too. */
@@ -78,7 +81,11 @@ export function randomDecide(random: Random, jobId: string): EngineJob<DecideWor
     { "Which?": [["bee"], ["bees"], ["wasp"]], "How warm?": [["0"], ["1"]], "Who?": [["A"], ["B"]] },
   ]);
   const cacheScope = random.pick(["alice", "alice", "bob"]);
-  return decideJob(jobId, state, questions, { cacheScope, priority: random.below(3), ends: "Which?" in questions });
+  return decideJob(jobId, state, questions, {
+    cacheScope,
+    priority: random.pick(priorities),
+    ends: "Which?" in questions,
+  });
 }
 
 /** Draws the limit of an answer: no limit, a few tokens, or more than the context, with a context shift. A prompt with pictures cannot be shifted. */

@@ -53,6 +53,10 @@ describe("a piece of a prompt", () => {
     const quick = listOf({ 1: 2, 4: 4 }, { 64: 10, 512: 70 });
     expect(pieceOf(1, 0, { known: quick }).leastPiece).toBe(128);
     expect(pieceOf(1, 0, { known: quick }).prefillBudget).toBe(512);
+    // No stream waits for the step; next to lane jobs, a chat may begin.
+    const slower = listOf({ 1: 2, 4: 4 }, { 64: 40, 512: 280 });
+    const idle = [false, true].map((ofLane) => pacingWith({ known: slower }).plan({ ...loadOf(0), ofLane }));
+    expect(idle.map(({ prefillBudget }) => prefillBudget)).toEqual([512, 128]);
     const dear = listOf({ 1: 200, 4: 260 }, { 64: 6_400 });
     expect(pieceOf(1, 0, { known: dear }).prefillBudget).toBe(4);
   });

@@ -15,7 +15,7 @@ import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLi
 const [mostSlowdown, mostSlowdownInBurst] = [1.3, 1.1];
 /** Up to this long a step may grow beyond the shortest good piece, unless the operator sets a bound. */
 const usualStepMs = 100;
-/** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. */
+/** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. Not for lane jobs, next to which a chat may begin. */
 const idleStepMs = 400;
 /** The lengths of pieces below a tile. */
 const shortLengths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56] as const;
@@ -63,6 +63,8 @@ export interface Load {
   readonly prompts: number;
   /** Number of tokens that the slot with the next prompt holds; undefined if no prompt waits. */
   readonly promptHeld: number | undefined;
+  /** Whether only lane jobs compute; false by default. */
+  readonly ofLane?: boolean;
 }
 
 /** Limits of a piece of text to embed or to rank. The piece ends at the first limit that it reaches. */
@@ -84,6 +86,7 @@ interface Piece {
 
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
+  readonly divide: ScheduleLimits["divide"];
   /**
    * The price of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where drafts would
    * make the step longer than a piece of a prompt would.
@@ -138,8 +141,9 @@ export function createPacing(options: PacingOptions): Pacing {
 
   /** How long a step may become beyond the shortest good piece. @param oneMs milliseconds of the step with one token of a prompt */
   function boundOf(load: Load, oneMs: number): number {
-    if (load.runs.length === 0) return idleStepMs;
-    if (maxTokenGapMs === undefined) return isBurst(load) ? idleStepMs : usualStepMs;
+    const longMs = load.ofLane === true ? usualStepMs : idleStepMs;
+    if (load.runs.length === 0) return longMs;
+    if (maxTokenGapMs === undefined) return isBurst(load) ? longMs : usualStepMs;
     const aloneMs = decodingMs(load);
     return Math.max(maxTokenGapMs, leastForPrompts * aloneMs, aloneMs + leastForPrompts * (oneMs - aloneMs));
   }
@@ -180,8 +184,7 @@ export function createPacing(options: PacingOptions): Pacing {
       const pieceMs = stepMs(shapeWith(load, 1, choosePiece(load, held).shortest, held)) ?? 0;
       return ms > pieceMs ? undefined : ms;
     },
-    stepMs,
-    threads,
+    ...{ divide, stepMs, threads },
     recordFreeCores: choice.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, Math.min(most, options.threads.max))),
     get mostThreads() {
