@@ -1,5 +1,5 @@
 import { deferred } from "@waggle/async";
-import { WaggleError } from "@waggle/protocol";
+import { lanePriority, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { embedJob, expectedText, isType, job, startEngine, submit, statsOf } from "../testing/engine-harness.ts";
 import type { TextPiece } from "../port/texts.ts";
@@ -34,6 +34,28 @@ function createPieceGate() {
 }
 
 describe("an embed or rerank job", () => {
+  test.each([
+    ["client's", 0],
+    ["lane job's", lanePriority],
+  ])(
+    "has the vector of the whole text, if a text of another client arrives within a long text of a %s",
+    async (_, priority) => {
+      let [ms, pieces] = [0, 0];
+      const { engine, of, untilJob } = startEngine({
+        ...{ contextSize: 4_096, now: () => ms },
+        async embedGate({ tokens }) {
+          ms += 3 * tokens.length;
+          pieces += 1;
+          if (pieces === 3) submit(engine, { ...embedJob("b", ...Array<string>(9).fill(long)), cacheScope: "bob" });
+        },
+      });
+      const text = "x".repeat(3_000);
+      submit(engine, { ...embedJob("a", text), priority });
+      await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
+      expect(vectorsOf(of("a"))).toEqual([expectedFakeVector(text)]);
+    },
+  );
+
   test("starts, sends each text's vector in order, and finishes once, without a slot", async () => {
     const { of, events, run } = startEngine();
     const finished = await run(embedJob("e", "a bee", long, ""));

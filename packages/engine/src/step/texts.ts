@@ -88,6 +88,8 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     const text = (progress.begun ??= beginText(progress));
     const { embedder } = progress.prepared;
     const { tokens, fed } = text;
+    // A foreground text may begin while a lane text is unfinished, which then begins again.
+    if (fed === 0) for (const { begun } of line) if (begun !== undefined) begun.fed = 0;
     const rest = tokens.length - fed;
     const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
     const piece = tokens.slice(fed, fed + count);
@@ -144,7 +146,10 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
       let computed = false;
       do {
         ahead.next();
-        const progress = line.find((each) => isLane(each.prepared.job) === ofLane && isReady(each) && !waits(each));
+        const own = line.filter(({ prepared }) => isLane(prepared.job) === ofLane);
+        // The embedder drops an unfinished text when another one begins.
+        const progress =
+          own.find(({ begun }) => begun !== undefined) ?? own.find((each) => isReady(each) && !waits(each));
         if (progress === undefined) break;
         computed = true;
         computing = progress;
