@@ -53,34 +53,30 @@ const fewChunks = 1_024;
 /** Minimum average size: each chunk takes a turn of the event loop, so a body in single bytes would delay every stream. */
 const leastChunkBytes = 64;
 
-/** Replaces Hono's body limit, whose wrapped request does not work with the Node adapter. */
-async function readText(c: AppContext, places: PicturePlace | undefined): Promise<string> {
-  const maxBytes = c.get("maxBodyBytes");
+/**
+ * The body's bytes as they arrive. If the consumer stops early, the rest is read and discarded. Replaces Hono's body limit, whose wrapped request does
+ * not work with the Node adapter.
+ * @param stop ends the body early when it aborts
+ * @throws WaggleError payload_too_large, as soon as the size is known; invalid_argument for an encoding, an incomplete body, or tiny chunks
+ */
+export async function* bodyChunks(c: AppContext, mostBytes: number, stop?: AbortSignal): AsyncGenerator<Uint8Array> {
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (encoding !== "identity") throw encoded(encoding);
-  const mostBytes = maxBytes + (places === undefined ? 0 : c.get("pictures").mostBodyBytes);
-  const announced = Number(c.req.header("content-length") ?? mostBytes);
-  if (announced > mostBytes) throw tooLarge(mostBytes);
+  if (Number(c.req.header("content-length") ?? 0) > mostBytes) throw tooLarge(mostBytes);
   const { body } = c.req.raw;
-  if (body === null) return "";
+  if (body === null) return;
   const reader = body.getReader();
+  stop?.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true });
   let bytes = 0;
   let chunks = 0;
-  let crowdedOut = false;
-  const cancel = (): void => void reader.cancel().catch(() => undefined);
-  const arriving = c.get("bodies").open(c.get("client"), () => {
-    crowdedOut = true;
-    text.clear();
-    cancel();
-  });
-  const onGrow = (more: number): void => arriving.add(more);
-  const text = createGrowingBuffer({ expected: Math.min(announced, maxBytes), onGrow });
-  const lifter = places === undefined ? undefined : c.get("pictures").lifter(places, onGrow);
+  let isOver = false;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (crowdedOut) throw exhausted();
-      if (done) break;
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        throw incomplete(cause);
+      });
+      isOver = done;
+      if (done) return;
       bytes += value.byteLength;
       if (bytes > mostBytes) throw tooLarge(mostBytes);
       chunks += 1;
@@ -89,30 +85,42 @@ async function readText(c: AppContext, places: PicturePlace | undefined): Promis
         connectionOf(c).endAfterResponse();
         throw tooFine();
       }
+      yield value;
+    }
+  } finally {
+    if (!isOver) discardRest(reader);
+  }
+}
+
+async function readText(c: AppContext, places: PicturePlace | undefined): Promise<string> {
+  const maxBytes = c.get("maxBodyBytes");
+  const mostBytes = maxBytes + (places === undefined ? 0 : c.get("pictures").mostBodyBytes);
+  const announced = Number(c.req.header("content-length") ?? mostBytes);
+  const crowded = new AbortController();
+  const arriving = c.get("bodies").open(c.get("client"), () => {
+    text.clear();
+    crowded.abort();
+  });
+  const onGrow = (more: number): void => arriving.add(more);
+  const text = createGrowingBuffer({ expected: Math.min(announced, maxBytes), onGrow });
+  const lifter = places === undefined ? undefined : c.get("pictures").lifter(places, onGrow);
+  try {
+    for await (const chunk of bodyChunks(c, mostBytes, crowded.signal)) {
+      if (crowded.signal.aborted) break;
       // Many megabytes of pictures may arrive at once.
-      if (lifter !== undefined) await c.get("pace")(value.byteLength);
-      for (const piece of lifter?.write(value) ?? [value]) {
+      if (lifter !== undefined) await c.get("pace")(chunk.byteLength);
+      for (const piece of lifter?.write(chunk) ?? [chunk]) {
         if (text.length + piece.length > maxBytes) throw tooLarge(maxBytes);
         text.append(piece);
       }
     }
     await c.get("pace")(text.length);
-    if (crowdedOut) throw exhausted();
   } catch (error) {
-    if (crowdedOut) throw exhausted();
-    if (error instanceof WaggleError) {
-      discardRest(reader);
-      throw error;
-    }
-    cancel();
-    throw new WaggleError(
-      "invalid_argument",
-      "Cannot read the body: the connection ended before the body was complete.",
-      { cause: error },
-    );
+    throw crowded.signal.aborted ? exhausted() : error;
   } finally {
     arriving.close();
   }
+  if (crowded.signal.aborted) throw exhausted();
   return text.bytes().toString("utf8");
 }
 
@@ -134,6 +142,11 @@ function encoded(encoding: string): WaggleError {
   });
 }
 
+function incomplete(cause: unknown): WaggleError {
+  const why = "the connection ended before the body was complete";
+  return new WaggleError("invalid_argument", `Cannot read the body: ${why}.`, { cause });
+}
+
 function tooFine(): WaggleError {
   return new WaggleError(
     "invalid_argument",
@@ -149,7 +162,7 @@ function exhausted(): WaggleError {
   );
 }
 
-function tooLarge(maxBytes: number): WaggleError {
+export function tooLarge(maxBytes: number): WaggleError {
   return new WaggleError("payload_too_large", `Cannot accept the body: it is larger than ${maxBytes} bytes.`, {
     details: { max_bytes: maxBytes },
   });

@@ -1,6 +1,6 @@
 // Lists a response's input items in pages, as in OpenAI's API.
-import { WaggleError, refuseField } from "@waggle/protocol";
 import type { ResponseItemList } from "@waggle/protocol";
+import { limitIn, orderIn, pageOf } from "../../body/page.ts";
 import type { OutputItem } from "./output.ts";
 
 const defaultLimit = 20;
@@ -11,26 +11,10 @@ export function inputItemPage(
   items: readonly OutputItem[],
   query: (name: string) => string | undefined,
 ): ResponseItemList {
-  const limit = limitOf(query("limit"));
-  const order = query("order") ?? "desc";
-  if (order !== "asc" && order !== "desc") throw refuseField("order", "it must be asc or desc");
-  const ordered = order === "asc" ? items : items.toReversed();
-  const indexOf = (side: "after" | "before", without: number): number => {
-    const id = query(side);
-    const found = id === undefined ? without : ordered.findIndex((item) => item.id === id);
-    if (found !== -1 || id === undefined) return found;
-    throw new WaggleError("not_found", `Cannot list items ${side} item "${id.slice(0, 128)}": it is unknown.`);
-  };
-  const start = indexOf("after", -1) + 1;
-  const end = indexOf("before", ordered.length);
-  const data = ordered.slice(start, Math.min(end, start + limit)).map(listed);
-  return {
-    object: "list",
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: start + limit < end,
-  };
+  const limit = limitIn(query("limit"), defaultLimit, mostItems);
+  const ordered = orderIn(query("order")) === "asc" ? items : items.toReversed();
+  const page = pageOf(ordered, { limit, after: query("after"), before: query("before") });
+  return { object: "list", ...page, data: page.data.map(listed) };
 }
 
 /** The item with all fields that OpenAI's API has in this list, also those that a client need not send. */
@@ -52,10 +36,3 @@ const partDefaults: ReadonlyMap<unknown, object> = new Map([
   ["output_text", { annotations: [], logprobs: [] }],
   ["input_image", { detail: "auto" }],
 ]);
-
-function limitOf(given: string | undefined): number {
-  if (given === undefined) return defaultLimit;
-  const limit = /^\d{1,3}$/.test(given) ? Number(given) : 0;
-  if (limit < 1 || limit > mostItems) throw refuseField("limit", `it must be a number from 1 to ${mostItems}`);
-  return limit;
-}
