@@ -42,9 +42,9 @@ z.config({ localeError: issueWords });
 function issueWords(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return `${issue.input === undefined ? "missing; " : ""}must be ${typeInRange(issue)}${sent(issue.input)}`;
+      return `${missing(issue)}must be ${typeInRange(issue)}${sent(issue.input)}`;
     case "invalid_value":
-      return `must be ${choices(issue.values)}${typeof issue.input === "string" ? "" : sent(issue.input)}`;
+      return `${missing(issue)}must be ${choices(issue.values)}${typeof issue.input === "string" ? "" : sent(issue.input)}`;
     case "too_big":
     case "too_small":
       return limitWords(issue);
@@ -67,6 +67,10 @@ function issueWords(issue: RawIssue): string {
     default:
       return unspecificWords;
   }
+}
+
+function missing({ input }: RawIssue): string {
+  return input === undefined ? "missing; " : "";
 }
 
 /** The fields of an object schema. */
