@@ -18,7 +18,7 @@ const offlineRefusal = "the worker is offline.";
 const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
 const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));
 /** Groups whose routes exist with and without /v1. llama-server's group also has `/completions`. */
-const openAiTags = ["OpenAI", "Responses"];
+const openAiTags = ["OpenAI", "Responses", "Batches"];
 
 interface RoutePlace {
   readonly pattern: RegExp;

@@ -8,7 +8,7 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, outcomeReason } from "@waggle/jobs";
-import type { Calls, JobObserver, JobRegistry } from "@waggle/jobs";
+import type { Calls, JobObserver, JobRegistry, Lane } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
 import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -53,6 +53,7 @@ export interface WorkerOptions extends Pick<
   readonly clock: Clock;
   readonly listener?: WorkerListener | undefined;
   readonly mcp?: Mcp | undefined;
+  readonly lane?: Lane | undefined;
   readonly tokens: () => TokenTable;
   /** Begins to leave, as at SIGTERM. */
   readonly drain: () => void;
@@ -172,6 +173,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const app = createApp({
     schemas,
     mcp: options.mcp,
+    lane: options.lane,
     allowedMediaHosts: config.allowedMediaHosts,
     access: { ...config, tokens: options.tokens },
     accounts,

@@ -33,6 +33,7 @@ export * from "./openai/requests.ts";
 export * from "./openai/answers.ts";
 export * from "./openai/models.ts";
 export * from "./openai/routes.ts";
+export * from "./openai/files.ts";
 export * from "./anthropic/requests.ts";
 export * from "./anthropic/answers.ts";
 export * from "./anthropic/routes.ts";

@@ -4,7 +4,7 @@ import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, ClientAccounts, HttpAccess, Mcp } from "@waggle/front";
-import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
+import type { Dispatcher, JobLimits, JobRegistry, Lane } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics, type DayLog } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -46,6 +46,7 @@ export interface InlineWorkerOptions extends Pick<
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
   readonly mcp?: Mcp | undefined;
+  readonly lane?: Lane | undefined;
   readonly day?: DayLog | undefined;
   /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
   readonly metrics?: WorkerMetrics;
@@ -109,6 +110,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     metrics: options.metrics ?? createWorkerMetrics(),
     clock,
     mcp: options.mcp,
+    lane: options.lane,
     day: options.day,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     drain: () => worker.refuse(),

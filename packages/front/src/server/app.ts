@@ -12,6 +12,8 @@ import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "../generation/dialect.ts";
 import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
 import { createDecisionDialects } from "../dialects/decisions/routes.ts";
+import { createFilesDialect } from "../dialects/files/routes.ts";
+import { createUploads } from "../dialects/files/uploads.ts";
 import { createLlamaServerDialect } from "../dialects/llama-server/routes.ts";
 import { createNativeDialect } from "../dialects/native/routes.ts";
 import { createOllamaDialect } from "../dialects/ollama/routes.ts";
@@ -67,11 +69,13 @@ export function createApp(options: AppOptions): App {
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference, tools);
   const openAi = createOpenAiDialect(options, generations);
+  const uploads = createUploads();
   const dialects: readonly Dialect[] = [
     native,
     openAi,
     createResponsesDialect(options, generations, tools),
     createAnthropicDialect(options, generations),
+    createFilesDialect(options, uploads),
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),

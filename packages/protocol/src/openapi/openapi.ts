@@ -9,6 +9,7 @@ import { llamaServerRoutes } from "../llama-server/routes.ts";
 import { LlamaServerErrorSchema } from "../llama-server/requests.ts";
 import { OllamaErrorSchema } from "../ollama/answers.ts";
 import { ollamaRoutes } from "../ollama/routes.ts";
+import { FileErrorSchema, fileRoutes } from "../openai/files.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
 import { decisionRoutes, systemOneRoutes } from "../decisions/routes.ts";
@@ -107,6 +108,12 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     routes: llamaServerRoutes,
     error: LlamaServerErrorSchema,
     note: "Routes about tokens and messages are also served under `/v1`. `POST /completions` belongs to this group if the body has `n_predict`.",
+  },
+  {
+    tag: "Batches",
+    routes: fileRoutes,
+    error: FileErrorSchema,
+    note: "Served with and without `/v1`. Requests that wait until others leave room.",
   },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
   {

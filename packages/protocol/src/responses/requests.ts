@@ -7,7 +7,7 @@ import { samplingShapeOf } from "../fields/sampling.ts";
 import { openAiLimits } from "../openai/requests.ts";
 import { ResponseItemSchema } from "./items.ts";
 import { ResponseToolChoiceSchema, ResponseToolsSchema } from "./tools.ts";
-import { flag, json } from "../fields/values.ts";
+import { flag, json, pageShape } from "../fields/values.ts";
 
 export const responseLimits = {
   /** OpenAI's limits on metadata. */
@@ -140,9 +140,7 @@ export const ResponseItemListSchema = z
   .object({
     object: z.literal("list"),
     data: z.array(json),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
+    ...pageShape,
   })
   .meta({ id: "ResponseItemList" });
 export type ResponseItemList = z.infer<typeof ResponseItemListSchema>;

@@ -1,0 +1,30 @@
+// Owns the lane of a request's server, and whose files and batches a request may see.
+import type { Lane, Owner } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { AppContext, AppOptions } from "../../server/context.ts";
+
+/** @throws WaggleError unimplemented */
+export function laneOf({ lane }: Pick<AppOptions, "lane">): Lane {
+  if (lane !== undefined) return lane;
+  throw new WaggleError("unimplemented", "Cannot use files and batches: this server does not serve them.");
+}
+
+/** Whose files and batches the request may read, change and remove: an administrator's, those of all clients. */
+export function ownerOf(c: AppContext): Owner {
+  return c.get("admin") ? undefined : c.get("client");
+}
+
+/** Whose files and batches the request may list. */
+export function listedOwnerOf(c: AppContext): Owner {
+  return c.get("monitor") ? undefined : ownerOf(c);
+}
+
+/** Whether a listed file or batch is shown without what its client wrote. */
+export function isHidden(c: AppContext, client: string): boolean {
+  return !c.get("admin") && client !== c.get("client");
+}
+
+/** Whose content the request may read: only its client's, except in local mode, where all clients are the machine's user. */
+export function readerOf(c: AppContext, { access }: Pick<AppOptions, "access">): Owner {
+  return access.localMode ? undefined : c.get("client");
+}
