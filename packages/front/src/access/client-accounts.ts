@@ -23,6 +23,8 @@ export interface ClientAccounts {
    * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
+  /** Counts a request that creates a batch, and no job. @throws WaggleError resource_exhausted like `admit` */
+  admitBatch(client: string): void;
   /**
    * Waits until the client's tokens of the last minute are within its quota: the next step of an admitted job waits, instead of being refused.
    * @throws WaggleError resource_exhausted if the quota of the day is used up; the signal's reason when it aborts
@@ -136,6 +138,10 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
           if (first) refuse(client);
         },
       };
+    },
+    admitBatch(client) {
+      admissionTo(client, accountOf(client), true, true).ended();
+      accept(client);
     },
     async withinTokens(client, signal) {
       const { meter } = accountOf(client);

@@ -42,6 +42,12 @@ export function createGate(
       enter(c, localClient, access);
       return await next();
     }
+    // The lane has checked that the client still has a token.
+    const lane = c.env?.lane;
+    if (lane !== undefined) {
+      enter(c, lane.client, access, access.tokens().rightsOf(lane.client));
+      return await next();
+    }
     const { headers } = c.req.raw;
     checkTarget(headers, c.env?.incoming?.url);
     checkHost(headers, access);

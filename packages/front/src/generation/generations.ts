@@ -2,7 +2,7 @@
 // them, and cancels the job when the client leaves.
 import { picturesOf } from "@waggle/engine";
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
-import { WaggleError, isTerminal } from "@waggle/protocol";
+import { WaggleError, isTerminal, lanePriority } from "@waggle/protocol";
 import type { EndEvent } from "@waggle/protocol";
 import { connectionOf } from "../server/connection.ts";
 import type { AppContext, AppOptions } from "../server/context.ts";
@@ -54,6 +54,8 @@ export function createGenerations(
     wanted: JobSpec,
     { index = 0, streamed = false }: Submission = {},
   ): Promise<Job> {
+    const line = c.env?.lane;
+    if (line !== undefined) return (await accept(c, laneSpecOf(wanted, line.batch), index === 0)).job;
     const facts = factsOf(c, index);
     const who = { ...wanted.who, requestDigest: facts.digest, ticket: c.get("ticket") };
     const spec = { ...wanted, who };
@@ -126,7 +128,9 @@ export function createGenerations(
 
   /** Checks the client's quota before the queue. */
   async function submitWithin(spec: JobSpec, first: boolean, hasLeft: () => boolean): Promise<Job> {
-    const { client, sessionId } = spec.who;
+    const { client, sessionId, batch } = spec.who;
+    // A line counts in the quota only with its tokens: the request that created the batch was counted.
+    if (batch !== undefined) return await dispatcher.submit(spec, { hasLeft });
     const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
     const admission = accounts.admit(client, { first, inPlace });
     try {
@@ -267,6 +271,12 @@ export function createGenerations(
         () => framing,
       ),
   };
+}
+
+/** A line of a batch uses what other jobs leave, and waits as long as it must. */
+function laneSpecOf(spec: JobSpec, batch: string): JobSpec {
+  const who = { ...spec.who, sessionId: undefined, batch };
+  return { ...spec, who, when: { ...spec.when, priority: lanePriority, deadlineMs: undefined } };
 }
 
 export function factsOf(c: AppContext, index: number): RequestFacts {

@@ -11,6 +11,9 @@ import { connectionOf } from "./connection.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "../generation/dialect.ts";
 import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
+import { createAnswerLine, laneModelOf } from "../dialects/batches/answer-line.ts";
+import { messageLines, openAiLines } from "../dialects/batches/lines.ts";
+import { createBatchesDialect } from "../dialects/batches/routes.ts";
 import { createDecisionDialects } from "../dialects/decisions/routes.ts";
 import { createFilesDialect } from "../dialects/files/routes.ts";
 import { createUploads } from "../dialects/files/uploads.ts";
@@ -76,6 +79,7 @@ export function createApp(options: AppOptions): App {
     createResponsesDialect(options, generations, tools),
     createAnthropicDialect(options, generations),
     createFilesDialect(options, uploads),
+    createBatchesDialect(options),
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),
@@ -104,7 +108,8 @@ export function createApp(options: AppOptions): App {
   });
   app.use(async (c, next) => {
     // Streams and cancels have priority over new jobs, for which clients take turns. Requests without a valid token share their turns.
-    const client = (): string => options.access.tokens().tokenName(tokenOf(c.req.raw.headers) ?? "") ?? "";
+    const client = (): string =>
+      c.env?.lane?.client ?? options.access.tokens().tokenName(tokenOf(c.req.raw.headers) ?? "") ?? "";
     const turn = c.req.method === "POST" ? requestPace(1, client()) : undefined;
     if (turn !== undefined) {
       await turn;
@@ -139,6 +144,11 @@ export function createApp(options: AppOptions): App {
     if (error.code === "internal")
       c.get("log").error({ client: c.get("client"), err: error.cause ?? error }, "request_failed");
     return errorResponse(c, error);
+  });
+  options.lane?.attend({
+    answer: createAnswerLine(options, app.fetch),
+    shapes: { openai: openAiLines, anthropic: messageLines },
+    model: (name) => laneModelOf(options.models, name),
   });
   return {
     fetch: app.fetch,

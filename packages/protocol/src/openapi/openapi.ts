@@ -9,6 +9,7 @@ import { llamaServerRoutes } from "../llama-server/routes.ts";
 import { LlamaServerErrorSchema } from "../llama-server/requests.ts";
 import { OllamaErrorSchema } from "../ollama/answers.ts";
 import { ollamaRoutes } from "../ollama/routes.ts";
+import { batchRoutes } from "../openai/batches.ts";
 import { FileErrorSchema, fileRoutes } from "../openai/files.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
@@ -111,7 +112,7 @@ export const workerRouteGroups: readonly RouteGroup[] = [
   },
   {
     tag: "Batches",
-    routes: fileRoutes,
+    routes: { ...fileRoutes, ...batchRoutes },
     error: FileErrorSchema,
     note: "Served with and without `/v1`. Requests that wait until others leave room.",
   },

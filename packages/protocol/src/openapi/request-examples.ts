@@ -47,5 +47,6 @@ export const requestExamples: Readonly<Record<string, unknown>> = {
     state: { celsius: 21 },
     questions: { hot: { type: "noul", instructions: "Is it above 20 degrees?" } },
   },
+  BatchRequest: { input_file_id: "file-0123456789abcdef", endpoint: "/v1/chat/completions", completion_window: "24h" },
   ScoreRequest: { text_1: "Who makes honey?", text_2: ["Bees make honey.", "Cats sleep."] },
 };

@@ -32,7 +32,7 @@ const TextFormatSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-const MetadataSchema = z
+export const MetadataSchema = z
   .record(z.string().max(responseLimits.metadataKeyChars), z.string().max(responseLimits.metadataValueChars))
   .refine((metadata) => Object.keys(metadata).length <= responseLimits.metadataPairs, {
     message: `at most ${responseLimits.metadataPairs} pairs`,

@@ -199,4 +199,5 @@ test("Anthropic's files and a server without a lane are refused in the client's 
   expect(await anthropic.json()).toMatchObject({ type: "error", error: { type: "invalid_request_error" } });
   start();
   expect(await refusal(upload([file, purpose]))).toMatchObject({ status: 501, code: "unimplemented" });
+  expect((await get("/v1/batches")).status).toBe(501);
 });

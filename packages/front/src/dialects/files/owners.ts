@@ -1,5 +1,5 @@
 // Owns the lane of a request's server, and whose files and batches a request may see.
-import type { Lane, Owner } from "@waggle/jobs";
+import type { BatchRecord, BatchView, Lane, Owner } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 
@@ -27,4 +27,24 @@ export function isHidden(c: AppContext, client: string): boolean {
 /** Whose content the request may read: only its client's, except in local mode, where all clients are the machine's user. */
 export function readerOf(c: AppContext, { access }: Pick<AppOptions, "access">): Owner {
   return access.localMode ? undefined : c.get("client");
+}
+
+type DialectName = BatchRecord["dialect"];
+
+/** A batch of another dialect is as if it did not exist. @throws WaggleError not_found */
+export async function batchIn(
+  c: AppContext,
+  { batches }: Lane,
+  dialect: DialectName,
+  owner: Owner,
+): Promise<BatchView> {
+  const id = c.req.param("id") ?? "";
+  const view = await batches.get(id, owner);
+  if (view.record.dialect === dialect) return view;
+  throw new WaggleError("not_found", `Unknown batch "${id.slice(0, 128)}".`);
+}
+
+/** Newest first. */
+export async function batchesIn({ batches }: Lane, dialect: DialectName, owner: Owner): Promise<readonly BatchView[]> {
+  return (await batches.list(owner)).filter(({ record }) => record.dialect === dialect);
 }

@@ -1,0 +1,328 @@
+// Contracts of OpenAI's batches: golden bodies, the fields of a request, the routes of all endpoints, and which client sees which batch.
+import { deferred } from "@waggle/async";
+import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
+import type { Quota } from "@waggle/daemon/tokens";
+import { BatchSchema, WaggleError } from "@waggle/protocol";
+import type { Batch } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { chatLine, useBatches } from "../../testing/batches/batch-client.ts";
+import { alice, bob, forTwoClients, root, watcher } from "../../testing/two-clients.ts";
+import type { Json } from "../../testing/use-worker.ts";
+
+const { worker, open, upload, call, post, get, read, batch, linesAt } = useBatches();
+
+const nothing = { total: 0, completed: 0, failed: 0 };
+
+async function refusal(response: Response | Promise<Response>): Promise<Json> {
+  const { status, headers } = await response;
+  const { error } = (await (await response).json()) as { error: Json };
+  return { status, retry: headers.get("x-should-retry"), ...error };
+}
+
+async function inputFile(text: string, headers = {}): Promise<string> {
+  const sent = await upload(
+    [
+      ["purpose", "batch"],
+      ["file", text, "a.jsonl"],
+    ],
+    headers,
+  );
+  return ((await sent.json()) as { id: string }).id;
+}
+
+const request = (id: string, more: object = {}) => ({
+  ...{ input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" },
+  ...more,
+});
+
+describe("a batch", () => {
+  test("begins with OpenAI's fields, null where nothing is known", async () => {
+    open();
+    const id = await inputFile(JSON.stringify(chatLine("1")));
+    const sent = await post("/batches", request(id, { completion_window: "72h", metadata: { a: "b" } }));
+    const body = (await sent.json()) as Batch;
+    expect(body).toEqual({
+      ...{ id: expect.stringMatching(/^batch_/), object: "batch", endpoint: "/v1/chat/completions" },
+      ...{ model: null, errors: null, input_file_id: id, completion_window: "72h", status: "validating" },
+      ...{ output_file_id: null, error_file_id: null, created_at: expect.any(Number), in_progress_at: null },
+      ...{ expires_at: expect.any(Number), finalizing_at: null, completed_at: null, failed_at: null },
+      ...{ expired_at: null, cancelling_at: null, cancelled_at: null, request_counts: nothing },
+      usage: expect.objectContaining({ input_tokens: 0, total_tokens: 0 }),
+      ...{ metadata: { a: "b" }, paused: false, lines_per_second: null, estimated_completed_at: null },
+    });
+    expect([body.expires_at - body.created_at, BatchSchema.parse(body).id]).toEqual([72 * 3_600, body.id]);
+  });
+
+  test("answers each line, and has the results in two files", async () => {
+    open();
+    const wrong = chatLine("2", { temperature: "hot" });
+    const done = BatchSchema.parse(await batch([chatLine("1"), wrong, chatLine("3")]));
+    expect(done).toMatchObject({ status: "completed", request_counts: { total: 3, completed: 2, failed: 1 } });
+    const results = await linesAt(`/v1/files/${done.output_file_id}/content`);
+    expect(results).toEqual(
+      ["1", "3"].map((customId) => ({
+        id: expect.stringMatching(/^batch_req_/),
+        custom_id: customId,
+        response: {
+          status_code: 200,
+          request_id: expect.stringMatching(/^req-/),
+          body: expect.objectContaining({ object: "chat.completion" }),
+        },
+        error: null,
+      })),
+    );
+    expect(await linesAt(`/v1/files/${done.error_file_id}/content`)).toMatchObject([
+      {
+        custom_id: "2",
+        response: { status_code: 400, body: { error: { type: "invalid_request_error", param: "temperature" } } },
+        error: null,
+      },
+    ]);
+    const usages = results.map(({ response }) => (response as { body: { usage: Record<string, number> } }).body.usage);
+    const sumOf = (name: string): number => usages.reduce((sum, usage) => sum + (usage[name] ?? 0), 0);
+    expect(done.usage).toMatchObject({
+      ...{ input_tokens: sumOf("prompt_tokens"), output_tokens: sumOf("completion_tokens") },
+      total_tokens: sumOf("total_tokens"),
+    });
+    expect(await read(`/v1/files/${done.output_file_id}`)).toMatchObject({ purpose: "batch_output" });
+  });
+
+  test.each([
+    ["/v1/completions", { prompt: "A bee", max_tokens: 4 }],
+    ["/v1/responses", { input: "A bee", max_output_tokens: 4 }],
+    ["/v1/decisions", { input: "A bee", questions: [{ type: "predicate", name: "a", instructions: "Is it?" }] }],
+    ["/v1/systemone", { state: { a: 1 }, questions: { q: { type: "noul", instructions: "Is it?" } } }],
+  ])("has lines for %s, with their usage", async (endpoint, body) => {
+    open();
+    const done = await batch([{ custom_id: "1", method: "POST", url: endpoint, body }], { endpoint });
+    expect(done).toMatchObject({ request_counts: { total: 1, completed: 1, failed: 0 } });
+    expect((done["usage"] as Json)["input_tokens"]).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["/v1/embeddings", "embed", { input: ["A bee", "A cat"] }],
+    ["/v1/rerank", "rerank", { query: "A bee", documents: ["honey", "milk"] }],
+  ] as const)("has lines for %s, with their usage", async (endpoint, kind, body) => {
+    open({ fake: { kind } });
+    const done = await batch([{ custom_id: "1", method: "POST", url: endpoint, body }], { endpoint });
+    expect(done).toMatchObject({ status: "completed", request_counts: { total: 1, completed: 1, failed: 0 } });
+    expect((done["usage"] as Json)["input_tokens"]).toBeGreaterThan(0);
+  });
+
+  test("with mistakes in its lines fails with OpenAI's codes", async () => {
+    open();
+    const rows = [
+      chatLine("1"),
+      "{bad",
+      chatLine("1"),
+      { ...chatLine("2"), method: undefined },
+      { ...chatLine("3"), method: "GET" },
+      { ...chatLine("4"), url: "/v1/embeddings" },
+      { ...chatLine("5"), body: "x" },
+      chatLine("x".repeat(513)),
+      "",
+      "[".repeat(100_000),
+      '{"__proto__":1}',
+    ];
+    const failed = await batch(rows);
+    expect(failed).toMatchObject({ status: "failed", output_file_id: null, request_counts: nothing });
+    const { data } = failed["errors"] as { data: Json[] };
+    expect(data.map(({ code, param, line }) => [line, code, param])).toEqual([
+      [2, "invalid_json_line", null],
+      [3, "duplicate_custom_id", "custom_id"],
+      [4, "missing_required_parameter", "method"],
+      [5, "invalid_value", "method"],
+      [6, "url_mismatch", "url"],
+      [7, "invalid_type", "body"],
+      [8, "invalid_value", "custom_id"],
+      [10, "invalid_json_line", null],
+      [11, "missing_required_parameter", "custom_id"],
+    ]);
+  });
+
+  test("refuses fields that a line cannot have, in the line's answer", async () => {
+    open();
+    const fields = {
+      stream: true,
+      store: true,
+      background: true,
+      previous_response_id: "resp_1",
+      tools: [{ type: "mcp" }],
+    };
+    const lines = Object.entries(fields).map(([name, value]) => ({
+      ...{ custom_id: name, method: "POST", url: "/v1/responses", body: { input: "A bee", [name]: value } },
+    }));
+    const done = await batch(lines, { endpoint: "/v1/responses" });
+    expect(done).toMatchObject({ status: "completed", output_file_id: null, request_counts: { failed: 5 } });
+    const errors = await linesAt(`/v1/files/${String(done["error_file_id"])}/content`);
+    const params = errors.map(({ response }) => (response as { body: { error: Json } }).body.error["param"]);
+    expect(params).toEqual(["stream", "store", "background", "previous_response_id", "tools"]);
+  });
+
+  test("stores no response of its lines", async () => {
+    open();
+    const line = {
+      custom_id: "1",
+      method: "POST",
+      url: "/v1/responses",
+      body: { input: "A bee", max_output_tokens: 4 },
+    };
+    const done = await batch([line], { endpoint: "/v1/responses" });
+    const [result] = await linesAt(`/v1/files/${String(done["output_file_id"])}/content`);
+    const { body } = (result as { response: { body: { id: string; store: boolean } } }).response;
+    expect(body.store).toBe(false);
+    expect((await get(`/v1/responses/${body.id}`)).status).toBe(404);
+  });
+
+  test("keeps its answers when it is cancelled, and can be cancelled again", async () => {
+    const second = deferred<void>();
+    const lane = open({}, { before: (line) => (line.customId === "2" ? second.promise : Promise.resolve()) });
+    const input = await inputFile([chatLine("1"), chatLine("2")].map((line) => JSON.stringify(line)).join("\n"));
+    const { id } = (await (await post("/v1/batches", request(input))).json()) as { id: string };
+    await expect.poll(async () => (await read(`/v1/batches/${id}`))["request_counts"]).toMatchObject({ completed: 1 });
+    expect(await (await post(`/v1/batches/${id}/pause`, undefined)).json()).toMatchObject({ paused: true });
+    expect(await (await post(`/v1/batches/${id}/resume`, undefined)).json()).toMatchObject({ paused: false });
+    expect((await post(`/v1/batches/${id}/cancel`, undefined)).status).toBe(200);
+    second.resolve();
+    await lane.idle();
+    const again = await post(`/v1/batches/${id}/cancel`, undefined);
+    const body = (await again.json()) as Batch;
+    expect([again.status, body.status, body.request_counts]).toEqual([
+      200,
+      "cancelled",
+      { total: 2, completed: 1, failed: 0 },
+    ]);
+    expect(await linesAt(`/v1/files/${body.error_file_id}/content`)).toEqual([
+      {
+        id: expect.stringMatching(/^batch_req_/),
+        custom_id: "2",
+        response: null,
+        error: { code: "batch_cancelled", message: expect.any(String) },
+      },
+    ]);
+    expect((await linesAt(`/v1/files/${body.output_file_id}/content`)).map((line) => line["custom_id"])).toEqual(["1"]);
+  });
+
+  test("that has ended cannot be cancelled or paused", async () => {
+    open();
+    const { id } = await batch([chatLine("1")]);
+    for (const act of ["cancel", "pause", "resume"]) {
+      const refused = await refusal(post(`/v1/batches/${String(id)}/${act}`, undefined));
+      expect(refused).toMatchObject({ status: 409, code: null, retry: "false" });
+    }
+  });
+});
+
+test.each([
+  ["input_file_id", "missing_required_parameter", { input_file_id: undefined }],
+  ["endpoint", "missing_required_parameter", { endpoint: undefined }],
+  ["endpoint", "invalid_argument", { endpoint: "/v1/moderations" }],
+  ["completion_window", "missing_required_parameter", { completion_window: undefined }],
+  ["completion_window", "invalid_argument", { completion_window: "1d" }],
+  ["completion_window", "invalid_argument", { completion_window: "73h" }],
+  ["metadata", "invalid_argument", { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, ""])) }],
+  ["output_expires_after.seconds", "invalid_argument", { output_expires_after: { anchor: "created_at", seconds: 1 } }],
+])("a request with a wrong %s is refused as %s", async (param, code, more) => {
+  open();
+  const refused = await refusal(post("/v1/batches", request(await inputFile("{}"), more)));
+  expect(refused).toMatchObject({ status: 400, type: "invalid_request_error", param, code });
+});
+
+test("a request names a file with the right purpose, which the client has uploaded", async () => {
+  open({ access: forTwoClients });
+  const id = await inputFile(JSON.stringify(chatLine("1")), alice);
+  const unknown = { status: 404, param: "input_file_id", code: null };
+  expect(await refusal(post("/v1/batches", request(id), bob))).toMatchObject(unknown);
+  expect(await refusal(post("/v1/batches", request("file-0"), alice))).toMatchObject(unknown);
+  const { output_file_id: results } = await batch([chatLine("1")], {}, alice);
+  const refused = await refusal(post("/v1/batches", request(String(results)), alice));
+  expect(refused).toMatchObject({ status: 400, param: "input_file_id" });
+});
+
+test("the list has pages of every size, newest first", async () => {
+  open();
+  const ids: unknown[] = [];
+  for (const customId of ["1", "2", "3"]) ids.unshift((await batch([chatLine(customId)]))["id"]);
+  for (const limit of [1, 2, 3, 100]) {
+    const found: string[] = [];
+    for (let more = true; more;) {
+      const page = await read(`/v1/batches?limit=${limit}${found.length === 0 ? "" : `&after=${found.at(-1)}`}`);
+      found.push(...(page["data"] as { id: string }[]).map(({ id }) => id));
+      more = page["has_more"] === true;
+    }
+    expect(found).toEqual(ids);
+  }
+  expect((await get("/v1/batches?limit=101")).status).toBe(400);
+});
+
+test("a batch belongs to the client of its token", async () => {
+  open({ access: forTwoClients });
+  const { id } = await batch([chatLine("1")], { metadata: { secret: "s" } }, alice);
+  const seen = async (headers: Record<string, string>): Promise<unknown> => {
+    const statuses = [(await get(`/v1/batches/${String(id)}`, headers)).status];
+    statuses.push((await call("POST", `/v1/batches/${String(id)}/cancel`, undefined, headers)).status);
+    const { data } = (await read("/v1/batches", headers)) as { data: { metadata: unknown }[] };
+    return [...statuses, data.map(({ metadata }) => metadata)];
+  };
+  expect(await seen(alice)).toEqual([200, 409, [{ secret: "s" }]]);
+  expect(await seen(bob)).toEqual([404, 404, []]);
+  expect(await seen(root)).toEqual([200, 409, [{ secret: "s" }]]);
+  expect(await seen(watcher)).toEqual([404, 404, [null]]);
+  expect(await refusal(get("/v1/batches/batch_0", bob))).toMatchObject({ status: 404, param: "id", code: null });
+});
+
+describe("a line", () => {
+  test("is a job of its client with the lane's priority, and without a deadline or a session", async () => {
+    open({ access: forTwoClients });
+    const { id } = await batch([chatLine("1")], {}, alice);
+    const [ended] = await worker.registry.ended();
+    const spec = worker.registry.get("alice", ended?.job_id ?? "")?.spec;
+    expect(spec).toMatchObject({ who: { client: "alice", batch: id }, when: { priority: -11 } });
+    expect([spec?.when.deadlineMs, spec?.who.sessionId]).toEqual([undefined, undefined]);
+  });
+
+  test("counts in its client's quota only with its tokens", async () => {
+    const table = tableWith({ requestsPerMinute: 1, runningJobs: 1 });
+    open({ access: { localMode: false, tokens: () => table } });
+    const done = await batch([chatLine("1"), chatLine("2"), chatLine("3")], {}, alice);
+    expect(done).toMatchObject({ status: "completed", request_counts: { completed: 3 } });
+    const { clients } = (await read("/v1/usage", alice)) as { clients: Json[] };
+    expect(clients).toMatchObject([{ client: "alice", requests: { accepted: 1 }, running: 0 }]);
+    expect(clients[0]?.["completion_tokens"]).toBe((done["usage"] as Json)["output_tokens"]);
+    const second = await refusal(post("/v1/batches", request(await inputFile("{}", alice)), alice));
+    expect(second).toMatchObject({ status: 429, code: "rate_limit_exceeded" });
+  });
+
+  test.each([
+    ["its client's token is gone", () => createTokenTable([])],
+    ["its client's quota of the day is used up", () => tableWith({ tokensPerDay: 1 })],
+  ])("has no answer while %s", async (_, later) => {
+    let table = tableWith({});
+    const before = async (line: { customId: string }): Promise<void> => {
+      if (line.customId === "2") table = later();
+    };
+    const lane = open({ access: { localMode: false, tokens: () => table } }, { before });
+    const rows = [chatLine("1"), chatLine("2")].map((line) => JSON.stringify(line)).join("\n");
+    const input = await inputFile(rows, alice);
+    const { id } = (await (await post("/v1/batches", request(input), alice)).json()) as { id: string };
+    await lane.idle();
+    table = tableWith({});
+    expect(await read(`/v1/batches/${id}`, alice)).toMatchObject({
+      status: "in_progress",
+      request_counts: { total: 2, completed: 1, failed: 0 },
+    });
+  });
+
+  test("has no answer while the worker leaves", async () => {
+    const leaving = new WaggleError("unavailable", "The worker is draining.");
+    const lane = open({}, { before: async () => worker.dispatcher.refuse(leaving) });
+    const input = await inputFile(JSON.stringify(chatLine("1")));
+    const { id } = (await (await post("/v1/batches", request(input))).json()) as { id: string };
+    await lane.idle();
+    expect(await read(`/v1/batches/${id}`)).toMatchObject({ status: "in_progress", request_counts: { completed: 0 } });
+  });
+});
+
+function tableWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> {
+  return createTokenTable([{ name: "alice", token: "alice-token-1", quota: { ...noQuota, ...quota } }]);
+}
