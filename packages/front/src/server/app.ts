@@ -13,6 +13,7 @@ import type { Dialect } from "../generation/dialect.ts";
 import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
 import { createAnswerLine, laneModelOf } from "../dialects/batches/answer-line.ts";
 import { messageLines, openAiLines } from "../dialects/batches/lines.ts";
+import { createMessageBatchesDialect } from "../dialects/batches/message-batches.ts";
 import { createBatchesDialect } from "../dialects/batches/routes.ts";
 import { createDecisionDialects } from "../dialects/decisions/routes.ts";
 import { createFilesDialect } from "../dialects/files/routes.ts";
@@ -80,6 +81,7 @@ export function createApp(options: AppOptions): App {
     createAnthropicDialect(options, generations),
     createFilesDialect(options, uploads),
     createBatchesDialect(options),
+    createMessageBatchesDialect(options, uploads),
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),

@@ -4,6 +4,7 @@ import { ErrorBodySchema } from "../error-body.ts";
 import { errorKinds, errorMeanings } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { AnthropicErrorSchema } from "../anthropic/answers.ts";
+import { messageBatchRoutes } from "../anthropic/batches.ts";
 import { anthropicRoutes } from "../anthropic/routes.ts";
 import { llamaServerRoutes } from "../llama-server/routes.ts";
 import { LlamaServerErrorSchema } from "../llama-server/requests.ts";
@@ -97,7 +98,7 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     error: OpenAiErrorSchema,
     note: "Served with and without `/v1`.",
   },
-  { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
+  { tag: "Anthropic", routes: { ...anthropicRoutes, ...messageBatchRoutes }, error: AnthropicErrorSchema },
   {
     tag: "Ollama",
     routes: ollamaRoutes,

@@ -200,4 +200,5 @@ test("Anthropic's files and a server without a lane are refused in the client's 
   start();
   expect(await refusal(upload([file, purpose]))).toMatchObject({ status: 501, code: "unimplemented" });
   expect((await get("/v1/batches")).status).toBe(501);
+  expect(await (await get("/v1/messages/batches")).json()).toMatchObject({ type: "error" });
 });

@@ -232,7 +232,7 @@ describe("faults of other servers, avoided here", () => {
 
   test("8: an unknown path gets this dialect's error, and count_tokens returns the token count of the message", async () => {
     start();
-    const unknown = await call("POST", "/v1/messages/batches", {});
+    const unknown = await call("POST", "/v1/messages/drafts", {});
     expect(unknown.status).toBe(404);
     expect(AnthropicErrorSchema.parse(await unknown.json()).error.type).toBe("not_found_error");
 
