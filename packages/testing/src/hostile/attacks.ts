@@ -6,6 +6,7 @@ import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
 import { brokenBodies, fieldAttacks, wrongMethods, type HostileRequest } from "./requests.ts";
 import { hostileSchemas, type HostileSchema } from "./schemas.ts";
+import { hostileUploads } from "./uploads.ts";
 import { largeBytes } from "./values.ts";
 
 export interface Target {
@@ -201,6 +202,7 @@ export function createAttacks(): readonly Attack[] {
   return [
     stepping("small requests", [...fields.flatMap(({ small }) => small), ...wrongMethods(routes)]),
     stepping("large requests", [...fields.flatMap(({ large }) => large), ...brokenBodies(routes)]),
+    stepping("uploads", hostileUploads),
     stepping(
       "grammars",
       hostileGrammars.flatMap(({ grammar }) => grammarRequests(grammar)),

@@ -5,4 +5,5 @@ export * from "./fields.ts";
 export * from "./grammars.ts";
 export * from "./requests.ts";
 export * from "./schemas.ts";
+export * from "./uploads.ts";
 export * from "./values.ts";

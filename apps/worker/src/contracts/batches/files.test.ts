@@ -1,5 +1,6 @@
 // Contracts of OpenAI's files: golden bodies, hostile uploads, and which client sees which file.
 import { fileLimits } from "@waggle/protocol";
+import { hostileUploads } from "@waggle/testing/hostile";
 import { describe, expect, test } from "vitest";
 import { useBatches } from "../../testing/batches/batch-client.ts";
 import { alice, bob, forTwoClients, root, watcher } from "../../testing/two-clients.ts";
@@ -97,6 +98,14 @@ describe("an upload", () => {
     });
     expect(await refusal(call("POST", "/v1/files", leaves, type))).toMatchObject({ status: 400 });
     expect(lane.arriving).toBe(0);
+  });
+
+  test("of hostile bytes is refused, and nothing is left of it", async () => {
+    const lane = open();
+    for (const { name, headers, body } of hostileUploads) {
+      const { status } = await call("POST", "/v1/files", body?.(), headers);
+      expect([name, status, lane.arriving]).toEqual([name, 400, 0]);
+    }
   });
 
   test("that is too large ends at the byte after the limit, or by its Content-Length", async () => {
