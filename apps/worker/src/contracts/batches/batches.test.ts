@@ -257,17 +257,17 @@ test("the list has pages of every size, newest first", async () => {
 
 test("a batch belongs to the client of its token", async () => {
   open({ access: forTwoClients });
-  const { id } = await batch([chatLine("1")], { metadata: { secret: "s" } }, alice);
+  const { id } = await batch(["{bad"], { metadata: { secret: "s" } }, alice);
   const seen = async (headers: Record<string, string>): Promise<unknown> => {
     const statuses = [(await get(`/v1/batches/${String(id)}`, headers)).status];
     statuses.push((await call("POST", `/v1/batches/${String(id)}/cancel`, undefined, headers)).status);
-    const { data } = (await read("/v1/batches", headers)) as { data: { metadata: unknown }[] };
-    return [...statuses, data.map(({ metadata }) => metadata)];
+    const { data } = (await read("/v1/batches", headers)) as { data: Batch[] };
+    return [...statuses, data.map(({ metadata, errors }) => [metadata, errors?.data.length])];
   };
-  expect(await seen(alice)).toEqual([200, 409, [{ secret: "s" }]]);
+  expect(await seen(alice)).toEqual([200, 409, [[{ secret: "s" }, 1]]]);
   expect(await seen(bob)).toEqual([404, 404, []]);
-  expect(await seen(root)).toEqual([200, 409, [{ secret: "s" }]]);
-  expect(await seen(watcher)).toEqual([404, 404, [null]]);
+  expect(await seen(root)).toEqual([200, 409, [[{ secret: "s" }, 1]]]);
+  expect(await seen(watcher)).toEqual([404, 404, [[null, undefined]]]);
   expect(await refusal(get("/v1/batches/batch_0", bob))).toMatchObject({ status: 404, param: "id", code: null });
 });
 

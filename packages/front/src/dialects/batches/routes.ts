@@ -57,7 +57,7 @@ function createRoutes(options: AppOptions): Record<keyof typeof batchRoutes, Han
       const views = await batchesIn(laneOf(options), "openai", listedOwnerOf(c));
       const batches = views.map((view) => {
         const batch = batchOf(view);
-        return isHidden(c, view.record.client) ? { ...batch, metadata: null } : batch;
+        return isHidden(c, view.record.client) ? { ...batch, metadata: null, errors: null } : batch;
       });
       const limit = limitIn(c.req.query("limit"), batchLimits.defaultPage, batchLimits.page);
       return c.json({ object: "list", ...pageOf(batches, { limit, after: c.req.query("after") }) });
