@@ -5,7 +5,9 @@ function key(id: string, rest: Partial<Omit<QueueKey, "id">> = {}): QueueKey {
   return { id, priority: 0, client: "c", flow: "", ...rest };
 }
 
-function makeQueue(options: { capacity?: number; clientShare?: number } = {}): AdmissionQueue<string> {
+function makeQueue(
+  options: { capacity?: number; clientShare?: number; lowestCounted?: number } = {},
+): AdmissionQueue<string> {
   return createAdmissionQueue<string>({ capacity: 100, now: () => 0, ...options });
 }
 
@@ -53,6 +55,27 @@ describe("limits", () => {
       expect(() => makeQueue(options)).toThrow(RangeError);
     },
   );
+
+  it("keeps capacity, share and positions as they are for entries below the lowest counted priority", () => {
+    const queue = makeQueue({ capacity: 2, clientShare: 0.5, lowestCounted: 0 });
+    for (let index = 0; index < 1_000; index += 1) queue.admit(`low${index}`, key(`low${index}`, { priority: -1 }));
+    expect(queue.depth).toBe(0);
+    expect(queue.offer("a", key("a"))).toBeUndefined();
+    expect(queue.offer("b", key("b"))).toBe("client_share");
+    expect([queue.depth, queue.position("a"), queue.position("low0")]).toEqual([1, 1, 2]);
+    expect(queue.take()).toBe("a");
+    expect(queue.take()).toBe("low0");
+    queue.putBack("low0");
+    expect(queue.depth).toBe(0);
+  });
+
+  it("gives a client its turn, however many of its entries below the lowest counted priority run", () => {
+    const queue = makeQueue({ lowestCounted: 0 });
+    queue.admit("low", key("low", { priority: -1 }));
+    queue.take();
+    fill(queue, key("c1"), key("d1", { client: "d" }));
+    expect(drain(queue)).toEqual(["c1", "d1"]);
+  });
 
   it("refuses an id that waits or runs", () => {
     const queue = makeQueue();

@@ -1,6 +1,6 @@
 // Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. The queue has no timers and
 // starts no jobs; the code that owns the queue takes jobs and reports their ends.
-import { createLedger } from "./ledger.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
 import { createLevels, type Entry, type Rotation } from "./levels.ts";
 
 /**
@@ -16,7 +16,7 @@ export interface QueueKey {
   readonly priority: number;
   /** Name of the API token. Clients share the queue fairly. */
   readonly client: string;
-  /** The session, or "" without a session. Flows share a client's turns fairly. */
+  /** The session or the batch, or "" without both. Flows share a client's turns fairly. */
   readonly flow: string;
 }
 
@@ -24,10 +24,15 @@ export interface QueueKey {
 export type QueueLimit = "full" | "client_share";
 
 export interface AdmissionQueueOptions {
-  /** Limit for the number of waiting entries. */
+  /** Limit for `depth`. */
   readonly capacity: number;
   /** Share of the capacity that one client may use: above 0, at most 1. Every client may have at least one entry. Default 1. */
   readonly clientShare?: number;
+  /**
+   * Entries of a lower priority are outside of all limits and of `depth`, and do not count when their client's other entries take turns. They take
+   * turns among themselves. By default all entries count.
+   */
+  readonly lowestCounted?: number;
   /** Milliseconds; never decreases. */
   readonly now: () => number;
 }
@@ -74,6 +79,7 @@ export interface AdmissionQueue<T> {
    * first call after a change computes the positions of all items.
    */
   position(id: string): number | undefined;
+  /** Number of waiting entries that count. */
   readonly depth: number;
   readonly capacity: number;
 }
@@ -85,15 +91,20 @@ interface Run<T> {
 
 /** @throws RangeError unless capacity is a positive integer, and clientShare is above 0 and at most 1 */
 export function createAdmissionQueue<T>(options: AdmissionQueueOptions): AdmissionQueue<T> {
-  const { capacity, clientShare = 1, now } = options;
+  const { capacity, clientShare = 1, lowestCounted = -Infinity, now } = options;
   const clientCapacity = checkedClientCapacity(capacity, clientShare);
   const entries = new Map<string, Entry<T>>();
   const running = new Map<string, Run<T>>();
   const levels = createLevels<T>();
-  const ledger = createLedger();
+  const counted = createLedger();
+  const uncounted = createLedger();
   /** The position of each waiting entry; undefined after a change. */
   let positions: ReadonlyMap<string, number> | undefined;
   let arrivals = 0;
+
+  function ledgerOf({ priority }: Pick<QueueKey, "priority">): Ledger {
+    return priority < lowestCounted ? uncounted : counted;
+  }
 
   function changed(): void {
     positions = undefined;
@@ -101,7 +112,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
 
   function enter(item: T, key: QueueKey, { seq, sinceMs }: Pick<Entry<T>, "seq" | "sinceMs">): Entry<T> {
     const { id, priority, flow } = key;
-    const entry = { id, item, priority, client: ledger.enter(key.client), flow, seq, sinceMs };
+    const entry = { id, item, priority, client: ledgerOf(key).enter(key.client), flow, seq, sinceMs };
     entries.set(id, entry);
     return entry;
   }
@@ -131,8 +142,8 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   return {
     offer(item, key) {
       refuseKnown(key.id);
-      if (entries.size >= capacity) return "full";
-      if (ledger.queuedBy(key.client) >= clientCapacity) return "client_share";
+      if (counted.queued >= capacity) return "full";
+      if (counted.queuedBy(key.client) >= clientCapacity) return "client_share";
       admit(item, key);
       return undefined;
     },
@@ -143,7 +154,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       if (entry === undefined) return undefined;
       entries.delete(entry.id);
       const rotation = levels.serve(entry);
-      ledger.serve(entry.client);
+      ledgerOf(entry).serve(entry.client);
       running.set(entry.id, { entry, rotation });
       changed();
       return entry.item;
@@ -152,7 +163,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
-      ledger.unserve(run.entry.client);
+      ledgerOf(run.entry).unserve(run.entry.client);
       entries.set(id, run.entry);
       levels.insert(run.entry, run.rotation);
       changed();
@@ -161,7 +172,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
-      ledger.finish(run.entry.client);
+      ledgerOf(run.entry).finish(run.entry.client);
       changed();
     },
     remove(id) {
@@ -169,7 +180,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       if (entry === undefined) return undefined;
       entries.delete(id);
       levels.remove(entry);
-      ledger.leave(entry.client);
+      ledgerOf(entry).leave(entry.client);
       changed();
       return entry.item;
     },
@@ -185,7 +196,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
         levels.remove(old);
         levels.insert(entry);
       }
-      ledger.leave(client);
+      ledgerOf(old).leave(client);
       changed();
       return true;
     },
@@ -194,7 +205,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       return positions.get(id);
     },
     get depth() {
-      return entries.size;
+      return counted.queued;
     },
     capacity,
   };

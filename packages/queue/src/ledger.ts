@@ -18,15 +18,23 @@ export interface Ledger {
   unserve(client: Client): void;
   /** A running job has ended. */
   finish(client: Client): void;
+  /** Number of waiting jobs. */
+  readonly queued: number;
   /** Number of clients with a waiting or running job; other clients are forgotten. */
   readonly size: number;
 }
 
 export function createLedger(): Ledger {
   const clients = new Map<string, Client>();
+  let queued = 0;
 
-  function forgetIfIdle({ name, queued, running }: Client): void {
-    if (queued + running === 0) clients.delete(name);
+  function addQueued(client: Client, change: 1 | -1): void {
+    client.queued += change;
+    queued += change;
+  }
+
+  function forgetIfIdle(client: Client): void {
+    if (client.queued + client.running === 0) clients.delete(client.name);
   }
 
   return {
@@ -34,24 +42,27 @@ export function createLedger(): Ledger {
     enter(name) {
       const client = clients.get(name) ?? { name, queued: 0, running: 0 };
       clients.set(name, client);
-      client.queued += 1;
+      addQueued(client, 1);
       return client;
     },
     leave(client) {
-      client.queued -= 1;
+      addQueued(client, -1);
       forgetIfIdle(client);
     },
     serve(client) {
-      client.queued -= 1;
+      addQueued(client, -1);
       client.running += 1;
     },
     unserve(client) {
-      client.queued += 1;
+      addQueued(client, 1);
       client.running -= 1;
     },
     finish(client) {
       client.running -= 1;
       forgetIfIdle(client);
+    },
+    get queued() {
+      return queued;
     },
     get size() {
       return clients.size;
