@@ -53,7 +53,7 @@ export interface Dispatcher extends JobDispatcher {
   /** Accepts jobs again after a `refuse`. */
   accept(): void;
   /**
-   * Refuses new jobs with this error from now on, and ends every job that waits for a slot or for consent, unless it is spared.
+   * Refuses new jobs with this error from now on, and ends every job that waits for a slot or for consent, unless it is spared. Lane jobs end too.
    * @param spares "none" by default
    */
   refuse(error: WaggleError, spares?: Spared): void;
@@ -66,10 +66,16 @@ export interface Dispatcher extends JobDispatcher {
   idle(): Promise<void>;
   /** Resolves when the executor has no sequence of a job, and no query waits for an answer. Jobs may still wait in the queue. */
   still(): Promise<void>;
-  /** Number of jobs that wait for a slot. */
+  /** Has the running lane jobs release their slots. They wait again. */
+  yieldLane(): void;
+  /** Number of jobs that wait for a slot, without lane jobs. */
   readonly waiting: number;
-  /** Number of sequences that the executor has, each in a slot. */
+  /** Number of sequences that the executor has, each in a slot, without those of lane jobs: the server is not busy with what gives way. */
   readonly running: number;
+  /** Number of all sequences that the executor has. */
+  readonly sequences: number;
+  /** Number of the lane's jobs that wait or run. */
+  readonly laneJobs: number;
   stop(): void;
 }
 

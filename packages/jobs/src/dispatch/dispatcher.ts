@@ -2,17 +2,18 @@
 // dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
 import { createCondition } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import type { AnswerMessage } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions, Spared } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
+import { createHeldSequences } from "./held-sequences.ts";
 import { createPositions } from "./positions.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers } from "../job/timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-import { aloneMs, isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
-import { failedWith, hasEnded, isWaiting, jobUidOf, waitsForConsent } from "../job/job.ts";
+import { aloneMs, isSuspect, lossesAfter } from "../job/crash-blame.ts";
+import { failedWith, hasEnded, isWaiting, isYielding, jobUidOf, waitsForConsent } from "../job/job.ts";
 import type { Job, Outcome, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { beginStep, createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
@@ -33,6 +34,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     waiting: () =>
       registry
         .liveJobs()
+        .filter(({ spec }) => !isLane(spec.when))
         .map((job) => ({ job, at: queue.position(job.uid) ?? 0 }))
         .filter(({ at }) => at > 0)
         .toSorted((a, b) => a.at - b.at)
@@ -57,8 +59,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onCutOff: (job) => observe(job, { type: "reader_cut_off" }),
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** The job of each sequence that the executor has, by the sequence's uid. An ended job stays until the executor has released its sequences. */
-  const held = new Map<string, Job>();
+  const held = createHeldSequences(executor, isAlone);
   /** The places of jobs in their sessions. */
   const streams = new WeakMap<Job, SessionJob>();
   /** Until when each suspect runs alone. */
@@ -104,6 +105,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         // A recorded message was not run, so the executor still has the work before it.
         executor.cancel(job.uid);
         return beginStep(job, effect.work);
+      case "yield":
+        for (const uid of effect.uids) executor.cancel(uid);
+        return;
       case "release":
         for (const uid of effect.uids) executor.cancel(uid);
         return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
@@ -153,7 +157,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function submitSequences(job: Job): void {
     const running = job.state.sequences.filter((sequence) => sequence.held);
-    for (const { uid } of running) held.set(uid, job);
+    for (const { uid } of running) held.add(uid, job);
     if (isSuspect(job)) {
       aloneUntil.set(job, clock.now() + aloneMs);
       timers.set(job, "alone", aloneMs, pump);
@@ -186,7 +190,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Whether the engine runs a job that may have crashed the last one: if this engine dies too, no other job or query must be the reason. */
   function runsSuspect(): boolean {
-    return [...held.values()].some((job) => isSuspect(job) && isAlone(job));
+    return held.runsSuspect;
   }
 
   function isAlone(suspect: Job): boolean {
@@ -235,10 +239,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. A job that runs calls has no position. */
-  function fullFor({ who }: JobSpec): WaggleError | undefined {
+  function fullFor({ who, when }: JobSpec): WaggleError | undefined {
     const holder = holderOf(sessionKeyOf(who));
     const hasPlace = holder !== undefined && holder.state.phase.name !== "calling";
-    return waiting.full && !hasPlace ? waiting.refusal() : undefined;
+    return waiting.full && !hasPlace && !isLane(when) ? waiting.refusal() : undefined;
   }
 
   /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's older jobs. */
@@ -325,37 +329,38 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /** Starts waiting jobs in free slots. All sequences of a job start together. */
+  /** Starts waiting jobs in free slots. All sequences of a job start together. A lane job starts when no other job waits, and yields when one comes. */
   function pump(): void {
-    while (executor.ready && !executor.full && held.size < executor.slots) {
-      const job = waiting.next(hasSlotsFor, isPassable);
-      if (job === undefined || !hasRoomFor(job)) return;
+    while (executor.ready && !executor.full && hasWorkForSlots()) {
+      const job = waiting.next(held.hasSlotsFor, isPassable);
+      if (job === undefined || (isLane(job.spec.when) && queue.depth > 0)) return;
+      for (const lane of held.inTheWayOf(job)) apply(lane, { type: "yield" });
+      if (!hasRoomFor(job)) return;
       waiting.take(job);
       apply(job, { type: "submitted" });
       positions.changed();
     }
   }
 
-  /** A job with more sequences than there are slots needs all slots free. */
-  function hasSlotsFor({ state }: Job): boolean {
-    const needed = state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined).length;
-    return Math.min(needed, executor.slots) <= executor.slots - held.size;
+  function hasWorkForSlots(): boolean {
+    return held.size < executor.slots || (queue.depth > 0 && held.size - held.laneSize < executor.slots);
   }
 
   /** While a suspect waits for the output of another suspect, other jobs may pass it. */
   function isPassable(job: Job): boolean {
-    return isSuspect(job) && [...held.values()].some((other) => isSuspect(other) && !isAlone(other));
+    return isSuspect(job) && held.runsSuspectInCompany;
   }
 
-  /** Whether the job could start now if it were next. */
+  /** Whether the job could start now if it were next, once the lane has yielded. */
   function hasRoomFor(job: Job): boolean {
-    return hasSlotsFor(job) && mayStartWith(job, held.values(), isAlone);
+    return held.hasSlotsFor(job) && held.mayStart(job);
   }
 
   function onJobEvent(event: JobEvent): void {
     const job = held.get(event.jobId);
     if (job === undefined) return;
-    const listener = hasEnded(job) ? undefined : job.listener;
+    // The listener does not learn of a yield: the job only continues later.
+    const listener = hasEnded(job) || (event.type === "cancelled" && isYielding(job)) ? undefined : job.listener;
     const input = { type: "engine", event, model: options.model(), at: clock.now() } as const;
     if (!isRelease(event)) {
       apply(job, input);
@@ -371,8 +376,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function onLost(error: WaggleError, checking: ReadonlySet<string>): void {
     queries.abandon("the engine died");
     const waits = registry.liveJobs().filter((job) => isWaiting(job) && checking.has(job.uid));
-    const lost = [...new Set([...held.values(), ...waits])];
-    held.clear();
+    const lost = [...new Set([...held.clear(), ...waits])];
     for (const job of lost) {
       if (!hasEnded(job)) job.listener?.engineLost(lossesAfter(job.state));
       apply(job, { type: "engine_lost", outcome: failedWith(error), at: clock.now() });
@@ -395,7 +399,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function refuse(error: WaggleError, spares: Spared = "none"): void {
     refusal = error;
     spared = spares;
-    if (spared !== "accepted") endWaiting(error);
+    // The lane asks for them again after a restart.
+    const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
+    for (const job of registry.liveJobs()) if (isLane(job.spec.when)) apply(job, input);
+    if (spared === "accepted") pump();
+    else endWaiting(error);
   }
 
   function endWaiting(error: WaggleError): void {
@@ -474,11 +482,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     idle: idle.wait,
     still: still.wait,
+    yieldLane() {
+      for (const job of held.runningLane) apply(job, { type: "yield" });
+    },
     get waiting() {
       return waiting.length;
     },
     get running() {
+      return held.size - held.laneSize;
+    },
+    get sequences() {
       return held.size;
+    },
+    get laneJobs() {
+      return registry.liveJobs().filter(({ spec }) => isLane(spec.when)).length;
     },
     stop: positions.stop,
   };

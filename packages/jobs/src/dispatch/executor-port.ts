@@ -18,6 +18,8 @@ export interface Executor {
   readonly full: boolean;
   /** Number of slots, which may change at any time. */
   readonly slots: number;
+  /** Lane jobs yield at the server that runs them. The executor of a fleet starts other jobs although lane jobs have its slots. */
+  readonly yieldsItself?: boolean;
   /**
    * Checks work before its job is accepted: does the prompt fit, and does the grammar compile? The work may be kept for the start, until `cancel`.
    * @param uid of the future job

@@ -1,7 +1,7 @@
 // Forecasts waits from what the jobs ask for and from the times of recent jobs: when a waiting job gets its first token, whether its deadline can be
 // met, and when a client should try again that a full queue has refused.
 import { choicesOf, type Work } from "@waggle/engine";
-import { WaggleError, type StepCosts } from "@waggle/protocol";
+import { isLane, WaggleError, type StepCosts } from "@waggle/protocol";
 import { createAnswerLengths, type AnswerLengths } from "./answer-lengths.ts";
 import type { Job } from "../job/job.ts";
 
@@ -34,7 +34,7 @@ export interface ForecastOptions {
 export interface Forecast {
   /** A job has begun to wait in an empty queue. */
   waits(): void;
-  /** A job has left the queue for its slots. */
+  /** A job has left the queue for its slots. Lane jobs are ignored, because they yield. */
   taken(job: Job): void;
   /** A taken job waits again. */
   putBack(job: Job): void;
@@ -189,6 +189,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
       movedAt = now();
     },
     taken(job) {
+      if (isLane(job.spec.when)) return;
       movedAt = now();
       takenAt.set(job, movedAt);
     },
@@ -201,7 +202,9 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
       keep(durationsMs, movedAt - since);
       addAnswer(job, movedAt - since);
     },
-    prefilled({ state }) {
+    prefilled({ spec, state }) {
+      // The prompts of lane jobs get what other jobs leave of each step.
+      if (isLane(spec.when)) return;
       const { promptTokens, cachedTokens, prefillMs: ms } = state.counts;
       const tokens = promptTokens - cachedTokens;
       keep(tokens < shortTokens ? short : long, { tokens, ms });

@@ -2,7 +2,7 @@
 // loads, and how the jobs end when the worker or the gateway leaves.
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
-import { WaggleError } from "@waggle/protocol";
+import { priorities, WaggleError } from "@waggle/protocol";
 import type { LoadingEvent } from "@waggle/protocol";
 import { createAdmissionQueue } from "@waggle/queue";
 import type { AdmissionQueue } from "@waggle/queue";
@@ -58,6 +58,7 @@ export function createJobHost(options: JobHostOptions): JobHost {
   const queue = createAdmissionQueue<Job>({
     capacity: options.queueCapacity,
     clientShare: options.clientQueueShare,
+    lowestCounted: priorities.lowest,
     now: () => clock.now(),
   });
   const jobLog = createJobLog(options);

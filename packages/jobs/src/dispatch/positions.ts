@@ -1,11 +1,12 @@
 // Announces the queue positions of waiting jobs: the first position at once, changes at most once a second.
 import type { Clock, TimerHandle } from "@waggle/async";
+import { isLane } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
 
 const announceIntervalMs = 1_000;
 
 export interface Positions {
-  /** Announces the job's position, and each change until the job starts or ends. */
+  /** Announces the job's position, and each change until the job starts or ends. Lane jobs have no reader to announce it to. */
   announce(job: Job): void;
   /** Called when a position may have changed. A change is announced within the interval. */
   changed(): void;
@@ -25,7 +26,7 @@ export function createPositions({ clock, positionOf, onMoved }: PositionsOptions
   let timer: TimerHandle | undefined;
 
   function announce(job: Job): void {
-    const position = positionOf(job);
+    const position = isLane(job.spec.when) ? undefined : positionOf(job);
     if (position === undefined || job.state.startedAt !== undefined) {
       announced.delete(job);
     } else if (announced.get(job) !== position) {

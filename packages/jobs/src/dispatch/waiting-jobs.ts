@@ -1,6 +1,6 @@
 // Owns the jobs without a slot, which wait in the queue or for the end of their session's older jobs. This module moves jobs between the two places
 // and computes their positions; it starts and ends no jobs.
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey, QueueLimit } from "@waggle/queue";
 import type { Forecast } from "./forecast.ts";
 import type { Job } from "../job/job.ts";
@@ -10,13 +10,13 @@ export interface WaitingJobs {
   /** Whether the queue would refuse a job that supersedes no other job. */
   readonly full: boolean;
   readonly length: number;
-  /** @throws WaggleError resource_exhausted */
+  /** A lane job has no limit. @throws WaggleError resource_exhausted */
   join(job: Job): void;
   /** Gives the job the position of `old`, which waits in the queue. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
   /** The job waits outside of the queue, until `enter`. */
   block(job: Job): void;
-  /** Puts a job into the queue, unless it is there, even if the queue is full. @param again whether the job lost its engine; the job then gets its old position back */
+  /** Puts a job into the queue, unless it is there, even if the queue is full. @param again whether the job lost its engine or has yielded; the job then gets its old position back */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
@@ -47,7 +47,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
    * supersede their jobs again and again would keep all slots.
    */
   const blocked = new Set<Job>();
-  /** Jobs in the queue that had new output before their engine died. */
+  /** Jobs in the queue that had new output before their engine died, without lane jobs, for which no suspect waits. */
   const resuming = new Set<Job>();
 
   function refusal(limit: QueueLimit = "full"): WaggleError {
@@ -75,6 +75,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
       return queue.depth + blocked.size;
     },
     join(job) {
+      if (isLane(job.spec.when)) return queue.admit(job, queueKey(job));
       if (queue.depth === 0) forecast.waits();
       const limit = queue.offer(job, queueKey(job));
       if (limit !== undefined) throw refusal(limit);
@@ -89,7 +90,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
       if (again) {
         queue.putBack(job.uid);
         forecast.putBack(job);
-        if (!isSuspect(job)) resuming.add(job);
+        if (!isSuspect(job) && !isLane(job.spec.when)) resuming.add(job);
       } else if (queue.position(job.uid) === undefined) {
         if (queue.depth === 0) forecast.waits();
         queue.admit(job, queueKey(job));
@@ -140,5 +141,5 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
 
 function queueKey(job: Job): QueueKey {
   const { who, when } = job.spec;
-  return { id: job.uid, priority: when.priority, client: who.client, flow: who.sessionId ?? "" };
+  return { id: job.uid, priority: when.priority, client: who.client, flow: who.sessionId ?? who.batch ?? "" };
 }

@@ -38,8 +38,8 @@ export type Phase =
   | { readonly name: "queued" }
   /** The job waits for the end of its session's running job, which it supersedes. */
   | { readonly name: "blocked" }
-  /** The job was submitted to the engine. */
-  | { readonly name: "running"; readonly stage: Stage }
+  /** The job was submitted to the engine. With `yields`, the engine was asked to release the job, which then waits again. */
+  | { readonly name: "running"; readonly stage: Stage; readonly yields?: true }
   /** The engine was asked to release the job, which then ends with `outcome`. */
   | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
   /** The worker runs the tool calls of the last message. The engine holds no sequence of the job. */
@@ -114,7 +114,7 @@ export interface JobState {
   readonly hasNewOutput: boolean;
   /** Number of engines in a row that died while running the job, without new output. */
   readonly enginesLost: number;
-  /** How often the job has continued under another engine after its first output. */
+  /** How often the job has continued after its first output, under another engine or after other jobs. */
   readonly resumptions: number;
 }
 
@@ -193,6 +193,11 @@ export function hasOutput({ log, state }: Pick<Job, "log" | "state">): boolean {
 /** Whether the job waits in the queue, or for the end of its session's running job. */
 export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
+}
+
+/** Whether the engine was asked to release the job, which then waits again. */
+export function isYielding({ state: { phase } }: Pick<Job, "state">): boolean {
+  return phase.name === "running" && phase.yields === true;
 }
 
 /** Whether the job waits for a person's consent to a call. */

@@ -16,7 +16,7 @@ import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent }
 import { emptyMessage, lengthOf, toAnswerMessage, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "./output-so-far.ts";
 import type { Observation } from "./observers.ts";
-import { finishReasonOf, hasOutput, isWaiting } from "./job.ts";
+import { finishReasonOf, hasOutput, isWaiting, isYielding } from "./job.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import { recordedTokens, toolOf, type CallEvent } from "./job-calls.ts";
 import { roundMs } from "./job-phases.ts";
@@ -43,6 +43,8 @@ export type JobInput =
   | { readonly type: "recalled"; readonly at: number }
   /** The job is next in the queue, and there are slots for all its sequences. */
   | { readonly type: "submitted" }
+  /** Other jobs need the slots of this job of the lane, which continues after them. */
+  | { readonly type: "yield" }
   /** The job's position in the queue has changed. */
   | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
   /** The engine is loading the model. */
@@ -84,6 +86,8 @@ export type Effect =
   | { readonly type: "step"; readonly work: GenerateWork }
   /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[] }
+  /** Ask the engine to release these sequences, without a time limit. */
+  | { readonly type: "yield"; readonly uids: readonly string[] }
   /** Tell the observers of all jobs. */
   | { readonly type: "observe"; readonly what: Observation }
   /** Store the tokens of one token event, for an engine that resumes the job. */
@@ -119,6 +123,8 @@ export function reduce(job: Job, input: JobInput): Change {
     case "submitted":
       if (phase.name !== "queued") throw illegal(job, input);
       return submit(state);
+    case "yield":
+      return phase.name === "running" && phase.yields !== true ? yieldSlots(state, phase) : unchanged(state);
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "calling" || phase.name === "ended"
@@ -191,6 +197,10 @@ function submit(state: JobState): Change {
   };
 }
 
+function yieldSlots(state: JobState, phase: Extract<JobState["phase"], { name: "running" }>): Change {
+  return { state: { ...state, phase: { ...phase, yields: true } }, effects: [{ type: "yield", uids: heldIn(state) }] };
+}
+
 function start(
   job: Job,
   event: EngineEventOf<"started">,
@@ -257,7 +267,8 @@ function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
 }
 
 function release(job: Job, event: ReleaseEvent, at: number): Change {
-  const counts = event.type === "failed" ? undefined : countsOf(event);
+  const yields = event.type === "cancelled" && isYielding(job);
+  const counts = event.type === "failed" || yields ? undefined : countsOf(event);
   const state: JobState = {
     ...job.state,
     sequences: withSequence(job.state, event.jobId, {
@@ -276,12 +287,16 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   const outcome = outcomeOf(event, state);
   if (state.sequences.some(({ held }) => held)) {
     // A failed choice also ends the other choices.
-    if (outcome.type === "finished" || phase.name !== "running") return { state, effects: steps };
+    if (yields || outcome.type === "finished" || phase.name !== "running") return { state, effects: steps };
     const change = askToEnd({ ...job, state }, { outcome, at });
     return { state: change.state, effects: [...steps, ...change.effects] };
   }
   if (phase.name === "ended") return { state, effects: [...steps, free] };
   const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
+  if (event.type !== "failed" && isYielding(job) && !allFinished) {
+    const change = waitAgain(job, state, "parked");
+    return { state: change.state, effects: [...steps, ...change.effects] };
+  }
   const counted = { ...state, counts: totalsOf(state) };
   const message = allFinished ? callsIn(job, counted) : undefined;
   // A complete answer is the job's end, also if the job was to end otherwise, unless its calls have not run.
@@ -370,10 +385,19 @@ function askToEnd(job: Job, { outcome, at }: { readonly outcome: Outcome; readon
   const { state } = job;
   const { phase } = state;
   if (phase.name !== "running") return end(job, state, outcome, at);
-  const uids = state.sequences.filter(({ held }) => held).map(({ uid }) => uid);
   return {
     state: { ...state, phase: { name: "ending", stage: phase.stage, outcome } },
-    effects: [{ type: "release", uids }],
+    effects: [{ type: "release", uids: heldIn(state) }],
+  };
+}
+
+/** Waits for slots in the job's old position of the queue, to continue after the output so far. A job without output starts again. */
+function waitAgain(job: Job, state: JobState, status: "resuming" | "parked"): Change {
+  const resumes = hasOutput(job);
+  const resumptions = state.resumptions + (resumes ? 1 : 0);
+  return {
+    state: { ...state, phase: { name: "queued" }, resumptions },
+    effects: [...(resumes ? [append(statusEvent(job, status))] : []), { type: "enqueue", again: true }],
   };
 }
 
@@ -385,15 +409,8 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
   const state: JobState = { ...job.state, sequences, enginesLost };
   if (phase.name === "ended") return { state, effects: [free] };
   if (isWaiting(job) && !hasUsedUpCrashes(enginesLost)) return unchanged(state);
-  const resumes = hasOutput(job);
-  const refused = resumes && job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
-  if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused) {
-    const resumptions = state.resumptions + (resumes ? 1 : 0);
-    return {
-      state: { ...state, phase: { name: "queued" }, resumptions },
-      effects: [...(resumes ? [append(statusEvent(job, "resuming"))] : []), { type: "enqueue", again: true }],
-    };
-  }
+  const refused = hasOutput(job) && job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
+  if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused) return waitAgain(job, state, "resuming");
   const why = hasUsedUpCrashes(enginesLost) ? crashFailure(outcome, enginesLost) : outcome;
   const change = end(job, state, phase.name === "ending" ? phase.outcome : why, at);
   return { state: change.state, effects: [...change.effects, free] };
@@ -401,15 +418,14 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
 
 function leave(job: Job): Change {
   const { state } = job;
-  const { phase, sequences } = state;
+  const { phase } = state;
   const stage = phase.name === "running" ? phase.stage : "queued";
-  const uids = sequences.filter(({ held }) => held).map(({ uid }) => uid);
   return {
     state: { ...state, phase: { name: "left", stage } },
     effects: [
       ...(isWaiting(job) ? [{ type: "dequeue" } as const] : []),
       ...(hasOutput(job) ? [append(statusEvent(job, "resuming"))] : []),
-      { type: "leave", uids },
+      { type: "leave", uids: heldIn(state) },
     ],
   };
 }
@@ -442,6 +458,11 @@ function end(job: Job, state: JobState, outcome: Outcome, at: number): Change {
 
 function withStage({ phase }: JobState, stage: "prefill" | "decode", from: "queued" | "prefill"): JobState["phase"] {
   return (phase.name === "running" || phase.name === "ending") && phase.stage === from ? { ...phase, stage } : phase;
+}
+
+/** The uids of the sequences that the engine holds. */
+function heldIn({ sequences }: JobState): readonly string[] {
+  return sequences.filter(({ held }) => held).map(({ uid }) => uid);
 }
 
 function withSequence({ sequences }: JobState, uid: string, change: Partial<SequenceState>): readonly SequenceState[] {

@@ -1,4 +1,5 @@
 // Observes jobs for the log and the metrics. All log lines of a job have the same keys.
+import { isLane } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { phaseTimesOf } from "../job/job-phases.ts";
 import type { PhaseTimes } from "../job/job-phases.ts";
@@ -52,6 +53,8 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
     observe(job, what, model) {
       const { state } = job;
       const { since } = state.step;
+      // Lane jobs wait and yield as a matter of course, which says nothing about the latency of requests.
+      const isOfLane = isLane(job.spec.when);
       // Look up the metrics each time, because the name of a model may be known only after its load.
       const measured = metrics.ofModel(model);
       switch (what.type) {
@@ -74,7 +77,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "started":
           measured.promptTokens.inc(state.counts.promptTokens);
           measured.cachedPromptTokens.inc(state.counts.cachedTokens);
-          measured.queueSeconds.observe(((state.startedAt ?? since) - since) / 1000);
+          if (!isOfLane) measured.queueSeconds.observe(((state.startedAt ?? since) - since) / 1000);
           return firstStartOf(state) === undefined
             ? log.info(keysOf(job, model), "stream_start")
             : log.debug({ ...keysOf(job, model), step: state.step.index }, "stream_step");
@@ -82,6 +85,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "continues":
           return;
         case "resumed": {
+          if (isOfLane) return;
           measured.jobsResumed.inc();
           const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
           return log.info({ ...keysOf(job, model), tokens }, "stream_resumed");
@@ -92,6 +96,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "tokens":
           generated += what.tokens;
           measured.tokensGenerated.inc(what.tokens);
+          if (isOfLane) return;
           if (what.first) measured.ttftSeconds.observe(((state.firstTokenAt ?? since) - since) / 1000);
           if (what.sincePreviousMs !== undefined) measured.itlSeconds.observe(what.sincePreviousMs / 1000);
           return;

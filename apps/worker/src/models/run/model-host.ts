@@ -85,7 +85,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   function ownerOf(mine: EngineHost): EngineOwner {
     return {
       get busy() {
-        return dispatcher.running > 0;
+        return dispatcher.sequences > 0;
       },
       get preparing() {
         return executor.preparing;
