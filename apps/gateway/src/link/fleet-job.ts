@@ -48,7 +48,7 @@ function specOf({ model, who, when, work }: JobSpec, id: string, choice: number)
   return {
     id,
     model,
-    who: { client: who.client, trace: who.trace, cacheSession: who.sessionId },
+    who: { client: who.client, trace: who.trace, cacheSession: who.sessionId, batch: who.batch },
     when: { priority, onEngineLoss, onDisconnect: "continue", direct: false },
     work: workOfChoice(work, choice),
   };

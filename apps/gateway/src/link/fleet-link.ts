@@ -266,6 +266,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     get full() {
       return publisher.full;
     },
+    yieldsItself: true,
     get slots() {
       // Keep the last slot count while no worker is connected, so that `n` is not refused.
       lastSlots = slotsNow() || lastSlots;
@@ -273,9 +274,11 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     },
     reserve: names.reserve,
     async preflight(uid, asked) {
-      if (asked.work.kind !== "decide" || serving().some(({ abilities }) => abilities.includes("decide")))
+      const needs = needsOf({ spec: asked });
+      if (needs.length === 0 || serving().some(({ abilities }) => needs.every((need) => abilities.includes(need))))
         return await questions.preflight(uid, asked);
-      const why = `no worker that serves ${options.model} now knows decide jobs. Update the workers.`;
+      const what = needs.includes("decide") ? "decide jobs" : "jobs of batches";
+      const why = `no worker that serves ${options.model} now knows ${what}. Update the workers.`;
       throw new WaggleError("unavailable", `Cannot accept the job: ${why}`);
     },
     start(job, sequences) {

@@ -6,7 +6,7 @@ import type { Deferred } from "@waggle/async";
 import { canRun } from "@waggle/fleet";
 import type { Ability, FleetJob, GatewaySide, RecordListener } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "../jobs/job-names.ts";
 import type { Affinity } from "./affinity.ts";
@@ -171,7 +171,8 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           run.fleetJob = named();
           const able = options.serving().filter((one) => canRun(one, run.fleetJob));
           const workers = able.map(({ worker }) => worker);
-          const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
+          // No worker keeps a slot for a lane job: any idle worker may have it.
+          const chosen = isLane(run.job.spec.when) ? undefined : affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return undefined;
           apply(run, "publish");

@@ -53,7 +53,11 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
           abilities: abilitiesOf(model),
         })),
       outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
-      outages: { pictures: outageFor("pictures", "with a projector"), decide: outageFor("decide", "for decisions") },
+      outages: {
+        pictures: outageFor("pictures", "with a projector"),
+        decide: outageFor("decide", "for decisions"),
+        lane: outageFor("lane", "for batches"),
+      },
       sessionFree: claims.sessionFree,
     },
     {

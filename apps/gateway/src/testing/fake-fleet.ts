@@ -29,6 +29,7 @@ export interface FakeWorker {
   readonly readsPictures?: boolean;
   /** Whether the worker runs decide jobs; default false. */
   readonly decides?: boolean;
+  readonly yields?: boolean;
 }
 
 export interface FakeFleet {
@@ -171,7 +172,17 @@ export function createFakeFleet(): FakeFleet {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, readsPictures, decides }) {
+    join({
+      id,
+      model,
+      slots,
+      modelSha256 = "a".repeat(64),
+      aliases = [],
+      loaded = true,
+      readsPictures,
+      decides,
+      yields,
+    }) {
       dead.delete(id);
       const file = {
         modelSha256,
@@ -185,7 +196,9 @@ export function createFakeFleet(): FakeFleet {
         id,
         heartbeat: { backend: "fake" } as WorkerMember["heartbeat"],
         takesJobs: true,
-        models: [{ name: model, aliases, isDefault: true, ready: loaded, slots, decides, revision: 1, ...file }],
+        models: [
+          { name: model, aliases, isDefault: true, ready: loaded, slots, decides, yields, revision: 1, ...file },
+        ],
       });
       changed();
     },

@@ -65,20 +65,24 @@ export function createFleetPort({
       ready: entry.current.ready,
       slots: slotsOf(entry),
       decides: true,
+      yields: true,
       revision: entry.current.loads.count,
       ...fleetModelFile(entry),
     };
   }
 
   function runnable(entry: Model): RunnableModel {
+    /** @param jobs number of further jobs that have or want a slot */
+    const slotsLeft = (jobs = 0): number => {
+      const { dispatcher, ready } = entry.current;
+      return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting - jobs : 0;
+    };
     return {
       name: entry.name,
       slots: slotsOf(entry),
       abilities: abilitiesOf(memberOf(entry)),
-      free() {
-        const { dispatcher, ready } = entry.current;
-        return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
-      },
+      free: () => slotsLeft(),
+      freeForLane: () => slotsLeft(entry.current.dispatcher.laneJobs),
       file: () => fleetModelFile(entry),
       async run(spec, listener) {
         const job = await models.router.submit(spec, { listener });

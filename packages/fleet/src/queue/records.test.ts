@@ -1,5 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import type { JobSpec } from "@waggle/jobs";
+import { lanePriority } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { queues, keys, topics, fromToken } from "../broker/names.ts";
@@ -28,8 +29,9 @@ test.each([
   expect(() => decode(Buffer.from(text, "latin1"))).toThrow(why);
 });
 
-test("the sign of a priority decides its class", () => {
-  expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
+test("the sign of a priority decides its class, and the lane's jobs have the lowest one", () => {
+  const classes = ["high", "high", "normal", "low", "low", "lane"];
+  expect([10, 1, 0, -1, -10, lanePriority].map(classOf)).toEqual(classes);
 });
 
 test("a worker takes jobs of a higher class first, and only jobs whose needs its model has the abilities for", () => {
@@ -46,7 +48,11 @@ test("a worker takes jobs of a higher class first, and only jobs whose needs its
   expect(queuesOf(abilitiesOf({ vision: "projector" }))).toEqual([
     ...["high-pictures", "high", "normal-pictures", "normal", "low-pictures", "low"],
   ]);
+  expect(queuesOf(abilitiesOf({ vision: null, yields: true })).slice(2)).toEqual(["low", "lane"]);
+  const line = { ...decide, when: { priority: lanePriority } } as JobSpec;
+  expect(queueOf({ spec: line, pictures })).toBe("lane-decide-pictures");
   const able = abilitiesOf({ vision: "projector", decides: true });
+  expect(canRun({ abilities: able }, { spec: line })).toBe(false);
   expect(queuesOf(able).slice(0, 4)).toEqual(["high-decide-pictures", "high-pictures", "high-decide", "high"]);
   expect([able, abilitiesOf(earlier)].map((abilities) => canRun({ abilities }, { spec: decide, pictures }))).toEqual([
     true,

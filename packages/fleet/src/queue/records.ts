@@ -10,32 +10,42 @@ import type {
   PriorOutput,
 } from "@waggle/engine";
 import type { JobSpec, PromptSize } from "@waggle/jobs";
+import { isLane } from "@waggle/protocol";
 import type { CancelledBy, Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 
 /** The version of every shape here; records of other versions are ignored. */
 export const fleetVersion = 3;
 
-/** The order in which workers take jobs, by the sign of their priority. */
-export const jobClasses = ["high", "normal", "low"] as const;
+/** The order in which workers take jobs, by the sign of their priority. A worker takes jobs of the lane while it has idle slots, and nothing else waits. */
+export const jobClasses = ["high", "normal", "low", "lane"] as const;
 export type JobClass = (typeof jobClasses)[number];
 
 export function classOf(priority: number): JobClass {
+  if (isLane({ priority })) return "lane";
   return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
 }
 
-/** What some workers of a model can do, and others may not: those with a projector, and those of a version that knows decide jobs. */
-export type Ability = "decide" | "pictures";
+/** What some workers of a model can do, and others may not: those with a projector, and those of a version that knows decide jobs or lane jobs. */
+export type Ability = "decide" | "pictures" | "lane";
 
 /** The abilities of a worker's model. */
-export function abilitiesOf({ decides, vision }: Pick<MemberModel, "decides" | "vision">): readonly Ability[] {
-  return [...(decides === true ? ["decide" as const] : []), ...(vision === null ? [] : ["pictures" as const])];
+export function abilitiesOf({
+  decides,
+  yields,
+  vision,
+}: Pick<MemberModel, "decides" | "yields" | "vision">): readonly Ability[] {
+  return listed({ decide: decides === true, pictures: vision !== null, lane: yields === true });
 }
 
 /** The abilities that a job needs. */
 export function needsOf({ spec, pictures }: FleetWork): readonly Ability[] {
-  const decides = spec.work.kind === "decide";
-  return [...(decides ? ["decide" as const] : []), ...(pictures === undefined ? [] : ["pictures" as const])];
+  const { work, when } = spec;
+  return listed({ decide: work.kind === "decide", pictures: pictures !== undefined, lane: isLane(when) });
+}
+
+function listed(has: Readonly<Record<Ability, boolean>>): readonly Ability[] {
+  return (["decide", "pictures", "lane"] as const).filter((ability) => has[ability]);
 }
 
 export function canRun({ abilities }: { readonly abilities: readonly Ability[] }, job: FleetWork): boolean {
@@ -45,7 +55,9 @@ export function canRun({ abilities }: { readonly abilities: readonly Ability[] }
 /** A queue of a model's jobs: one for each class and each set of needs, because a worker takes all jobs of a queue. */
 export type JobQueue = `${JobClass}${"" | "-decide"}${"" | "-pictures"}`;
 
-type FleetWork = Pick<FleetJob, "spec" | "pictures">;
+interface FleetWork extends Pick<FleetJob, "pictures"> {
+  readonly spec: { readonly work: Pick<JobSpec["work"], "kind">; readonly when: Pick<JobSpec["when"], "priority"> };
+}
 
 /** Sets of needs. A worker takes the jobs of a class first that fewer workers can run. */
 const needSets = [["decide", "pictures"], ["pictures"], ["decide"], []] as const;
@@ -57,11 +69,17 @@ export function queueOf(job: FleetWork): JobQueue {
 /** The queues from which a worker takes jobs, in order. @param abilities those of its model */
 export function queuesOf(abilities: readonly Ability[]): readonly JobQueue[] {
   const sets = needSets.filter((needs) => needs.every((need) => abilities.includes(need)));
-  return jobClasses.flatMap((jobClass) => sets.map((needs) => queueFor(jobClass, needs)));
+  const classes = jobClasses.filter((one) => one !== "lane" || abilities.includes(one));
+  return classes.flatMap((jobClass) => sets.map((needs) => queueFor(jobClass, needs)));
 }
 
 function queueFor(jobClass: JobClass, needs: readonly Ability[]): JobQueue {
-  return [jobClass, ...needs].join("-") as JobQueue;
+  return [jobClass, ...needs.filter((need) => need !== "lane")].join("-") as JobQueue;
+}
+
+/** Whether the jobs of this queue only get slots that no other job needs. */
+export function isLaneQueue(queue: JobQueue): boolean {
+  return queue.startsWith("lane");
 }
 
 /** The pictures of a job or a question. Their bytes are not in the message: gateways store them on NATS under the key, and workers read them there. */
@@ -170,6 +188,8 @@ export interface MemberModel extends FleetModelFile {
   readonly slots: number;
   /** Whether the worker runs decide jobs. Undefined from earlier members, which do not know them. */
   readonly decides?: boolean | undefined;
+  /** Whether the worker's lane jobs yield to its other jobs. Undefined from earlier members, which do not know them. */
+  readonly yields?: boolean | undefined;
   /** Changes with every change of the answer to `describe`. */
   readonly revision: number;
 }

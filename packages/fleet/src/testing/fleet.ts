@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "@waggle/async";
 import type { GenerateWork, JobEvent } from "@waggle/engine";
 import { createProcessGroups, startNats, type NatsServer } from "@waggle/testing/harness";
 import type { JobListener, JobSpec } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { systemChance } from "../broker/chance.ts";
@@ -204,23 +204,24 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
   /** Ids of all jobs. An id stays taken after its job's end, as in a worker's registry. */
   const ids = new Set<string | undefined>();
   const waiting = new Set<() => void>();
-  let running = 0;
+  const running = new Set<LocalJob>();
   return {
     name,
     slots,
-    abilities: abilitiesOf({ decides, vision: from.vision }),
+    abilities: abilitiesOf({ decides, yields: true, vision: from.vision }),
     loaded: true,
     jobs,
     refuseWith: undefined,
     accepts: Promise.resolve(),
-    free: () => slots - running,
+    free: () => slots - [...running].filter(({ spec }) => !isLane(spec.when)).length,
+    freeForLane: () => slots - running.size,
     file: () => from,
     async run(given, listener) {
       if (this.refuseWith !== undefined) throw this.refuseWith;
       if (ids.has(given.id)) throw new WaggleError("conflict", `Cannot accept job ${given.id}: that job_id is taken.`);
       ids.add(given.id);
       const job: LocalJob = { spec: given, listener, cancelled: false };
-      running += 1;
+      running.add(job);
       jobs.push(job);
       for (const wake of waiting) wake();
       await this.accepts;
@@ -239,8 +240,8 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
         });
       }
     },
-    over() {
-      running -= 1;
+    over(job) {
+      running.delete(job);
     },
   };
 }
@@ -289,6 +290,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
           ready: loaded,
           slots,
           ...(abilities.includes("decide") ? { decides: true } : {}),
+          ...(abilities.includes("lane") ? { yields: true } : {}),
           revision: 1,
           ...fileOf(),
         })),

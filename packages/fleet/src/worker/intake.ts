@@ -1,16 +1,17 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
+import { isLane } from "@waggle/protocol";
 import type { MemberContext } from "../broker/member-context.ts";
 import { queues, topics } from "../broker/names.ts";
 import { openQueue, shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
-import { canRun, queuesOf } from "../queue/records.ts";
+import { canRun, isLaneQueue, queuesOf } from "../queue/records.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
 export interface IntakeOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
   readonly port: Pick<WorkerPort, "id" | "models">;
-  /** Returns the number of the model's free slots. */
-  readonly roomOf: (model: RunnableModel) => number;
+  /** Returns the number of the model's slots for jobs, or for lane jobs. */
+  readonly roomOf: (model: RunnableModel, forLane: boolean) => number;
   /** Called when a job from this worker's own queue arrives, so that its promised slot is released. */
   readonly arrived: (jobId: string) => void;
   readonly begin: (taken: TakenJob, model: RunnableModel) => void;
@@ -76,16 +77,16 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
       const queue = queues.of(model.name, jobQueue);
       if (!opened.has(queue)) await openQueue(broker, model.name, jobQueue);
       opened.add(queue);
-      await takeFrom(model, queue);
+      await takeFrom(model, queue, isLaneQueue(jobQueue));
     }
   }
 
-  async function takeFrom(model: RunnableModel, queue: string): Promise<void> {
-    while (!leaving && roomOf(model) > 0) {
+  async function takeFrom(model: RunnableModel, queue: string, forLane: boolean): Promise<void> {
+    while (!leaving && roomOf(model, forLane) > 0) {
       const taken = await takeJob(broker, queue);
       if (taken === undefined) return;
       // During the wait, this worker may have begun to leave, or another job may have taken the slot.
-      if (leaving || roomOf(model) <= 0) {
+      if (leaving || roomOf(model, forLane) <= 0) {
         taken.giveBack();
         broker.messages.send(topics.hint(model.name));
         return;
@@ -107,7 +108,8 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
       if (taken === undefined) return;
       arrived(taken.job.id);
       const model = port.models().find(({ name }) => name === taken.job.model);
-      const isUnfit = model === undefined || !canRun(model, taken.job) || roomOf(model) <= 0;
+      const isUnfit =
+        model === undefined || !canRun(model, taken.job) || roomOf(model, isLane(taken.job.spec.when)) <= 0;
       if (leaving || isUnfit) await share(taken);
       else begin({ ...taken, giveBack: (afterMs = 0) => shareLater(taken, afterMs) }, model);
     }

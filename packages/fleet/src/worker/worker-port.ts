@@ -25,8 +25,10 @@ export interface RunnableModel {
   readonly name: string;
   readonly slots: number;
   readonly abilities: readonly Ability[];
-  /** Slots without a job, minus the jobs that wait for a slot on this worker. */
+  /** Slots without a job, minus the jobs that wait for a slot on this worker. Lane jobs do not count: they yield their slots. */
   free(): number;
+  /** The same, with lane jobs: the slots that a lane job may have. */
+  freeForLane(): number;
   file(): FleetModelFile;
   /** Submits a job. @throws WaggleError if the model refuses the job; no job has begun then */
   run(spec: JobSpec, listener: JobListener): Promise<{ cancel(): void }>;

@@ -1,7 +1,7 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
 import { createBeats } from "../members/beats.ts";
@@ -210,21 +210,21 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
     return port.models().find((model) => model.name === name);
   }
 
-  function roomOf(model: RunnableModel): number {
+  function roomOf(model: RunnableModel, forLane = false): number {
     if (!takesJobs() || clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
-    let room = model.free();
+    let room = forLane ? model.freeForLane() : model.free();
     for (const [jobId, promise] of promises) {
       if (promise.until < clock.now()) promises.delete(jobId);
       else if (promise.model === model.name) room -= 1;
     }
-    return room - starting(model.name);
+    return room - starting(model.name, forLane);
   }
 
-  /** Taken jobs that are not submitted to the model yet. */
-  function starting(name: string): number {
-    let count = 0;
-    for (const run of runs.values()) if (run.job.model === name && !run.submitted) count += 1;
-    return count;
+  /** Number of taken jobs that are not submitted to the model yet. */
+  function starting(name: string, withLane: boolean): number {
+    const counts = ({ job, submitted }: FleetRun): boolean =>
+      job.model === name && !submitted && (withLane || !isLane(job.spec.when));
+    return [...runs.values()].filter(counts).length;
   }
 
   /** Takes jobs after a hint. A busier worker waits longer, so that an idle worker gets the job. */

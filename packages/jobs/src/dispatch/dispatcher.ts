@@ -331,7 +331,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Starts waiting jobs in free slots. All sequences of a job start together. A lane job starts when no other job waits, and yields when one comes. */
   function pump(): void {
-    while (executor.ready && !executor.full && hasWorkForSlots()) {
+    while (executor.ready && !executor.full && held.roomFor(queue.depth === 0) > 0) {
       const job = waiting.next(held.hasSlotsFor, isPassable);
       if (job === undefined || (isLane(job.spec.when) && queue.depth > 0)) return;
       for (const lane of held.inTheWayOf(job)) apply(lane, { type: "yield" });
@@ -340,10 +340,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "submitted" });
       positions.changed();
     }
-  }
-
-  function hasWorkForSlots(): boolean {
-    return held.size < executor.slots || (queue.depth > 0 && held.size - held.laneSize < executor.slots);
   }
 
   /** While a suspect waits for the output of another suspect, other jobs may pass it. */
@@ -399,9 +395,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function refuse(error: WaggleError, spares: Spared = "none"): void {
     refusal = error;
     spared = spares;
-    // The lane asks for them again after a restart.
-    const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
-    for (const job of registry.liveJobs()) if (isLane(job.spec.when)) apply(job, input);
+    // The lane asks for them again, here or after a restart.
+    for (const job of registry.liveJobs().filter(({ spec }) => isLane(spec.when))) {
+      apply(job, { type: "yield" });
+      apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });
+    }
     if (spared === "accepted") pump();
     else endWaiting(error);
   }

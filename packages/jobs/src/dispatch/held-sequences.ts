@@ -14,6 +14,8 @@ export interface HeldSequences {
   /** Number of all sequences, and number of those of lane jobs. */
   readonly size: number;
   readonly laneSize: number;
+  /** Number of slots that a job may have: a lane job those without a sequence, another job also those of lane jobs. */
+  roomFor(isOfLane: boolean): number;
   /** Whether there are slots for all sequences of the job. A job with more sequences than there are slots needs all slots. */
   hasSlotsFor(job: Job): boolean;
   /** Whether no sequence runs that must not run together with the job. */
@@ -39,6 +41,14 @@ export function createHeldSequences(
   const isOfLane = ({ spec }: Job): boolean => isLane(spec.when);
   const jobs = (): readonly Job[] => [...new Set(held.values())];
   const count = (counts: (job: Job) => boolean): number => [...held.values()].filter(counts).length;
+
+  function roomFor(forLane: boolean): number {
+    const laneSize = count(isOfLane);
+    if (!forLane) return executor.slots - (held.size - laneSize);
+    // In a fleet, a lane job waits for a worker with an idle slot, and lane jobs that have yielded keep no other from it.
+    return executor.slots - (executor.yieldsItself === true ? laneSize : held.size);
+  }
+
   const runningLane = (): readonly Job[] =>
     jobs()
       .filter((job) => isOfLane(job) && job.state.phase.name === "running" && !isYielding(job))
@@ -64,10 +74,8 @@ export function createHeldSequences(
     get laneSize() {
       return count(isOfLane);
     },
-    hasSlotsFor(job) {
-      const taken = isOfLane(job) ? held.size : count((other) => !isOfLane(other));
-      return slotsNeeded(job) <= executor.slots - taken;
-    },
+    roomFor,
+    hasSlotsFor: (job) => slotsNeeded(job) <= roomFor(isOfLane(job)),
     mayStart: (job) => mayStartWith(job, held.values(), isAlone),
     get runsSuspect() {
       return jobs().some((job) => isSuspect(job) && isAlone(job) && !isOfLane(job));

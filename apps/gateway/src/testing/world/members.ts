@@ -134,7 +134,8 @@ export interface WorkerSettings {
   readonly slots: number;
   readonly stepMs: number;
   readonly fileName: string;
-  readonly decides: boolean;
+  /** Whether it is of a version that knows neither decide jobs nor lane jobs. */
+  readonly isEarlier: boolean;
 }
 
 export function startWorker(
@@ -147,8 +148,8 @@ export function startWorker(
   const { broker, process, chance } = member;
   const { clock } = process;
   const { slots, stepMs, fileName } = settings;
-  const decides = settings.decides ? true : undefined;
-  const abilities = abilitiesOf({ decides, vision: null });
+  const knows = settings.isEarlier ? {} : { decides: true, yields: true };
+  const abilities = abilitiesOf({ ...knows, vision: null });
   const model = createSimulatedModel({ slots, stepMs, name: modelName, file: file(fileName), abilities, clock });
   const side = createWorkerSide({
     broker,
@@ -170,7 +171,7 @@ export function startWorker(
             isDefault: true,
             ready: true,
             slots,
-            decides,
+            ...knows,
             revision: 1,
           },
         ],

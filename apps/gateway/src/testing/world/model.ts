@@ -3,7 +3,7 @@ import { createCondition, type Clock, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent, type Work } from "@waggle/engine";
 import { canRun, type Ability, type FleetModelFile, type RunnableModel } from "@waggle/fleet";
 import type { JobListener, JobSpec } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 
 export interface SimulatedModel extends RunnableModel {
   /** Number of jobs so far. */
@@ -59,9 +59,14 @@ export function createSimulatedModel(options: {
   let freed = (): void => {};
   let timer: TimerHandle | undefined;
 
+  const isOfLane = ({ spec }: Run): boolean => isLane(spec.when);
+  const others = (): readonly Run[] => [...runs].filter((run) => !isOfLane(run));
+
+  /** Lane jobs compute in the slots that the others leave. */
   function step(): void {
     timer = runs.size > 0 ? clock.setTimeout(step, stepMs) : undefined;
-    for (const run of [...runs]) advance(run);
+    const all = [...others(), ...[...runs].filter(isOfLane)];
+    for (const [index, run] of all.entries()) if (index < slots || run.cancelled) advance(run);
   }
 
   function advance(run: Run): void {
@@ -86,11 +91,13 @@ export function createSimulatedModel(options: {
     name,
     slots,
     abilities,
-    free: () => slots - runs.size,
+    free: () => slots - others().length,
+    freeForLane: () => slots - runs.size,
     file: () => file,
     async run(spec, listener) {
       if (!canRun({ abilities }, { spec })) throw new WaggleError("internal", "Cannot run the job: unknown work.");
-      if (runs.size >= slots) throw new WaggleError("resource_exhausted", "All slots are busy.");
+      if ((isLane(spec.when) ? runs.size : others().length) >= slots)
+        throw new WaggleError("resource_exhausted", "All slots are busy.");
       const { output, computed = 0 } = spec.prior ?? {};
       const run = {
         spec,

@@ -1,4 +1,5 @@
 // Checks what every client of a simulated fleet got. An answer that is not as asked needs a fault that excuses it; docs/fleet.md has the promises.
+import { isLane } from "@waggle/protocol";
 import { hasVectors, isDirect, type SimulatedClient } from "./clients.ts";
 import type { Happened } from "./faults.ts";
 import type { FaultKind } from "./schedule.ts";
@@ -89,6 +90,8 @@ function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boo
     case "error unavailable":
       // The stream of a request that no client can open again ends with its gateway.
       if (isDirect(one.plan) && had("stop gateway")) return true;
+      // A gateway that leaves ends its lane jobs.
+      if (isLane(one.plan) && had("stop gateway")) return true;
       // No gateway was there to come back to.
       if (gatewaysLost(during, world.gateways) && had(...gatewayEnds)) return true;
       return lasted(longFaults, outageMs) || lasted(workerFaults, noWorkerMs) || had(...storeFaults, "fill jobs");

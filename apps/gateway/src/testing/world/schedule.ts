@@ -1,4 +1,5 @@
 // Defines a schedule of a simulated fleet: its members, its clients and its faults, all drawn from a seed. A schedule can lose parts and still run.
+import { lanePriority } from "@waggle/protocol";
 import { createRandom } from "@waggle/testing/harness";
 import type { Random } from "@waggle/testing/harness";
 
@@ -14,7 +15,7 @@ export interface Schedule {
   readonly delayMs: number;
   /** The last worker serves another file under the model's name. */
   readonly otherFile: boolean;
-  /** The third worker is of a version that knows no decide jobs. */
+  /** The third worker is of a version that knows neither decide jobs nor lane jobs. */
   readonly earlier: boolean;
   readonly clients: readonly ClientPlan[];
   readonly faults: readonly FaultPlan[];
@@ -132,7 +133,7 @@ function drawClient(random: Random, number: number, of: readonly Habit[]): Clien
     tokens: random.between(1, 40),
     // Two requests with one id are equal, unless their client is careless.
     seed: habit === "same id" ? 1 : number,
-    priority: random.next() < 0.2 ? random.between(-1, 1) : 0,
+    priority: random.next() < 0.3 ? random.pick([-1, 1, lanePriority, lanePriority]) : 0,
     name: isShared ? `${habit === "session" ? "s" : "j"}${random.between(1, 2)}` : undefined,
     afterMs: Math.floor(random.next() * 4_000),
   };

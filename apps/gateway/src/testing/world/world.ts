@@ -77,7 +77,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     slots: schedule.slots,
     stepMs: schedule.stepMs,
     fileName: schedule.otherFile && number > 0 && number === schedule.workers - 1 ? "other" : "file",
-    decides: !schedule.earlier || number < 2,
+    isEarlier: schedule.earlier && number >= 2,
   });
   const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, number) => number);
   const workers = numbers(schedule.workers).map((number) =>
@@ -160,7 +160,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     const add = (what: string, count: number): void => void counts.set(what, (counts.get(what) ?? 0) + count);
     for (const { member } of workers) {
       add("jobs at workers", member.running);
-      add("busy slots", member.model.slots - member.model.free());
+      add("busy slots", member.model.slots - member.model.freeForLane());
     }
     for (const { member } of gateways) add("jobs at gateways", member.jobs.registry.liveCount);
     return [...counts].filter(([, count]) => count !== 0);
