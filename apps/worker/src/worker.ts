@@ -9,7 +9,7 @@ import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, outcomeReason } from "@waggle/jobs";
 import type { Calls, JobObserver, JobRegistry, Lane } from "@waggle/jobs";
-import { workerOpenApi } from "@waggle/protocol";
+import { isLane, workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
 import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
@@ -111,7 +111,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const failed = deferred<string>();
   const observers: readonly JobObserver[] = [
     accounts.observe,
-    (_, { type }, name) => (type === "started" ? noteUse(name) : undefined),
+    ({ spec }, { type }, name) => (type === "started" && !isLane(spec.when) ? noteUse(name) : undefined),
     (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),

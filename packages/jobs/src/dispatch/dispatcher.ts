@@ -389,7 +389,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const error = new WaggleError("engine_failed", "Cannot continue the job: another file replaced the model.");
     // Vectors of different models cannot be mixed.
     for (const job of registry.liveJobs()) job.vectors.length = 0;
-    for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failedWith(error));
+    // The lane asks again for what is unavailable.
+    const unavailable = new WaggleError("unavailable", error.message);
+    for (const job of registry.liveJobs().filter(({ log }) => log.nextToken > 0))
+      end(job, failedWith(isLane(job.spec.when) ? unavailable : error));
   }
 
   function refuse(error: WaggleError, spares: Spared = "none"): void {

@@ -1,6 +1,7 @@
 // Routes each job to the dispatcher of its model. To the front, the router looks like one dispatcher.
 import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
+import type { JobSpec } from "../job/job-spec.ts";
 import type { JobObserver } from "../job/observers.ts";
 
 /** The jobs of one model. */
@@ -22,7 +23,7 @@ export interface RouterOptions<H extends RoutedHost> {
   /** Returns the host that serves this name now. @throws WaggleError not_found */
   readonly hostOf: (model: string) => H;
   /** Called before a job is submitted to the host. The lease ends with the refusal or with the end of the job. */
-  readonly use?: (host: H) => Lease;
+  readonly use?: (host: H, spec: JobSpec) => Lease;
 }
 
 export interface ModelRouter<H extends RoutedHost> extends JobDispatcher {
@@ -55,7 +56,7 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
   return {
     submit(spec, how) {
       const host = hostOf(spec.model);
-      const lease = use?.(host);
+      const lease = use?.(host, spec);
       const submitted = host.dispatcher.submit(spec, how);
       // Registered before the caller's continuation, so that `accepted` runs first, without an extra turn of the event loop.
       submitted.then(

@@ -3,6 +3,7 @@ import { createListeners } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { createModelRouter, findNamed, requireModel, unknownModel } from "@waggle/jobs";
 import type { JobRegistry, ModelRouter } from "@waggle/jobs";
+import { isLane } from "@waggle/protocol";
 import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GivenModel } from "../../config/given-models.ts";
@@ -90,8 +91,8 @@ export function createModels(options: ModelsOptions): Models {
   const router = createModelRouter({
     hosts: () => [...hosts],
     hostOf: (model) => named(model).current,
-    use(host) {
-      const lease = pool.use(host);
+    use(host, { when }) {
+      const lease = pool.use(host, isLane(when));
       return {
         ...lease,
         end(job) {

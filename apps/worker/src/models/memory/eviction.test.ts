@@ -10,7 +10,7 @@ const budget: Budget = { bytes: 300 * mib, models: 3, leastStayMs: 5_000 };
 /** A model of 100 MiB, loaded long ago, idle and not pinned. */
 function tenant(key: string, more: Partial<Tenant> = {}): Tenant {
   const usual = { bytes: 100 * mib, phase: "loaded", pinned: false, busy: false, usedAt: 0, loadedAt: 0 } as const;
-  return { key, ...usual, ...more };
+  return { key, hasJobs: more.busy === true, keptUntil: 0, ...usual, ...more };
 }
 
 const full = ["a", "b", "c"].map((key) => tenant(key));
@@ -134,12 +134,37 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
   expect(admit(sizeMib * mib, tenants, { ...budget, ...changes }, now)).toEqual(expected);
 });
 
+test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Admission]>([
+  ["it loads next to the others", 100, [tenant("a", { busy: true }), tenant("b")], { kind: "fits" }],
+  ["a model leaves that no request keeps", 100, [tenant("a", { busy: true }), tenant("b"), tenant("c")], evict("b")],
+  [
+    "a model stays until its last request keeps it no longer, and so does a model that was loaded just now",
+    100,
+    [
+      tenant("a", { keptUntil: now + 60_000 }),
+      tenant("b", { keptUntil: Infinity }),
+      tenant("c", { loadedAt: now - 1_000 }),
+    ],
+    wait(now + 4_000),
+  ],
+  [
+    "models with jobs stay, also with those of the lane",
+    100,
+    [tenant("a", { busy: true }), tenant("b", { busy: true }), tenant("c", { hasJobs: true })],
+    wait(),
+  ],
+])("for lane jobs: %s", (_name, sizeMib, tenants, expected) => {
+  expect(admit(sizeMib * mib, tenants, budget, now, true)).toEqual(expected);
+});
+
 const tenantArbitrary = fc.record({
   bytes: fc.integer({ min: 0, max: 150 * mib }),
   phase: fc.constantFrom("loading", "loaded", "leaving"),
   pinned: fc.nat(4).map((one) => one === 0),
   busy: fc.boolean(),
+  hasJobs: fc.boolean(),
   usedAt: fc.nat(now),
+  keptUntil: fc.nat(2 * now),
   loadedAt: fc.nat(10_000).map((ago) => now - ago),
 });
 const tenantsArbitrary = fc

@@ -6,10 +6,15 @@ export interface Tenant {
   readonly bytes: number;
   readonly phase: "loading" | "loaded" | "leaving";
   readonly pinned: boolean;
+  /** Whether jobs need it that do not yield. */
   readonly busy: boolean;
-  /** Times of the last request and of loading, in ms of the same clock. */
+  /** Whether any jobs need it, lane jobs included. */
+  readonly hasJobs: boolean;
+  /** Times of the last request and of loading, in ms of the same clock. Lane jobs are no requests; without one, -Infinity. */
   readonly usedAt: number;
   readonly loadedAt: number;
+  /** Until when its last request keeps it loaded; Infinity: for ever. */
+  readonly keptUntil: number;
 }
 
 export interface Budget {
@@ -32,8 +37,15 @@ export type Admission =
 /**
  * The least recently used idle models leave first. If that is not enough, models with jobs leave, in the order of their loads, but not before
  * `leastStayMs`: otherwise two models in use would only load in turn. Pinned models stay, and no model leaves without need.
+ * @param isForLane whether only lane jobs want the model. For them, only models leave that have no jobs and that no request keeps
  */
-export function admit(bytes: number, tenants: readonly Tenant[], budget: Budget, now: number): Admission {
+export function admit(
+  bytes: number,
+  tenants: readonly Tenant[],
+  budget: Budget,
+  now: number,
+  isForLane = false,
+): Admission {
   const pinned = tenants.filter((tenant) => tenant.pinned);
   if (budget.bytes !== undefined && bytes > budget.bytes) {
     return { kind: "never", reason: `it takes ${mib(bytes)}, and the memory budget is ${mib(budget.bytes)}` };
@@ -48,11 +60,17 @@ export function admit(bytes: number, tenants: readonly Tenant[], budget: Budget,
   const idle = loaded.filter(({ busy }) => !busy).toSorted((a, b) => a.usedAt - b.usedAt);
   const busy = loaded.filter((tenant) => tenant.busy).toSorted((a, b) => a.loadedAt - b.loadedAt);
   const ripe = busy.filter(({ loadedAt }) => now - loadedAt >= budget.leastStayMs);
+  const leavesAt = ({ hasJobs, keptUntil, loadedAt }: Tenant): number =>
+    hasJobs ? Infinity : Math.max(keptUntil, loadedAt + budget.leastStayMs);
   const chosen: Tenant[] = [];
-  for (const tenant of [...idle, ...ripe]) {
+  for (const tenant of isForLane ? idle.filter((one) => leavesAt(one) <= now) : [...idle, ...ripe]) {
     chosen.push(tenant);
     if (fits(bytes, without(staying, chosen), budget))
       return { kind: "evict", keys: needed(bytes, chosen, staying, budget) };
+  }
+  if (isForLane) {
+    const next = Math.min(...idle.map(leavesAt).filter((at) => at > now));
+    return { kind: "wait", untilMs: next === Infinity ? undefined : next };
   }
   const next = busy[ripe.length];
   return { kind: "wait", untilMs: next === undefined ? undefined : next.loadedAt + budget.leastStayMs };

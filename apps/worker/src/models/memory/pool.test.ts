@@ -124,8 +124,8 @@ function actor(name: string, sizeMib = 100): Actor {
 }
 
 /** Begins a load for a job of the model. */
-function ask(one: Actor): void {
-  one.jobs.push(pool.use(one.host));
+function ask(one: Actor, isForLane = false): void {
+  one.jobs.push(pool.use(one.host, isForLane));
 }
 
 /** Begins a job of the model, and lets the model load. */
@@ -207,6 +207,56 @@ test("a busy model is unloaded for another model only after its minimum time", a
   await settle();
   await b.left();
   expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
+});
+
+test("a model for lane jobs waits until no request keeps another one, and leaves for the next request", async () => {
+  const { a, b } = createTestPool(1);
+  a.keepAliveMs = 60_000;
+  await run(a);
+  ask(b, true);
+  clock.advance(30_000);
+  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
+  a.idle();
+  clock.advance(59_999);
+  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
+  clock.advance(1);
+  await a.left();
+  expect([a.state(), b.state()]).toEqual(["unloaded", "loading"]);
+  b.loaded();
+  await settle();
+  ask(a);
+  expect([a.state(), b.state()], "its lane job yields").toEqual(["waiting", "unloading"]);
+  await b.left();
+  expect([a.state(), b.state()], "its lane job waits again").toEqual(["loading", "waiting"]);
+});
+
+test("a request passes the lane jobs that wait for memory, also for the same model", async () => {
+  const { a, b, c } = createTestPool(1);
+  await run(a);
+  ask(b, true);
+  ask(c);
+  clock.advance(5_000);
+  await a.left();
+  expect([a.state(), b.state(), c.state()]).toEqual(["waiting", "waiting", "loading"]);
+  c.loaded();
+  await settle();
+  a.idle();
+  ask(b);
+  clock.advance(5_000);
+  await c.left();
+  expect([b.state(), c.state()]).toEqual(["loading", "waiting"]);
+});
+
+test("lane jobs keep no model from others: their use is no request", async () => {
+  const { a, b, c } = createTestPool(2);
+  await loadNow(a, b);
+  clock.advance(10);
+  ask(a, true);
+  clock.advance(10);
+  a.idle(Infinity);
+  ask(c);
+  expect([a.state(), b.state()]).toEqual(["unloading", "ready"]);
+  await a.left();
 });
 
 test("a pinned model stays, and a model that does not fit next to it fails with the reason", async () => {

@@ -49,8 +49,9 @@ export interface Pool {
   /**
    * Loads the model, if it is not loaded, for a job or a query that needs it until the lease ends. A failed load is tried again after 30 s. The
    * model stays for as long as the last ended job asked.
+   * @param isForLane whether the job is a lane job: it loads the model only where no request keeps another one, and does not keep it
    */
-  use(host: ModelHost): Lease;
+  use(host: ModelHost, isForLane?: boolean): Lease;
   /** Loads the model without a job. A failed load is tried again after 30 s. */
   load(host: ModelHost): void;
   /** Loads the model for a request that names it. A failed load is tried again at once. */
@@ -108,6 +109,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
   const residencies = new Map<ModelHost, Residency>();
   /** The models waiting to load, in the order of their requests. */
   const line = new Set<Residency>();
+  const laneLeases = new WeakSet<Lease>();
   let again: TimerHandle | undefined;
   let closed = false;
 
@@ -126,9 +128,17 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
       const { host, usedAt, loadedAt } = held;
       const phase = phases[host.state.name];
       if (phase === undefined) return [];
-      const busy = held.leases.size > 0;
-      return [{ key: host.key, bytes: residencyBytes(held), phase, pinned: isPinned(held), busy, usedAt, loadedAt }];
+      const uses = { busy: isBusy(held), hasJobs: held.leases.size > 0, usedAt, keptUntil: usedAt + stayMs(held) };
+      return [{ key: host.key, bytes: residencyBytes(held), phase, pinned: isPinned(held), ...uses, loadedAt }];
     });
+  }
+
+  function isBusy({ leases }: Residency): boolean {
+    return [...leases].some((lease) => !laneLeases.has(lease));
+  }
+
+  function stayMs({ stay, keepAliveMs = stay.keepAliveMs }: Residency): number {
+    return keepAliveMs;
   }
 
   function isPinned({ stay, leaving }: Residency): boolean {
@@ -178,14 +188,18 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     return !removed && leases.size > 0;
   }
 
-  /** Loads the models that fit, in the order of their requests. If small models overtook large ones, the large ones could wait forever. */
+  /**
+   * Loads the models that fit, in the order of their requests, and those for lane jobs last. If small models overtook large ones, the large ones could
+   * wait forever.
+   */
   function advance(): void {
     again?.cancel();
     again = undefined;
-    for (const held of line) {
+    for (const held of [...line].toSorted((a, b) => Number(isBusy(b)) - Number(isBusy(a)))) {
       if (closed) return;
+      if (!line.has(held)) continue;
       const { host } = held;
-      const admission = admit(residencyBytes(held), tenants(), budget, clock.now());
+      const admission = admit(residencyBytes(held), tenants(), budget, clock.now(), !isBusy(held));
       switch (admission.kind) {
         case "fits":
           line.delete(held);
@@ -246,8 +260,8 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
 
   function startExpiry(held: Residency): void {
     forgetExpiry(held);
-    const { host, stay, leases } = held;
-    const ms = held.keepAliveMs ?? stay.keepAliveMs;
+    const { host, leases } = held;
+    const ms = stayMs(held);
     if (isPinned(held) || ms === Infinity || host.state.name !== "ready" || leases.size + held.paused.size > 0) return;
     const timer = clock.setTimeout(() => unloadLater(host, "idle"), ms);
     held.expiry = { at: clock.now() + ms, timer };
@@ -271,25 +285,28 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     if (closed) return;
     const held = residencyOf(host);
     const { name } = host.state;
-    held.usedAt = clock.now();
+    if (lease === undefined || !laneLeases.has(lease)) held.usedAt = clock.now();
     forgetExpiry(held);
     if (lease !== undefined) held.leases.add(lease);
+    // The model may have waited for lane jobs only.
+    if (line.has(held)) return advance();
     if (name === "ready") return startExpiry(held);
     if (name === "failed" && clock.now() - held.failedAt < retryMs) return;
     if (lease === undefined) held.leases.add(byName);
     if (!held.removed && (name === "unloaded" || name === "failed")) queue(held);
   }
 
-  function use(host: ModelHost): Lease {
+  function use(host: ModelHost, isForLane = false): Lease {
     const lease: Lease = {
       end(job) {
         const held = residencies.get(host);
         if (held === undefined || !forgetLease(held, lease) || closed) return;
-        if (job !== undefined) {
+        if (job !== undefined && !isForLane) {
           held.usedAt = clock.now();
           held.keepAliveMs = job.spec.when.keepAliveMs;
         }
         if (held.leases.size === 0) rest(held);
+        else if (!isBusy(held)) advance();
       },
       pause() {
         const held = residencies.get(host);
@@ -301,6 +318,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
         if (residencies.get(host)?.paused.delete(lease) === true) want(host, lease, retryAfterMs);
       },
     };
+    if (isForLane) laneLeases.add(lease);
     want(host, lease, retryAfterMs);
     return lease;
   }
@@ -338,7 +356,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
         unused: createCondition(() => leases.size + paused.size === 0),
         leaving: false,
         removed: false,
-        usedAt: clock.now(),
+        usedAt: -Infinity,
         loadedAt: 0,
         failedAt: -Infinity,
         keepAliveMs: undefined,

@@ -177,6 +177,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   }
 
   async function leave(): Promise<void> {
+    // The model's other jobs run to their ends.
+    dispatcher.yieldLane();
     await dispatcher.still();
     const left = engine;
     if (left !== undefined) {
