@@ -158,13 +158,13 @@ export function createEngine(options: EngineOptions): Engine {
     emit({ type: "step_costs", costs: pacing.costs(), pieces: pacing.pieces() });
   }
 
-  function cancel(jobId: string): void {
+  function cancel({ jobId, yields }: Extract<EngineCommand, { type: "cancel" }>): void {
     if (intake.cancel(jobId)) return;
     if (texts.cancel(jobId)) return outbox.flush();
     const slot = slotOf(jobId);
     if (slot === undefined) return;
     loop.wake();
-    releaseSlot(slot, { kind: "cancelled", atPass: meter.passes });
+    releaseSlot(slot, { kind: "cancelled", atPass: meter.passes, yields });
   }
 
   function query({ id, question, client }: Extract<EngineCommand, { type: "query" }>): void {
@@ -188,7 +188,7 @@ export function createEngine(options: EngineOptions): Engine {
           queries.get(command.prepared)?.abort();
           return intake.drop(command.prepared);
         case "cancel":
-          return cancel(command.jobId);
+          return cancel(command);
         case "query":
           return query(command);
         case "limit_threads":

@@ -31,8 +31,11 @@ export type EngineCommand =
   | { readonly type: "start"; readonly prepared: string; readonly choices: readonly StartedChoice[] }
   /** Forget the work or the query of this id: its job has ended without a start, or its client has left. A query is answered all the same. */
   | { readonly type: "drop"; readonly prepared: string }
-  /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
-  | { readonly type: "cancel"; readonly jobId: string }
+  /**
+   * End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. With `yields` the job continues later after its
+   * output so far, so the text that it holds back is not sent.
+   */
+  | { readonly type: "cancel"; readonly jobId: string; readonly yields?: boolean | undefined }
   /** A question about the model; answered by `query_result` with the same id, while steps continue. */
   | { readonly type: "query"; readonly id: string; readonly question: EngineQuery; readonly client: string }
   /** Compute with at most this many threads until the next such command, because other engines share the cores. */

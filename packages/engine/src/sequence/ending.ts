@@ -7,16 +7,17 @@ import type { Sequence } from "./sequence.ts";
 /** How a job ends. */
 export type Ending =
   | { readonly kind: "finished"; readonly by: StoppedBy }
-  /** `atPass`: number of forward passes that had ended when the cancel arrived. */
-  | { readonly kind: "cancelled"; readonly atPass: number }
+  /** `atPass`: number of forward passes that had ended when the cancel arrived. `yields`: the job continues later. */
+  | { readonly kind: "cancelled"; readonly atPass: number; readonly yields?: boolean | undefined }
   | { readonly kind: "failed"; readonly failure: JobFailure }
   /** The slot was lent to the job, which continues in its own slot. */
   | { readonly kind: "returned" };
 
-/** Makes the text that was held back, and then the terminal event. @param passes number of forward passes that have ended */
+/** Makes the text that was held back, unless the job continues later, and then the terminal event. @param passes number of forward passes that have ended */
 export function endingEvents(sequence: Sequence | Decision, ending: Ending, passes: number, atMs: number): JobEvent[] {
   if (ending.kind === "returned") return [];
-  const heldBack = sequence.kind === "answer" ? sequence.flush(atMs) : [];
+  const yields = ending.kind === "cancelled" && ending.yields === true;
+  const heldBack = sequence.kind === "answer" && !yields ? sequence.flush(atMs) : [];
   return [...heldBack, terminalEvent(sequence, ending, passes, atMs)];
 }
 

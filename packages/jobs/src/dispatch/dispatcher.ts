@@ -106,7 +106,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         executor.cancel(job.uid);
         return beginStep(job, effect.work);
       case "yield":
-        for (const uid of effect.uids) executor.cancel(uid);
+        for (const uid of effect.uids) executor.cancel(uid, true);
         return;
       case "release":
         for (const uid of effect.uids) executor.cancel(uid);

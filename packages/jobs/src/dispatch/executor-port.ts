@@ -28,8 +28,11 @@ export interface Executor {
   preflight(uid: string, work: PreflightWork): Promise<Preflight>;
   /** Starts sequences of the job. Their events follow, the last of each is `finished`, `cancelled` or `failed`. */
   start(job: Job, sequences: readonly SequenceState[]): void;
-  /** Ends a sequence: its event `cancelled` follows. Forgets the work of a job that has not started. Anything else is ignored. */
-  cancel(uid: string): void;
+  /**
+   * Ends a sequence: its event `cancelled` follows. Forgets the work of a job that has not started. Anything else is ignored.
+   * @param yields whether the sequence starts again later after its output so far: then the text that the engine holds back is not sent
+   */
+  cancel(uid: string, yields?: boolean): void;
   /** Another server continues these sequences: forgets them without an end. Only a fleet has this function. */
   leave?(uids: readonly string[]): void;
   /** Asks about the model; answered by `onAnswer`. */

@@ -94,8 +94,8 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
         send({ type: "start", prepared, choices: group.map(({ uid, choice }) => ({ jobId: uid, choice })) });
       }
     },
-    cancel(uid) {
-      if (running.has(uid)) return send({ type: "cancel", jobId: uid });
+    cancel(uid, yields) {
+      if (running.has(uid)) return send({ type: "cancel", jobId: uid, yields });
       unanswered.delete(uid);
       if (sent.delete(uid)) send({ type: "drop", prepared: uid });
     },
