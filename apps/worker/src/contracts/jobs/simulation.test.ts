@@ -36,6 +36,8 @@ const everyTurn = [
     "streams that lost their engine",
     "decide jobs that lost their engine midway",
     ...["finished", "cancelled", "failed"].map((end) => `decide jobs, ${end}`),
+    ...["finished", "cancelled", "failed"].map((end) => `lane jobs, ${end}`),
+    "lane jobs that continued",
     "parked and finished",
     "parked and cancelled",
     "cancel took 1 steps at most",

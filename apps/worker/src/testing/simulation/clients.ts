@@ -1,6 +1,6 @@
 // Owns the actions of clients in a simulation: submit, read, leave, return, cancel.
 import { generateSpecOf } from "@waggle/front";
-import { WaggleError } from "@waggle/protocol";
+import { lanePriority, WaggleError } from "@waggle/protocol";
 import type { ErrorBody } from "@waggle/protocol";
 import { waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
@@ -74,7 +74,9 @@ export function createClients(world: World): Clients {
     const retriable = random.chance(0.3);
     const spec = generateSpecOf(request, { client, trace, model: "waggle-fake", direct });
     const work = decideWorkOf(request) ?? spec.work;
-    void dispatcher.submit({ ...spec, work, when: { ...spec.when, retriable } }).then(
+    const isOfLane = request.session_id === undefined && request.deadline_ms === undefined && random.chance(0.2);
+    const when = { ...spec.when, retriable, ...(isOfLane ? { priority: lanePriority } : {}) };
+    void dispatcher.submit({ ...spec, work, when }).then(
       (job) => {
         undecided -= 1;
         const witness = witnesses.find((each) => each.job === job);
@@ -83,6 +85,7 @@ export function createClients(world: World): Clients {
       },
       (thrown: unknown) => {
         undecided -= 1;
+        if (isOfLane && WaggleError.from(thrown).code === "resource_exhausted") fault(`${trace} is of the lane`);
         refuse(trace, thrown, request);
       },
     );

@@ -2,7 +2,7 @@
 import { picturesOf } from "@waggle/engine";
 import { hasOutput, isWaiting, waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import { jobLabel, jobStateLabel } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -55,7 +55,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         const lives = witness.outcome === undefined || witness.outcome === "cancelled superseded";
         if (!ends && !lives) fault(`${jobLabel(witness)} does not outlive its engine`);
       }
-      if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
+      if (dispatcher.sequences > 0) fault(`${dispatcher.sequences} sequences run without an engine`);
     },
     encode() {
       const { encoding } = wire;
@@ -80,7 +80,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       note("refuse new jobs");
       world.refusing = true;
       const waiting = rules.live.filter(
-        ({ job }) => (isWaiting(job) && job.log.nextToken === 0) || waitsForConsent(job),
+        ({ job }) => (isWaiting(job) && job.log.nextToken === 0) || waitsForConsent(job) || isLane(job.spec.when),
       );
       for (const { job, reasons } of rules.live) {
         // Its next call may wait for a consent, which may come too late.

@@ -3,6 +3,7 @@ import { picturesOf } from "@waggle/engine";
 import { hasEnded, isWaiting, outcomeReason, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, JobRegistry, Outcome } from "@waggle/jobs";
 import type { App } from "@waggle/front";
+import { isLane } from "@waggle/protocol";
 import type { ModelHost } from "../../models/run/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
@@ -79,8 +80,10 @@ export function createRules(options: RulesOptions): Rules {
   }
 
   function checkPlaces(witnesses: readonly Witness[], engineReady: boolean): void {
-    const count = (...names: Job["state"]["phase"]["name"][]): number =>
-      witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
+    type Name = Job["state"]["phase"]["name"];
+    const countOf = (ofLane: boolean, ...names: Name[]): number =>
+      witnesses.filter(({ job }) => isLane(job.spec.when) === ofLane && names.includes(job.state.phase.name)).length;
+    const count = (...names: Name[]): number => countOf(false, ...names);
     const waiting = count("queued", "blocked");
     // A job that supersedes a running job, or lost its engine, waits outside of the queue's capacity. There are at most as many such jobs as slots.
     // A job that continues after its calls also waits outside of this capacity.
@@ -97,8 +100,17 @@ export function createRules(options: RulesOptions): Rules {
       dispatcher.running >= count("running", "ending"),
       () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
-    const held = [...all].reduce((sum, { job }) => sum + job.state.sequences.filter((one) => one.held).length, 0);
-    holds(dispatcher.running === held, () => `${dispatcher.running} sequences run, and jobs believe it of ${held}`);
+    const heldBy = (of: readonly Witness[]): number =>
+      of.reduce((sum, { job }) => sum + job.state.sequences.filter((one) => one.held).length, 0);
+    const others = [...all].filter(({ job }) => !isLane(job.spec.when));
+    const [held, heldByOthers] = [heldBy([...all]), heldBy(others)];
+    holds(dispatcher.sequences === held, () => `${dispatcher.sequences} sequences run, and jobs believe it of ${held}`);
+    holds(
+      dispatcher.running === heldByOthers,
+      () => `${dispatcher.running} sequences of requests run, and jobs believe it of ${heldByOthers}`,
+    );
+    const ofLane = witnesses.filter(({ job }) => isLane(job.spec.when)).length;
+    holds(dispatcher.laneJobs === ofLane, () => `${dispatcher.laneJobs} lane jobs are counted, and ${ofLane} live`);
     for (const witness of witnesses) {
       const { uid, state } = witness.job;
       if (state.phase.name !== "calling") continue;
@@ -112,6 +124,11 @@ export function createRules(options: RulesOptions): Rules {
       !idle || count("queued") === 0 || suspected,
       () => `a slot is idle while ${count("queued")} jobs wait for one`,
     );
+    const idleForLane = engineReady && dispatcher.sequences < slots && count("queued") === 0;
+    holds(
+      !idleForLane || countOf(true, "queued") === 0 || suspected,
+      () => `a slot is idle while ${countOf(true, "queued")} lane jobs wait for one`,
+    );
   }
 
   function checkPositions(witnesses: readonly Witness[]): void {
@@ -121,8 +138,9 @@ export function createRules(options: RulesOptions): Rules {
       const position = dispatcher.position(job);
       if (!isWaiting(job)) holds(position === 0, () => `${jobLabel(witness)} runs at position ${position}`);
       if (job.state.phase.name !== "queued") continue;
-      const fits = position !== undefined && position >= 1 && position <= dispatcher.waiting && !taken.has(position);
-      holds(fits, () => `${jobLabel(witness)} waits at position ${position} of ${dispatcher.waiting}`);
+      const last = dispatcher.waiting + (isLane(job.spec.when) ? dispatcher.laneJobs : 0);
+      const fits = position !== undefined && position >= 1 && position <= last && !taken.has(position);
+      holds(fits, () => `${jobLabel(witness)} waits at position ${position} of ${last}`);
       if (position !== undefined) taken.add(position);
     }
   }

@@ -1,5 +1,6 @@
 // Runs one simulated schedule, and checks what must hold at its end. Everything follows from the seed: a fake clock sets the
 // time, and nothing real is awaited, so that the event loop always runs turns in the same order.
+import { isLane } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import type { AdmissionQueue } from "@waggle/queue";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -219,7 +220,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
     // Otherwise no call returns before its job has ended.
     const returns = random.chance(0.7);
     if (returns) tools?.openServer();
-    const busy = (): boolean => rules.live.length + clients.undecided + worker.dispatcher.running > 0;
+    const busy = (): boolean => rules.live.length + clients.undecided + worker.dispatcher.sequences > 0;
     for (let turns = 1; turns < mostClosingTurns && busy(); turns += 1) {
       wire.deliver(wire.underWay);
       await turn();
@@ -239,6 +240,10 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
       witness.conclude(world.contextSize);
       count(witness.outcome ?? "never ended");
       if (witness.request.questions !== undefined) count(`decide jobs, ${witness.outcome?.split(" ")[0]}`);
+      if (isLane(witness.job.spec.when)) {
+        count(`lane jobs, ${witness.outcome?.split(" ")[0]}`);
+        if (witness.job.state.resumptions > 0) count("lane jobs that continued");
+      }
       if (witness.parks > 0) count(`parked and ${witness.outcome?.split(" ")[0] ?? "never ended"}`);
     }
     const { registry } = worker;
@@ -246,7 +251,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
     const left = {
       live: registry.liveCount,
       waiting: dispatcher.waiting,
-      running: dispatcher.running,
+      running: dispatcher.sequences,
+      "lane jobs": dispatcher.laneJobs,
       queued: queue.depth,
       sessions: registry.sessions.size,
       tickets: tickets.size,
