@@ -209,54 +209,36 @@ test("a busy model is unloaded for another model only after its minimum time", a
   expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
 });
 
-test("a model for lane jobs waits until no request keeps another one, and leaves for the next request", async () => {
-  const { a, b } = createTestPool(1);
+test("a model for lane jobs waits until no request keeps another one, leaves for the next request, and is passed by all", async () => {
+  const { a, b, c } = createTestPool(1);
   a.keepAliveMs = 60_000;
   await run(a);
   ask(b, true);
-  clock.advance(30_000);
-  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
   a.idle();
   clock.advance(59_999);
   expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
   clock.advance(1);
   await a.left();
-  expect([a.state(), b.state()]).toEqual(["unloaded", "loading"]);
   b.loaded();
   await settle();
   ask(a);
   expect([a.state(), b.state()], "its lane job yields").toEqual(["waiting", "unloading"]);
   await b.left();
   expect([a.state(), b.state()], "its lane job waits again").toEqual(["loading", "waiting"]);
-});
-
-test("a request passes the lane jobs that wait for memory, also for the same model", async () => {
-  const { a, b, c } = createTestPool(1);
   await run(a);
-  ask(b, true);
   ask(c);
-  clock.advance(5_000);
-  await a.left();
-  expect([a.state(), b.state(), c.state()]).toEqual(["waiting", "waiting", "loading"]);
-  c.loaded();
-  await settle();
   a.idle();
-  ask(b);
-  clock.advance(5_000);
-  await c.left();
-  expect([b.state(), c.state()]).toEqual(["loading", "waiting"]);
+  await a.left();
+  expect([b.state(), c.state()]).toEqual(["waiting", "loading"]);
 });
 
-test("lane jobs keep no model from others: their use is no request", async () => {
+test("a lane job's use of a model is no request", async () => {
   const { a, b, c } = createTestPool(2);
   await loadNow(a, b);
-  clock.advance(10);
   ask(a, true);
-  clock.advance(10);
   a.idle(Infinity);
   ask(c);
   expect([a.state(), b.state()]).toEqual(["unloading", "ready"]);
-  await a.left();
 });
 
 test("a pinned model stays, and a model that does not fit next to it fails with the reason", async () => {
