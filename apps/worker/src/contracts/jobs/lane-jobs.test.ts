@@ -1,5 +1,5 @@
 // Contracts about the jobs of batches: they yield their slots to every other job, continue with the same tokens, and never count as load.
-import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
+import { createStepGate, expectedFakeText, type JobEvent, type StepGate } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
 import { lanePriority, type GenerateRequestInput, type StreamEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";
@@ -138,6 +138,21 @@ test("an engine that dies during the yield, and a cancel during it, leave one en
     { name: "ended", outcome: { type: "finished", by: "max_tokens" } },
   ]);
   expect(textOf(await reading)).toBe(wholeOf("bee"));
+});
+
+test("the listener of a job that yields gets each token once, and no end before the last", async () => {
+  const gate = start({ slots: 1 });
+  const events: JobEvent[] = [];
+  const listener = { event: (event: JobEvent) => void events.push(event), engineLost() {}, ended() {} };
+  const lane = await worker.dispatcher.submit(lineOf("ant"), { listener });
+  await stepUntilOutput(gate, [lane]);
+  const job = await ask({ prompt: "cow" });
+  gate.open();
+  await Promise.all([job.ended.promise, lane.ended.promise]);
+  const tokens = events.flatMap((event) => (event.type === "token" ? [event.index] : []));
+  expect(tokens).toEqual(tokens.map((_, index) => index));
+  const ends = events.filter(({ type }) => type !== "token" && type !== "progress" && type !== "started");
+  expect(ends.map(({ type }) => type)).toEqual(["finished"]);
 });
 
 test("an embed job yields with its vectors so far, and computes only the others again", async () => {
