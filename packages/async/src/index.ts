@@ -6,10 +6,13 @@ export { systemClock, TimeoutError, type Clock, type TimerHandle } from "./waiti
 export * from "./waiting/condition.ts";
 export * from "./waiting/conflated-channel.ts";
 export * from "./waiting/deferred.ts";
+export * from "./files/append-file.ts";
 export * from "./files/make-folder.ts";
+export * from "./files/read-lines.ts";
 export * from "./waiting/listeners.ts";
 export * from "./waiting/pace.ts";
 export * from "./files/read-text.ts";
+export * from "./files/whole-file.ts";
 export * from "./waiting/scope.ts";
 export * from "./waiting/signals.ts";
 export * from "./threads/isolate.ts";

@@ -1,10 +1,9 @@
 // Owns the file of the journal: it appends lines and has them on disk, recovers from a full disk and a deleted file, and writes the turns anew
 // when the file has become much larger than they are.
-import { constants } from "node:fs";
 import { open as openFile, rename, rm, stat } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeFolder } from "@waggle/async";
+import { isDiskFull, makeFolder, openAppendFile, readLines, syncFolder } from "@waggle/async";
+import type { AppendFile } from "@waggle/async";
 
 /** The lines of a turn. */
 export interface TurnLines {
@@ -48,24 +47,22 @@ const slack = 2;
 const spareShare = 1 / 32;
 /** A file that is this much larger than the limit of its turns is not ours. */
 const mostRead = 4;
-/** Bytes that are read or written at a time. Streams continue between two pieces. */
+/** Bytes that are written at a time. Streams continue between two pieces. */
 const pieceBytes = 65_536;
 /** Time between two tries to make the file smaller on a full disk. */
 const tryAgainMs = 1_000;
-const newLine = 0x0a;
 
 export function createJournalFile(options: JournalFileOptions): JournalFile {
   const { path, turns, maxBytes, bytes, makeRoom, now, open = openFile } = options;
-  let handle: FileHandle | undefined;
+  let appended: AppendFile | undefined;
   let inode = 0;
-  /** Bytes of complete lines; what follows them is torn. Undefined if no file has the turns. */
+  /** Bytes of complete lines that are on disk; what follows them is torn. Undefined if no file has the turns. */
   let size: number | undefined;
-  let isTorn = true;
   let failedAt = -Infinity;
 
   async function leave(): Promise<void> {
-    const left = handle;
-    handle = undefined;
+    const left = appended;
+    appended = undefined;
     await left?.close();
   }
 
@@ -75,10 +72,11 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
     return found?.ino === inode && size !== undefined && found.size >= size;
   }
 
-  async function current(): Promise<FileHandle> {
+  async function current(): Promise<AppendFile> {
     if (!(await isThere())) await rewrite();
-    if (handle === undefined) isTorn = true;
-    return (handle ??= await open(path, constants.O_WRONLY | constants.O_APPEND));
+    // After a failure the torn end is cut off at the next opening.
+    if (appended?.size !== size) await leave();
+    return (appended ??= await openAppendFile(path, size ?? 0, open));
   }
 
   /** Writes the turns to a new file, which takes the name of the old one when it is on disk. */
@@ -126,14 +124,9 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
 
   async function appendOnce(text: string): Promise<number> {
     const file = await current();
-    const from = size ?? 0;
-    if (isTorn) await file.truncate(from);
-    isTorn = true;
-    await file.appendFile(text);
-    await file.datasync();
-    isTorn = false;
-    size = from + Buffer.byteLength(text);
-    return size;
+    await file.append(text);
+    await file.sync();
+    return (size = file.size);
   }
 
   /** Making the file smaller may mean to write all turns, so a full disk is not asked again at each use. */
@@ -147,7 +140,6 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
     if (size === undefined) return;
     size = 0;
     for (const { writtenTo } of turns()) size = Math.max(size, writtenTo);
-    isTorn = true;
   }
 
   return {
@@ -158,29 +150,11 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
       if (found.size > mostRead * maxBytes) throw new Error(`it has more than ${mostRead * maxBytes} bytes`);
       inode = found.ino;
       size = 0;
-      const file = await open(path, "r");
-      try {
-        let read = 0;
-        let rest: Buffer[] = [];
-        for (;;) {
-          const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes, null);
-          if (bytesRead === 0) break;
-          const piece = buffer.subarray(0, bytesRead);
-          let start = 0;
-          for (let end = piece.indexOf(newLine); end >= 0; end = piece.indexOf(newLine, start)) {
-            const line = Buffer.concat([...rest, piece.subarray(start, end)]);
-            rest = [];
-            start = end + 1;
-            yield [line.toString("utf8"), read + start];
-            size = read + start;
-          }
-          read += bytesRead;
-          if (start < bytesRead) rest.push(piece.subarray(start));
-          // No line is so long. The rest of it is not a record.
-          if (rest.length * pieceBytes > maxBytes) rest = [];
-        }
-      } finally {
-        await file.close();
+      // No line is so long.
+      for await (const { bytes: line, end, isWhole } of readLines(path, { maxBytes, open })) {
+        if (!isWhole) break;
+        if (line !== undefined) yield [line.toString("utf8"), end];
+        size = end;
       }
     },
     async append(text) {
@@ -191,7 +165,7 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
       try {
         return await appendOnce(text);
       } catch (error) {
-        if (!isFull(error) || !mayTry()) throw error;
+        if (!isDiskFull(error) || !mayTry()) throw error;
         failedAt = now();
         shrink();
         return await appendOnce(text).catch(async () => {
@@ -202,20 +176,6 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
     },
     close: leave,
   };
-}
-
-/** The new name of a file is on disk only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await openFile(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function isFull(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT", "EFBIG"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /** @throws Error unless the path has no file */
