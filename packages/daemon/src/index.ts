@@ -10,4 +10,5 @@ export * from "./settings/settings.ts";
 export * from "./settings/settings-error.ts";
 export * from "./settings/values.ts";
 export * from "./process/departure.ts";
+export * from "./process/folder-lock.ts";
 export * from "./process/run-daemon.ts";

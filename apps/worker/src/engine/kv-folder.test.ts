@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockFolder, lockStateOf } from "./folder-lock.ts";
+import { lockFolder, lockStateOf } from "@waggle/daemon";
 import { chooseKvFolder } from "./kv-folder.ts";
 import type { KvFolder } from "./kv-folder.ts";
 

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lockFolder, lockStateOf } from "./folder-lock.ts";
+import { lockFolder, lockStateOf } from "@waggle/daemon";
 
 /** Linux's file system in memory. */
 const memoryFolder = "/dev/shm";

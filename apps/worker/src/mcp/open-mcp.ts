@@ -1,9 +1,9 @@
 // Opens what a worker with `--mcp-config` needs: the servers of the file, and the journal of their calls.
-import { rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { deferred, makeFolder } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import { StartError } from "@waggle/daemon";
+import { StartError, takeLock } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
 import type { Mcp } from "@waggle/front";
 import { McpFileError, createJournal, createToolServers, readServers } from "@waggle/mcp";
@@ -11,8 +11,6 @@ import type { Journal, ServerSpec } from "@waggle/mcp";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
-import { lockFolder, lockStateOf } from "../engine/folder-lock.ts";
-import type { FolderLock } from "../engine/folder-lock.ts";
 
 export interface McpOptions {
   readonly config: WorkerConfig;
@@ -89,7 +87,7 @@ async function journalOf(
     const { code = "", message } = error as NodeJS.ErrnoException;
     if (wrongPaths.has(code)) throw startError(message, error);
   }
-  const lock = await lockOf(folder, `${name}.lock`);
+  const lock = await takeLock(folder, `${name}.lock`);
   if (lock === undefined) throw startError("another worker uses it. Give this worker another --worker-id");
   const journal = await createJournal({
     ...{ path, isKept: hasLastingId, now: () => Date.now() },
@@ -105,17 +103,4 @@ async function journalOf(
       lock.release();
     },
   };
-}
-
-/** Undefined if another worker has the lock. */
-async function lockOf(folder: string, name: string): Promise<FolderLock | undefined> {
-  const state = await lockStateOf(folder, name);
-  if (state === "held") return undefined;
-  try {
-    if (state === "dropped") rmSync(join(folder, name), { force: true });
-  } catch {
-    // On a disk that is read-only no worker can write the journal.
-    return { release: () => {} };
-  }
-  return await lockFolder(folder, name);
 }

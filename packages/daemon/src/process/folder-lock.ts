@@ -2,6 +2,7 @@
 // process or to no process. So the owner listens on a socket in the folder, and the kernel refuses connections to it as soon as the owner
 // is dead, in every namespace. `flock` would need native code, and a file that the owner touches would only look old after minutes.
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
@@ -29,6 +30,18 @@ export async function lockFolder(folder: string, name = defaultName): Promise<Fo
   }
   server.on("error", () => {});
   return { release: () => server.close() };
+}
+
+/** Like `lockFolder`, in place of an owner that has died. On a disk that is read-only it makes no lock. @returns undefined if a process has the lock */
+export async function takeLock(folder: string, name = defaultName): Promise<FolderLock | undefined> {
+  const state = await lockStateOf(folder, name);
+  if (state === "held") return undefined;
+  try {
+    if (state === "dropped") rmSync(join(folder, name), { force: true });
+  } catch {
+    return { release: () => {} };
+  }
+  return await lockFolder(folder, name);
 }
 
 /** `unlocked`: the folder never had a lock, or the lock cannot be tested. */
