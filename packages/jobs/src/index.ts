@@ -7,6 +7,7 @@ export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./job/observers.ts";
 export * from "./job/job-spec.ts";
 export * from "./lane/batch.ts";
+export { createLane, type DaemonLane, type LaneOptions } from "./lane/lane.ts";
 export * from "./lane/lane-port.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";

@@ -113,6 +113,11 @@ export const metricTable = {
     "unreadable_tool_calls_total",
     "Parts of answers that looked like tool calls and could not be parsed; clients got them as content.",
   ),
+  batchLines: counter(
+    "batch_lines_total",
+    "Lines of batches that got a result, by outcome: completed, failed, unanswered.",
+    ["outcome"],
+  ),
   traceSpans: counter("trace_spans_total", "Trace spans, by outcome: sent to the collector or dropped.", ["outcome"]),
   modelUnloads: ofModel.counter(
     "model_unloads_total",
@@ -131,6 +136,9 @@ export const metricTable = {
     "folder",
   ]),
   diskFreeBytes: gauge("disk_free_bytes", "Free space of the disk with this folder.", ["folder"]),
+  batches: gauge("batches", "Batches that are kept, by status.", ["status"]),
+  batchLinesRunning: gauge("batch_lines_running", "Lines of batches that are jobs now."),
+  batchBytes: gauge("batch_bytes", "Size of the files, batches and results that are kept."),
   slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
   contextCells: ofModel.gauge("context_cells", "Tokens that all slots may hold together: the context pool."),

@@ -9,8 +9,12 @@ export interface Holdings<Thing> extends Iterable<Thing> {
   has(thing: Thing): boolean;
   /** What the client with the largest sum of sizes holds, oldest first. */
   readonly ofLargest: Iterable<Thing>;
+  /** What the client holds. */
+  of(client: string): { readonly size: number; readonly count: number };
   /** Sum of all sizes. */
   readonly size: number;
+  /** Number of all things. */
+  readonly count: number;
 }
 
 export function createHoldings<Thing>(): Holdings<Thing> {
@@ -51,8 +55,15 @@ export function createHoldings<Thing>(): Holdings<Thing> {
       for (const holder of holders.values()) if (largest === undefined || holder.size > largest.size) largest = holder;
       return largest?.sizes.keys() ?? [];
     },
+    of(client) {
+      const holder = holders.get(client);
+      return { size: holder?.size ?? 0, count: holder?.sizes.size ?? 0 };
+    },
     get size() {
       return total;
+    },
+    get count() {
+      return holderOf.size;
     },
     [Symbol.iterator]: () => holderOf.keys(),
   };

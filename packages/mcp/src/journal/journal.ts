@@ -2,7 +2,7 @@
 // daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes. Decision 113.
 import { rm } from "node:fs/promises";
 import type { open } from "node:fs/promises";
-import { createHoldings, createShares } from "@waggle/async";
+import { createHoldings, createInOrder, createShares } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import { createJournalFile } from "./journal-file.ts";
@@ -122,13 +122,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   let isClosed = false;
   let problem: Error | undefined;
   /** Reading and writing are one after the other, so that lines are in the order of their calls. */
-  let last: Promise<unknown> = Promise.resolve();
-
-  async function inOrder<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = last.then(work);
-    last = done.catch(() => {});
-    return await done;
-  }
+  const inOrder = createInOrder();
 
   function note(found: Error | undefined): void {
     if ((found === undefined) !== (problem === undefined)) onProblem?.(found);

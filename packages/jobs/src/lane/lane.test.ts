@@ -1,0 +1,265 @@
+// Tests the life of batches in a folder: from the upload to the results, with cancel, expiry, pause and restarts.
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  good,
+  linesOf,
+  numbered,
+  resultsOf,
+  testModel,
+  testShape,
+  textOf,
+  useLaneWorld,
+} from "../testing/lane-world.ts";
+import type { AnswerLine } from "./lane-port.ts";
+
+const world = useLaneWorld();
+const notFound = { code: "not_found" };
+const conflict = { code: "conflict" };
+const dayMs = 86_400_000;
+
+/** Keeps the lines with these ids until they are taken back. */
+function stuckAt(...ids: readonly string[]): AnswerLine {
+  return async (line, _, signal) => {
+    if (!ids.includes(line.customId)) return { ...good, status: line.customId.startsWith("bad") ? 400 : 200 };
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return undefined;
+  };
+}
+
+it("runs a batch of an uploaded file, and publishes its results as files", async () => {
+  const lane = world.open({ answer: stuckAt() });
+  expect([await lane.files.list("c"), await lane.batches.list(undefined), existsSync(world.folder)]).toEqual([
+    [],
+    [],
+    false,
+  ]);
+  const text = `\uFEFF${linesOf(["a"])}\r\n${linesOf(["bad"]).replace("\n", "\r\n")}\n\n{"id":"ü"}`;
+  const input = await world.upload(lane, text);
+  expect(statSync(world.folder).mode & 0o777).toBe(0o700);
+  const { id } = await world.create(lane, input, { metadata: { k: "v" } });
+  await lane.files.remove(input, "c");
+  const { record, counts, usage } = await world.reaches(lane, id, "completed");
+  expect(record).toMatchObject({ total: 3, model: "m", inputFile: input, metadata: { k: "v" } });
+  expect(Object.keys(record.at)).toEqual(["validating", "in_progress", "finalizing", "completed"]);
+  expect([counts, usage.outputTokens]).toEqual([{ completed: 2, failed: 1, unanswered: 0 }, 2]);
+  const { outputFile, errorFile } = record.results ?? {};
+  const read = await Promise.all([outputFile, errorFile].map((file) => world.resultsIn(lane, file)));
+  expect(read.map((results) => results.map((result) => result.id))).toEqual([["a", "ü"], ["bad"]]);
+  expect(await lane.files.list("c")).toMatchObject(
+    [
+      {
+        id: errorFile,
+        filename: `${id}_error.jsonl`,
+        purpose: "batch_output",
+        expiresAt: world.now() + 30 * dayMs - (world.now() - (record.at.completed ?? 0)),
+      },
+      { id: outputFile },
+    ].map(({ id: file }) => ({ id: file, purpose: "batch_output" })),
+  );
+  await world.until(() => readdirSync(join(world.folder, "batches", id)).length === 1);
+  await world.kill();
+  const later = world.open();
+  expect((await later.batches.get(id, "c")).record).toEqual(record);
+  expect(await world.resultsIn(later, outputFile)).toHaveLength(2);
+  expect(world.logged.filter(({ msg }) => msg === "batch_ended")).toMatchObject([{ status: "completed", failed: 1 }]);
+});
+
+it("keeps files and batches from other clients, and shows them all to no owner", async () => {
+  const lane = world.open({ answer: stuckAt("a") });
+  const file = await world.upload(lane, linesOf(["a"]));
+  const { id } = await world.create(lane, file);
+  await expect(world.create(lane, file, { client: "other" })).rejects.toMatchObject(notFound);
+  for (const refused of [
+    lane.files.get(file, "other"),
+    lane.files.read(file, "other"),
+    lane.files.remove("../record.json", "c"),
+    lane.batches.get(id, "other"),
+    lane.batches.cancel(id, "other"),
+    lane.batches.results("msgbatch_x", undefined),
+  ])
+    await expect(refused).rejects.toMatchObject({ ...notFound, details: { problems: [{ field: "id" }] } });
+  const lists = [await lane.files.list("other"), await lane.batches.list("other")];
+  expect([...lists, (await lane.files.list(undefined)).length, (await lane.batches.list("c")).length]).toEqual([
+    [],
+    [],
+    1,
+    1,
+  ]);
+});
+
+it("cancels a batch, keeps its answers, and refuses what comes too early or too late", async () => {
+  const lane = world.open({ answer: stuckAt("2", "3") });
+  const ids = numbered(40);
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(ids)));
+  await world.until(async () => (await lane.batches.get(id, "c")).counts.completed === 38);
+  await expect(lane.batches.results(id, "c")).rejects.toMatchObject(conflict);
+  await expect(lane.batches.remove(id, "c")).rejects.toMatchObject(conflict);
+  const cancels = await Promise.all([lane.batches.cancel(id, "c"), lane.batches.cancel(id, "c")]);
+  expect(cancels.map(({ record }) => record.status)).toEqual(["cancelling", "cancelling"]);
+  const { record, counts } = await world.reaches(lane, id, "cancelled");
+  expect(counts).toEqual({ completed: 38, failed: 0, unanswered: 2 });
+  expect(await world.resultsIn(lane, record.results?.errorFile)).toEqual([
+    { id: "2", status: 0, why: "cancelled" },
+    { id: "3", status: 0, why: "cancelled" },
+  ]);
+  expect((await lane.batches.cancel(id, "c")).record.status).toBe("cancelled");
+  await expect(lane.batches.pause(id, "c", true)).rejects.toMatchObject(conflict);
+  const { id: second } = await world.create(lane, await world.upload(lane, linesOf(["x"])));
+  await world.reaches(lane, second, "completed");
+  await expect(lane.batches.cancel(second, "c")).rejects.toMatchObject(conflict);
+});
+
+it("pauses a batch, also across a restart, and asks for each line once", async () => {
+  const asked: string[] = [];
+  const answer: AnswerLine = async (line, record, signal) => {
+    asked.push(line.customId);
+    return await stuckAt(asked.length > 20 ? line.customId : "")(line, record, signal);
+  };
+  const lane = world.open({ answer });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(30))));
+  await world.until(async () => (await lane.batches.get(id, "c")).counts.completed === 20);
+  expect((await lane.batches.get(id, "c")).estimate?.linesPerSecond).toBeGreaterThan(0);
+  await lane.batches.pause(id, "c", true);
+  await world.kill();
+  asked.length = 0;
+  const later = world.open({ answer });
+  expect((await later.batches.get(id, "c")).counts.completed).toBe(20);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  expect(asked).toEqual([]);
+  await later.batches.pause(id, "c", false);
+  await world.reaches(later, id, "completed");
+  expect(asked).toEqual(numbered(30).slice(20));
+});
+
+it.each([false, true])("expires a batch whose window passes; while the daemon is off: %s", async (isOff) => {
+  let lane = world.open({ answer: stuckAt("b") });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(["a", "b"])), { windowMs: 60_000 });
+  await world.until(async () => (await lane.batches.get(id, "c")).counts.completed === 1);
+  if (isOff) {
+    await world.kill();
+    world.clock.advance(60_000);
+    lane = world.open();
+  }
+  const { record, counts } = await world.reaches(lane, id, "expired");
+  expect([counts, record.at.expired]).toEqual([{ completed: 1, failed: 0, unanswered: 1 }, expect.any(Number)]);
+  expect(await world.resultsIn(lane, record.results?.errorFile)).toEqual([{ id: "b", status: 0, why: "expired" }]);
+});
+
+it("takes lines with the request, keeps Anthropic's results in the batch, and deletes them", async () => {
+  const lane = world.open({ answer: stuckAt() });
+  const lines = await lane.files.receive("c", 1_000);
+  await lines.write(Buffer.from(linesOf(["a", "bad"])));
+  const { id } = await world.create(lane, lines, { dialect: "anthropic" });
+  expect(id).toMatch(/^msgbatch_[0-9a-f]{32}$/);
+  await world.reaches(lane, id, "completed");
+  expect(await lane.files.list(undefined)).toEqual([]);
+  expect(resultsOf(await textOf(await lane.batches.results(id, "c"))).map((result) => result.id)).toEqual(["a", "bad"]);
+  await lane.batches.remove(id, "c");
+  await expect(lane.batches.get(id, "c")).rejects.toMatchObject(notFound);
+  expect(readdirSync(join(world.folder, "batches"))).toEqual([]);
+});
+
+it("finds the batch of a repeated request by its key, for its client only", async () => {
+  const lane = world.open({ answer: stuckAt("a") });
+  const [file, other] = [await world.upload(lane, linesOf(["a"])), await world.upload(lane, linesOf(["a"]), "d")];
+  const wanted = { idempotencyKey: "k" };
+  const made = await Promise.all([world.create(lane, file, wanted), world.create(lane, file, wanted)]);
+  expect(made[0].id).toBe(made[1].id);
+  expect((await world.create(lane, other, { ...wanted, client: "d" })).id).not.toBe(made[0].id);
+  await world.kill();
+  expect((await world.create(world.open(), file, wanted)).id).toBe(made[0].id);
+});
+
+describe("the folder", () => {
+  it("removes expired files, old batches, and what a killed process has left", async () => {
+    const lane = world.open();
+    const abandoned = await lane.files.receive("c", 1_000);
+    await abandoned.write(Buffer.from("x"));
+    const { id } = await world.create(lane, await world.upload(lane, linesOf(["a"])), { outputSeconds: 3_600 });
+    const { record } = await world.reaches(lane, id, "completed");
+    await world.kill();
+    writeFileSync(join(world.folder, "files", "file-x"), "no facts");
+    mkdirSync(join(world.folder, "batches", "batch_x"));
+    const later = world.open();
+    const file = record.results?.outputFile ?? "";
+    await later.files.get(file, "c");
+    const left = ["parts", "batches"].map((name) => readdirSync(join(world.folder, name)));
+    expect([left, existsSync(join(world.folder, "files", "file-x"))]).toEqual([[[], [id]], false]);
+    world.clock.advance(3_600_000);
+    await world.until(() => !existsSync(join(world.folder, "files", file)));
+    await expect(later.files.get(file, "c")).rejects.toMatchObject(notFound);
+    world.clock.advance(30 * dayMs);
+    await world.until(async () => (await later.batches.list("c")).length === 0);
+  });
+
+  it("costs files and batches alone when it is locked or cannot be made, and is tried again", async () => {
+    let isLocked = true;
+    const lane = world.open({ lock: async () => (isLocked ? undefined : { release: () => {} }) });
+    const refusal = { code: "unavailable", message: expect.stringContaining(world.folder) as string };
+    mkdirSync(dirname(world.folder), { recursive: true });
+    writeFileSync(world.folder, "");
+    await expect(lane.files.receive("c", 1)).rejects.toMatchObject(refusal);
+    await expect(lane.batches.list("c")).rejects.toMatchObject(refusal);
+    await world.kill();
+    await expect(
+      world.upload(world.open({ folder: `${world.folder}-2`, lock: async () => undefined } as object), ""),
+    ).rejects.toMatchObject({ code: "unavailable" });
+    isLocked = false;
+  });
+
+  it.each([
+    ["bytes of all", { maxBytes: 100 }, "100 B"],
+    ["bytes of a client", { maxBytes: 300, clientShare: 0.5 }, "150 B"],
+    ["free bytes of the disk", { freeBytes: 2 ** 60 }, "must stay free"],
+    ["files and batches", { maxThings: 2 }, "2 files and batches"],
+    ["live batches", { maxLiveBatches: 1 }, "1 batches have not ended"],
+  ])("refuses more than its limit of %s, and names it", async (_, limits, named) => {
+    const lane = world.open({ limits, answer: stuckAt("a") });
+    const fill = async (): Promise<void> => {
+      for (let turn = 0; turn < 4; turn += 1)
+        await world.create(lane, await world.upload(lane, linesOf(["a"], { pad: "x".repeat(50) })));
+    };
+    await expect(fill()).rejects.toMatchObject({
+      code: "out_of_space",
+      message: expect.stringContaining(named) as string,
+    });
+    if (existsSync(world.folder)) expect(readdirSync(join(world.folder, "parts"))).toEqual([]);
+  });
+
+  it("refuses a file beyond its limit, and leaves nothing of it", async () => {
+    const lane = world.open();
+    const receiving = await lane.files.receive("c", 10);
+    await receiving.write(Buffer.from("12345"));
+    await expect(receiving.write(Buffer.from("678901"))).rejects.toMatchObject({ code: "payload_too_large" });
+    expect([readdirSync(join(world.folder, "parts")), await lane.files.list("c")]).toEqual([[], []]);
+  });
+});
+
+it("reads few lines ahead, and orders them by loaded models and prefixes", async () => {
+  let read = 0;
+  const shape = {
+    ...testShape,
+    readLine: (...line: Parameters<typeof testShape.readLine>) => ((read += 1), testShape.readLine(...line)),
+  };
+  const models = [testModel("cold", { isLoaded: false }), testModel("warm", { slots: 1 })];
+  const asked: string[] = [];
+  const lane = world.open({
+    ...{ shape, models },
+    answer: async ({ model, prefix }) => {
+      if (asked.length < 256) asked.push(`${model} ${prefix}`);
+      return asked.length > 255 ? undefined : good;
+    },
+  });
+  const text = numbered(3_000)
+    .map((id) => linesOf([id], { model: Number(id) % 3 === 0 ? "cold" : "warm", prefix: `p${Number(id) % 2}` }))
+    .join("");
+  const { id } = await world.create(lane, await world.upload(lane, text));
+  await world.reaches(lane, id, "in_progress");
+  read = 0;
+  await world.until(() => asked.length === 256);
+  expect(read).toBeLessThan(3 * 256);
+  const changes = asked.slice(0, 256).filter((what, index) => what !== asked[index - 1]);
+  expect(changes).toEqual(["warm p0", "warm p1", "cold p0", "cold p1"]);
+});

@@ -1,0 +1,270 @@
+// The lane of batches of a daemon: opens its folder at the first use, checks whose the files and batches are, and turns errors of the disk into those
+// of the API. A folder that cannot be used costs the files and batches alone.
+import { existsSync } from "node:fs";
+import { open as openFile, rm } from "node:fs/promises";
+import { makeFolder } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { batchHasEnded } from "./batch.ts";
+import { createKeptBatches, unknownId } from "./kept-batches.ts";
+import type { KeptBatch, KeptBatches } from "./kept-batches.ts";
+import { openLaneFolder } from "./lane-folder.ts";
+import type { LaneFolder } from "./lane-folder.ts";
+import type { BatchView, KeptFile, Lane, LaneFront, Owner } from "./lane-port.ts";
+import { defaultLaneLimits, folderError } from "./lane-room.ts";
+import type { LaneLimits } from "./lane-room.ts";
+
+export interface LaneOptions {
+  /** The daemon's folder; made at the first upload. */
+  readonly folder: string;
+  /** Whether a later process may open the folder again; true by default. If not, `close` removes it. */
+  readonly isKept?: boolean;
+  /** The longest window of a batch. Milliseconds. */
+  readonly maxWindowMs: number;
+  /** Limit of a line of the input. */
+  readonly maxLineBytes: number;
+  /** Time after the start in which names of models may be unknown that are served; 0 by default. */
+  readonly modelsKnownAfterMs?: number;
+  readonly clock: Clock;
+  /** The time of day in milliseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly metrics: Pick<WorkerMetrics, "batchLines" | "batchLinesRunning" | "batches" | "batchBytes">;
+  /** Locks the folder for this process. Undefined if another process has it. */
+  readonly lock: (folder: string) => Promise<{ release(): void } | undefined>;
+  readonly limits?: Partial<LaneLimits>;
+  /** `open` of node:fs. */
+  readonly open?: typeof openFile | undefined;
+}
+
+export interface DaemonLane extends Lane {
+  /** Continues the batches of an earlier process. A daemon calls it when it has its port: until then another daemon may have its name. */
+  start(): void;
+}
+
+interface Opened {
+  readonly folder: LaneFolder;
+  readonly batches: KeptBatches;
+  close(): Promise<void>;
+}
+
+/** Time between two looks at what has expired. */
+const tickMs = 10_000;
+
+export function createLane(options: LaneOptions): DaemonLane {
+  const { folder: path, isKept = true, clock, now, log, lock } = options;
+  const limits = { ...defaultLaneLimits, ...options.limits };
+  let front: LaneFront | undefined;
+  let opening: Promise<Opened> | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function open(): Promise<Opened> {
+    if (front === undefined) throw new Error("the server is still starting");
+    makeFolder(path, { mode: 0o700 });
+    const held = await lock(path);
+    if (held === undefined) throw new Error("another process uses it");
+    try {
+      const folder = await openLaneFolder({ path, limits, now, open: options.open });
+      const batches = createKeptBatches({
+        ...options,
+        ...{ folder, front, maxLiveBatches: limits.maxLiveBatches },
+        modelsKnownAfterMs: options.modelsKnownAfterMs ?? 0,
+      });
+      let timer: TimerHandle | undefined;
+      let ticking = Promise.resolve();
+      const arm = (): void => {
+        timer = clock.setTimeout(() => {
+          ticking = tick({ folder, batches }).finally(arm);
+        }, tickMs);
+      };
+      await batches.resume();
+      arm();
+      return {
+        folder,
+        batches,
+        async close() {
+          await ticking;
+          timer?.cancel();
+          await batches.close();
+          if (!isKept) await rm(path, { recursive: true, force: true });
+          held.release();
+        },
+      };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  async function tick({ folder, batches }: Pick<Opened, "folder" | "batches">): Promise<void> {
+    options.metrics.batchBytes.set(folder.room.bytes);
+    try {
+      for (const { id, expiresAt } of folder.files.values()) {
+        if (expiresAt > now()) continue;
+        await folder.removeFile(id);
+        await batches.fileRemoved(id);
+      }
+      await batches.tick();
+    } catch (error) {
+      log.warn({ folder: path, err: error }, "batches_not_kept");
+    }
+  }
+
+  /** Undefined if there is no folder, so no file and no batch. @throws WaggleError */
+  async function opened(): Promise<Opened | undefined> {
+    return opening === undefined && !existsSync(path) ? undefined : await made();
+  }
+
+  /** A folder that could not be opened is tried again. @throws WaggleError */
+  async function made(): Promise<Opened> {
+    if (closing !== undefined) throw new WaggleError("unavailable", "The server stops.");
+    opening ??= open();
+    const attempt = opening;
+    try {
+      return await attempt;
+    } catch (error) {
+      if (opening === attempt) opening = undefined;
+      throw folderError(path, error);
+    }
+  }
+
+  /** Turns errors of the disk into those of the API. */
+  async function using<T>(use: () => Promise<T>): Promise<T> {
+    try {
+      return await use();
+    } catch (error) {
+      throw folderError(path, error);
+    }
+  }
+
+  async function withFile<T>(id: string, owner: Owner, use: (file: KeptFile, lane: Opened) => Promise<T>): Promise<T> {
+    const lane = await opened();
+    const file = lane?.folder.files.get(id);
+    if (lane === undefined || file === undefined || !isOwn(file, owner)) throw unknownId("file", id);
+    return await using(() => use(file, lane));
+  }
+
+  async function withBatch<T>(
+    id: string,
+    owner: Owner,
+    use: (batch: KeptBatch, batches: KeptBatches) => Promise<T>,
+  ): Promise<T> {
+    const lane = await opened();
+    const batch = lane?.batches.all.get(id);
+    if (lane === undefined || batch === undefined || !isOwn(batch.record, owner)) throw unknownId("batch", id);
+    return await using(() => use(batch, lane.batches));
+  }
+
+  return {
+    maxWindowMs: options.maxWindowMs,
+    attend: (attending) => void (front = attending),
+    start() {
+      opened().catch((error: unknown) => log.warn({ folder: path, err: error }, "batches_unavailable"));
+    },
+    files: {
+      receive: async (client, maxBytes) => {
+        const { folder } = await made();
+        return await using(() => folder.receive(client, maxBytes));
+      },
+      async list(owner) {
+        const lane = await opened();
+        return [...(lane?.folder.files.values() ?? [])].filter((file) => isOwn(file, owner)).toReversed();
+      },
+      get: async (id, owner) => await withFile(id, owner, async (file) => file),
+      read: async (id, owner) => await withFile(id, owner, async (_, { folder }) => streamOf([folder.pathOf(id)])),
+      remove: async (id, owner) =>
+        await withFile(id, owner, async (_, { folder, batches }) => {
+          await folder.removeFile(id);
+          await batches.fileRemoved(id);
+        }),
+    },
+    batches: {
+      async create(wanted) {
+        const { folder, batches } = await made();
+        const { input, client } = wanted;
+        if (typeof input === "string" && folder.files.get(input)?.client !== client) throw unknownId("file", input);
+        try {
+          return await using(async () => await batches.view(await batches.create(wanted)));
+        } finally {
+          // Also the lines of a request whose batch exists already.
+          if (typeof input !== "string") await input.abort();
+        }
+      },
+      async list(owner) {
+        const { batches } = (await opened()) ?? {};
+        if (batches === undefined) return [];
+        return await using(async () => {
+          const views: BatchView[] = [];
+          for (const batch of [...batches.all.values()].filter(({ record }) => isOwn(record, owner)).toReversed())
+            views.push(await batches.view(batch));
+          return views;
+        });
+      },
+      get: async (id, owner) => await withBatch(id, owner, (batch, batches) => batches.view(batch)),
+      cancel: async (id, owner) =>
+        await withBatch(id, owner, async (batch, batches) => {
+          await batches.apply(batch, { type: "cancel" });
+          const { status } = batch.record;
+          if (status !== "cancelling" && status !== "cancelled")
+            throw new WaggleError("conflict", `Cannot cancel batch ${id}: its status is ${status}.`);
+          return await batches.view(batch);
+        }),
+      pause: async (id, owner, isPaused) =>
+        await withBatch(id, owner, async (batch, batches) => {
+          const { status } = batch.record;
+          if (batchHasEnded(batch.record))
+            throw new WaggleError("conflict", `Cannot pause batch ${id}: its status is ${status}.`);
+          if (status === "validating" || status === "in_progress")
+            await batches.apply(batch, { type: "pause", isPaused });
+          return await batches.view(batch);
+        }),
+      results: async (id, owner) =>
+        await withBatch(id, owner, async (batch, batches) => {
+          requireEnd(batch, "read the results of");
+          return streamOf(batches.resultPaths(batch));
+        }),
+      remove: async (id, owner) =>
+        await withBatch(id, owner, async (batch, batches) => {
+          requireEnd(batch, "delete");
+          await batches.remove(batch);
+        }),
+    },
+    async close() {
+      closing ??= (opening ?? Promise.resolve(undefined)).then(
+        async (lane) => await lane?.close(),
+        () => {},
+      );
+      await closing;
+    },
+  };
+}
+
+function isOwn({ client }: { readonly client: string }, owner: Owner): boolean {
+  return owner === undefined || client === owner;
+}
+
+/** @param what as in "Cannot delete batch x" */
+function requireEnd({ record: { id, status } }: KeptBatch, what: string): void {
+  if (!batchHasEnded({ status }))
+    throw new WaggleError("conflict", `Cannot ${what} batch ${id} before its end: its status is ${status}.`);
+}
+
+/** The bytes of the files that exist, one after the other. */
+function streamOf(paths: readonly string[]): ReadableStream<Uint8Array> {
+  return ReadableStream.from(piecesOf(paths));
+}
+
+async function* piecesOf(paths: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) {
+    const file = await openFile(path, "r").catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    if (file === undefined) continue;
+    try {
+      for await (const piece of file.createReadStream({ autoClose: false })) yield piece as Buffer;
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// Owns the two files of a batch's results while it runs. A result counts when it is on disk; the sums are read from the files after a restart.
+import { dirname } from "node:path";
+import { createInOrder, openAppendFile, readLines, syncFolder } from "@waggle/async";
+import type { AppendFile, Clock, TimerHandle } from "@waggle/async";
+import type { open as openFile } from "node:fs/promises";
+import type { BatchUsage, LineCounts } from "./batch.ts";
+import { createIdSet } from "./id-set.ts";
+import type { IdSet } from "./id-set.ts";
+import type { BatchShape, ReadResult, ResultLine } from "./lane-port.ts";
+
+type ResultFile = ResultLine["file"];
+export const resultFiles: readonly ResultFile[] = ["output", "errors"];
+
+export interface ResultSums {
+  readonly counts: LineCounts;
+  readonly usage: BatchUsage;
+}
+
+export interface Results {
+  /** Sums over the results that are on disk. Reads the files at the first call. @throws Error of node:fs */
+  sums(): Promise<ResultSums>;
+  /** Bytes of a file. Known after the first call of `sums`. */
+  bytes(file: ResultFile): number;
+  /** The custom ids of all results. @param key the batch's id @throws Error of node:fs */
+  ids(key: string): Promise<IdSet>;
+  /** Resolves when the lines are written. They are on disk a second later, or after 64 lines. @throws Error of node:fs; then none of the lines is a result */
+  append(file: ResultFile, lines: readonly string[]): Promise<readonly ReadResult[]>;
+  /** Resolves when all results are on disk, and closes the files until the next result. @throws Error of node:fs */
+  close(): Promise<void>;
+}
+
+export interface ResultsOptions {
+  readonly pathOf: (file: ResultFile) => string;
+  readonly shape: Pick<BatchShape, "readResult">;
+  readonly clock: Clock;
+  readonly open: typeof openFile | undefined;
+}
+
+const linesPerSync = 64;
+const syncMs = 1_000;
+
+export function createResults({ pathOf, shape, clock, open }: ResultsOptions): Results {
+  const opened = new Map<ResultFile, AppendFile>();
+  const sizes = new Map<ResultFile, number>();
+  let sums: ResultSums | undefined;
+  let unsynced: ReadResult[] = [];
+  let timer: TimerHandle | undefined;
+  const inOrder = createInOrder();
+
+  /** Reads the results up to the first line that is torn. */
+  async function read(each: (result: ReadResult) => void): Promise<void> {
+    for (const file of resultFiles) {
+      let size = 0;
+      try {
+        for await (const { bytes, end, isWhole } of readLines(pathOf(file), { maxBytes: Infinity })) {
+          const result = isWhole ? resultIn(bytes) : undefined;
+          // Lines after the known size are what a full disk has left of an append.
+          if (result === undefined || end > (sizes.get(file) ?? Infinity)) break;
+          each(result);
+          size = end;
+        }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      }
+      if (!sizes.has(file)) sizes.set(file, size);
+    }
+  }
+
+  /** A power loss may leave other bytes at the end of a file. */
+  function resultIn(bytes: Buffer | undefined): ReadResult | undefined {
+    try {
+      return shape.readResult(bytes?.toString("utf8") ?? "");
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function readSums(): Promise<ResultSums> {
+    if (sums !== undefined) return sums;
+    let found = noSums;
+    await read((result) => (found = withResult(found, result)));
+    return (sums = found);
+  }
+
+  async function sync(): Promise<void> {
+    timer?.cancel();
+    timer = undefined;
+    if (unsynced.length === 0) return;
+    for (const file of opened.values()) await file.sync();
+    sums = unsynced.reduce(withResult, await readSums());
+    unsynced = [];
+  }
+
+  async function fileOf(name: ResultFile): Promise<AppendFile> {
+    await readSums();
+    const size = sizes.get(name) ?? 0;
+    const file = opened.get(name) ?? (await openAppendFile(pathOf(name), size, open));
+    opened.set(name, file);
+    if (size === 0) await syncFolder(dirname(pathOf(name)));
+    return file;
+  }
+
+  return {
+    sums: async () => sums ?? (await inOrder(readSums)),
+    bytes: (file) => sizes.get(file) ?? 0,
+    ids: async (key) =>
+      await inOrder(async () => {
+        const ids = createIdSet(key);
+        await read(({ customId }) => ids.add(customId));
+        return ids;
+      }),
+    append: async (name, lines) =>
+      await inOrder(async () => {
+        const file = await fileOf(name);
+        await file.append(`${lines.join("\n")}\n`);
+        sizes.set(name, file.size);
+        const results = lines.map((line) => shape.readResult(line));
+        unsynced.push(...results);
+        // A failure is found again by `close`.
+        if (unsynced.length >= linesPerSync) await sync().catch(() => {});
+        else timer ??= clock.setTimeout(() => void inOrder(sync).catch(() => {}), syncMs);
+        return results;
+      }),
+    close: async () =>
+      await inOrder(async () => {
+        await sync();
+        const files = [...opened.values()];
+        opened.clear();
+        for (const file of files) await file.close();
+      }),
+  };
+}
+
+const noSums: ResultSums = {
+  counts: { completed: 0, failed: 0, unanswered: 0 },
+  usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 },
+};
+
+function withResult({ counts, usage }: ResultSums, result: ReadResult): ResultSums {
+  return {
+    counts: { ...counts, [result.outcome]: counts[result.outcome] + 1 },
+    usage: {
+      inputTokens: usage.inputTokens + result.usage.inputTokens,
+      cachedTokens: usage.cachedTokens + result.usage.cachedTokens,
+      outputTokens: usage.outputTokens + result.usage.outputTokens,
+      reasoningTokens: usage.reasoningTokens + result.usage.reasoningTokens,
+    },
+  };
+}
