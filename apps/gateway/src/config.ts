@@ -1,11 +1,12 @@
 // Reads the gateway's configuration from argv, environment variables and the settings file into one validated, readonly object.
+import { join, resolve } from "node:path";
 import { describeMachine, frontProblems, queueShareOf, readConfig, withoutCredentials } from "@waggle/daemon";
 import type { ConfigOf, ConfigResult, Environment, Machine } from "@waggle/daemon";
 import { gatewayOptions } from "./config/gateway-options.ts";
 import type { GatewayOptionValues } from "./config/gateway-options.ts";
 
 /** The settings by their keys in the option table. Durations are in milliseconds, sizes in bytes. */
-export type GatewayConfig = ConfigOf<GatewayOptionValues, "natsUrl" | "gatewayId" | "clientQueueShare">;
+export type GatewayConfig = ConfigOf<GatewayOptionValues, "natsUrl" | "gatewayId" | "clientQueueShare" | "batchDir">;
 
 /** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
@@ -31,7 +32,8 @@ export function parseConfig(
       const noFleet = "Cannot start without a fleet: name its NATS server with --nats-url.";
       const shared = finish(gatewayId, [...(natsUrl === "" ? [noFleet] : []), ...frontProblems(values)]);
       const clientQueueShare = queueShareOf(values.clientQueueShare, shared.apiTokens);
-      return { ...values, ...shared, natsUrl, gatewayId, clientQueueShare };
+      const batchDir = resolve(values.batchDir ?? join(shared.stateFolder, "batches"));
+      return { ...values, ...shared, natsUrl, gatewayId, clientQueueShare, batchDir };
     },
   });
 }

@@ -1,7 +1,7 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
-import { createDeparture, withoutCredentials } from "@waggle/daemon";
+import { createDaemonLane, createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
 import { createGatewaySide, fleetVersion, newGatewayProcessId, openBroker, systemChance } from "@waggle/fleet";
@@ -15,6 +15,8 @@ import { createGateway } from "./gateway.ts";
 
 /** Time limit for sending the ends of streams to their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
+/** Time in which the fleet's workers report their models. */
+const modelsKnownAfterMs = 15_000;
 /** The worker's build of the pages; the path is the same from source and build. */
 const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
 const pageRoutes = {
@@ -50,6 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     chance: systemChance,
     log,
   });
+  const lane = createDaemonLane({ ...options, modelsKnownAfterMs });
   let ownUrl = "";
   let departure: Departure | undefined;
   const url = (): string => config.advertiseUrl ?? ownUrl;
@@ -59,6 +62,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     side,
     chance: systemChance,
     pages,
+    lane,
     url,
     drain() {
       if (departure === undefined) throw new WaggleError("unavailable", "Cannot drain: the gateway is still starting.");
@@ -71,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     throw error;
   });
   ownUrl = server.url;
+  lane.start();
   print({ type: "listening", url: ownUrl, pid: process.pid });
   screen?.opened(bannerOf(ownUrl, config));
   log.info({ url: ownUrl, version: config.version, local_mode: config.localMode, gateway: gatewayId }, "listening");
@@ -88,7 +93,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     clock,
     log,
     drainTimeoutMs: config.drainTimeoutMs,
-    refuse: gateway.refuse,
+    refuse() {
+      // Its lines are asked again after the restart, so the drain does not wait for them.
+      void lane.close();
+      gateway.refuse();
+    },
     idle: gateway.idle,
     liveJobs: () => gateway.registry.liveCount,
     jobsToHandOver: gateway.jobsToHandOver,
@@ -98,7 +107,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
       gateway.abort();
       server.stopAccepting();
       await before(server.answered(), flushTimeoutMs);
-      await gateway.stop();
+      await Promise.all([gateway.stop(), lane.close()]);
       await broker.close();
       await server.close();
     },

@@ -4,7 +4,7 @@ import type { Chance, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
-import type { JobRegistry } from "@waggle/jobs";
+import type { JobRegistry, Lane } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
@@ -21,6 +21,7 @@ export interface GatewayOptions {
   /** The connection to the fleet; `stop` closes it. */
   readonly side: GatewaySide;
   readonly pages: Pages;
+  readonly lane?: Lane | undefined;
   readonly tokens: () => TokenTable;
   /** Begins to leave, as at SIGTERM. */
   readonly drain: () => void;
@@ -86,6 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     finder,
     workerOf: (job) => models.find(job.spec.model)?.link.workerOf(job),
     models: served,
+    lane: options.lane,
     control: createNoControl(served),
     drain: options.drain,
     view: {

@@ -26,7 +26,7 @@ describe("parseConfig", () => {
   it("has defaults for everything", () => {
     expect(run([])).toEqual({
       ...{ service: "waggle-hive", program: "waggle-hive", version: "1.2.3", instance: "hive-box-7700" },
-      ...{ stateFolder: "/home/bee/.local/state/waggle", historyBytes: 0, screen: undefined },
+      ...{ stateFolder: "/home/bee/.local/state/waggle", historyBytes: 0, hasLastingId: true, screen: undefined },
       ...{ logLevel: "info", logFormat: "json", quietLog: false, traces: { settings: undefined, warnings: [] } },
       ...{ port: 7700, host: "127.0.0.1", localMode: true, allowedHosts: [], allowedOrigins: [] },
       ...{ heartbeatsKept: 1000, natsInsecure: false, faults: false },

@@ -140,6 +140,8 @@ const samples: { readonly [K in OptionKey]: Sample } = {
   heartbeatIntervalMs: ["50ms", 50, "1h", 3_600_000, "49ms", "61m"],
   mcpConfig: path,
   mcpJournalDir: path,
+  batchDir: path,
+  maxBatchWindowMs: ["1m", 60_000, "720h", 2_592_000_000, "59s", "721h"],
   mcpSteps: whole(1, 100),
   mcpCallTimeoutMs: ["50ms", 50, "1h", 3_600_000, "49ms", "61m"],
   mcpTurnTimeoutMs: ["100ms", 100, "24h", 86_400_000, "99ms", "25h"],

@@ -22,6 +22,7 @@ import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 type Completed =
   | "mcpJournalDir"
+  | "batchDir"
   | "aliases"
   | "pinnedModels"
   | "workerId"
@@ -38,8 +39,6 @@ export interface WorkerConfig extends Omit<
   readonly servesFolder: boolean;
   /** How this terminal calls the command line: in a checkout, only npx finds it. */
   readonly command: "waggle" | "npx waggle";
-  /** Whether the next start of this worker has the same id. */
-  readonly hasLastingId: boolean;
   readonly models: readonly GivenModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
@@ -109,12 +108,12 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     aliases: values.aliases ?? [],
     pinnedModels: values.pinnedModels ?? [],
     servesFolder: values.modelsFolder !== undefined,
-    hasLastingId: values.workerId !== undefined || values.port !== 0,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
     command: env["npm_lifecycle_event"] === "npx" ? "npx waggle" : "waggle",
     mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),
     mcpJournalDir: resolve(values.mcpJournalDir ?? join(shared.stateFolder, "mcp")),
+    batchDir: resolve(values.batchDir ?? join(shared.stateFolder, "batches")),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,

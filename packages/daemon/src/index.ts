@@ -9,6 +9,7 @@ export * from "./settings/setting-text.ts";
 export * from "./settings/settings.ts";
 export * from "./settings/settings-error.ts";
 export * from "./settings/values.ts";
+export * from "./process/daemon-lane.ts";
 export * from "./process/departure.ts";
 export * from "./process/folder-lock.ts";
 export * from "./process/run-daemon.ts";

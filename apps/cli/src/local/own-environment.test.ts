@@ -40,6 +40,7 @@ it("inherits each setting, except settings of a service", () => {
       ...["mcp-config", "mcp-journal-dir", "mcp-steps", "mcp-call-timeout", "mcp-turn-timeout"],
       ...["hive-url", "hive-token-file", "worker-id", "heartbeat-interval"],
       ...["nats-url", "nats-creds", "nats-insecure", "log-level", "log-format", "history-size"],
+      ...["batch-dir", "batch-window"],
     ].toSorted(),
   );
 });

@@ -17,6 +17,7 @@ const inherited: Readonly<Record<OptionRow["group"], boolean>> = {
   Hive: false,
   Fleet: false,
   Logs: false,
+  Batches: false,
 };
 
 const names = new Set(

@@ -1,6 +1,7 @@
 // Lists the gateway's settings. Each key is the name of the setting in `GatewayConfig`.
 import {
   accessOptions,
+  batchOptions,
   fileOptions,
   fleetOptions,
   frontLimitOptions,
@@ -45,6 +46,7 @@ export const gatewayOptions = {
   ...logOptions,
   ...historyOptions,
   ...frontLimitOptions,
+  ...batchOptions,
 };
 
 export type GatewayOptionValues = OptionValuesOf<typeof gatewayOptions>;

@@ -1,5 +1,5 @@
 // Owns the worker's settings. A key is the name of the setting in `WorkerConfig`.
-import { fileOptions, type OptionRow, type OptionValuesOf } from "@waggle/daemon";
+import { batchOptions, fileOptions, type OptionRow, type OptionValuesOf } from "@waggle/daemon";
 import { engineOptions, fakeOptions } from "./options/engine-options.ts";
 import { limitOptions } from "./options/limit-options.ts";
 import { mcpOptions } from "./options/mcp-options.ts";
@@ -15,6 +15,7 @@ export const optionTable = {
   ...networkOptions,
   ...mcpOptions,
   ...limitOptions,
+  ...batchOptions,
   ...fakeOptions,
 } as const;
 

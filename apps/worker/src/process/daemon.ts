@@ -1,6 +1,13 @@
 // Owns the daemon: starts its parts in the order in which they need each other, and closes everything at the end.
 import { constants } from "node:os";
-import { StartError, createDeparture, type DaemonContext, type Departure, type Environment } from "@waggle/daemon";
+import {
+  StartError,
+  createDaemonLane,
+  createDeparture,
+  type DaemonContext,
+  type Departure,
+  type Environment,
+} from "@waggle/daemon";
 import { findUnusedGpu } from "@waggle/models/gpu";
 import { shownReference } from "@waggle/models/download";
 import { WaggleError, exitCodes } from "@waggle/protocol";
@@ -70,6 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     terminal: showsProgress ? process.stderr : undefined,
   });
   const mcp = createMcp({ config, env: options.env, log, clock });
+  const lane = createDaemonLane(options);
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
 
@@ -93,6 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     given,
     budget,
     mcp,
+    lane,
     listener: fleet,
     keepAliveMs: config.keepAliveMs ?? (given.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? ownUrl,
@@ -154,6 +163,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     await fleet.join(worker);
     await mcp?.open();
+    lane.start();
   } catch (error) {
     // Otherwise the fleet would send jobs to this worker until its heartbeat expires.
     await fleet.close();
@@ -169,6 +179,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     async refuse() {
       // Called first: if another worker can continue a job, this worker hands the job over instead of waiting for its end.
       const handedOver = fleet.leave();
+      // Its lines are asked again after the restart, so the drain does not wait for them.
+      void lane.close();
       worker.refuse();
       stopping.abort();
       await handedOver;
@@ -182,7 +194,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       worker.abort();
       // Ended streams and collected answers still have to reach their clients.
       server.stopAccepting();
-      await Promise.all([hive.leave(), worker.stop(), before(server.answered(), flushTimeoutMs)]);
+      await Promise.all([hive.leave(), worker.stop(), lane.close(), before(server.answered(), flushTimeoutMs)]);
       await fleet.close();
       prefixFolder?.close();
       await server.close();

@@ -183,6 +183,17 @@ export const historyOptions = inGroup("Logs", {
   }),
 });
 
+export const batchOptions = inGroup("Batches", {
+  maxBatchWindowMs: advancedSetting("--batch-window <duration>", duration("1m", "720h"), {
+    help: "longest time that a batch may have until it expires, up to 720h",
+    default: "24h",
+  }),
+  batchDir: advancedSetting("--batch-dir <folder>", text(1, 4_096), {
+    help: "folder of uploaded files, batches and their results",
+    defaultText: "$XDG_STATE_HOME/waggle/batches, or ~/.local/state/waggle/batches",
+  }),
+});
+
 export const fleetOptions = inGroup("Fleet", {
   natsUrl: setting("--nats-url <url>", text(1, 2_048), {
     help: "NATS server of the fleet, as nats://host:4222",

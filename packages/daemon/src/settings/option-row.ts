@@ -14,6 +14,7 @@ export const optionGroups = [
   "Fleet",
   "Logs",
   "Limits",
+  "Batches",
   "Fake backend",
 ] as const;
 

@@ -73,6 +73,8 @@ export interface DaemonConfig extends LogSettings, Omit<TokenSources, "apiTokenF
   readonly stateFolder: string;
   /** The daemon's name on this machine. */
   readonly instance: string;
+  /** Whether the next start of this daemon has the same name. */
+  readonly hasLastingId: boolean;
   /** Limit of the history on disk; 0 keeps none. */
   readonly historyBytes: number;
 }
@@ -177,6 +179,7 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
     );
     // The rules between settings need all values.
     if (apiTokens === undefined || found.length > 0) return refuse(found);
+    const defaultId = defaultName(kind, settings.port, machine);
     const finish = (id: string, problems: readonly string[] = []): DaemonConfig => {
       const { allowedHosts = [], allowedOrigins = [] } = settings;
       const source = tokenSourceOf(apiTokenVariable, settings);
@@ -196,10 +199,10 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
         traces: readTraceSettings(variable, { name: service, version, instance: id }),
         stateFolder: stateFolderOf(variable("XDG_STATE_HOME"), machine.homeFolder),
         instance: id,
+        hasLastingId: id !== defaultId || settings.port !== 0,
         historyBytes: settings.historyBytes ?? 0,
       };
     };
-    const defaultId = defaultName(kind, settings.port, machine);
     return { kind: "run", config: reader.complete({ values, file, variable, defaultId, finish }) };
   } catch (error) {
     if (error instanceof SettingsError) return refuse(error.problems);
