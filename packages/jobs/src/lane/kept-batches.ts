@@ -140,8 +140,10 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       await save(batch, record);
       for (const effect of effects) {
         if (effect === "publish") publish(batch);
-        else if (effect === "run" && record.isPaused !== true) runner.start(batch);
-        else void runner.stop(batch).catch((error: unknown) => held(batch, error));
+        else if (effect === "run" && record.isPaused !== true) {
+          batch.recent.length = 0;
+          runner.start(batch);
+        } else void runner.stop(batch).catch((error: unknown) => held(batch, error));
       }
       if (batchHasEnded(record)) void end(batch).catch((error: unknown) => held(batch, error));
     });
@@ -180,6 +182,8 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     const { record, results } = batch;
     if (record.status !== "finalizing" && record.total > 0)
       await writeUnanswered(batch, record.status === "cancelling" ? "cancelled" : "expired");
+    // The files are cut behind the results that were read.
+    await results.sums();
     await results.close();
     const sums = await results.sums();
     await apply(batch, { type: "published", results: { ...sums, ...(await resultFilesOf(batch)) } });
@@ -314,12 +318,10 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     async close() {
       isClosed = true;
       await runner.close();
-      await Promise.all(
-        [...all.values()].map(async ({ publishing, results }) => {
-          await publishing;
-          await results.close();
-        }),
-      );
+      for (const batch of all.values()) {
+        await batch.publishing;
+        await batch.results.close().catch((error: unknown) => held(batch, error));
+      }
     },
   };
 }

@@ -25,6 +25,7 @@ export interface LaneRunner {
   stop(batch: RunnableBatch): Promise<void>;
   /** Whether the front is asked for lines of the batch. */
   isAsking(batch: RunnableBatch): boolean;
+  /** Stops all batches. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -54,6 +55,8 @@ const aheadBytes = 8 * 2 ** 20;
 /** Time until a line without an answer is asked again. The batch's other lines for its model wait, too. */
 const askAgainMs = [1_000, 2_000, 5_000, 10_000, 30_000];
 const jitter = 0.2;
+/** Answers of a batch that a slow disk may let wait. */
+const mostUnwritten = 64;
 /** Time until the disk, and a model that is not known, are tried again. */
 const beatMs = 5_000;
 
@@ -73,8 +76,10 @@ interface Run extends WaitingLines {
   answered: { readonly ids: IdSet; left: number } | undefined;
   /** Reading, asking and writing that has not ended. */
   busy: number;
-  /** Results that the disk refuses. */
+  /** Answers that are not written yet. */
   unwritten: number;
+  /** Whether the disk has refused the last answer. */
+  isStuck: boolean;
   /** Whether the disk has failed, until the next beat. */
   hasFailed: boolean;
   /** Whether the failure was reported, until a result is written. */
@@ -121,7 +126,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       active.add(run);
     }
     for (const run of active) if (canRead(run) && !window.canUse(run)) void work(run, () => read(run));
-    const asking = [...active].filter(({ unwritten }) => unwritten === 0);
+    const asking = [...active].filter(mayAsk);
     for (let placed = window.take(asking); placed !== undefined; placed = window.take(asking)) {
       const next = placed;
       void work(next.batch, () => ask(next));
@@ -131,7 +136,11 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   function usesTurn(run: Run): boolean {
-    return run.isReading || (run.unwritten === 0 && window.canUse(run)) || (canRead(run) && waiting.length === 0);
+    return run.isReading || (mayAsk(run) && window.canUse(run)) || (canRead(run) && waiting.length === 0);
+  }
+
+  function mayAsk({ isStuck, unwritten }: Run): boolean {
+    return !isStuck && unwritten < mostUnwritten;
   }
 
   function canRead({ isReading, isRead, hasFailed, waiting: lines }: Run): boolean {
@@ -274,15 +283,17 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   async function write(run: Run, line: Line, answer: LineAnswer): Promise<void> {
     const { target, stopping } = run;
     const { file, text } = front.shapes[target.record.dialect].resultLine(line, answer);
-    for (let tries = 0; ; tries += 1) {
+    run.unwritten += 1;
+    for (;;) {
       try {
         const written = await target.results.append(file, [text]);
-        if (tries > 0) run.unwritten -= 1;
+        run.unwritten -= 1;
+        run.isStuck = false;
         run.isReported = false;
         onResults(target, written);
         return;
       } catch (error) {
-        if (tries === 0) run.unwritten += 1;
+        run.isStuck = true;
         fail(run, error);
         await untilBeat(stopping.signal);
         // The line is asked again after a restart.
@@ -334,7 +345,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
         settled: createCondition(() => run.busy === 0),
         ...{ holds: new Map(), waiting: [], places: 0, lastTurn: 0, turn: "none", next: inputStart },
         ...{ isReading: false, isRead: false, answered: undefined, busy: 0, unwritten: 0 },
-        ...{ hasFailed: false, isReported: false },
+        ...{ isStuck: false, hasFailed: false, isReported: false },
         isHeld: (model) => run.holds.get(model)?.timer !== undefined,
       };
       runs.set(batch, run);
@@ -346,7 +357,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     async close() {
       isClosed = true;
       beat?.cancel();
-      await Promise.all([...runs.keys()].map(stop));
+      await Promise.allSettled([...runs.keys()].map(stop));
     },
   };
 }

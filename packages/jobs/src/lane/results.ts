@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { createInOrder, openAppendFile, readLines, syncFolder } from "@waggle/async";
 import type { AppendFile, Clock, TimerHandle } from "@waggle/async";
-import type { open as openFile } from "node:fs/promises";
+import { open as openFile, stat } from "node:fs/promises";
 import type { BatchUsage, LineCounts } from "./batch.ts";
 import { createIdSet } from "./id-set.ts";
 import type { IdSet } from "./id-set.ts";
@@ -25,7 +25,7 @@ export interface Results {
   ids(key: string): Promise<IdSet>;
   /** Resolves when the lines are written. They are on disk a second later, or after 64 lines. @throws Error of node:fs; then none of the lines is a result */
   append(file: ResultFile, lines: readonly string[]): Promise<readonly ReadResult[]>;
-  /** Resolves when all results are on disk, and closes the files until the next result. @throws Error of node:fs */
+  /** Resolves when all results are on disk and nothing else is in the files, and closes the files until the next result. @throws Error of node:fs */
   close(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export interface ResultsOptions {
 const linesPerSync = 64;
 const syncMs = 1_000;
 
-export function createResults({ pathOf, shape, clock, open }: ResultsOptions): Results {
+export function createResults({ pathOf, shape, clock, open = openFile }: ResultsOptions): Results {
   const opened = new Map<ResultFile, AppendFile>();
   const sizes = new Map<ResultFile, number>();
   let sums: ResultSums | undefined;
@@ -127,8 +127,22 @@ export function createResults({ pathOf, shape, clock, open }: ResultsOptions): R
         const files = [...opened.values()];
         opened.clear();
         for (const file of files) await file.close();
+        for (const [file, size] of sizes) await cut(pathOf(file), size);
       }),
   };
+}
+
+/** Cuts off what a full disk or a killed process has left behind the results. */
+async function cut(path: string, size: number): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.size <= size) return;
+  const file = await openFile(path, "r+");
+  try {
+    await file.truncate(size);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 const noSums: ResultSums = {

@@ -69,6 +69,8 @@ export interface LaneWorld {
   open(options?: LaneWorldOptions): DaemonLane;
   /** Kills the process: a later one sees the folder as it is now. */
   kill(): Promise<void>;
+  /** An empty folder. */
+  reset(): Promise<void>;
   upload(lane: DaemonLane, text: string, client?: string): Promise<string>;
   create(lane: DaemonLane, input: WantedBatch["input"], more?: Partial<WantedBatch>): Promise<BatchRecord>;
   /** Advances the clock until the condition holds. */
@@ -84,21 +86,25 @@ export function useLaneWorld(): LaneWorld {
   let process = 0;
   let clock = createFakeClock();
   let logged: Record<string, unknown>[] = [];
-  let metrics = createWorkerMetrics();
+  const metrics = createWorkerMetrics();
   let lanes: DaemonLane[] = [];
   const startedAt = Date.UTC(2026, 0, 1);
   const now = (): number => startedAt + clock.now();
   const folderOf = (): string => join(root, `${process}`, "batches");
 
-  beforeEach(() => {
+  function begin(): void {
     root = mkdtempSync(join(tmpdir(), "waggle-lane-"));
     clock = createFakeClock();
-    [process, logged, lanes, metrics] = [0, [], [], createWorkerMetrics()];
-  });
-  afterEach(async () => {
+    [process, logged, lanes] = [0, [], []];
+  }
+
+  async function end(): Promise<void> {
     await Promise.all(lanes.map((lane) => lane.close()));
     rmSync(root, { recursive: true });
-  });
+  }
+
+  beforeEach(begin);
+  afterEach(end);
 
   const world: LaneWorld = {
     get clock() {
@@ -108,9 +114,7 @@ export function useLaneWorld(): LaneWorld {
     get folder() {
       return folderOf();
     },
-    get metrics() {
-      return metrics;
-    },
+    metrics,
     get logged() {
       return logged;
     },
@@ -148,6 +152,10 @@ export function useLaneWorld(): LaneWorld {
       process += 1;
       if (existsSync(before)) cpSync(before, folderOf(), { recursive: true });
       await lanes.pop()?.close();
+    },
+    async reset() {
+      await end();
+      begin();
     },
     async upload(lane, text, client = "c") {
       const receiving = await lane.files.receive(client, 1_000_000_000);

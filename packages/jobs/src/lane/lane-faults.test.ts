@@ -1,0 +1,155 @@
+// Tests a lane on a disk that is full at each stage, and batches with kills, failing answers and a failing disk in any order.
+import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { good, linesOf, numbered, resultsOf, textOf, useLaneWorld } from "../testing/lane-world.ts";
+import type { AnswerLine } from "./lane-port.ts";
+
+const world = useLaneWorld();
+const outOfSpace = { code: "out_of_space" };
+
+/** A disk on which `isFull` says at each write whether only a part of it fits. */
+function diskWith(isFull: (path: string) => boolean): typeof openFile {
+  return async (path, ...given) => {
+    const file = await openFile(path, ...given);
+    const { appendFile } = file;
+    file.appendFile = async (data, ...options) => {
+      if (!isFull(String(path))) return await appendFile.call(file, data, ...options);
+      const bytes = Buffer.from(data as string);
+      await appendFile.call(file, bytes.subarray(0, Math.floor(bytes.length / 2)), ...options);
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    };
+    return file;
+  };
+}
+
+it("refuses an upload and a batch on a full disk, and leaves nothing of them", async () => {
+  let full = "";
+  const lane = world.open({ open: diskWith((path) => full !== "" && path.includes(full)) });
+  const file = await world.upload(lane, linesOf(["a"]));
+  for (full of ["/parts/", "/files/"]) {
+    await expect(world.upload(lane, linesOf(["b"]))).rejects.toMatchObject(outOfSpace);
+    const left = ["parts", "files"].map((name) => readdirSync(join(world.folder, name)).length);
+    expect([full, ...left]).toEqual([full, 0, 2]);
+  }
+  full = "/record.json";
+  await expect(world.create(lane, file)).rejects.toMatchObject(outOfSpace);
+  expect([readdirSync(join(world.folder, "batches")), await lane.batches.list("c")]).toEqual([[], []]);
+  full = "";
+  const { id } = await world.create(lane, file);
+  await world.reaches(lane, id, "completed");
+});
+
+it("asks for no more lines while the disk is full, and loses no answer", async () => {
+  let isFull = false;
+  let fullFrom = 10;
+  const asked: string[] = [];
+  const answer: AnswerLine = async ({ customId }) => {
+    isFull = asked.push(customId) >= fullFrom;
+    return good;
+  };
+  const lane = world.open({ answer, open: diskWith((path) => isFull && path.endsWith("/output")) });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(300))));
+  await world.until(() => world.logged.some(({ msg }) => msg === "batch_held"));
+  for (let turn = 0; turn < 100; turn += 1) {
+    world.clock.advance(1_000);
+    await new Promise(setImmediate);
+  }
+  expect(asked.length).toBeLessThan(100);
+  const reports = world.logged.filter(({ msg }) => msg === "batch_held");
+  fullFrom = Infinity;
+  isFull = false;
+  const { record } = await world.reaches(lane, id, "completed");
+  expect(reports).toHaveLength(1);
+  expect((await world.resultsIn(lane, record.results?.outputFile)).map((result) => result.id).toSorted()).toEqual(
+    [...numbered(300)].toSorted(),
+  );
+});
+
+it("stays before the end of a batch while its record cannot be written, and tries again", async () => {
+  let isFull = false;
+  const answer: AnswerLine = async () => {
+    isFull = true;
+    return good;
+  };
+  const lane = world.open({ answer, open: diskWith((path) => isFull && path.includes("/record.json")) });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(["a"])));
+  await world.until(() => world.logged.some(({ msg }) => msg === "batch_held"));
+  expect((await lane.batches.get(id, "c")).record.status).toBe("in_progress");
+  await expect(lane.batches.cancel(id, "c")).rejects.toMatchObject(outOfSpace);
+  isFull = false;
+  expect((await world.reaches(lane, id, "completed")).counts.completed).toBe(1);
+});
+
+/** The status with which the line is answered. */
+function statusOf(id: string): number {
+  return Number(id) % 3 === 0 ? 400 : 200;
+}
+
+it("gives each line one result, with kills, failing answers and a failing disk in any order", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        lines: fc.integer({ min: 1, max: 60 }),
+        kills: fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 4 }),
+        end: fc.constantFrom("completed", "cancelled", "expired"),
+        seed: fc.integer({ min: 1, max: 2 ** 31 }),
+        failing: fc.constantFrom(0, 0.2, 0.5),
+      }),
+      async ({ lines, kills, end, seed, failing }) => {
+        let state = seed;
+        const chance = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+        const answer: AnswerLine = async ({ customId }) => {
+          for (let turns = Math.floor(3 * chance()); turns > 0; turns -= 1) await new Promise(setImmediate);
+          return chance() < failing ? undefined : { ...good, status: statusOf(customId) };
+        };
+        let isBroken = true;
+        const open = diskWith(
+          (path) => isBroken && /output|errors|\/batches\/.*record/.test(path) && chance() < failing / 2,
+        );
+        const start = (): ReturnType<typeof world.open> => world.open({ answer, open });
+        isBroken = false;
+        let lane = start();
+        const ids = numbered(lines);
+        const windowMs = end === "expired" ? 60_000 : undefined;
+        const { id } = await world.create(lane, await world.upload(lane, linesOf(ids)), {
+          ...(windowMs && { windowMs }),
+        });
+        isBroken = true;
+        for (const turns of kills) {
+          for (let turn = 0; turn < turns; turn += 1) {
+            await new Promise(setImmediate);
+            if (turn % 10 === 0) world.clock.advance(200);
+          }
+          await world.kill();
+          const output = join(world.folder, "batches", id, "output");
+          if (existsSync(output) && statSync(output).size % 2 === 0) appendFileSync(output, '{"id":"0","sta');
+          lane = start();
+        }
+        if (end === "cancelled") await lane.batches.cancel(id, "c").catch(() => {});
+        isBroken = false;
+        if (end === "cancelled") await lane.batches.cancel(id, "c").catch(() => {});
+        const { record, counts } = await world.reaches(lane, id, "completed", "cancelled", "expired");
+        const files = [record.results?.outputFile, record.results?.errorFile];
+        const texts = await Promise.all(
+          files.map(async (file) => (file === undefined ? "" : await textOf(await lane.files.read(file, "c")))),
+        );
+        const results = texts.flatMap(resultsOf);
+        // A batch that was cancelled during its check has no lines.
+        const expected = record.total === 0 ? [] : ids;
+        expect(results.map((result) => result.id).toSorted()).toEqual([...expected].toSorted());
+        for (const result of results) expect([0, statusOf(result.id)]).toContain(result.status);
+        const unanswered = results.filter(({ status }) => status === 0).length;
+        expect([counts.completed + counts.failed, counts.unanswered]).toEqual([
+          results.length - unanswered,
+          unanswered,
+        ]);
+        if (record.status === "completed") expect(unanswered).toBe(0);
+        await world.reset();
+      },
+    ),
+    { numRuns: 15 },
+  );
+}, 120_000);
