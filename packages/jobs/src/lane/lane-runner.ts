@@ -126,7 +126,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       active.add(run);
     }
     for (const run of active) if (canRead(run) && !window.canUse(run)) void work(run, () => read(run));
-    const asking = [...active].filter(mayAsk);
+    const asking = [...active].filter(({ isStuck, unwritten }) => !isStuck && unwritten < mostUnwritten);
     for (let placed = window.take(asking); placed !== undefined; placed = window.take(asking)) {
       const next = placed;
       void work(next.batch, () => ask(next));
@@ -136,11 +136,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   function usesTurn(run: Run): boolean {
-    return run.isReading || (mayAsk(run) && window.canUse(run)) || (canRead(run) && waiting.length === 0);
-  }
-
-  function mayAsk({ isStuck, unwritten }: Run): boolean {
-    return !isStuck && unwritten < mostUnwritten;
+    return run.isReading || (!run.isStuck && window.canUse(run)) || (canRead(run) && waiting.length === 0);
   }
 
   function canRead({ isReading, isRead, hasFailed, waiting: lines }: Run): boolean {

@@ -237,6 +237,12 @@ describe("the folder", () => {
   });
 });
 
+it("runs from line to line without a timer", async () => {
+  const lane = world.open();
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(1_000))));
+  await world.until(async () => (await lane.batches.get(id, "c")).record.status === "completed", "stops");
+});
+
 it("reads few lines ahead, and orders them by loaded models and prefixes", async () => {
   let read = 0;
   const shape = {

@@ -43,7 +43,8 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
   const opened = new Map<ResultFile, AppendFile>();
   const sizes = new Map<ResultFile, number>();
   let sums: ResultSums | undefined;
-  let unsynced: ReadResult[] = [];
+  const unsynced: ReadResult[] = [];
+  let syncing: Promise<void> | undefined;
   let timer: TimerHandle | undefined;
   const inOrder = createInOrder();
 
@@ -82,13 +83,28 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
     return (sums = found);
   }
 
+  /** Appends continue meanwhile. After a failure it is tried again. */
   async function sync(): Promise<void> {
+    syncing ??= syncNow().finally(() => {
+      syncing = undefined;
+      if (unsynced.length > 0) syncLater();
+    });
+    await syncing;
+  }
+
+  function syncLater(): void {
+    timer ??= clock.setTimeout(() => {
+      timer = undefined;
+      sync().catch(() => {});
+    }, syncMs);
+  }
+
+  async function syncNow(): Promise<void> {
     timer?.cancel();
     timer = undefined;
-    if (unsynced.length === 0) return;
+    const written = unsynced.length;
     for (const file of opened.values()) await file.sync();
-    sums = unsynced.reduce(withResult, await readSums());
-    unsynced = [];
+    sums = unsynced.splice(0, written).reduce(withResult, await readSums());
   }
 
   async function fileOf(name: ResultFile): Promise<AppendFile> {
@@ -116,14 +132,14 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
         sizes.set(name, file.size);
         const results = lines.map((line) => shape.readResult(line));
         unsynced.push(...results);
-        // A failure is found again by `close`.
-        if (unsynced.length >= linesPerSync) await sync().catch(() => {});
-        else timer ??= clock.setTimeout(() => void inOrder(sync).catch(() => {}), syncMs);
+        if (unsynced.length >= linesPerSync) sync().catch(() => {});
+        else syncLater();
         return results;
       }),
     close: async () =>
       await inOrder(async () => {
-        await sync();
+        // A sync that has begun may be without the last results.
+        while (unsynced.length > 0) await sync();
         const files = [...opened.values()];
         opened.clear();
         for (const file of files) await file.close();
