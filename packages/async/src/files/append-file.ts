@@ -13,7 +13,7 @@ export interface AppendFile {
 }
 
 /**
- * Makes the file if there is none.
+ * Makes a missing file.
  * @param size bytes of the file to keep; what follows is cut off
  * @param open `open` of node:fs
  * @throws Error of node:fs

@@ -16,22 +16,20 @@ import type { RunnableBatch } from "./lane-runner.ts";
 import { createResults, resultFiles } from "./results.ts";
 import type { ResultSums } from "./results.ts";
 
-export type KeptBatch = RunnableBatch;
-
 export interface KeptBatches {
   /** Oldest first. */
-  readonly all: ReadonlyMap<string, KeptBatch>;
-  create(wanted: WantedBatch): Promise<KeptBatch>;
-  view(batch: KeptBatch): Promise<BatchView>;
-  apply(batch: KeptBatch, input: BatchInput): Promise<void>;
-  remove(batch: KeptBatch): Promise<void>;
+  readonly all: ReadonlyMap<string, RunnableBatch>;
+  create(wanted: WantedBatch): Promise<RunnableBatch>;
+  view(batch: RunnableBatch): Promise<BatchView>;
+  apply(batch: RunnableBatch, input: BatchInput): Promise<void>;
+  remove(batch: RunnableBatch): Promise<void>;
   /** Paths of the results of an ended batch; those that were deleted are left out. */
-  resultPaths(batch: KeptBatch): readonly string[];
-  /** Continues the batches of an earlier process. */
+  resultPaths(batch: RunnableBatch): readonly string[];
+  /** Continues the batches of an earlier process. Never rejects. */
   resume(): Promise<void>;
   /** The batches that run keep the lines of a removed file, and its bytes count for them. */
   fileRemoved(id: string): Promise<void>;
-  /** Expires batches, tries again to publish results, and removes batches that are no longer kept. */
+  /** Expires batches, tries again to publish results, and removes batches that are no longer kept. Never rejects. */
   tick(): Promise<void>;
   close(): Promise<void>;
 }
@@ -59,7 +57,7 @@ const anthropicKeptMs = 29 * dayMs;
 const recentAnswers = { least: 20, most: 64 } as const;
 const pieceChars = 65_536;
 
-interface Kept extends KeptBatch {
+interface Kept extends RunnableBatch {
   stored: StoredBatch;
   /** Times of the last answers. */
   readonly recent: number[];
@@ -249,6 +247,19 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     metrics.batches.dec({ status: record.status });
   }
 
+  async function tick(): Promise<void> {
+    for (const batch of all.values()) {
+      try {
+        if (isExpired(batch)) await apply(batch, { type: "expire" });
+        else if (resumeBatch(batch.record) === "publish") publish(batch);
+        else if (!batchHasEnded(batch.record)) await measure(batch);
+        else if (isOld(batch)) await remove(batch);
+      } catch (error) {
+        held(batch, error);
+      }
+    }
+  }
+
   // ---- views ----------------------------------------------------------------------------------------------------------
 
   function estimateOf(batch: Kept, { completed, failed }: ResultSums["counts"]): BatchView["estimate"] {
@@ -297,24 +308,15 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       for (const batch of all.values()) {
         await measure(batch);
         const next = resumeBatch(batch.record);
-        if (isExpired(batch)) await apply(batch, { type: "expire" });
-        else if (next === "publish") publish(batch);
-        else if (next !== undefined) runner.start(batch);
-        else if (batchHasEnded(batch.record)) await end(batch);
+        if (batchHasEnded(batch.record)) await end(batch).catch((error: unknown) => held(batch, error));
+        else if (!isExpired(batch) && (next === "check" || next === "run")) runner.start(batch);
       }
+      await tick();
     },
     async fileRemoved(id) {
       for (const batch of all.values()) if (batch.record.inputFile === id) await measure(batch);
     },
-    async tick() {
-      for (const batch of all.values()) {
-        if (isExpired(batch)) await apply(batch, { type: "expire" }).catch((error: unknown) => held(batch, error));
-        else if (resumeBatch(batch.record) === "publish") publish(batch);
-        else if (batchHasEnded(batch.record)) {
-          if (isOld(batch)) await remove(batch).catch((error: unknown) => held(batch, error));
-        } else await measure(batch);
-      }
-    },
+    tick,
     async close() {
       isClosed = true;
       await runner.close();

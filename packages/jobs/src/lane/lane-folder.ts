@@ -41,7 +41,7 @@ export interface LaneFolder {
   saveBatch(stored: StoredBatch): Promise<void>;
   /** Makes a file of results; a second call changes nothing. @returns the id of the file */
   publish(record: BatchRecord, file: ResultLine["file"], facts: Pick<KeptFile, "bytes" | "expiresAt">): Promise<string>;
-  /** The size of a batch's file; 0 if there is none. */
+  /** The size of a batch's file; 0 for a missing one. */
   bytesIn(batch: string, file: BatchFile): Promise<number>;
   /** Removes files of a batch, if they are there. */
   dropFiles(batch: string, files: readonly BatchFile[]): Promise<void>;

@@ -73,7 +73,7 @@ interface Run extends WaitingLines {
   /** Whether the whole input was read. */
   isRead: boolean;
   /** Ids of lines that an earlier run has answered, and how many of them were not read yet. */
-  answered: { readonly ids: IdSet; left: number } | undefined;
+  answered: { readonly ids: IdSet; readonly left: number } | undefined;
   /** Reading, asking and writing that has not ended. */
   busy: number;
   /** Answers that are not written yet. */
@@ -227,6 +227,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   async function readAhead(run: Run, answered: NonNullable<Run["answered"]>): Promise<void> {
     const lines: Line[] = [];
     let { next } = run;
+    let { left } = answered;
     let bytes = 0;
     let isRead = true;
     const mostBytes = aheadBytes / Math.max(1, active.size);
@@ -234,8 +235,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       if (run.stopping.signal.aborted) return;
       next = end;
       if ("code" in line) continue;
-      if (answered.left > 0 && answered.ids.has(line.customId)) {
-        answered.left -= 1;
+      if (left > 0 && answered.ids.has(line.customId)) {
+        left -= 1;
         continue;
       }
       lines.push(line);
@@ -244,8 +245,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       isRead = false;
       break;
     }
-    if (answered.left === 0) run.answered = noneAnswered;
-    Object.assign(run, { next, isRead });
+    // After an error the same lines are read again.
+    Object.assign(run, { next, isRead, answered: left === 0 ? noneAnswered : { ids: answered.ids, left } });
     run.waiting.push(...grouped(lines));
   }
 
@@ -256,7 +257,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     window.release(placed);
     if (answer === undefined) {
       if (signal.aborted) return;
-      run.waiting.unshift(line);
+      // Others come first: this one may fail again.
+      run.waiting.push(line);
       hold(run, model);
       return;
     }

@@ -247,7 +247,10 @@ it("reads few lines ahead, and orders them by loaded models and prefixes", async
   let read = 0;
   const shape = {
     ...testShape,
-    readLine: (...line: Parameters<typeof testShape.readLine>) => ((read += 1), testShape.readLine(...line)),
+    readLine(...line: Parameters<typeof testShape.readLine>) {
+      read += 1;
+      return testShape.readLine(...line);
+    },
   };
   const models = [testModel("cold", { isLoaded: false }), testModel("warm", { slots: 1 })];
   const asked: string[] = [];

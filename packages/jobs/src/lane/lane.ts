@@ -8,12 +8,13 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { batchHasEnded } from "./batch.ts";
 import { createKeptBatches, unknownId } from "./kept-batches.ts";
-import type { KeptBatch, KeptBatches } from "./kept-batches.ts";
+import type { KeptBatches } from "./kept-batches.ts";
 import { openLaneFolder } from "./lane-folder.ts";
 import type { LaneFolder } from "./lane-folder.ts";
 import type { BatchView, KeptFile, Lane, LaneFront, Owner } from "./lane-port.ts";
 import { defaultLaneLimits, folderError } from "./lane-room.ts";
 import type { LaneLimits } from "./lane-room.ts";
+import type { RunnableBatch } from "./lane-runner.ts";
 
 export interface LaneOptions {
   /** The daemon's folder; made at the first upload. */
@@ -148,12 +149,12 @@ export function createLane(options: LaneOptions): DaemonLane {
   async function withBatch<T>(
     id: string,
     owner: Owner,
-    use: (batch: KeptBatch, batches: KeptBatches) => Promise<T>,
+    use: (batch: RunnableBatch, batches: KeptBatches) => Promise<T>,
   ): Promise<T> {
-    const lane = await opened();
-    const batch = lane?.batches.all.get(id);
-    if (lane === undefined || batch === undefined || !isOwn(batch.record, owner)) throw unknownId("batch", id);
-    return await using(() => use(batch, lane.batches));
+    const { batches } = (await opened()) ?? {};
+    const batch = batches?.all.get(id);
+    if (batches === undefined || batch === undefined || !isOwn(batch.record, owner)) throw unknownId("batch", id);
+    return await using(() => use(batch, batches));
   }
 
   return {
@@ -245,7 +246,7 @@ function isOwn({ client }: { readonly client: string }, owner: Owner): boolean {
 }
 
 /** @param what as in "Cannot delete batch x" */
-function requireEnd({ record: { id, status } }: KeptBatch, what: string): void {
+function requireEnd({ record: { id, status } }: RunnableBatch, what: string): void {
   if (!batchHasEnded({ status }))
     throw new WaggleError("conflict", `Cannot ${what} batch ${id} before its end: its status is ${status}.`);
 }
