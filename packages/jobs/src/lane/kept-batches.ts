@@ -113,13 +113,8 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
   /** What the batch itself keeps on disk. */
   async function measure({ record: { id, client, inputFile } }: Kept): Promise<void> {
     const names = folder.files.has(inputFile ?? "") ? resultFiles : (["input", ...resultFiles] as const);
-    const sizes = await Promise.all(names.map((name) => folder.bytesIn(id, name)));
-    if (all.has(id))
-      folder.room.set(
-        client,
-        id,
-        sizes.reduce((sum, size) => sum + size, 0),
-      );
+    const bytes = await folder.bytesIn(id, names);
+    if (all.has(id)) folder.room.set(client, id, bytes);
   }
 
   function noteResults(batch: Kept, written: readonly ReadResult[]): void {
@@ -138,7 +133,7 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       await save(batch, record);
       for (const effect of effects) {
         if (effect === "publish") publish(batch);
-        else if (effect === "run" && record.isPaused !== true) {
+        else if (effect === "run" && mayRun(record)) {
           batch.recent.length = 0;
           runner.start(batch);
         } else void runner.stop(batch).catch((error: unknown) => held(batch, error));
@@ -307,9 +302,8 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     async resume() {
       for (const batch of all.values()) {
         await measure(batch);
-        const next = resumeBatch(batch.record);
         if (batchHasEnded(batch.record)) await end(batch).catch((error: unknown) => held(batch, error));
-        else if (!isExpired(batch) && (next === "check" || next === "run")) runner.start(batch);
+        else if (!isExpired(batch) && mayRun(batch.record)) runner.start(batch);
       }
       await tick();
     },
@@ -326,6 +320,12 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       }
     },
   };
+}
+
+/** Also a batch that is checked and paused meanwhile, or that expires, does not run. */
+function mayRun(record: BatchRecord): boolean {
+  const next = resumeBatch(record);
+  return next === "check" || next === "run";
 }
 
 function keyOf(client: string, idempotencyKey: string): string {

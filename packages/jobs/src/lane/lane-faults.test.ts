@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { good, linesOf, numbered, resultsOf, textOf, useLaneWorld } from "../testing/lane-world.ts";
+import { batchHasEnded } from "./batch.ts";
 import type { AnswerLine } from "./lane-port.ts";
 
 const world = useLaneWorld();
@@ -88,50 +89,57 @@ function statusOf(id: string): number {
   return Number(id) % 3 === 0 ? 400 : 200;
 }
 
-it("gives each line one result, with kills, failing answers and a failing disk in any order", async () => {
+it("gives each line one result, with kills, pauses, failing answers and a failing disk in any order", async () => {
+  const step = fc.record({ kind: fc.constantFrom("kill", "pause"), answers: fc.integer({ min: 0, max: 20 }) });
   await fc.assert(
     fc.asyncProperty(
       fc.record({
         lines: fc.integer({ min: 1, max: 60 }),
-        kills: fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 4 }),
+        steps: fc.array(step, { maxLength: 4 }),
         end: fc.constantFrom("completed", "cancelled", "expired"),
         seed: fc.integer({ min: 1, max: 2 ** 31 }),
         failing: fc.constantFrom(0, 0.2, 0.5),
       }),
-      async ({ lines, kills, end, seed, failing }) => {
+      async ({ lines, steps, end, seed, failing }) => {
         let state = seed;
         const chance = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+        let answers = 0;
         const answer: AnswerLine = async ({ customId }) => {
-          for (let turns = Math.floor(3 * chance()); turns > 0; turns -= 1) await new Promise(setImmediate);
+          for (let turns = Math.floor(20 * chance()); turns > 0; turns -= 1) await new Promise(setImmediate);
+          answers += 1;
           return chance() < failing ? undefined : { ...good, status: statusOf(customId) };
         };
-        let isBroken = true;
-        const open = diskWith(
-          (path) => isBroken && /output|errors|\/batches\/.*record/.test(path) && chance() < failing / 2,
-        );
-        const start = (): ReturnType<typeof world.open> => world.open({ answer, open });
-        isBroken = false;
-        let lane = start();
+        let isBroken = false;
+        const open = diskWith((path) => isBroken && !path.includes("parts") && chance() < failing / 2);
+        let lane = world.open({ answer, open });
         const ids = numbered(lines);
-        const windowMs = end === "expired" ? 60_000 : undefined;
-        const { id } = await world.create(lane, await world.upload(lane, linesOf(ids)), {
-          ...(windowMs && { windowMs }),
-        });
+        const hourMs = 3_600_000;
+        const input = await world.upload(lane, linesOf(ids));
+        const { id } = await world.create(lane, input, { windowMs: end === "expired" ? 60_000 : 24 * hourMs });
         isBroken = true;
-        for (const turns of kills) {
-          for (let turn = 0; turn < turns; turn += 1) {
-            await new Promise(setImmediate);
-            if (turn % 10 === 0) world.clock.advance(200);
+        const hasEnded = async (): Promise<boolean> => batchHasEnded((await lane.batches.get(id, "c")).record);
+        for (const { kind, answers: more } of steps) {
+          const enough = answers + more;
+          await world.until(async () => answers >= enough || (await hasEnded()));
+          if (kind === "pause") {
+            for (const isPaused of [true, false]) await lane.batches.pause(id, "c", isPaused).catch(() => {});
+            continue;
           }
           await world.kill();
           const output = join(world.folder, "batches", id, "output");
           if (existsSync(output) && statSync(output).size % 2 === 0) appendFileSync(output, '{"id":"0","sta');
-          lane = start();
+          lane = world.open({ answer, open });
         }
-        if (end === "cancelled") await lane.batches.cancel(id, "c").catch(() => {});
-        isBroken = false;
-        if (end === "cancelled") await lane.batches.cancel(id, "c").catch(() => {});
-        const { record, counts } = await world.reaches(lane, id, "completed", "cancelled", "expired");
+        const accepts = async (change: () => Promise<unknown>): Promise<boolean> =>
+          (await hasEnded()) ||
+          (await change().then(
+            () => true,
+            () => false,
+          ));
+        await world.until(() => accepts(() => lane.batches.pause(id, "c", false)));
+        if (end === "cancelled") await world.until(() => accepts(() => lane.batches.cancel(id, "c")));
+        await world.until(hasEnded);
+        const { record, counts } = await lane.batches.get(id, "c");
         const files = [record.results?.outputFile, record.results?.errorFile];
         const texts = await Promise.all(
           files.map(async (file) => (file === undefined ? "" : await textOf(await lane.files.read(file, "c")))),
@@ -142,10 +150,8 @@ it("gives each line one result, with kills, failing answers and a failing disk i
         expect(results.map((result) => result.id).toSorted()).toEqual([...expected].toSorted());
         for (const result of results) expect([0, statusOf(result.id)]).toContain(result.status);
         const unanswered = results.filter(({ status }) => status === 0).length;
-        expect([counts.completed + counts.failed, counts.unanswered]).toEqual([
-          results.length - unanswered,
-          unanswered,
-        ]);
+        expect(counts.completed + counts.failed).toBe(results.length - unanswered);
+        expect(counts.unanswered).toBe(unanswered);
         if (record.status === "completed") expect(unanswered).toBe(0);
         await world.reset();
       },

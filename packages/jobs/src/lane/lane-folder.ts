@@ -41,8 +41,8 @@ export interface LaneFolder {
   saveBatch(stored: StoredBatch): Promise<void>;
   /** Makes a file of results; a second call changes nothing. @returns the id of the file */
   publish(record: BatchRecord, file: ResultLine["file"], facts: Pick<KeptFile, "bytes" | "expiresAt">): Promise<string>;
-  /** The size of a batch's file; 0 for a missing one. */
-  bytesIn(batch: string, file: BatchFile): Promise<number>;
+  /** The size of a batch's files; 0 for missing ones. */
+  bytesIn(batch: string, files: readonly BatchFile[]): Promise<number>;
   /** Removes files of a batch, if they are there. */
   dropFiles(batch: string, files: readonly BatchFile[]): Promise<void>;
   removeBatch(id: string): Promise<void>;
@@ -221,7 +221,11 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
       await addFile({ id, client, filename, purpose: "batch_output", createdAt: now(), ...facts });
       return id;
     },
-    bytesIn: async (batch, file) => (await stat(pathIn(batch, file)).catch(() => undefined))?.size ?? 0,
+    async bytesIn(batch, names) {
+      let bytes = 0;
+      for (const name of names) bytes += (await stat(pathIn(batch, name)).catch(() => undefined))?.size ?? 0;
+      return bytes;
+    },
     async dropFiles(batch, names) {
       for (const name of names) await rm(pathIn(batch, name), { force: true });
     },
