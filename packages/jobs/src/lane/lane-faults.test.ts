@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
+import { deferred } from "@waggle/async";
 import { expect, it } from "vitest";
 import { good, linesOf, numbered, resultsOf, textOf, useLaneWorld } from "../testing/lane-world.ts";
 import { batchHasEnded } from "./batch.ts";
@@ -82,6 +83,43 @@ it("stays before the end of a batch while its record cannot be written, and trie
   await expect(lane.batches.cancel(id, "c")).rejects.toMatchObject(outOfSpace);
   isFull = false;
   expect((await world.reaches(lane, id, "completed")).counts.completed).toBe(1);
+});
+
+it("writes each line of a cancelled batch once when the disk is full in the middle", async () => {
+  let isFull = true;
+  const answer: AnswerLine = async (_, __, signal) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return undefined;
+  };
+  const lane = world.open({ answer, open: diskWith((path) => isFull && path.endsWith("/errors")) });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(100))));
+  await world.reaches(lane, id, "in_progress");
+  await lane.batches.cancel(id, "c");
+  await world.until(() => world.logged.filter(({ msg }) => msg === "batch_held").length === 2);
+  isFull = false;
+  const { record, counts } = await world.reaches(lane, id, "cancelled");
+  const results = await world.resultsIn(lane, record.results?.errorFile);
+  expect([counts.unanswered, results.map((result) => result.id)]).toEqual([100, numbered(100)]);
+});
+
+it("waits for the answers of a paused batch before it runs again", async () => {
+  const late = deferred<void>();
+  const asked: string[] = [];
+  const answer: AnswerLine = async ({ customId }) => {
+    if (asked.push(customId) === 1) await late.promise;
+    return good;
+  };
+  const lane = world.open({ answer });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(3))));
+  await world.until(() => asked.length === 3);
+  for (const isPaused of [true, false]) await lane.batches.pause(id, "c", isPaused);
+  for (let turn = 0; turn < 20_000; turn += 1) await new Promise(setImmediate);
+  late.resolve();
+  const { record } = await world.reaches(lane, id, "completed");
+  expect([asked, await world.resultsIn(lane, record.results?.outputFile)]).toMatchObject([
+    { length: 3 },
+    { length: 3 },
+  ]);
 });
 
 /** The status with which the line is answered. */

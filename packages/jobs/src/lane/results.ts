@@ -21,7 +21,7 @@ export interface Results {
   sums(): Promise<ResultSums>;
   /** Bytes of a file. Known after the first call of `sums`. */
   bytes(file: ResultFile): number;
-  /** The custom ids of all results. @param key the batch's id @throws Error of node:fs */
+  /** The custom ids of all results. Call `close` before, after which the files have nothing else. @param key the batch's id @throws Error of node:fs */
   ids(key: string): Promise<IdSet>;
   /** Resolves when the lines are written. They are on disk a second later, or after 64 lines. @throws Error of node:fs; then none of the lines is a result */
   append(file: ResultFile, lines: readonly string[]): Promise<readonly ReadResult[]>;
@@ -55,8 +55,7 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
       try {
         for await (const { bytes, end, isWhole } of readLines(pathOf(file), { maxBytes: Infinity })) {
           const result = isWhole ? resultIn(bytes) : undefined;
-          // Lines after the known size are what a full disk has left of an append.
-          if (result === undefined || end > (sizes.get(file) ?? Infinity)) break;
+          if (result === undefined) break;
           each(result);
           size = end;
         }
