@@ -88,8 +88,8 @@ export function createLane(options: LaneOptions): DaemonLane {
           await ticking;
           timer?.cancel();
           await batches.close();
-          if (!isKept) await rm(path, { recursive: true, force: true });
           held.release();
+          if (!isKept) await rm(path, { recursive: true, force: true });
         },
       };
     } catch (error) {
@@ -232,10 +232,9 @@ export function createLane(options: LaneOptions): DaemonLane {
         }),
     },
     async close() {
-      closing ??= (opening ?? Promise.resolve(undefined)).then(
-        async (lane) => await lane?.close(),
-        () => {},
-      );
+      closing ??= Promise.resolve(opening)
+        .then((lane) => lane?.close())
+        .catch((error: unknown) => log.warn({ folder: path, err: error }, "batches_not_kept"));
       await closing;
     },
   };
