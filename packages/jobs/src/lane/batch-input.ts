@@ -101,9 +101,9 @@ export async function checkInput(
     else hasKnown = true;
   }
   if (total === 0 && problems.length === 0) refuse("empty_file", "The input has no lines.");
-  else if (!hasKnown && problems.length === 0) refuse(modelNotFound, unknownModel(unknown ?? ""), { param: "model" });
+  else if (!hasKnown && dialect === "openai" && problems.length === 0) refuse(modelNotFound, unknownModel(unknown ?? ""), { param: "model" });
   if (problems.length > 0) return { type: "refused", problems };
-  return { type: "checked", total, model: hasOneModel ? firstModel : undefined };
+  return { type: "checked", total, model: hasOneModel && hasKnown ? firstModel : undefined };
 }
 
 function unknownModel(name: string): string {

@@ -83,7 +83,7 @@ export interface Lane {
   readonly batches: LaneBatches;
   /** The longest window of a batch. Milliseconds. */
   readonly maxWindowMs: number;
-  /** Called once, when the front can answer lines. Batches of an earlier process go on then. */
+  /** Called once, when the front can answer lines. Then the batches of an earlier process continue. */
   attend(front: LaneFront): void;
   /** Takes back all lines, and resolves when what was answered is on disk. */
   close(): Promise<void>;

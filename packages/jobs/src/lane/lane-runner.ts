@@ -100,11 +100,12 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
 
   const areModelsKnown = (): boolean => clock.now() >= knownAt;
 
-  /** A line of an unknown model is asked, for the error of its dialect, unless the batch's model was known at its check. */
+  /** A batch keeps the model of its check. A line of an unknown model among others is asked, for the error of its dialect. */
   function modelOf({ model: name }: Line, { target }: Run): LaneModel | undefined {
     const model = front.model(name);
-    if (model !== undefined || target.record.model !== undefined || !areModelsKnown()) return model;
-    return { name: "", slots: 1, isLoaded: true };
+    const { model: checked } = target.record;
+    if (checked !== undefined) return model?.name === checked ? model : undefined;
+    return model !== undefined || !areModelsKnown() ? model : { name: "", slots: 1, isLoaded: true };
   }
 
   function inputOf({ target }: Run): InputOptions {

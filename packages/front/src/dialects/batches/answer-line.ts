@@ -11,8 +11,8 @@ import { objectOf } from "./usage.ts";
 
 export type LaneFetch = (request: Request, env: AppEnv["Bindings"]) => Response | Promise<Response>;
 
-/** Errors that say nothing about the line: the line is asked again. No other code has their statuses. */
-const passing: readonly ErrorCode[] = ["unavailable", "resource_exhausted", "cancelled", "engine_failed"];
+/** Errors that say nothing about the line: the line is asked again. No other code has their statuses. A line under which two engines died has failed. */
+const passing: readonly ErrorCode[] = ["unavailable", "resource_exhausted", "cancelled"];
 const passingStatuses: ReadonlySet<number> = new Set(passing.map((code) => errorKinds[code].status));
 
 export function createAnswerLine(
