@@ -48,7 +48,8 @@ export async function startStreams(
   const running = times(streams, async (stream) => {
     for (let turn = 0; !leaving.signal.aborted; turn += 1) {
       const content = [textPart(promptOf(stream, turn))];
-      await chat({ url, content, maxTokens: streamTokens, signal: leaving.signal }, (at) => {
+      const seed = 1_000 * stream + turn;
+      await chat({ url, content, maxTokens: streamTokens, seed, signal: leaving.signal }, (at) => {
         arrivals[stream]?.push(at);
         begun[stream]?.resolve();
       });
