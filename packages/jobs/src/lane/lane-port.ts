@@ -163,6 +163,6 @@ export interface LaneModel {
 export interface LaneFront {
   readonly answer: AnswerLine;
   readonly shapes: Readonly<Record<BatchRecord["dialect"], BatchShape>>;
-  /** @param name undefined: the default model @returns undefined for an unknown name */
+  /** @param name undefined: the default model @returns undefined for an unknown name @throws WaggleError unavailable while the names are not known */
   readonly model: (name: string | undefined) => LaneModel | undefined;
 }

@@ -100,9 +100,18 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
 
   const areModelsKnown = (): boolean => clock.now() >= knownAt;
 
+  /** Undefined also while no model can be found: a fleet may have no worker. */
+  function servedModel(name: string | undefined): LaneModel | undefined {
+    try {
+      return front.model(name);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** A batch keeps the model of its check. A line of an unknown model among others is asked, for the error of its dialect. */
   function modelOf({ model: name }: Line, { target }: Run): LaneModel | undefined {
-    const model = front.model(name);
+    const model = servedModel(name);
     const { model: checked } = target.record;
     if (checked !== undefined) return model?.name === checked ? model : undefined;
     return model !== undefined || !areModelsKnown() ? model : { name: "", slots: 1, isLoaded: true };
