@@ -101,7 +101,8 @@ export async function checkInput(
     else hasKnown = true;
   }
   if (total === 0 && problems.length === 0) refuse("empty_file", "The input has no lines.");
-  else if (!hasKnown && dialect === "openai" && problems.length === 0) refuse(modelNotFound, unknownModel(unknown ?? ""), { param: "model" });
+  else if (!hasKnown && dialect === "openai" && problems.length === 0)
+    refuse(modelNotFound, unknownModel(unknown ?? ""), { param: "model" });
   if (problems.length > 0) return { type: "refused", problems };
   return { type: "checked", total, model: hasOneModel && hasKnown ? firstModel : undefined };
 }

@@ -130,6 +130,7 @@ export function reduceBatch(record: BatchRecord, input: BatchInput, at: number):
       if (status !== "validating" && status !== "in_progress") return unchanged(record);
       return { record: { ...record, isExpiring: true }, effects: ["stop", "publish"] };
     case "pause":
+      if (status !== "validating" && status !== "in_progress") return unchanged(record);
       return {
         record: { ...record, isPaused: input.isPaused || undefined },
         effects: [input.isPaused ? "stop" : "run"],
@@ -138,20 +139,10 @@ export function reduceBatch(record: BatchRecord, input: BatchInput, at: number):
 }
 
 function publish(record: BatchRecord, at: number): BatchChange {
-  switch (record.status) {
-    case "finalizing":
-      return enter(record, "completed", at);
-    case "cancelling":
-      return enter(record, "cancelled", at);
-    case "validating":
-    case "in_progress":
-      return record.isExpiring === true ? enter(record, "expired", at) : unchanged(record);
-    case "completed":
-    case "failed":
-    case "expired":
-    case "cancelled":
-      return unchanged(record);
-  }
+  const { status, isExpiring } = record;
+  if (status === "finalizing") return enter(record, "completed", at);
+  if (status === "cancelling") return enter(record, "cancelled", at);
+  return isExpiring === true && !batchHasEnded(record) ? enter(record, "expired", at) : unchanged(record);
 }
 
 function enter(record: BatchRecord, status: BatchStatus, at: number, ...effects: BatchEffect[]): BatchChange {
@@ -160,21 +151,10 @@ function enter(record: BatchRecord, status: BatchStatus, at: number, ...effects:
 
 /** What is left to do for a batch that an earlier process has left. */
 export function resumeBatch({ status, isExpiring, isPaused }: BatchRecord): "check" | BatchEffect | undefined {
-  if (isExpiring === true && !batchHasEnded({ status })) return "publish";
-  switch (status) {
-    case "validating":
-      return "check";
-    case "in_progress":
-      return isPaused === true ? undefined : "run";
-    case "finalizing":
-    case "cancelling":
-      return "publish";
-    case "completed":
-    case "failed":
-    case "expired":
-    case "cancelled":
-      return undefined;
-  }
+  if (batchHasEnded({ status })) return undefined;
+  if (isExpiring === true || status === "finalizing" || status === "cancelling") return "publish";
+  if (status === "validating") return "check";
+  return isPaused === true ? undefined : "run";
 }
 
 export function batchHasEnded({ status }: Pick<BatchRecord, "status">): boolean {
