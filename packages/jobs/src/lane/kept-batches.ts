@@ -76,7 +76,6 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     clock,
     maxLineBytes,
     modelsKnownAfterMs: options.modelsKnownAfterMs,
-    pathOf: ({ record }) => folder.pathIn(record.id, "input"),
     apply: async (batch, input) => await apply(batch as Kept, input),
     onResults: (batch, written) => noteResults(batch as Kept, written),
     onPlaces: (places) => metrics.batchLinesRunning.set(places),
@@ -93,6 +92,7 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       get record() {
         return batch.stored.record;
       },
+      input: folder.pathIn(id, "input"),
       results: createResults({
         pathOf: (file) => folder.pathIn(id, file),
         shape: front.shapes[dialect],
@@ -257,11 +257,11 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
 
   // ---- views ----------------------------------------------------------------------------------------------------------
 
-  function estimateOf(batch: Kept, { completed, failed }: ResultSums["counts"]): BatchView["estimate"] {
-    const [first] = batch.recent;
-    if (first === undefined || batch.recent.length < recentAnswers.least || !runner.isAsking(batch)) return undefined;
-    const linesPerMs = (batch.recent.length - 1) / Math.max(1, clock.now() - first);
-    const left = Math.max(0, batch.record.total - completed - failed);
+  function estimateOf({ record, recent }: Kept, { completed, failed }: ResultSums["counts"]): BatchView["estimate"] {
+    const [first] = recent;
+    if (first === undefined || recent.length < recentAnswers.least || resumeBatch(record) !== "run") return undefined;
+    const linesPerMs = (recent.length - 1) / Math.max(1, clock.now() - first);
+    const left = Math.max(0, record.total - completed - failed);
     return { linesPerSecond: 1_000 * linesPerMs, endsAt: Math.round(now() + left / linesPerMs) };
   }
 

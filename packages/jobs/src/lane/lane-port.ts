@@ -57,7 +57,7 @@ export interface BatchView {
   readonly record: BatchRecord;
   readonly counts: LineCounts;
   readonly usage: BatchUsage;
-  /** Undefined before the first twenty answers, and when no line runs. */
+  /** Undefined before the first twenty answers since the start, and unless the batch runs. */
   readonly estimate?: { readonly linesPerSecond: number; readonly endsAt: number } | undefined;
 }
 

@@ -1,13 +1,13 @@
 // Runs batches: checks their inputs, reads their lines ahead, asks for the answers and writes the results. Some batches have a turn at a time, in
 // which they read ahead; the others wait for theirs. After a pause or a restart a batch reads its input from the start, without the answered lines.
-import { createBackoff, createCondition, createFairQueue, deferred, onAbort } from "@waggle/async";
+import { createBackoff, createCondition, createHoldings } from "@waggle/async";
 import type { Backoff, Clock, Condition, TimerHandle } from "@waggle/async";
 import type { BatchInput, BatchRecord } from "./batch.ts";
 import { checkInput, inputStart, modelNotFound, readInput } from "./batch-input.ts";
 import type { InputOptions, InputPlace } from "./batch-input.ts";
 import { createIdSet } from "./id-set.ts";
 import type { IdSet } from "./id-set.ts";
-import type { LaneFront, LaneModel, Line, LineAnswer, ReadResult } from "./lane-port.ts";
+import type { LaneFront, LaneModel, Line, ReadResult, ResultLine } from "./lane-port.ts";
 import { createLineWindow } from "./line-window.ts";
 import type { PlacedLine, WaitingLines } from "./line-window.ts";
 import type { Results } from "./results.ts";
@@ -15,6 +15,8 @@ import type { Results } from "./results.ts";
 /** A batch that may run. The record changes. */
 export interface RunnableBatch {
   readonly record: BatchRecord;
+  /** Path of its input. */
+  readonly input: string;
   readonly results: Results;
 }
 
@@ -23,8 +25,6 @@ export interface LaneRunner {
   start(batch: RunnableBatch): void;
   /** Takes back all lines. Resolves when what was answered is on disk. @throws Error of node:fs */
   stop(batch: RunnableBatch): Promise<void>;
-  /** Whether the front is asked for lines of the batch. */
-  isAsking(batch: RunnableBatch): boolean;
   /** Stops all batches. Never rejects. */
   close(): Promise<void>;
 }
@@ -34,9 +34,7 @@ export interface LaneRunnerOptions {
   readonly clock: Clock;
   readonly maxLineBytes: number;
   /** Time in which names of models may be unknown that are served: a gateway's workers report theirs. */
-  readonly modelsKnownAfterMs: number;
-  /** Path of the batch's input. */
-  pathOf(batch: RunnableBatch): string;
+  readonly modelsKnownAfterMs?: number;
   apply(batch: RunnableBatch, input: BatchInput): Promise<void>;
   onResults(batch: RunnableBatch, written: readonly ReadResult[]): void;
   /** @param places lines that the front is asked for */
@@ -54,11 +52,12 @@ const aheadLines = 256;
 const aheadBytes = 8 * 2 ** 20;
 /** Time until a line without an answer is asked again. The batch's other lines for its model wait, too. */
 const askAgainMs = [1_000, 2_000, 5_000, 10_000, 30_000];
-const jitter = 0.2;
 /** Answers of a batch that a slow disk may let wait. */
 const mostUnwritten = 64;
 /** Time until the disk, and a model that is not known, are tried again. */
-const beatMs = 5_000;
+const retryMs = 5_000;
+/** Time between two looks at what may be tried again. */
+const beatMs = 1_000;
 
 interface Run extends WaitingLines {
   readonly target: RunnableBatch;
@@ -66,35 +65,45 @@ interface Run extends WaitingLines {
   /** The end of the batch's earlier run. */
   readonly earlier: Promise<void>;
   readonly settled: Condition;
-  readonly holds: Map<string, { readonly backoff: Backoff; timer: TimerHandle | undefined }>;
-  turn: "has" | "wants" | "none";
+  /** Models without an answer, and until when their lines wait. */
+  readonly holds: Map<string, { readonly backoff: Backoff; until: number }>;
+  readonly unwritten: Set<ResultLine>;
+  /** The number of its last turn. */
+  turn: number;
   next: InputPlace;
   isReading: boolean;
+  isWriting: boolean;
   /** Whether the whole input was read. */
   isRead: boolean;
   /** Ids of lines that an earlier run has answered, and how many of them were not read yet. */
   answered: { readonly ids: IdSet; readonly left: number } | undefined;
   /** Reading, asking and writing that has not ended. */
   busy: number;
-  /** Answers that are not written yet. */
-  unwritten: number;
-  /** Whether the disk has refused the last answer. */
-  isStuck: boolean;
-  /** Whether the disk has failed, until the next beat. */
-  hasFailed: boolean;
-  /** Whether the failure was reported, until a result is written. */
+  /** Until then, nothing is read or written. */
+  retryAt: number;
+  /** Whether a failure of the disk was reported, until a result is written. */
   isReported: boolean;
 }
 
 export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
-  const { front, clock, maxLineBytes, modelsKnownAfterMs, pathOf, apply, onResults, onPlaces, requireRoom, onHeld } =
-    options;
+  const {
+    front,
+    clock,
+    maxLineBytes,
+    modelsKnownAfterMs = 0,
+    apply,
+    onResults,
+    onPlaces,
+    requireRoom,
+    onHeld,
+  } = options;
   const knownAt = clock.now() + modelsKnownAfterMs;
   const runs = new Map<RunnableBatch, Run>();
   const ending = new WeakMap<RunnableBatch, Promise<void>>();
-  const waiting = createFairQueue<Run>();
-  const active = new Set<Run>();
+  /** Batches that have a turn. */
+  const active = createHoldings<Run>();
   const window = createLineWindow<Run>(modelOf);
+  let turns = 0;
   let beat: TimerHandle | undefined;
   let isClosed = false;
 
@@ -117,9 +126,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     return model !== undefined || !areModelsKnown() ? model : { name: "", slots: 1, isLoaded: true };
   }
 
-  function inputOf({ target }: Run): InputOptions {
-    const { record } = target;
-    return { path: pathOf(target), record, shape: front.shapes[record.dialect], maxLineBytes };
+  function inputOf({ target: { record, input: path } }: Run): InputOptions {
+    return { path, record, shape: front.shapes[record.dialect], maxLineBytes };
   }
 
   // ---- turns ----------------------------------------------------------------------------------------------------------
@@ -128,15 +136,14 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   function fill(): void {
     if (isClosed) return;
     for (const run of active) if (!usesTurn(run)) endTurn(run);
-    while (active.size < maxTurns) {
-      const run = waiting.take();
+    while (active.count < maxTurns) {
+      const run = nextRun();
       if (run === undefined) break;
-      if (run.stopping.signal.aborted) continue;
-      run.turn = "has";
-      active.add(run);
+      run.turn = turns += 1;
+      active.set(run.client, run, 1);
     }
     for (const run of active) if (canRead(run) && !window.canUse(run)) void work(run, () => read(run));
-    const asking = [...active].filter(({ isStuck, unwritten }) => !isStuck && unwritten < mostUnwritten);
+    const asking = [...active].filter(mayAsk);
     for (let placed = window.take(asking); placed !== undefined; placed = window.take(asking)) {
       const next = placed;
       void work(next.batch, () => ask(next));
@@ -145,76 +152,86 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     beat ??= runs.size === 0 ? undefined : clock.setTimeout(onBeat, beatMs);
   }
 
-  function usesTurn(run: Run): boolean {
-    return run.isReading || (!run.isStuck && window.canUse(run)) || (canRead(run) && waiting.length === 0);
+  /** Clients take turns, then their batches. */
+  function nextRun(): Run | undefined {
+    const turnsOf = ({ client }: Run): number => active.of(client).count;
+    let best: Run | undefined;
+    for (const run of runs.values()) {
+      if (active.has(run) || !(canRead(run) || canAsk(run))) continue;
+      if (best === undefined || (turnsOf(run) - turnsOf(best) || run.turn - best.turn) < 0) best = run;
+    }
+    return best;
   }
 
-  function canRead({ isReading, isRead, hasFailed, waiting: lines }: Run): boolean {
-    return !isReading && !isRead && !hasFailed && lines.length < aheadLines;
+  function usesTurn(run: Run): boolean {
+    return run.isReading || canAsk(run) || (canRead(run) && nextRun() === undefined);
+  }
+
+  function canAsk(run: Run): boolean {
+    return mayAsk(run) && window.canUse(run);
+  }
+
+  /** Not while the disk refuses an answer. */
+  function mayAsk({ unwritten, isReported }: Run): boolean {
+    return unwritten.size === 0 || (!isReported && unwritten.size < mostUnwritten);
+  }
+
+  function canRead(run: Run): boolean {
+    return !run.isReading && !run.isRead && mayTry(run) && run.waiting.length < aheadLines;
+  }
+
+  function mayTry({ retryAt }: Run): boolean {
+    return clock.now() >= retryAt;
+  }
+
+  function retryLater(run: Run): void {
+    run.retryAt = clock.now() + retryMs;
   }
 
   function endTurn(run: Run): void {
-    active.delete(run);
-    run.turn = "none";
-    if (canRead(run)) wantTurn(run);
-    else forget(run);
-  }
-
-  function wantTurn(run: Run): void {
-    if (run.turn !== "none" || run.stopping.signal.aborted) return;
-    run.turn = "wants";
-    waiting.push(run.client, run);
-  }
-
-  /** Lines that wait for another try are read again later, if all batches that wait would need too much memory. */
-  function forget(run: Run): void {
-    if (run.turn !== "none" || run.busy > 0 || run.waiting.length === 0 || runs.size <= maxTurns) return;
+    active.remove(run);
+    const isBusy = run.busy > 0 || run.unwritten.size > 0;
+    if (isBusy || canRead(run) || run.waiting.length === 0 || runs.size <= maxTurns) return;
+    // The lines wait for another try. They are read again then: those of all batches would need too much memory.
     run.waiting.length = 0;
     Object.assign(run, { next: inputStart, isRead: false, answered: undefined });
+    retryLater(run);
   }
 
   function onBeat(): void {
     beat = undefined;
     for (const run of runs.values()) {
-      run.hasFailed = false;
-      if (run.waiting.length > 0 || !run.isRead) wantTurn(run);
-      else void finish(run);
+      write(run);
+      void finish(run);
     }
     fill();
   }
 
-  /** Does a part of a run. An error of the disk is tried again at the next beat. */
+  /** Does a part of a run. An error of the disk is tried again later. */
   async function work(run: Run, part: () => Promise<void>): Promise<void> {
     run.busy += 1;
     try {
       await part();
     } catch (error) {
-      fail(run, error);
+      retryLater(run);
+      if (!run.isReported && !run.stopping.signal.aborted) onHeld(run.target, error);
+      run.isReported = true;
     }
     run.busy -= 1;
     run.settled.check();
-    forget(run);
     await finish(run);
     fill();
-  }
-
-  function fail(run: Run, error: unknown): void {
-    run.hasFailed = true;
-    if (run.isReported || run.stopping.signal.aborted) return;
-    run.isReported = true;
-    onHeld(run.target, error);
   }
 
   // ---- lines ----------------------------------------------------------------------------------------------------------
 
   async function read(run: Run): Promise<void> {
     const { target, stopping } = run;
-    const isStopped = (): boolean => stopping.signal.aborted;
     run.isReading = true;
     try {
       await run.earlier;
       if (target.record.status === "validating") await check(run);
-      if (isStopped() || target.record.status !== "in_progress") return;
+      if (stopping.signal.aborted || target.record.status !== "in_progress") return;
       await requireRoom(target);
       if (run.answered === undefined) {
         const ids = await target.results.ids(target.record.id);
@@ -230,7 +247,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     const found = await checkInput(inputOf(run), front.model, run.stopping.signal);
     if (found === undefined) return;
     const isUnknown = found.type === "refused" && found.problems.some(({ code }) => code === modelNotFound);
-    if (isUnknown && !areModelsKnown()) run.hasFailed = true;
+    if (isUnknown && !areModelsKnown()) retryLater(run);
     else await apply(run.target, found);
   }
 
@@ -240,7 +257,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     let { left } = answered;
     let bytes = 0;
     let isRead = true;
-    const mostBytes = aheadBytes / Math.max(1, active.size);
+    const mostBytes = aheadBytes / Math.max(1, active.count);
     for await (const [line, end] of readInput({ ...inputOf(run), from: next })) {
       if (run.stopping.signal.aborted) return;
       next = end;
@@ -262,66 +279,51 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
 
   async function ask(placed: PlacedLine<Run>): Promise<void> {
     const { batch: run, line, model } = placed;
+    const { record } = run.target;
     const { signal } = run.stopping;
-    const answer = await front.answer(line, run.target.record, signal).catch(() => undefined);
+    const answer = await front.answer(line, record, signal).catch(() => undefined);
     window.release(placed);
-    if (answer === undefined) {
-      if (signal.aborted) return;
+    const held = run.holds.get(model);
+    if (answer !== undefined) {
+      held?.backoff.reset();
+      run.unwritten.add(front.shapes[record.dialect].resultLine(line, answer));
+      write(run);
+    } else if (!signal.aborted) {
       // Others come first: this one may fail again.
       run.waiting.push(line);
-      hold(run, model);
-      return;
+      const { backoff, until } = held ?? { backoff: createBackoff({ delaysMs: askAgainMs }), until: 0 };
+      const now = clock.now();
+      run.holds.set(model, { backoff, until: until > now ? until : now + backoff.next() });
     }
-    run.holds.get(model)?.backoff.reset();
-    // The place is free while the disk is busy.
-    fill();
-    await write(run, line, answer);
   }
 
-  function hold(run: Run, model: string): void {
-    const held = run.holds.get(model) ?? { backoff: createBackoff({ delaysMs: askAgainMs, jitter }), timer: undefined };
-    run.holds.set(model, held);
-    held.timer ??= clock.setTimeout(() => {
-      held.timer = undefined;
-      wantTurn(run);
-      fill();
-    }, held.backoff.next());
+  function write(run: Run): void {
+    if (run.unwritten.size > 0 && !run.isWriting && mayTry(run)) void work(run, () => writeAll(run));
   }
 
-  async function write(run: Run, line: Line, answer: LineAnswer): Promise<void> {
-    const { target, stopping } = run;
-    const { file, text } = front.shapes[target.record.dialect].resultLine(line, answer);
-    run.unwritten += 1;
-    for (;;) {
-      try {
-        const written = await target.results.append(file, [text]);
-        run.unwritten -= 1;
-        run.isStuck = false;
+  async function writeAll(run: Run): Promise<void> {
+    run.isWriting = true;
+    try {
+      for (let [first] = run.unwritten; first !== undefined; [first] = run.unwritten) {
+        const { file } = first;
+        const lines = [...run.unwritten].filter((line) => line.file === file);
+        const written = await run.target.results.append(
+          file,
+          lines.map(({ text }) => text),
+        );
+        for (const line of lines) run.unwritten.delete(line);
         run.isReported = false;
-        onResults(target, written);
-        return;
-      } catch (error) {
-        run.isStuck = true;
-        fail(run, error);
-        await untilBeat(stopping.signal);
-        // The line is asked again after a restart.
-        if (stopping.signal.aborted) return;
+        onResults(run.target, written);
+        fill();
       }
+    } finally {
+      run.isWriting = false;
     }
-  }
-
-  async function untilBeat(signal: AbortSignal): Promise<void> {
-    const waited = deferred<void>();
-    const timer = clock.setTimeout(() => waited.resolve(), beatMs);
-    const unlisten = onAbort(signal, () => waited.resolve());
-    await waited.promise;
-    timer.cancel();
-    unlisten();
   }
 
   async function finish(run: Run): Promise<void> {
     const { target, stopping } = run;
-    const isOver = run.isRead && run.waiting.length === 0 && run.busy === 0 && !run.hasFailed;
+    const isOver = run.isRead && run.waiting.length === 0 && run.unwritten.size === 0 && run.busy === 0 && mayTry(run);
     if (!isOver || stopping.signal.aborted || target.record.status !== "in_progress") return;
     await work(run, async () => {
       await target.results.close();
@@ -333,9 +335,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     const run = runs.get(batch);
     if (run !== undefined) {
       runs.delete(batch);
-      active.delete(run);
+      active.remove(run);
       run.stopping.abort();
-      for (const { timer } of run.holds.values()) timer?.cancel();
       ending.set(batch, run.settled.wait());
       fill();
     }
@@ -351,17 +352,15 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
         client: batch.record.client,
         ...{ stopping: new AbortController(), earlier: ending.get(batch) ?? Promise.resolve() },
         settled: createCondition(() => run.busy === 0),
-        ...{ holds: new Map(), waiting: [], places: 0, lastTurn: 0, turn: "none", next: inputStart },
-        ...{ isReading: false, isRead: false, answered: undefined, busy: 0, unwritten: 0 },
-        ...{ isStuck: false, hasFailed: false, isReported: false },
-        isHeld: (model) => run.holds.get(model)?.timer !== undefined,
+        ...{ holds: new Map(), waiting: [], unwritten: new Set(), places: 0, lastTurn: 0, turn: 0, next: inputStart },
+        ...{ isReading: false, isWriting: false, isRead: false, answered: undefined },
+        ...{ busy: 0, retryAt: 0, isReported: false },
+        isHeld: (model) => (run.holds.get(model)?.until ?? 0) > clock.now(),
       };
       runs.set(batch, run);
-      wantTurn(run);
       fill();
     },
     stop,
-    isAsking: (batch) => (runs.get(batch)?.places ?? 0) > 0,
     async close() {
       isClosed = true;
       beat?.cancel();

@@ -38,12 +38,7 @@ const named = (taken: readonly PlacedLine<TestBatch>[]): string[] =>
 
 test("clients take turns for the places, then the batches of a client", () => {
   const window = windowOf(testModel("m", { slots: 3 }));
-  const batches = ["a1", "a2", "b1"].map((name) =>
-    batchOf(
-      name,
-      Array.from({ length: 20 }, () => "m"),
-    ),
-  );
+  const batches = ["a1", "a2", "b1"].map((name) => batchOf(name, Array<string>(20).fill("m")));
   const first = fill(window, batches);
   expect(named(first)).toEqual(["a1 m", "b1 m", "a2 m", "b1 m", "a1 m", "b1 m"]);
   expect([window.places, window.canUse(batches[0] ?? batchOf("", []))]).toEqual([6, true]);
@@ -55,21 +50,6 @@ test("clients take turns for the places, then the batches of a client", () => {
     for (const name of named(taken)) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(54);
-});
-
-test("a batch's lines for loaded models come first, then those for one other model after the other", () => {
-  const [warm, cold, colder] = [
-    testModel("warm", { slots: 1 }),
-    ...["cold", "colder"].map((name) => testModel(name, { slots: 1, isLoaded: false })),
-  ];
-  if (cold === undefined || colder === undefined) expect.fail();
-  const window = windowOf(warm, cold, colder);
-  const batch = batchOf("a", ["cold", "cold", "cold", "colder", "warm", "warm", "warm"]);
-  const first = fill(window, [batch]);
-  expect(named(first)).toEqual(["a warm", "a warm"]);
-  for (const placed of first) window.release(placed);
-  expect(named(fill(window, [batch]))).toEqual(["a warm", "a cold", "a cold"]);
-  expect(window.canUse(batch)).toBe(true);
 });
 
 test("lines of held and unknown models wait, and others pass them", () => {
