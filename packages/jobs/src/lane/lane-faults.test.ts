@@ -1,11 +1,11 @@
 // Tests a lane on a disk that is full at each stage, and batches with kills, failing answers and a failing disk in any order.
-import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { deferred } from "@waggle/async";
 import { expect, it } from "vitest";
-import { good, linesOf, numbered, resultsOf, textOf, useLaneWorld } from "../testing/lane-world.ts";
+import { good, linesOf, numbered, resultsOf, stuckAt, textOf, useLaneWorld } from "../testing/lane-world.ts";
 import { batchHasEnded } from "./batch.ts";
 import type { AnswerLine } from "./lane-port.ts";
 
@@ -87,10 +87,7 @@ it("stays before the end of a batch while its record cannot be written, and trie
 
 it("writes each line of a cancelled batch once when the disk is full in the middle", async () => {
   let isFull = true;
-  const answer: AnswerLine = async (_, __, signal) => {
-    await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    return undefined;
-  };
+  const answer = stuckAt(...numbered(100));
   const lane = world.open({ answer, open: diskWith((path) => isFull && path.endsWith("/errors")) });
   const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(100))));
   await world.reaches(lane, id, "in_progress");
@@ -100,6 +97,36 @@ it("writes each line of a cancelled batch once when the disk is full in the midd
   const { record, counts } = await world.reaches(lane, id, "cancelled");
   const results = await world.resultsIn(lane, record.results?.errorFile);
   expect([counts.unanswered, results.map((result) => result.id)]).toEqual([100, numbered(100)]);
+});
+
+it("ends a cancelled batch whose input was removed from the folder", async () => {
+  const lane = world.open({ answer: stuckAt("a") });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(["a"])));
+  await world.reaches(lane, id, "in_progress");
+  await world.kill();
+  rmSync(join(world.folder, "batches", id, "input"));
+  const later = world.open();
+  await later.batches.cancel(id, "c");
+  expect((await world.reaches(later, id, "cancelled")).counts.unanswered).toBe(0);
+});
+
+it("counts nothing of an upload whose client leaves during a write", async () => {
+  let leave: (() => Promise<void>) | undefined;
+  const open: typeof openFile = async (...given) => {
+    const file = await openFile(...given);
+    const { appendFile } = file;
+    file.appendFile = async (...data) => {
+      await appendFile.apply(file, data);
+      await leave?.();
+    };
+    return file;
+  };
+  const lane = world.open({ open, limits: { maxThings: 1 } });
+  const receiving = await lane.files.receive("c", 100);
+  leave = receiving.abort;
+  await receiving.write(Buffer.from("x"));
+  leave = undefined;
+  await world.upload(lane, "y");
 });
 
 it("waits for the answers of a paused batch before it runs again", async () => {

@@ -7,8 +7,9 @@
 //   batches/<id>/output, errors    results, until the batch ends; those of OpenAI's batches become files then
 //   parts/<id>                     an upload that is arriving
 import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { link, mkdir, open as openFile, readFile, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { makeFolder, syncFolder, writeWhole } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { formatBytes } from "@waggle/protocol/format";
@@ -16,10 +17,10 @@ import type { BatchRecord } from "./batch.ts";
 import type { KeptFile, Receiving, ResultLine } from "./lane-port.ts";
 import { createLaneRoom, folderError } from "./lane-room.ts";
 import type { LaneLimits, LaneRoom } from "./lane-room.ts";
+import { resultFiles } from "./results.ts";
 
 export interface StoredBatch {
   readonly record: BatchRecord;
-  readonly inputBytes: number;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -36,13 +37,13 @@ export interface LaneFolder {
   pathIn(batch: string, file: BatchFile): string;
   receive(client: string, maxBytes: number): Promise<Receiving>;
   removeFile(id: string): Promise<void>;
-  /** @param input what `receive` has returned, or the id of a file @returns the batch with the size of its input */
-  addBatch(stored: Omit<StoredBatch, "inputBytes">, input: Receiving | string): Promise<StoredBatch>;
+  /** @param input what `receive` has returned, or the id of a file */
+  addBatch(stored: StoredBatch, input: Receiving | string): Promise<void>;
   saveBatch(stored: StoredBatch): Promise<void>;
   /** Makes a file of results; a second call changes nothing. @returns the id of the file */
   publish(record: BatchRecord, file: ResultLine["file"], facts: Pick<KeptFile, "bytes" | "expiresAt">): Promise<string>;
-  /** The size of a batch's files; 0 for missing ones. */
-  bytesIn(batch: string, files: readonly BatchFile[]): Promise<number>;
+  /** Counts what the batch itself keeps: its results, and its input if that is no file any more. */
+  measure(record: BatchRecord): Promise<void>;
   /** Removes files of a batch, if they are there. */
   dropFiles(batch: string, files: readonly BatchFile[]): Promise<void>;
   removeBatch(id: string): Promise<void>;
@@ -53,6 +54,8 @@ export interface LaneFolderOptions {
   readonly limits: LaneLimits;
   /** The time of day in milliseconds. */
   readonly now: () => number;
+  /** Called at the opening for a file or a batch that cannot be read: it is left alone. */
+  readonly onUnreadable: (name: string, error: unknown) => void;
   /** `open` of node:fs. */
   readonly open?: typeof openFile | undefined;
 }
@@ -63,42 +66,38 @@ export function newId(kind: string): string {
 }
 
 /** Makes the folder if it does not exist. @throws Error of node:fs */
-export async function openLaneFolder({ path, limits, now, open = openFile }: LaneFolderOptions): Promise<LaneFolder> {
+export async function openLaneFolder(options: LaneFolderOptions): Promise<LaneFolder> {
+  const { path, limits, now, onUnreadable, open = openFile } = options;
   const [filesFolder, batchesFolder, partsFolder] = [join(path, "files"), join(path, "batches"), join(path, "parts")];
   for (const folder of [filesFolder, batchesFolder, partsFolder]) makeFolder(folder, { mode: 0o700 });
   const room = createLaneRoom(path, limits);
   const files = new Map<string, KeptFile>();
-  /** Moves an upload that has arrived. Resolves to its size. */
-  const moves = new WeakMap<Receiving, (to: string) => Promise<number>>();
+  /** Moves an upload that has arrived. */
+  const moves = new WeakMap<Receiving, (to: string) => Promise<void>>();
   const pathOf = (id: string): string => join(filesFolder, id);
   const factsOf = (id: string): string => `${pathOf(id)}.json`;
   const pathIn = (batch: string, file: BatchFile | "record.json"): string => join(batchesFolder, batch, file);
 
-  for (const name of await readdir(partsFolder)) await rm(join(partsFolder, name), { force: true });
-  for (const file of await readFiles()) keep(file);
-  const found = await readBatches();
+  await readEach(partsFolder, async (name) => await rm(join(partsFolder, name), { force: true }));
+  const readFiles: KeptFile[] = [];
+  await readEach(filesFolder, async (name) => {
+    if (!name.endsWith(".json")) return existsSync(factsOf(name)) ? undefined : await rm(pathOf(name), { force: true });
+    const file = await readFacts<KeptFile>(join(filesFolder, name), basename(name, ".json"), ({ id }) => id);
+    // JSON has no Infinity.
+    if (file !== undefined) readFiles.push({ ...file, expiresAt: file.expiresAt ?? Infinity });
+  });
+  for (const file of readFiles.toSorted((a, b) => a.createdAt - b.createdAt)) keep(file);
+  const found: StoredBatch[] = [];
+  await readEach(batchesFolder, async (name) => {
+    const batch = await readFacts<StoredBatch>(pathIn(name, "record.json"), name, ({ record }) => record.id);
+    if (batch === undefined) await rm(join(batchesFolder, name), { recursive: true, force: true });
+    else found.push(batch);
+  });
+  found.sort((a, b) => a.record.createdAt - b.record.createdAt);
 
-  async function readFiles(): Promise<readonly KeptFile[]> {
-    const names = new Set(await readdir(filesFolder));
-    const read: KeptFile[] = [];
-    for (const name of names) {
-      if (name.endsWith(".json")) {
-        const file = await readJson<KeptFile>(join(filesFolder, name));
-        // JSON has no Infinity.
-        if (file !== undefined) read.push({ ...file, expiresAt: file.expiresAt ?? Infinity });
-      } else if (!names.has(`${name}.json`)) await rm(join(filesFolder, name), { force: true });
-    }
-    return read.toSorted((a, b) => a.createdAt - b.createdAt);
-  }
-
-  async function readBatches(): Promise<readonly StoredBatch[]> {
-    const read: StoredBatch[] = [];
-    for (const name of await readdir(batchesFolder)) {
-      const batch = await readJson<StoredBatch>(pathIn(name, "record.json"));
-      if (batch === undefined) await rm(join(batchesFolder, name), { recursive: true, force: true });
-      else read.push(batch);
-    }
-    return read.toSorted((a, b) => a.record.createdAt - b.record.createdAt);
+  async function readEach(folder: string, read: (name: string) => Promise<unknown>): Promise<void> {
+    for (const name of await readdir(folder))
+      await read(name).catch((error: unknown) => onUnreadable(join(folder, name), error));
   }
 
   function keep(file: KeptFile): void {
@@ -132,7 +131,7 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
         hasEnded = true;
         room.remove(id);
         await file.close().catch(() => {});
-        for (const left of [part, pathOf(id)]) await rm(left, { force: true });
+        for (const left of [part, factsOf(id), pathOf(id)]) await rm(left, { force: true });
       }
 
       async function orAbort<T>(work: () => Promise<T>): Promise<T> {
@@ -145,11 +144,10 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
         }
       }
 
-      async function moveTo(to: string): Promise<number> {
+      async function moveTo(to: string): Promise<void> {
         await file.sync();
         await file.close();
         await rename(part, to);
-        return bytes;
       }
 
       const receiving: Receiving = {
@@ -160,11 +158,13 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
             await room.require(client, piece.length, 0);
             await file.appendFile(piece);
             bytes += piece.length;
-            room.set(client, id, bytes);
+            // The client may have left meanwhile.
+            if (!hasEnded) room.set(client, id, bytes);
           }),
         finish: async (facts) =>
           await orAbort(async () => {
-            const kept = { id, client, ...facts, bytes: await moveTo(pathOf(id)), createdAt: now() };
+            await moveTo(pathOf(id));
+            const kept = { id, client, ...facts, bytes, createdAt: now() };
             await addFile(kept);
             hasEnded = true;
             return kept;
@@ -175,10 +175,9 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
         receiving,
         async (to) =>
           await orAbort(async () => {
-            const moved = await moveTo(to);
+            await moveTo(to);
             hasEnded = true;
             room.remove(id);
-            return moved;
           }),
       );
       return receiving;
@@ -190,19 +189,14 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
       await rm(pathOf(id), { force: true });
       await syncFolder(filesFolder);
     },
-    async addBatch(given, input) {
-      const { id } = given.record;
+    async addBatch(stored, input) {
+      const { id } = stored.record;
       await mkdir(join(batchesFolder, id), { mode: 0o700 });
       try {
         if (typeof input === "string") await link(pathOf(input), pathIn(id, "input"));
-        const inputBytes =
-          typeof input === "string"
-            ? (files.get(input)?.bytes ?? 0)
-            : ((await moves.get(input)?.(pathIn(id, "input"))) ?? 0);
-        const stored = { ...given, inputBytes };
+        else await moves.get(input)?.(pathIn(id, "input"));
         await writeWhole(pathIn(id, "record.json"), JSON.stringify(stored), open);
         await syncFolder(batchesFolder);
-        return stored;
       } catch (error) {
         await rm(join(batchesFolder, id), { recursive: true, force: true });
         throw error;
@@ -221,30 +215,32 @@ export async function openLaneFolder({ path, limits, now, open = openFile }: Lan
       await addFile({ id, client, filename, purpose: "batch_output", createdAt: now(), ...facts });
       return id;
     },
-    async bytesIn(batch, names) {
+    async measure({ id, client, inputFile = "" }) {
+      const names = files.has(inputFile) ? resultFiles : (["input", ...resultFiles] as const);
       let bytes = 0;
-      for (const name of names) bytes += (await stat(pathIn(batch, name)).catch(() => undefined))?.size ?? 0;
-      return bytes;
+      for (const name of names) bytes += (await stat(pathIn(id, name)).catch(() => undefined))?.size ?? 0;
+      if (room.has(id)) room.set(client, id, bytes);
     },
     async dropFiles(batch, names) {
       for (const name of names) await rm(pathIn(batch, name), { force: true });
     },
     async removeBatch(id) {
-      room.remove(id);
       // Without its record the rest is removed at the next opening.
       await rm(pathIn(id, "record.json"), { force: true });
       await rm(join(batchesFolder, id), { recursive: true, force: true });
       await syncFolder(batchesFolder);
+      room.remove(id);
     },
   };
 }
 
-/** Undefined if there is no such file. @throws Error that names the file if it cannot be read, or is not JSON */
-async function readJson<T>(path: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as T;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error instanceof SyntaxError ? new Error(`${path} is not valid JSON`, { cause: error }) : error;
-  }
+/** Undefined if there is no such file. @param idIn the id in the facts, which the name of the file has, too @throws Error */
+async function readFacts<T>(path: string, id: string, idIn: (facts: T) => string): Promise<T | undefined> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (text === undefined) return undefined;
+  const facts = JSON.parse(text) as T;
+  if (idIn(facts) !== id) throw new Error("its facts are those of something else");
+  return facts;
 }

@@ -11,8 +11,6 @@ export interface LaneLimits {
   readonly maxThings: number;
   /** The part of both that one client may have, above 0, at most 1. */
   readonly clientShare: number;
-  /** Batches that have not ended. */
-  readonly maxLiveBatches: number;
   /** Bytes of the disk that stay free. */
   readonly freeBytes: number;
 }
@@ -21,7 +19,6 @@ export const defaultLaneLimits: LaneLimits = {
   maxBytes: 10 * 2 ** 30,
   maxThings: 10_000,
   clientShare: 0.5,
-  maxLiveBatches: 2_000,
   freeBytes: 2 ** 30,
 };
 
@@ -31,6 +28,8 @@ export interface LaneRoom {
   /** A file or a batch has this size from now on. */
   set(client: string, id: string, bytes: number): void;
   remove(id: string): void;
+  /** Whether the file or batch is kept. */
+  has(id: string): boolean;
   /** @param things 1 for a new file or batch @throws WaggleError out_of_space that names the limit */
   require(client: string, bytes: number, things: 0 | 1): Promise<void>;
 }
@@ -47,6 +46,7 @@ export function createLaneRoom(folder: string, limits: LaneLimits): LaneRoom {
     },
     set: held.set,
     remove: (id) => void held.remove(id),
+    has: held.has,
     async require(client, bytes, things) {
       const own = held.of(client);
       if (held.size + bytes > maxBytes)
@@ -63,7 +63,7 @@ export function createLaneRoom(folder: string, limits: LaneLimits): LaneRoom {
 }
 
 /** @param limit the limit that is reached, as a clause */
-export function outOfSpace(limit: string, cause?: unknown): WaggleError {
+function outOfSpace(limit: string, cause?: unknown): WaggleError {
   return new WaggleError(
     "out_of_space",
     `No room for more files and batches: ${limit}. Delete files, or wait until some expire.`,

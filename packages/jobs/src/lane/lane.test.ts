@@ -1,5 +1,5 @@
 // Tests the life of batches in a folder: from the upload to the results, with cancel, expiry, pause and restarts.
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -7,6 +7,7 @@ import {
   linesOf,
   numbered,
   resultsOf,
+  stuckAt,
   testModel,
   testShape,
   textOf,
@@ -19,22 +20,10 @@ const notFound = { code: "not_found" };
 const conflict = { code: "conflict" };
 const dayMs = 86_400_000;
 
-/** Keeps the lines with these ids until they are taken back. */
-function stuckAt(...ids: readonly string[]): AnswerLine {
-  return async (line, _, signal) => {
-    if (!ids.includes(line.customId)) return { ...good, status: line.customId.startsWith("bad") ? 400 : 200 };
-    await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    return undefined;
-  };
-}
-
 it("runs a batch of an uploaded file, and publishes its results as files", async () => {
   const lane = world.open({ answer: stuckAt() });
-  expect([await lane.files.list("c"), await lane.batches.list(undefined), existsSync(world.folder)]).toEqual([
-    [],
-    [],
-    false,
-  ]);
+  expect([...(await lane.files.list("c")), ...(await lane.batches.list(undefined))]).toEqual([]);
+  expect(existsSync(world.folder)).toBe(false);
   const text = `\uFEFF${linesOf(["a"])}\r\n${linesOf(["bad"]).replace("\n", "\r\n")}\n\n{"id":"ü"}`;
   const input = await world.upload(lane, text);
   expect(statSync(world.folder).mode & 0o777).toBe(0o700);
@@ -47,17 +36,11 @@ it("runs a batch of an uploaded file, and publishes its results as files", async
   const { outputFile, errorFile } = record.results ?? {};
   const read = await Promise.all([outputFile, errorFile].map((file) => world.resultsIn(lane, file)));
   expect(read.map((results) => results.map((result) => result.id))).toEqual([["a", "ü"], ["bad"]]);
-  expect(await lane.files.list("c")).toMatchObject(
-    [
-      {
-        id: errorFile,
-        filename: `${id}_error.jsonl`,
-        purpose: "batch_output",
-        expiresAt: world.now() + 30 * dayMs - (world.now() - (record.at.completed ?? 0)),
-      },
-      { id: outputFile },
-    ].map(({ id: file }) => ({ id: file, purpose: "batch_output" })),
-  );
+  const purpose = "batch_output";
+  expect(await lane.files.list("c")).toMatchObject([
+    { id: errorFile, purpose, filename: `${id}_error.jsonl` },
+    { id: outputFile, purpose },
+  ]);
   await world.until(() => readdirSync(join(world.folder, "batches", id)).length === 1);
   await world.kill();
   const later = world.open();
@@ -80,12 +63,10 @@ it("keeps files and batches from other clients, and shows them all to no owner",
     lane.batches.results("msgbatch_x", undefined),
   ])
     await expect(refused).rejects.toMatchObject({ ...notFound, details: { problems: [{ field: "id" }] } });
-  const lists = [await lane.files.list("other"), await lane.batches.list("other")];
-  expect([...lists, (await lane.files.list(undefined)).length, (await lane.batches.list("c")).length]).toEqual([
-    [],
-    [],
-    1,
-    1,
+  expect([...(await lane.files.list("other")), ...(await lane.batches.list("other"))]).toEqual([]);
+  expect([await lane.files.list(undefined), await lane.batches.list("c")]).toMatchObject([
+    { length: 1 },
+    { length: 1 },
   ]);
 });
 
@@ -167,6 +148,8 @@ it("finds the batch of a repeated request by its key, for its client only", asyn
   const wanted = { idempotencyKey: "k" };
   const made = await Promise.all([world.create(lane, file, wanted), world.create(lane, file, wanted)]);
   expect(made[0].id).toBe(made[1].id);
+  for (const more of [{ endpoint: "/y" }, { input: await world.upload(lane, linesOf(["b"])) }])
+    await expect(world.create(lane, file, { ...wanted, ...more })).rejects.toMatchObject(conflict);
   expect((await world.create(lane, other, { ...wanted, client: "d" })).id).not.toBe(made[0].id);
   await world.kill();
   expect((await world.create(world.open(), file, wanted)).id).toBe(made[0].id);
@@ -200,13 +183,27 @@ describe("the folder", () => {
     const refusal = { code: "unavailable", message: expect.stringContaining(world.folder) as string };
     mkdirSync(dirname(world.folder), { recursive: true });
     writeFileSync(world.folder, "");
-    await expect(lane.files.receive("c", 1)).rejects.toMatchObject(refusal);
     await expect(lane.batches.list("c")).rejects.toMatchObject(refusal);
-    await world.kill();
-    await expect(
-      world.upload(world.open({ folder: `${world.folder}-2`, lock: async () => undefined } as object), ""),
-    ).rejects.toMatchObject({ code: "unavailable" });
+    rmSync(world.folder);
+    await expect(world.upload(lane, "")).rejects.toMatchObject(refusal);
     isLocked = false;
+    await world.upload(lane, "");
+  });
+
+  it("leaves files and batches alone that it cannot read, and has the others", async () => {
+    const lane = world.open({ answer: stuckAt("a") });
+    const [torn, whole] = [await world.upload(lane, linesOf(["a"])), await world.upload(lane, "")];
+    const { id } = await world.create(lane, torn);
+    await world.kill();
+    const write = (path: string, text: string): void => writeFileSync(join(world.folder, path), text);
+    write(`batches/${id}/record.json`, '{"record":');
+    write("batches/stray", "");
+    write(`files/${torn}.json`, "");
+    write("files/file-x.json", "null");
+    const later = world.open();
+    expect(await later.files.list("c")).toMatchObject([{ id: whole }]);
+    expect([await later.batches.list("c"), existsSync(join(world.folder, "files", torn))]).toEqual([[], true]);
+    expect(world.logged.filter(({ msg }) => msg === "batch_unreadable")).toHaveLength(4);
   });
 
   it.each([
@@ -214,18 +211,15 @@ describe("the folder", () => {
     ["bytes of a client", { maxBytes: 300, clientShare: 0.5 }, "150 B"],
     ["free bytes of the disk", { freeBytes: 2 ** 60 }, "must stay free"],
     ["files and batches", { maxThings: 2 }, "2 files and batches"],
-    ["live batches", { maxLiveBatches: 1 }, "1 batches have not ended"],
   ])("refuses more than its limit of %s, and names it", async (_, limits, named) => {
     const lane = world.open({ limits, answer: stuckAt("a") });
     const fill = async (): Promise<void> => {
       for (let turn = 0; turn < 4; turn += 1)
         await world.create(lane, await world.upload(lane, linesOf(["a"], { pad: "x".repeat(50) })));
     };
-    await expect(fill()).rejects.toMatchObject({
-      code: "out_of_space",
-      message: expect.stringContaining(named) as string,
-    });
-    if (existsSync(world.folder)) expect(readdirSync(join(world.folder, "parts"))).toEqual([]);
+    const refusal = { code: "out_of_space", message: expect.stringContaining(named) as string };
+    await expect(fill()).rejects.toMatchObject(refusal);
+    expect(readdirSync(join(world.folder, "parts"))).toEqual([]);
   });
 
   it("refuses a file beyond its limit, and leaves nothing of it", async () => {

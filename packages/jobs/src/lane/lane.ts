@@ -5,16 +5,15 @@ import { open as openFile, rm } from "node:fs/promises";
 import { makeFolder } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { Logger } from "@waggle/telemetry";
 import { batchHasEnded } from "./batch.ts";
 import { createKeptBatches, unknownId } from "./kept-batches.ts";
-import type { KeptBatches } from "./kept-batches.ts";
+import type { KeptBatch, KeptBatches, KeptBatchesOptions } from "./kept-batches.ts";
 import { openLaneFolder } from "./lane-folder.ts";
 import type { LaneFolder } from "./lane-folder.ts";
 import type { BatchView, KeptFile, Lane, LaneFront, Owner } from "./lane-port.ts";
 import { defaultLaneLimits, folderError } from "./lane-room.ts";
 import type { LaneLimits } from "./lane-room.ts";
-import type { RunnableBatch } from "./lane-runner.ts";
 
 export interface LaneOptions {
   /** The daemon's folder; made at the first upload. */
@@ -31,7 +30,7 @@ export interface LaneOptions {
   /** The time of day in milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
-  readonly metrics: Pick<WorkerMetrics, "batchLines" | "batchLinesRunning" | "batches" | "batchBytes">;
+  readonly metrics: KeptBatchesOptions["metrics"];
   /** Locks the folder for this process. Undefined if another process has it. */
   readonly lock: (folder: string) => Promise<{ release(): void } | undefined>;
   readonly limits?: Partial<LaneLimits>;
@@ -66,17 +65,14 @@ export function createLane(options: LaneOptions): DaemonLane {
     const held = await lock(path);
     if (held === undefined) throw new Error("another process uses it");
     try {
-      const folder = await openLaneFolder({ path, limits, now, open: options.open });
-      const batches = createKeptBatches({
-        ...options,
-        ...{ folder, front, maxLiveBatches: limits.maxLiveBatches },
-        modelsKnownAfterMs: options.modelsKnownAfterMs ?? 0,
-      });
+      const onUnreadable = (name: string, error: unknown): void => log.warn({ name, err: error }, "batch_unreadable");
+      const folder = await openLaneFolder({ path, limits, now, onUnreadable, open: options.open });
+      const batches = createKeptBatches({ ...options, folder, front });
       let timer: TimerHandle | undefined;
       let ticking = Promise.resolve();
       const arm = (): void => {
         timer = clock.setTimeout(() => {
-          ticking = tick({ folder, batches }).finally(arm);
+          ticking = batches.tick().finally(arm);
         }, tickMs);
       };
       await batches.resume();
@@ -98,110 +94,84 @@ export function createLane(options: LaneOptions): DaemonLane {
     }
   }
 
-  async function tick({ folder, batches }: Pick<Opened, "folder" | "batches">): Promise<void> {
-    options.metrics.batchBytes.set(folder.room.bytes);
-    try {
-      for (const { id, expiresAt } of folder.files.values()) {
-        if (expiresAt > now()) continue;
-        await folder.removeFile(id);
-        await batches.fileRemoved(id);
-      }
-      await batches.tick();
-    } catch (error) {
-      log.warn({ folder: path, err: error }, "batches_not_kept");
-    }
-  }
-
-  /** Undefined if there is no folder, so no file and no batch. @throws WaggleError */
-  async function opened(): Promise<Opened | undefined> {
-    return opening === undefined && !existsSync(path) ? undefined : await made();
-  }
-
-  /** A folder that could not be opened is tried again. @throws WaggleError */
+  /** A folder that could not be opened is tried again. */
   async function made(): Promise<Opened> {
     if (closing !== undefined) throw new WaggleError("unavailable", "The server stops.");
-    opening ??= open();
-    const attempt = opening;
-    try {
-      return await attempt;
-    } catch (error) {
-      if (opening === attempt) opening = undefined;
-      throw folderError(path, error);
-    }
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return await opening;
   }
 
-  /** Turns errors of the disk into those of the API. */
-  async function using<T>(use: () => Promise<T>): Promise<T> {
+  /** @param use gets undefined if there is no folder, so no file and no batch. @throws WaggleError, also for errors of the disk */
+  async function using<T>(use: (lane: Opened | undefined) => Promise<T>): Promise<T> {
     try {
-      return await use();
+      return await use(opening === undefined && !existsSync(path) ? undefined : await made());
     } catch (error) {
       throw folderError(path, error);
     }
   }
 
   async function withFile<T>(id: string, owner: Owner, use: (file: KeptFile, lane: Opened) => Promise<T>): Promise<T> {
-    const lane = await opened();
-    const file = lane?.folder.files.get(id);
-    if (lane === undefined || file === undefined || !isOwn(file, owner)) throw unknownId("file", id);
-    return await using(() => use(file, lane));
+    return await using(async (lane) => {
+      const file = lane?.folder.files.get(id);
+      if (lane === undefined || file === undefined || !isOwn(file, owner)) throw unknownId("file", id);
+      return await use(file, lane);
+    });
   }
 
   async function withBatch<T>(
     id: string,
     owner: Owner,
-    use: (batch: RunnableBatch, batches: KeptBatches) => Promise<T>,
+    use: (batch: KeptBatch, batches: KeptBatches) => Promise<T>,
   ): Promise<T> {
-    const { batches } = (await opened()) ?? {};
-    const batch = batches?.all.get(id);
-    if (batches === undefined || batch === undefined || !isOwn(batch.record, owner)) throw unknownId("batch", id);
-    return await using(() => use(batch, batches));
+    return await using(async (lane) => {
+      const batch = lane?.batches.all.get(id);
+      if (lane === undefined || batch === undefined || !isOwn(batch.record, owner)) throw unknownId("batch", id);
+      return await use(batch, lane.batches);
+    });
   }
 
   return {
     maxWindowMs: options.maxWindowMs,
     attend: (attending) => void (front = attending),
     start() {
-      opened().catch((error: unknown) => log.warn({ folder: path, err: error }, "batches_unavailable"));
+      using(async () => {}).catch((error: unknown) => log.warn({ folder: path, err: error }, "batches_unavailable"));
     },
     files: {
-      receive: async (client, maxBytes) => {
-        const { folder } = await made();
-        return await using(() => folder.receive(client, maxBytes));
-      },
-      async list(owner) {
-        const lane = await opened();
-        return [...(lane?.folder.files.values() ?? [])].filter((file) => isOwn(file, owner)).toReversed();
-      },
+      receive: async (client, maxBytes) =>
+        await using(async () => await (await made()).folder.receive(client, maxBytes)),
+      list: async (owner) =>
+        await using(async (lane) =>
+          [...(lane?.folder.files.values() ?? [])].filter((file) => isOwn(file, owner)).toReversed(),
+        ),
       get: async (id, owner) => await withFile(id, owner, async (file) => file),
       read: async (id, owner) => await withFile(id, owner, async (_, { folder }) => streamOf([folder.pathOf(id)])),
-      remove: async (id, owner) =>
-        await withFile(id, owner, async (_, { folder, batches }) => {
-          await folder.removeFile(id);
-          await batches.fileRemoved(id);
-        }),
+      remove: async (id, owner) => await withFile(id, owner, async (_, { batches }) => await batches.removeFile(id)),
     },
     batches: {
       async create(wanted) {
-        const { folder, batches } = await made();
         const { input, client } = wanted;
-        if (typeof input === "string" && folder.files.get(input)?.client !== client) throw unknownId("file", input);
         try {
-          return await using(async () => await batches.view(await batches.create(wanted)));
+          return await using(async () => {
+            const { folder, batches } = await made();
+            if (typeof input === "string" && folder.files.get(input)?.client !== client) throw unknownId("file", input);
+            return await batches.view(await batches.create(wanted));
+          });
         } finally {
           // Also the lines of a request whose batch exists already.
           if (typeof input !== "string") await input.abort();
         }
       },
-      async list(owner) {
-        const { batches } = (await opened()) ?? {};
-        if (batches === undefined) return [];
-        return await using(async () => {
+      list: async (owner) =>
+        await using(async (lane) => {
           const views: BatchView[] = [];
-          for (const batch of [...batches.all.values()].filter(({ record }) => isOwn(record, owner)).toReversed())
-            views.push(await batches.view(batch));
+          if (lane === undefined) return views;
+          for (const batch of [...lane.batches.all.values()].toReversed())
+            if (isOwn(batch.record, owner)) views.push(await lane.batches.view(batch));
           return views;
-        });
-      },
+        }),
       get: async (id, owner) => await withBatch(id, owner, (batch, batches) => batches.view(batch)),
       cancel: async (id, owner) =>
         await withBatch(id, owner, async (batch, batches) => {
@@ -216,8 +186,7 @@ export function createLane(options: LaneOptions): DaemonLane {
           const { status } = batch.record;
           if (batchHasEnded(batch.record))
             throw new WaggleError("conflict", `Cannot pause batch ${id}: its status is ${status}.`);
-          if (status === "validating" || status === "in_progress")
-            await batches.apply(batch, { type: "pause", isPaused });
+          await batches.apply(batch, { type: "pause", isPaused });
           return await batches.view(batch);
         }),
       results: async (id, owner) =>
@@ -245,7 +214,7 @@ function isOwn({ client }: { readonly client: string }, owner: Owner): boolean {
 }
 
 /** @param what as in "Cannot delete batch x" */
-function requireEnd({ record: { id, status } }: RunnableBatch, what: string): void {
+function requireEnd({ record: { id, status } }: KeptBatch, what: string): void {
   if (!batchHasEnded({ status }))
     throw new WaggleError("conflict", `Cannot ${what} batch ${id} before its end: its status is ${status}.`);
 }

@@ -52,6 +52,15 @@ export const testShape: BatchShape = {
 
 export const good = { status: 200, requestId: "r", body: "{}" } as const;
 
+/** Keeps the lines with these ids, until they are taken back. */
+export function stuckAt(...ids: readonly string[]): AnswerLine {
+  return async (line, _, signal) => {
+    if (!ids.includes(line.customId)) return { ...good, status: line.customId.startsWith("bad") ? 400 : 200 };
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return undefined;
+  };
+}
+
 export interface LaneWorldOptions extends Partial<Omit<LaneOptions, "folder" | "clock" | "now">> {
   readonly answer?: AnswerLine;
   readonly models?: readonly LaneModel[];
@@ -62,7 +71,6 @@ export interface LaneWorld {
   readonly clock: FakeClock;
   readonly now: () => number;
   readonly folder: string;
-  readonly metrics: ReturnType<typeof createWorkerMetrics>;
   /** Names of log lines with their fields. */
   readonly logged: readonly Readonly<Record<string, unknown>>[];
   /** A new process on the folder. */
@@ -76,7 +84,7 @@ export interface LaneWorld {
   /** Advances the clock, unless its time stops, until the condition holds. */
   until(holds: () => boolean | Promise<boolean>, time?: "passes" | "stops"): Promise<void>;
   /** Advances the clock until the batch has the status. */
-  reaches(lane: DaemonLane, id: string, ...statuses: readonly BatchStatus[]): Promise<BatchView>;
+  reaches(lane: DaemonLane, id: string, status: BatchStatus): Promise<BatchView>;
   /** The results in a published file; none without an id. */
   resultsIn(lane: DaemonLane, file: string | undefined): Promise<readonly TestResult[]>;
 }
@@ -114,7 +122,6 @@ export function useLaneWorld(): LaneWorld {
     get folder() {
       return folderOf();
     },
-    metrics,
     get logged() {
       return logged;
     },
@@ -180,8 +187,8 @@ export function useLaneWorld(): LaneWorld {
       }
       throw new Error("The condition does not hold.");
     },
-    async reaches(lane, id, ...statuses) {
-      await world.until(async () => statuses.includes((await lane.batches.get(id, undefined)).record.status));
+    async reaches(lane, id, status) {
+      await world.until(async () => (await lane.batches.get(id, undefined)).record.status === status);
       return await lane.batches.get(id, undefined);
     },
     async resultsIn(lane, file) {
