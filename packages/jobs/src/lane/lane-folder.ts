@@ -1,5 +1,5 @@
-// Keeps files and batches in a folder. Decision 133. A file or a batch exists when the JSON with its facts is on disk; what a killed process has left without it is
-// removed at the next opening. Ids of requests are looked up in maps, and are never part of a path.
+// Keeps files and batches in a folder. A file or a batch exists when the JSON with its facts is on disk; what a killed process has left without it is
+// removed at the next opening. Ids of requests are looked up in maps, and are never part of a path. Decision 133.
 //
 //   files/<id>, <id>.json          bytes and facts of a file
 //   batches/<id>/record.json       StoredBatch
