@@ -149,6 +149,27 @@ it("waits for the answers of a paused batch before it runs again", async () => {
   ]);
 });
 
+it("answers each line once of more batches than have a turn, after a time without answers", async () => {
+  let isAway = true;
+  let asked = 0;
+  const answer: AnswerLine = async () => {
+    asked += 1;
+    return isAway ? undefined : good;
+  };
+  const lane = world.open({ answer });
+  const input = await world.upload(lane, linesOf(numbered(3)));
+  const made = await Promise.all(Array.from({ length: 40 }, () => world.create(lane, input)));
+  await world.until(() => asked > 400);
+  isAway = false;
+  for (const { id } of made) {
+    const { record, counts } = await world.reaches(lane, id, "completed");
+    expect([counts.completed, await world.resultsIn(lane, record.results?.outputFile)]).toMatchObject([
+      3,
+      { length: 3 },
+    ]);
+  }
+});
+
 /** The status with which the line is answered. */
 function statusOf(id: string): number {
   return Number(id) % 3 === 0 ? 400 : 200;
