@@ -1,149 +1,22 @@
-// Tests the pool on a fake clock, with hosts whose engines load and exit when the test says so.
+// Tests when models load and leave.
 import { deferred } from "@waggle/async";
-import type { Deferred } from "@waggle/async";
-import type { Job, Lease } from "@waggle/jobs";
-import type { ModelMemory, ModelStateName } from "@waggle/protocol";
-import { createLogger } from "@waggle/telemetry";
-import { createFakeClock } from "@waggle/testing";
-import { afterEach, expect, test } from "vitest";
-import type { ModelHost } from "../run/model-host-port.ts";
-import { createModelState } from "../run/model-state.ts";
-import { createPool } from "./pool.ts";
-import type { LoadPlan, Pool } from "./pool.ts";
-
-const mib = 2 ** 20;
-const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }) as ModelMemory;
-
-interface Actor {
-  readonly host: ModelHost;
-  readonly state: () => ModelStateName;
-  /** Leases of the waiting and running jobs. */
-  readonly jobs: Lease[];
-  pinned: boolean;
-  keepAliveMs: number;
-  plan: () => LoadPlan | Promise<LoadPlan>;
-  /** Number of loads begun. */
-  readonly loads: () => number;
-  readonly failure: () => string | undefined;
-  loaded(): void;
-  /** Ends the last running job and the engine. */
-  left(): Promise<void>;
-  /** Ends the last job, which may have set how long the model stays. */
-  idle(keepAliveMs?: number): void;
-}
-
-/** Lets reactions of promises run: the pool's longest chain is a few turns. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-}
-
-let clock: ReturnType<typeof createFakeClock>;
-let pool: Pool;
-let actors: Map<ModelHost, Actor>;
-let unloads: string[];
-let logLines: Record<string, unknown>[];
-
-/** A pool of at most this many models, and three models of 100 MiB. */
-function createTestPool(models: number, bytes?: number): Record<"a" | "b" | "c", Actor> {
-  clock = createFakeClock();
-  unloads = [];
-  logLines = [];
-  const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
-  actors = new Map();
-  pool = createPool({
-    prepare: (host) => actors.get(host)?.plan() ?? expect.fail("an unknown host"),
-    budget: { bytes, models, leastStayMs: 5_000 },
-    clock,
-    log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
-    onUnload: (host, reason) => unloads.push(`${host.name} ${reason}`),
-  });
-  return { a: actor("a"), b: actor("b"), c: actor("c") };
-}
-
-afterEach(() => {
-  pool.close();
-  if (clock.pending > 0) throw new Error(`${clock.pending} timers are left`);
-});
-
-function actor(name: string, sizeMib = 100): Actor {
-  const state = createModelState();
-  let leaving: Deferred<void> | undefined;
-  let loads = 0;
-  let failure: string | undefined;
-  const host = {
-    key: name,
-    name,
-    state,
-    readings: { rssBytes: 0 },
-    dispatcher: { running: 0, waiting: 0 },
-    wait: (why: string) => state.apply("wait", why),
-    giveWay: () => state.apply("give_way"),
-    load() {
-      loads += 1;
-      state.apply("load");
-    },
-    fail(message: string) {
-      failure = message;
-      state.apply("fail", message);
-    },
-    async unload() {
-      if (state.name === "unloaded") return;
-      // A host that has loaded nothing yet has nothing to unload.
-      const gone = state.name === "waiting" || state.name === "failed";
-      if (state.name !== "unloading") state.apply("unload");
-      leaving ??= deferred<void>();
-      if (gone) leaving.resolve();
-      await leaving.promise;
-      leaving = undefined;
-      if (state.name === "unloading") state.apply("unloaded");
-    },
-  } as unknown as ModelHost;
-  const self: Actor = {
-    host,
-    state: () => state.name,
-    jobs: [],
-    pinned: false,
-    keepAliveMs: Infinity,
-    plan: () => ({ memory: memoryOf(sizeMib) }),
-    loads: () => loads,
-    failure: () => failure,
-    loaded: () => state.apply("loaded"),
-    async left() {
-      expect(leaving, `${name} was not asked to leave`).toBeDefined();
-      leaving?.resolve();
-      await settle();
-    },
-    idle(keepAliveMs) {
-      const job = { spec: { when: { keepAliveMs } } } as Job;
-      for (const lease of self.jobs.splice(0)) lease.end(job);
-    },
-  };
-  actors.set(host, self);
-  pool.add(host, self);
-  return self;
-}
-
-/** Begins a load for a job of the model. */
-function ask(one: Actor, isForLane = false): void {
-  one.jobs.push(pool.use(one.host, isForLane));
-}
-
-/** Begins a job of the model, and lets the model load. */
-async function run(one: Actor): Promise<void> {
-  ask(one);
-  one.loaded();
-  await settle();
-}
-
-async function loadNow(...actors: readonly Actor[]): Promise<void> {
-  for (const one of actors) {
-    ask(one);
-    one.loaded();
-    clock.advance(1);
-    one.idle();
-  }
-  await settle();
-}
+import type { LoadPlan } from "./pool.ts";
+import type { Job } from "@waggle/jobs";
+import { expect, test } from "vitest";
+import {
+  actor,
+  ask,
+  clock,
+  createTestPool,
+  loadNow,
+  logLines,
+  memoryOf,
+  mib,
+  pool,
+  run,
+  settle,
+  unloads,
+} from "../../testing/test-pool.ts";
 
 test("a model that fits loads at once; the next model waits until the least recently used model has left", async () => {
   const { a, b, c } = createTestPool(2);
@@ -207,38 +80,6 @@ test("a busy model is unloaded for another model only after its minimum time", a
   await settle();
   await b.left();
   expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
-});
-
-test("a model for lane jobs waits until no request keeps another one, leaves for the next request, and is passed by all", async () => {
-  const { a, b, c } = createTestPool(1);
-  a.keepAliveMs = 60_000;
-  await run(a);
-  ask(b, true);
-  a.idle();
-  clock.advance(59_999);
-  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
-  clock.advance(1);
-  await a.left();
-  b.loaded();
-  await settle();
-  ask(a);
-  expect([a.state(), b.state()], "its lane job yields").toEqual(["waiting", "unloading"]);
-  await b.left();
-  expect([a.state(), b.state()], "its lane job waits again").toEqual(["loading", "waiting"]);
-  await run(a);
-  ask(c);
-  a.idle();
-  await a.left();
-  expect([b.state(), c.state()]).toEqual(["waiting", "loading"]);
-});
-
-test("a lane job's use of a model is no request", async () => {
-  const { a, b, c } = createTestPool(2);
-  await loadNow(a, b);
-  ask(a, true);
-  a.idle(Infinity);
-  ask(c);
-  expect([a.state(), b.state()]).toEqual(["unloading", "ready"]);
 });
 
 test("a pinned model stays, and a model that does not fit next to it fails with the reason", async () => {

@@ -128,8 +128,11 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
       const { host, usedAt, loadedAt } = held;
       const phase = phases[host.state.name];
       if (phase === undefined) return [];
-      const uses = { busy: isBusy(held), hasJobs: held.leases.size > 0, usedAt, keptUntil: usedAt + stayMs(held) };
-      return [{ key: host.key, bytes: residencyBytes(held), phase, pinned: isPinned(held), ...uses, loadedAt }];
+      const hasJobs = held.leases.size + held.paused.size > 0;
+      // A model without a request may be configured to stay for ever.
+      const keptUntil = usedAt === -Infinity ? usedAt : usedAt + stayMs(held);
+      const uses = { busy: isBusy(held), hasJobs, usedAt, keptUntil, loadedAt };
+      return [{ key: host.key, bytes: residencyBytes(held), phase, pinned: isPinned(held), ...uses }];
     });
   }
 
@@ -273,11 +276,13 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     return isOpen;
   }
 
-  /** Called when the last job or query no longer needs the model. */
+  /** Called when a job or query no longer needs the model. One that only lane jobs need may leave. */
   function rest(held: Residency): void {
-    startExpiry(held);
-    if (line.delete(held)) held.host.giveWay();
-    advance();
+    if (held.leases.size === 0) {
+      startExpiry(held);
+      if (line.delete(held)) held.host.giveWay();
+    }
+    if (!isBusy(held)) advance();
   }
 
   /** @param retryMs time after a failed load in which the model is not tried again */
@@ -288,11 +293,11 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     if (lease === undefined || !laneLeases.has(lease)) held.usedAt = clock.now();
     forgetExpiry(held);
     if (lease !== undefined) held.leases.add(lease);
-    // The model may have waited for lane jobs only.
-    if (line.has(held)) return advance();
     if (name === "ready") return startExpiry(held);
     if (name === "failed" && clock.now() - held.failedAt < retryMs) return;
     if (lease === undefined) held.leases.add(byName);
+    // The model may have waited for lane jobs only.
+    if (line.has(held)) return advance();
     if (!held.removed && (name === "unloaded" || name === "failed")) queue(held);
   }
 
@@ -305,14 +310,13 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
           held.usedAt = clock.now();
           held.keepAliveMs = job.spec.when.keepAliveMs;
         }
-        if (held.leases.size === 0) rest(held);
-        else if (!isBusy(held)) advance();
+        rest(held);
       },
       pause() {
         const held = residencies.get(host);
         if (held?.leases.delete(lease) !== true) return;
         held.paused.add(lease);
-        if (held.leases.size === 0 && !closed) rest(held);
+        if (!closed) rest(held);
       },
       resume() {
         if (residencies.get(host)?.paused.delete(lease) === true) want(host, lease, retryAfterMs);
