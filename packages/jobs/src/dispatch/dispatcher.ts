@@ -59,11 +59,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onCutOff: (job) => observe(job, { type: "reader_cut_off" }),
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  const held = createHeldSequences(executor, isAlone);
+  const held = createHeldSequences(executor, () => clock.now());
   /** The places of jobs in their sessions. */
   const streams = new WeakMap<Job, SessionJob>();
-  /** Until when each suspect runs alone. */
-  const aloneUntil = new WeakMap<Job, number>();
   /** Accepted jobs whose work the executor may still refuse. */
   const unchecked = new Set<Job>();
   const idle = createCondition(() => registry.liveCount === 0);
@@ -105,11 +103,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         // A recorded message was not run, so the executor still has the work before it.
         executor.cancel(job.uid);
         return beginStep(job, effect.work);
-      case "yield":
-        for (const uid of effect.uids) executor.cancel(uid, true);
-        return;
       case "release":
-        for (const uid of effect.uids) executor.cancel(uid);
+        for (const uid of effect.uids) executor.cancel(uid, effect.yields);
+        if (effect.yields === true) return;
         return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
           apply(job, { type: "overdue", at: clock.now() });
           pump();
@@ -157,11 +153,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function submitSequences(job: Job): void {
     const running = job.state.sequences.filter((sequence) => sequence.held);
-    for (const { uid } of running) held.add(uid, job);
-    if (isSuspect(job)) {
-      aloneUntil.set(job, clock.now() + aloneMs);
-      timers.set(job, "alone", aloneMs, pump);
-    }
+    held.add(
+      job,
+      running.map(({ uid }) => uid),
+    );
+    if (isSuspect(job)) timers.set(job, "alone", aloneMs, pump);
     executor.start(job, running);
   }
 
@@ -186,15 +182,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function end(job: Job, outcome: Outcome): void {
     apply(job, { type: "end", outcome, at: clock.now() });
     pump();
-  }
-
-  /** Whether the engine runs a job that may have crashed the last one: if this engine dies too, no other job or query must be the reason. */
-  function runsSuspect(): boolean {
-    return held.runsSuspect;
-  }
-
-  function isAlone(suspect: Job): boolean {
-    return clock.now() < (aloneUntil.get(suspect) ?? 0);
   }
 
   function position(job: Job): number | undefined {
@@ -251,7 +238,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const older = sessionKey === undefined ? [] : sessions.older(sessionKey, spec.who.ticket ?? 0);
     const old = made.isChecked ? replaceable(older) : undefined;
     const job = newJob(spec, made, older.length === 0 || old !== undefined ? "queued" : "blocked");
-    const begins = queue.depth === 0 && hasRoomFor(job);
+    const begins = queue.depth === 0 && held.hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (older.length === 0) waiting.join(job);
     else if (old === undefined) waiting.block(job);
@@ -332,24 +319,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** Starts waiting jobs in free slots. All sequences of a job start together. A lane job starts when no other job waits, and yields when one comes. */
   function pump(): void {
     while (executor.ready && !executor.full && held.roomFor(queue.depth === 0) > 0) {
-      const job = waiting.next(held.hasSlotsFor, isPassable);
+      const job = waiting.next(held.hasSlotsFor, held.isPassable);
       if (job === undefined || (isLane(job.spec.when) && queue.depth > 0)) return;
       for (const lane of held.inTheWayOf(job)) apply(lane, { type: "yield" });
-      if (!hasRoomFor(job)) return;
+      if (!held.hasRoomFor(job)) return;
       waiting.take(job);
       apply(job, { type: "submitted" });
       positions.changed();
     }
-  }
-
-  /** While a suspect waits for the output of another suspect, other jobs may pass it. */
-  function isPassable(job: Job): boolean {
-    return isSuspect(job) && held.runsSuspectInCompany;
-  }
-
-  /** Whether the job could start now if it were next, once the lane has yielded. */
-  function hasRoomFor(job: Job): boolean {
-    return held.hasSlotsFor(job) && held.mayStart(job);
   }
 
   function onJobEvent(event: JobEvent): void {
@@ -391,15 +368,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const job of registry.liveJobs()) job.vectors.length = 0;
     // The lane asks again for what is unavailable.
     const unavailable = new WaggleError("unavailable", error.message);
-    for (const job of registry.liveJobs().filter(({ log }) => log.nextToken > 0))
-      end(job, failedWith(isLane(job.spec.when) ? unavailable : error));
+    for (const job of registry.liveJobs())
+      if (job.log.nextToken > 0) end(job, failedWith(isLane(job.spec.when) ? unavailable : error));
+  }
+
+  function laneJobs(): readonly Job[] {
+    return registry.liveJobs().filter(({ spec }) => isLane(spec.when));
   }
 
   function refuse(error: WaggleError, spares: Spared = "none"): void {
     refusal = error;
     spared = spares;
     // The lane asks for them again, here or after a restart.
-    for (const job of registry.liveJobs().filter(({ spec }) => isLane(spec.when))) {
+    for (const job of laneJobs()) {
       apply(job, { type: "yield" });
       apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });
     }
@@ -445,21 +426,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       nextUid,
       refusal: () => refusal,
       full: fullFor,
-      mayCheck: () => !runsSuspect(),
+      mayCheck: () => !held.runsSuspect,
       begin,
     }),
     takeOver,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
     async query(question, signal, client) {
-      if (runsSuspect())
+      if (held.runsSuspect)
         throw new WaggleError("unavailable", "Cannot ask the model: it recovers from a crash.", { retryAfterS: 1 });
       return await queries.ask(question, signal, client).finally(still.check);
     },
     async preflight(work) {
       const uid = nextUid();
       try {
-        const answer = executor.ready && !runsSuspect() ? await executor.preflight(uid, work) : "unchecked";
+        const answer = executor.ready && !held.runsSuspect ? await executor.preflight(uid, work) : "unchecked";
         return typeof answer === "string" ? undefined : answer;
       } finally {
         executor.cancel(uid);
@@ -496,7 +477,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return held.size;
     },
     get laneJobs() {
-      return registry.liveJobs().filter(({ spec }) => isLane(spec.when)).length;
+      return laneJobs().length;
     },
     stop: positions.stop,
   };

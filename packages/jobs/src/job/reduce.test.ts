@@ -378,19 +378,6 @@ describe("a job whose server leaves", () => {
 });
 
 describe("a job that yields", () => {
-  it("waits again once the engine has released it, and continues after its output without counting a lost engine", () => {
-    const job = newJob();
-    apply(job, { type: "submitted" }, started(), token(0, 5));
-    expect(apply(job, { type: "yield" }, { type: "yield" })).toEqual([{ type: "yield", uids: ["j1"] }]);
-    expect(typesOf(apply(job, token(1, 7), released()))).toEqual([
-      ...["observe tokens", "output", "token", "observe released", "status", "enqueue"],
-    ]);
-    expect(job.state).toMatchObject({ phase: { name: "queued" }, enginesLost: 0, resumptions: 1 });
-    apply(job, { type: "submitted" }, started(), token(2, 3), finished());
-    expect(job.state).toMatchObject({ phase: { name: "ended", outcome: { type: "finished", by: "end" } } });
-    expect(job.state.counts.prefillMs).toBe(5);
-  });
-
   it("keeps the choices that have finished, and runs only the others again", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started(), started("j1.1"), token(0, 5), { type: "yield" });
@@ -407,13 +394,6 @@ describe("a job that yields", () => {
       ...["release", "observe released", "end", "ended", "free"],
     ]);
     expect(second.state.phase).toEqual({ name: "ended", outcome: cancelled });
-  });
-
-  it("counts an engine that dies before the release", () => {
-    const job = newJob();
-    apply(job, { type: "submitted" }, started(), { type: "yield" });
-    apply(job, { type: "engine_lost", outcome: died, at: 5 });
-    expect(job.state).toMatchObject({ phase: { name: "queued" }, enginesLost: 1 });
   });
 });
 

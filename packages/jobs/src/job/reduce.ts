@@ -84,10 +84,8 @@ export type Effect =
   | { readonly type: "call"; readonly message: AnswerMessage }
   /** Give the job the work of its next step. */
   | { readonly type: "step"; readonly work: GenerateWork }
-  /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
-  | { readonly type: "release"; readonly uids: readonly string[] }
-  /** Ask the engine to release these sequences, without a time limit. */
-  | { readonly type: "yield"; readonly uids: readonly string[] }
+  /** Ask the engine to release these sequences, and unless the job yields, apply `overdue` if that takes too long. */
+  | { readonly type: "release"; readonly uids: readonly string[]; readonly yields?: true }
   /** Tell the observers of all jobs. */
   | { readonly type: "observe"; readonly what: Observation }
   /** Store the tokens of one token event, for an engine that resumes the job. */
@@ -124,7 +122,11 @@ export function reduce(job: Job, input: JobInput): Change {
       if (phase.name !== "queued") throw illegal(job, input);
       return submit(state);
     case "yield":
-      return phase.name === "running" && phase.yields !== true ? yieldSlots(state, phase) : unchanged(state);
+      if (phase.name !== "running" || phase.yields === true) return unchanged(state);
+      return {
+        state: { ...state, phase: { ...phase, yields: true } },
+        effects: [{ type: "release", uids: heldIn(state), yields: true }],
+      };
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "calling" || phase.name === "ended"
@@ -195,10 +197,6 @@ function submit(state: JobState): Change {
     state: { ...state, phase: { name: "running", stage: "queued" }, sequences, hasNewOutput: false },
     effects: [{ type: "submit" }],
   };
-}
-
-function yieldSlots(state: JobState, phase: Extract<JobState["phase"], { name: "running" }>): Change {
-  return { state: { ...state, phase: { ...phase, yields: true } }, effects: [{ type: "yield", uids: heldIn(state) }] };
 }
 
 function start(
