@@ -11,7 +11,8 @@ import { sequenceFor, type ResumedSequence } from "../sequence/resume.ts";
 import type { CellNeed } from "./cells.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import type { ContextPool } from "./pool.ts";
-import { bindSlot, hasForeground, type Slot } from "./slots.ts";
+import { hasForeground } from "./lane-runs.ts";
+import { bindSlot, type Slot } from "./slots.ts";
 
 /** A choice that has started and has no slot. */
 export interface WaitingJob {

@@ -1,6 +1,7 @@
 // Counts the cells of the context pool, one for each token in a slot: used ones, those soon needed, and which job is preempted. Pure.
 import { contextCapacity } from "../port/info.ts";
-import { isDecoding, missingOf, servedIn, type Run, type Slot } from "./slots.ts";
+import { servedIn } from "./lane-runs.ts";
+import { isDecoding, missingOf, type Run, type Slot } from "./slots.ts";
 
 /** Cells for the next tokens of each job, so that a new job does not soon have another job preempted. The rest of an answer is not reserved. */
 export const defaultHeadroomCells = 256;

@@ -4,7 +4,8 @@ import { shapeOf, type SlotWork } from "./costs/step-shape.ts";
 import type { Backend } from "../port/backend.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { ownerOf, type Owner, type Shares, type SharesByClass } from "./shares.ts";
-import { isDecoding, isLaneRun, type Run } from "./slots.ts";
+import { isLaneRun } from "./lane-runs.ts";
+import { isDecoding, type Run } from "./slots.ts";
 
 export interface SlotSharesOptions {
   readonly shares: SharesByClass;

@@ -6,8 +6,10 @@ import { range, runIn, type GivenRun } from "../testing/run-in.ts";
 import { workOf } from "./charge.ts";
 import { shapeOf, type StepShape } from "./costs/step-shape.ts";
 import { joinLane, type LaneLimits } from "./join-lane.ts";
-import { countTokens, planSpans, type Span } from "./plan.ts";
-import { isLaneRun, type Run } from "./slots.ts";
+import { planSpans } from "./plan.ts";
+import { countTokens, type Span } from "./spans.ts";
+import { isLaneRun } from "./lane-runs.ts";
+import type { Run } from "./slots.ts";
 
 const lane = { priority: lanePriority };
 const streaming = (slot: number, given: GivenRun = {}): Run =>
@@ -67,11 +69,6 @@ test("a prompt joins with as many tokens as cost nothing, where all entries are 
   const limits = limitsOf({ ...cheap, tileRows: 32, oneMatrix: true });
   const prompts = [reading(1, lane), reading(2, { ...lane, entries: range(9) })];
   expect(named(joinLane(planned([streaming(0)]), prompts, limits))).toBe("2:9 1:16 0:1");
-});
-
-test("nothing joins before a step was measured", () => {
-  const spans = planned([streaming(0)]);
-  expect(joinLane(spans, [streaming(1, lane)], { ...limitsOf(cheap), priceOf: () => undefined })).toBe(spans);
 });
 
 test("no row joins a matrix with drafts, and no token behind which logprobs are read", () => {

@@ -1,5 +1,6 @@
 // Adds work of lane jobs to a step of foreground jobs, as far as its price stays nearly the same. Pure. Decision 132.
-import { inMatrices, noDrafts, promptsInOrder, textLeft, withReads, type ScheduleLimits, type Span } from "./plan.ts";
+import { promptsInOrder, textLeft, withReads, type ScheduleLimits } from "./plan.ts";
+import { inMatrices, noDrafts, type Span } from "./spans.ts";
 import { isDecoding, type Run } from "./slots.ts";
 
 /** A step with lane work takes at most this many times as long as without it. */

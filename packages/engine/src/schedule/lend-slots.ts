@@ -4,18 +4,8 @@ import { isLane } from "@waggle/protocol";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import type { WaitingJob } from "./admit.ts";
 import type { ContextPool } from "./pool.ts";
-import {
-  bindSlot,
-  giveBack,
-  isLaneRun,
-  isLent,
-  missingOf,
-  runOf,
-  runsIn,
-  servedIn,
-  type DecideRun,
-  type Slot,
-} from "./slots.ts";
+import { isLaneRun, servedIn } from "./lane-runs.ts";
+import { bindSlot, giveBack, isLent, missingOf, runOf, runsIn, type DecideRun, type Slot } from "./slots.ts";
 
 export interface LendingOptions {
   readonly slots: readonly Slot[];
@@ -34,11 +24,10 @@ export interface Lending {
 export function createLending({ slots, waiting, pool, offload }: LendingOptions): Lending {
   /** Whether a job waits for a slot or for room that this job has. */
   function isWanted(from: DecideRun): boolean {
-    const counts = ({ job }: DecideRun["prepared"] | NonNullable<WaitingJob["prepared"]>): boolean =>
-      isLaneRun(from) || !isLane(job);
-    const needsSlot = ({ prepared }: WaitingJob): boolean =>
-      prepared !== undefined && prepared.kind !== "embed" && counts(prepared);
-    return runsIn(slots, "preempted").some(({ prepared }) => counts(prepared)) || [...waiting.values()].some(needsSlot);
+    return [...runsIn(slots, "preempted"), ...waiting.values()].some(
+      ({ prepared }) =>
+        prepared !== undefined && prepared.kind !== "embed" && (isLaneRun(from) || !isLane(prepared.job)),
+    );
   }
 
   function isOver({ slot, ...lender }: DecideRun): boolean {

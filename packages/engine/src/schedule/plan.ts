@@ -4,6 +4,7 @@ import type { BatchEntry, LogprobsRequest, Token } from "../port/steps.ts";
 import { positionBehind } from "../port/entries.ts";
 import type { PromptChunk } from "../port/kv.ts";
 import { tileTokens } from "./costs/step-shape.ts";
+import { countTokens, inMatrices, noDrafts, type Divide, type Span } from "./spans.ts";
 import { branchReads, isDecoding, missingOf, scores, type Run } from "./slots.ts";
 
 export interface ScheduleLimits {
@@ -15,20 +16,9 @@ export interface ScheduleLimits {
   readonly leastPiece: number;
   /** Maximum number of prompt tokens in this step behind which logprobs are read. */
   readonly scoredTokens: number;
-  /** Divides a run of neighbouring decoding slots into matrices. @param rowsEach rows of each slot */
-  divide(run: number, rowsEach: number): readonly number[];
+  readonly divide: Divide;
 }
 
-/** Consecutive tokens of a job's target that a step computes. */
-export interface Span {
-  readonly run: Run;
-  /** Number of tokens, at least one. */
-  readonly count: number;
-  /** Guesses at the tokens after the target; none unless the job decodes. */
-  readonly drafts: readonly Token[];
-}
-
-export const noDrafts: readonly Token[] = [];
 /** Tiles of a matrix of readings. After 2,000 tokens, two readings of 88 tokens took 1.6 times as long as one, and a cancel waits for the step. */
 const matrixTiles = 3;
 
@@ -51,39 +41,6 @@ export function planSpans(
   const joined = decoding.length === 0 ? matrixTiles * tileTokens : 0;
   const pieces = shareBudget(runs, limits, limits.batchSize - countTokens(rows), joined);
   return inMatrices([...rows, ...pieces], limits.divide);
-}
-
-/** Sorts spans so that those of a matrix are neighbours. */
-export function inMatrices(spans: readonly Span[], divide: ScheduleLimits["divide"]): Span[] {
-  const pieces = spans.filter(({ run }) => !isDecoding(run));
-  const rows = spans.filter(({ run }) => isDecoding(run)).toSorted((a, b) => idOf(a) - idOf(b));
-  const rowsEach = 1 + (rows[0]?.drafts.length ?? 0);
-  const sizes = neighboursOf(rows.map(({ run }) => run)).flatMap(({ length }) => divide(length, rowsEach));
-  const units = [...divided(rows, sizes), ...matricesOf(pieces)];
-  return units.toSorted(([a], [b]) => idOf(b) - idOf(a)).flat();
-}
-
-/** Number of tokens that these spans feed, drafts included. */
-export function countTokens(spans: readonly Span[]): number {
-  return spans.reduce((sum, { count, drafts }) => sum + count + drafts.length, 0);
-}
-
-/** Slots next to each other that a decide job uses are one matrix, if they compute equally many tokens. */
-function matricesOf(pieces: readonly Span[]): Span[][] {
-  const matrices: Span[][] = [];
-  for (const span of pieces.toSorted((a, b) => idOf(a) - idOf(b))) {
-    const last = matrices.at(-1);
-    const before = last?.at(-1);
-    const joins =
-      before?.run.sequence === span.run.sequence && idOf(before) === idOf(span) - 1 && before.count === span.count;
-    if (joins) last?.push(span);
-    else matrices.push([span]);
-  }
-  return matrices;
-}
-
-function idOf(span: Span | undefined): number {
-  return span?.run.slot.id ?? 0;
 }
 
 /** Makes the batch entry of a span, before the slot holds its tokens. */
@@ -122,22 +79,6 @@ export function withReads(run: Run, count: number, most: number): { readonly cou
   const from = run.slot.held.entries.length;
   const reads = readsOf(run, from, from + count);
   return { count: reads[most]?.at ?? count, reads: Math.min(reads.length, most) };
-}
-
-/** Groups jobs whose slots are next to each other. */
-export function neighboursOf(runs: readonly Run[]): Run[][] {
-  const groups: Run[][] = [];
-  for (const run of runs) {
-    const last = groups.at(-1);
-    if (last?.at(-1)?.slot.id === run.slot.id - 1) last.push(run);
-    else groups.push([run]);
-  }
-  return groups;
-}
-
-function divided<T>(all: readonly T[], sizes: readonly number[]): T[][] {
-  let start = 0;
-  return sizes.map((size) => all.slice(start, (start += size)));
 }
 
 /** Adds to each waiting prompt's age the prompt tokens that these spans compute for other jobs. */

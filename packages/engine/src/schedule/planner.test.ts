@@ -8,7 +8,8 @@ import { job } from "../testing/engine-harness.ts";
 import { range, runIn, type GivenRun } from "../testing/run-in.ts";
 import { createPlanner, type PassPlan } from "./planner.ts";
 import type { Owner } from "./shares.ts";
-import { isDecoding, isLaneRun, type Run } from "./slots.ts";
+import { isLaneRun } from "./lane-runs.ts";
+import { isDecoding, type Run } from "./slots.ts";
 
 const chunk = { id: "p", entry: -1, picture: 0, cells: 40, positions: 40, causal: true };
 const pacing = createPacing({ batchSize: 512, threads: { start: 1, max: 1, pinned: true }, oneMatrix: false });

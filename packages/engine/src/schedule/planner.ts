@@ -11,18 +11,11 @@ import { workOf } from "./charge.ts";
 import { shapeOf } from "./costs/step-shape.ts";
 import type { Drafts } from "./drafts/drafts.ts";
 import { joinLane } from "./join-lane.ts";
-import {
-  ageWaiting,
-  countTokens,
-  neighboursOf,
-  nextPrompt,
-  picturePiece,
-  planSpans,
-  textLeft,
-  type Span,
-} from "./plan.ts";
+import { ageWaiting, nextPrompt, picturePiece, planSpans, textLeft } from "./plan.ts";
+import { countTokens, neighboursOf, type Span } from "./spans.ts";
 import { ownerOf, type Shares, type SharesByClass } from "./shares.ts";
-import { hasForeground, isDecoding, isLaneRun, runsIn, type Run, type Slot } from "./slots.ts";
+import { hasForeground, isLaneRun } from "./lane-runs.ts";
+import { isDecoding, runsIn, type Run, type Slot } from "./slots.ts";
 
 export type PassPlan =
   | { readonly kind: "tokens"; readonly spans: readonly Span[] }

@@ -5,18 +5,8 @@ import type { JobEvent } from "../port/messages.ts";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { defaultHeadroomCells, needOf, runToPreempt, soonCells, stepCells, usedCells, type CellNeed } from "./cells.ts";
-import {
-  giveBack,
-  hasForeground,
-  isLaneRun,
-  isLent,
-  preemptSlot,
-  returnSlot,
-  runOf,
-  runsIn,
-  type Run,
-  type Slot,
-} from "./slots.ts";
+import { hasForeground, isLaneRun } from "./lane-runs.ts";
+import { giveBack, isLent, preemptSlot, returnSlot, runOf, runsIn, type Run, type Slot } from "./slots.ts";
 
 export interface ContextPoolOptions {
   readonly backend: Backend;

@@ -5,7 +5,8 @@ import { hasPictures } from "../port/entries.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { KvIndex } from "../kv/kv-index.ts";
 import type { Transfer } from "../kv/transfer-cost.ts";
-import { isLaneRun, reusableOf, runsIn, type Beginning, type Slot } from "./slots.ts";
+import { isLaneRun } from "./lane-runs.ts";
+import { reusableOf, runsIn, type Beginning, type Slot } from "./slots.ts";
 
 /** Fewer tokens are not copied: all prompts begin with the same few tokens of the template. */
 const leastCopiedTokens = 8;

@@ -143,22 +143,6 @@ export function runsIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, 
   return runs;
 }
 
-/** Whether the run's job belongs to the lane: it takes only what other jobs leave, and gives it back. */
-export function isLaneRun({ prepared }: Pick<Run, "prepared">): boolean {
-  return isLane(prepared.job);
-}
-
-/** Whether a foreground job, which is any job outside the lane, has a slot. */
-export function hasForeground(slots: readonly Slot[]): boolean {
-  return runsIn(slots, "beginning", "prefilling", "decoding", "preempted").some((run) => !isLaneRun(run));
-}
-
-/** Returns the jobs of the slots in these states. While a foreground job has a slot, lane jobs are left out. */
-export function servedIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, "idle">[]): Run[] {
-  const runs = runsIn(slots, ...kinds);
-  return hasForeground(slots) ? runs.filter((run) => !isLaneRun(run)) : runs;
-}
-
 export function isDecoding(run: Run): run is AnswerRun {
   return run.slot.state.kind === "decoding";
 }
@@ -251,7 +235,7 @@ export function beginSlot(run: Run, keepTokens: number): void {
   const { slot } = run;
   slot.held.cut(keepTokens);
   slot.cacheScope = cacheScopeOf(run.prepared);
-  slot.isLaneCache = isLaneRun(run);
+  slot.isLaneCache = isLane(run.prepared.job);
   slot.sessionId = run.prepared.job.sessionId;
   // The job may have been cancelled while the backend began it.
   if (slot.state.kind === "releasing") slot.state.hasBegun = true;

@@ -2,7 +2,7 @@
 import type { Backend } from "../port/backend.ts";
 import type { BatchEntry, EntryResult, Logprobs, LogprobsRequest, Token, TokenLogprobs } from "../port/steps.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
-import type { Span } from "../schedule/plan.ts";
+import type { Span } from "../schedule/spans.ts";
 import {
   branchReads,
   decodeSlot,

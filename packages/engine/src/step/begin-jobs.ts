@@ -8,12 +8,11 @@ import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import type { ContextPool } from "../schedule/pool.ts";
 import { findPrefixSource } from "../schedule/prefix.ts";
+import { hasForeground, isLaneRun } from "../schedule/lane-runs.ts";
 import {
   beginSlot,
   copySlot,
   giveBack,
-  hasForeground,
-  isLaneRun,
   isLent,
   loadSlot,
   releaseSlot,

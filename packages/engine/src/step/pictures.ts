@@ -5,16 +5,8 @@ import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts"
 import type { Pacing } from "../schedule/costs/pacing.ts";
 import { turnOf, type PieceQueue } from "../sequence/piece-queue.ts";
 import { promptsInOrder, nextChunk } from "../schedule/plan.ts";
-import {
-  hasForeground,
-  isLaneRun,
-  releaseSlot,
-  runOf,
-  runsIn,
-  servedIn,
-  type Run,
-  type Slot,
-} from "../schedule/slots.ts";
+import { hasForeground, isLaneRun, servedIn } from "../schedule/lane-runs.ts";
+import { releaseSlot, runOf, runsIn, type Run, type Slot } from "../schedule/slots.ts";
 import { failJob } from "../sequence/fail-job.ts";
 
 /** An encoding that takes longer fails its job. Far longer than the largest picture takes on a slow machine. */

@@ -9,11 +9,11 @@ import { contextCapacity } from "../port/info.ts";
 import { createAdmission, type WaitingJob } from "../schedule/admit.ts";
 import { createContextPool } from "../schedule/pool.ts";
 import { cachedTokens } from "../schedule/prefix.ts";
+import { servedIn } from "../schedule/lane-runs.ts";
 import {
   freeSlot,
   missingOf,
   runsIn,
-  servedIn,
   alignTargets,
   reusableOf,
   targetNextBranch,

@@ -4,6 +4,7 @@
 // a piece has the shortest of a few lengths with which the whole step, its context included, reads prompt tokens nearly as cheaply as it can.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../plan.ts";
+import type { Divide } from "../spans.ts";
 import { createPrices } from "./prices.ts";
 import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLimits } from "./threads.ts";
@@ -86,7 +87,7 @@ interface Piece {
 
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
-  readonly divide: ScheduleLimits["divide"];
+  readonly divide: Divide;
   /**
    * The price of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where drafts would
    * make the step longer than a piece of a prompt would.
@@ -229,8 +230,6 @@ export function createPacing(options: PacingOptions): Pacing {
     },
   };
 }
-
-type Divide = ScheduleLimits["divide"];
 
 const undivided: Divide = (run) => [run];
 
