@@ -172,17 +172,7 @@ export function createFakeFleet(): FakeFleet {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({
-      id,
-      model,
-      slots,
-      modelSha256 = "a".repeat(64),
-      aliases = [],
-      loaded = true,
-      readsPictures,
-      decides,
-      yields,
-    }) {
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, readsPictures, ...knows }) {
       dead.delete(id);
       const file = {
         modelSha256,
@@ -196,9 +186,7 @@ export function createFakeFleet(): FakeFleet {
         id,
         heartbeat: { backend: "fake" } as WorkerMember["heartbeat"],
         takesJobs: true,
-        models: [
-          { name: model, aliases, isDefault: true, ready: loaded, slots, decides, yields, revision: 1, ...file },
-        ],
+        models: [{ name: model, aliases, isDefault: true, ready: loaded, slots, ...knows, revision: 1, ...file }],
       });
       changed();
     },

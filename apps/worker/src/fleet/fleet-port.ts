@@ -72,17 +72,15 @@ export function createFleetPort({
   }
 
   function runnable(entry: Model): RunnableModel {
-    /** @param jobs number of further jobs that have or want a slot */
-    const slotsLeft = (jobs = 0): number => {
-      const { dispatcher, ready } = entry.current;
-      return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting - jobs : 0;
-    };
     return {
       name: entry.name,
       slots: slotsOf(entry),
       abilities: abilitiesOf(memberOf(entry)),
-      free: () => slotsLeft(),
-      freeForLane: () => slotsLeft(entry.current.dispatcher.laneJobs),
+      free(forLane) {
+        const { dispatcher, ready } = entry.current;
+        const jobs = dispatcher.running + dispatcher.waiting + (forLane ? dispatcher.laneJobs : 0);
+        return ready ? slotsOf(entry) - jobs : 0;
+      },
       file: () => fleetModelFile(entry),
       async run(spec, listener) {
         const job = await models.router.submit(spec, { listener });

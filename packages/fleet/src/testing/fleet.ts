@@ -213,8 +213,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
     jobs,
     refuseWith: undefined,
     accepts: Promise.resolve(),
-    free: () => slots - [...running].filter(({ spec }) => !isLane(spec.when)).length,
-    freeForLane: () => slots - running.size,
+    free: (forLane) => slots - [...running].filter(({ spec }) => forLane || !isLane(spec.when)).length,
     file: () => from,
     async run(given, listener) {
       if (this.refuseWith !== undefined) throw this.refuseWith;

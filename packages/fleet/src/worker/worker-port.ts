@@ -25,10 +25,8 @@ export interface RunnableModel {
   readonly name: string;
   readonly slots: number;
   readonly abilities: readonly Ability[];
-  /** Slots without a job, minus the jobs that wait for a slot on this worker. Lane jobs do not count: they yield their slots. */
-  free(): number;
-  /** The same, with lane jobs: the slots that a lane job may have. */
-  freeForLane(): number;
+  /** Slots without a job, minus the jobs that wait for a slot on this worker. Lane jobs count only for a lane job: they yield to every other job. */
+  free(forLane: boolean): number;
   file(): FleetModelFile;
   /** Submits a job. @throws WaggleError if the model refuses the job; no job has begun then */
   run(spec: JobSpec, listener: JobListener): Promise<{ cancel(): void }>;

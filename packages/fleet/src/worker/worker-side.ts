@@ -212,7 +212,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
 
   function roomOf(model: RunnableModel, forLane = false): number {
     if (!takesJobs() || clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
-    let room = forLane ? model.freeForLane() : model.free();
+    let room = model.free(forLane);
     for (const [jobId, promise] of promises) {
       if (promise.until < clock.now()) promises.delete(jobId);
       else if (promise.model === model.name) room -= 1;

@@ -61,6 +61,7 @@ export function createSimulatedModel(options: {
 
   const isOfLane = ({ spec }: Run): boolean => isLane(spec.when);
   const others = (): readonly Run[] => [...runs].filter((run) => !isOfLane(run));
+  const free = (forLane: boolean): number => slots - (forLane ? runs.size : others().length);
 
   /** Lane jobs compute in the slots that the others leave. */
   function step(): void {
@@ -91,13 +92,11 @@ export function createSimulatedModel(options: {
     name,
     slots,
     abilities,
-    free: () => slots - others().length,
-    freeForLane: () => slots - runs.size,
+    free,
     file: () => file,
     async run(spec, listener) {
       if (!canRun({ abilities }, { spec })) throw new WaggleError("internal", "Cannot run the job: unknown work.");
-      if ((isLane(spec.when) ? runs.size : others().length) >= slots)
-        throw new WaggleError("resource_exhausted", "All slots are busy.");
+      if (free(isLane(spec.when)) <= 0) throw new WaggleError("resource_exhausted", "All slots are busy.");
       const { output, computed = 0 } = spec.prior ?? {};
       const run = {
         spec,

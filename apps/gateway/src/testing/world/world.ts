@@ -160,7 +160,7 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     const add = (what: string, count: number): void => void counts.set(what, (counts.get(what) ?? 0) + count);
     for (const { member } of workers) {
       add("jobs at workers", member.running);
-      add("busy slots", member.model.slots - member.model.freeForLane());
+      add("busy slots", member.model.slots - member.model.free(true));
     }
     for (const { member } of gateways) add("jobs at gateways", member.jobs.registry.liveCount);
     return [...counts].filter(([, count]) => count !== 0);
