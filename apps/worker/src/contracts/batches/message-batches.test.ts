@@ -4,24 +4,22 @@ import { MessageBatchSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { useBatches } from "../../testing/batches/batch-client.ts";
 import { alice, bob, forTwoClients, root } from "../../testing/two-clients.ts";
-import type { FakeLane } from "../../testing/batches/fake-lane.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { open, call, post, get, read, answerOf, linesAt } = useBatches();
+const { open, arriving, call, post, get, read, answerOf, ended, linesAt } = useBatches();
 
 const path = "/v1/messages/batches";
 const params = { model: "any", max_tokens: 4, messages: [{ role: "user", content: "A bee" }] };
 const requestOf = (customId: string, more: object = {}) => ({ custom_id: customId, params: { ...params, ...more } });
 const counts = (more: object) => ({ processing: 0, succeeded: 0, errored: 0, canceled: 0, expired: 0, ...more });
 
-async function ended(lane: FakeLane, requests: readonly unknown[], headers = {}): Promise<Json> {
+async function endedWith(requests: readonly unknown[], headers = {}): Promise<Json> {
   const { id } = await answerOf(path, { requests }, headers);
-  await lane.idle();
-  return await read(`${path}/${String(id)}`, headers);
+  return await ended(`${path}/${String(id)}`, headers);
 }
 
 test("a batch is in progress, then has a result for each request", async () => {
-  const lane = open();
+  open();
   const requests = [requestOf("1"), requestOf("2", { max_tokens: "many" }), requestOf("3", { stream: true })];
   const sent = await post(path, { requests });
   expect(sent.headers.get("request-id")).toMatch(/^req-/);
@@ -31,8 +29,7 @@ test("a batch is in progress, then has a result for each request", async () => {
     ...{ request_counts: counts({}), created_at: expect.any(String), expires_at: expect.any(String) },
     ...{ ended_at: null, archived_at: null, cancel_initiated_at: null, results_url: null },
   });
-  await lane.idle();
-  const done = MessageBatchSchema.parse(await read(`${path}/${String(begun["id"])}`));
+  const done = MessageBatchSchema.parse(await ended(`${path}/${String(begun["id"])}`));
   expect(done).toMatchObject({ processing_status: "ended", request_counts: counts({ succeeded: 1, errored: 2 }) });
   expect(done.results_url).toBe(`http://localhost${path}/${done.id}/results`);
   const proxied = await read(`${path}/${done.id}`, { "x-forwarded-proto": "https" });
@@ -41,7 +38,7 @@ test("a batch is in progress, then has a result for each request", async () => {
   expect(response.headers.get("content-type")).toBe("application/x-jsonl");
   const error = { type: "error", error: { type: "invalid_request_error" }, request_id: expect.stringMatching(/^req-/) };
   const results = await linesAt(`${path}/${done.id}/results`);
-  expect(results.toSorted((a, b) => String(a["custom_id"]).localeCompare(String(b["custom_id"])))).toMatchObject([
+  expect(results).toMatchObject([
     { custom_id: "1", result: { type: "succeeded", message: { type: "message", role: "assistant" } } },
     { custom_id: "2", result: { type: "errored", error } },
     { custom_id: "3", result: { type: "errored", error } },
@@ -64,16 +61,16 @@ describe("a request is refused as a whole", () => {
     ["an element that is no object", [[]], "requests.0"],
     ["no requests", [], "requests"],
   ])("with %s", async (_, requests, field) => {
-    const lane = open();
+    open();
     const response = await post(path, { requests });
     const { error } = (await response.json()) as { error: { type: string; message: string } };
     expect([response.status, error.type]).toEqual([400, "invalid_request_error"]);
     expect(error.message).toContain(`"${field}"`);
-    expect([lane.arriving, await read(path)]).toEqual([0, expect.objectContaining({ data: [] })]);
+    expect([arriving(), await read(path)]).toEqual([0, expect.objectContaining({ data: [] })]);
   });
 
   test("if an element is too large, too deep or no UTF-8", async () => {
-    const lane = open({ maxBodyBytes: 10_000 });
+    open({ maxBodyBytes: 10_000 });
     const large = await post(path, { requests: [requestOf("1", { system: "x".repeat(10_000) })] });
     expect([large.status, await large.json()]).toMatchObject([413, { error: { type: "request_too_large" } }]);
     const deep = `{"requests":[{"custom_id":"1","params":{"a":${"[".repeat(200)}${"]".repeat(200)}}}]}`;
@@ -86,20 +83,23 @@ describe("a request is refused as a whole", () => {
       },
     });
     expect((await call("POST", path, stream)).status).toBe(400);
-    expect(lane.arriving).toBe(0);
+    expect(arriving()).toBe(0);
   });
 
   test("the requests of a batch may be larger than the limit of a body", async () => {
-    const lane = open({ maxBodyBytes: 10_000 });
+    open({ maxBodyBytes: 10_000 });
     const many = Array.from({ length: 20 }, (_, index) => requestOf(`${index}`, { system: "x ".repeat(1_000) }));
-    const done = await ended(lane, many);
+    const done = await endedWith(many);
     expect(done["request_counts"]).toEqual(counts({ succeeded: 20 }));
   });
 });
 
 test("a batch is cancelled, and neither deleted nor read before its end", async () => {
   const second = deferred<void>();
-  const lane = open({}, { before: (line) => (line.customId === "2" ? second.promise : Promise.resolve()) });
+  open({}, async ({ customId }, ask) => {
+    if (customId === "2") await second.promise;
+    return await ask();
+  });
   const { id } = await answerOf(path, { requests: [requestOf("1"), requestOf("2")] });
   const own = `${path}/${String(id)}`;
   await expect.poll(async () => (await read(own))["request_counts"]).toEqual(counts({ processing: 2 }));
@@ -107,42 +107,25 @@ test("a batch is cancelled, and neither deleted nor read before its end", async 
   expect((await get(`${own}/results`)).status).toBe(404);
   expect((await post(`${own}/cancel`, undefined)).status).toBe(200);
   second.resolve();
-  await lane.idle();
+  await ended(own);
   const over = await answerOf(`${own}/cancel`, undefined);
   expect(over).toMatchObject({ processing_status: "ended", cancel_initiated_at: expect.any(String) });
   expect((over["request_counts"] as { canceled: number }).canceled).toBeGreaterThan(0);
   expect(await linesAt(`${own}/results`)).toContainEqual({ custom_id: "2", result: { type: "canceled" } });
 });
 
-test("the list has pages of every size, in both directions", async () => {
-  const lane = open();
-  const ids: string[] = [];
-  for (const customId of ["1", "2", "3"]) ids.unshift(String((await ended(lane, [requestOf(customId)]))["id"]));
-  const pages = async (query: string, next: (page: Json) => string): Promise<string[][]> => {
-    const found: string[][] = [];
-    for (let more = query; more !== "";) {
-      const page = await read(`${path}?${more}`);
-      found.push((page["data"] as { id: string }[]).map(({ id }) => id));
-      more = page["has_more"] === true ? next(page) : "";
-    }
-    return found;
-  };
-  for (const limit of [1, 2, 3, 1_000]) {
-    const after = await pages(`limit=${limit}`, (page) => `limit=${limit}&after_id=${String(page["last_id"])}`);
-    expect(after.flat()).toEqual(ids);
-    const before = await pages(
-      `limit=${limit}&before_id=${ids.at(-1)}`,
-      (page) => `limit=${limit}&before_id=${String(page["first_id"])}`,
-    );
-    expect(before.toReversed().flat()).toEqual(ids.slice(0, -1));
-  }
-  expect((await get(`${path}?limit=1001`)).status).toBe(400);
-  expect((await get(`${path}?before_id=x`)).status).toBe(404);
+test.each([
+  ["limit=1001", 400],
+  ["before_id=x", 404],
+  ["after_id=x", 404],
+])("a list with %s is refused", async (query, status) => {
+  open();
+  expect((await get(`${path}?${query}`)).status).toBe(status);
 });
 
 test("a message batch belongs to its client, and is no batch of OpenAI's", async () => {
-  const lane = open({ access: forTwoClients });
-  const id = String((await ended(lane, [requestOf("1")], alice))["id"]);
+  open({ access: forTwoClients });
+  const id = String((await endedWith([requestOf("1")], alice))["id"]);
   const seen = async (headers: Record<string, string>): Promise<unknown> => [
     (await get(`${path}/${id}`, headers)).status,
     (await get(`${path}/${id}/results`, headers)).status,
