@@ -347,5 +347,5 @@ function keyOf(client: string, idempotencyKey: string): string {
 
 export function unknownId(kind: "file" | "batch", id: string): WaggleError {
   const problems = [{ field: "id", problem: `unknown ${kind}` }];
-  return new WaggleError("not_found", `Unknown ${kind} ${id}.`, { details: { problems } });
+  return new WaggleError("not_found", `Unknown ${kind} "${id.slice(0, 128)}".`, { details: { problems } });
 }

@@ -149,6 +149,8 @@ test("an unknown file has OpenAI's error", async () => {
   ] as const) {
     expect(await refusal(call(method, path))).toMatchObject(unknown);
   }
+  const { message } = await refusal(get(`/v1/files/${"x".repeat(1_000)}`));
+  expect(message).toBe(`Unknown file "${"x".repeat(128)}".`);
 });
 
 test("the list has the files of one purpose, and refuses wrong queries", async () => {
