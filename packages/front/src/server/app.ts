@@ -1,7 +1,7 @@
 // Owns the HTTP application: routes with their handlers, the order of checks, and one function that answers all errors.
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
-import { WaggleError, createRouteRefusal, errorKinds } from "@waggle/protocol";
+import { WaggleError, createRouteRefusal, errorKinds, fileLimits } from "@waggle/protocol";
 import { tokenOf } from "@waggle/daemon/access";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
@@ -17,7 +17,6 @@ import { createMessageBatchesDialect } from "../dialects/batches/message-batches
 import { createBatchesDialect } from "../dialects/batches/routes.ts";
 import { createDecisionDialects } from "../dialects/decisions/routes.ts";
 import { createFilesDialect } from "../dialects/files/routes.ts";
-import { createUploads } from "../dialects/files/uploads.ts";
 import { createLlamaServerDialect } from "../dialects/llama-server/routes.ts";
 import { createNativeDialect } from "../dialects/native/routes.ts";
 import { createOllamaDialect } from "../dialects/ollama/routes.ts";
@@ -73,7 +72,8 @@ export function createApp(options: AppOptions): App {
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference, tools);
   const openAi = createOpenAiDialect(options, generations);
-  const uploads = createUploads();
+  // Uploads are written to disk, so they do not count as bodies in memory.
+  const uploads = createStreamCounter(fileLimits.uploads, "upload");
   const dialects: readonly Dialect[] = [
     native,
     openAi,

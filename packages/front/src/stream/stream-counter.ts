@@ -1,4 +1,4 @@
-// Counts the open streams of each client, and limits them.
+// Counts the open streams, or uploads, of each client, and limits them.
 import { WaggleError } from "@waggle/protocol";
 
 export interface StreamCounter {
@@ -10,7 +10,8 @@ export interface StreamCounter {
   readonly open: number;
 }
 
-export function createStreamCounter(maxPerClient: number): StreamCounter {
+/** @param what as in "another stream" */
+export function createStreamCounter(maxPerClient: number, what = "stream"): StreamCounter {
   const perClient = new Map<string, number>();
   let open = 0;
 
@@ -26,7 +27,7 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
       if ((perClient.get(client) ?? 0) >= maxPerClient) {
         throw new WaggleError(
           "resource_exhausted",
-          `Cannot open another stream: the number of open streams of this client is at its limit of ${maxPerClient}.`,
+          `Cannot open another ${what}: the number of open ${what}s of this client is at its limit of ${maxPerClient}.`,
           { retryAfterS: 1 },
         );
       }

@@ -8,17 +8,15 @@ import { limitIn, pageOf } from "../../body/page.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
+import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { anthropicError } from "../anthropic/errors.ts";
 import { batchIn, batchesIn, laneOf, listedOwnerOf, ownerOf, readerOf } from "../files/owners.ts";
-import type { Uploads } from "../files/uploads.ts";
 import { readMessageRequest } from "./lines.ts";
 import { createRequestSplitter } from "./split-requests.ts";
 
 const windowMs = 86_400_000;
-/** As long as Anthropic keeps results, from the creation of the batch. */
-const resultsSeconds = 29 * 86_400;
 
-export function createMessageBatchesDialect(options: AppOptions, uploads: Uploads): Dialect {
+export function createMessageBatchesDialect(options: AppOptions, uploads: StreamCounter): Dialect {
   const routes = routesOf(messageBatchRoutes, createRoutes(options, uploads));
   return {
     name: "message batches",
@@ -34,34 +32,30 @@ export function createMessageBatchesDialect(options: AppOptions, uploads: Upload
   };
 }
 
-function createRoutes(options: AppOptions, uploads: Uploads): Record<keyof typeof messageBatchRoutes, Handler> {
+function createRoutes(options: AppOptions, uploads: StreamCounter): Record<keyof typeof messageBatchRoutes, Handler> {
   const find = (c: AppContext): Promise<BatchView> => batchIn(c, laneOf(options), "anthropic", ownerOf(c));
 
   return {
     async createMessageBatch(c) {
       const { files, batches, maxWindowMs } = laneOf(options);
       const client = c.get("client");
+      const idempotencyKey = c.req.header("idempotency-key");
       options.accounts.admitBatch(client);
-      const view = await uploads.run(client, async () => {
-        const receiving = await files.receive(client, messageBatchLimits.bytes);
-        try {
-          await receiveRequests(c, receiving);
-          return await batches.create({
-            client,
-            dialect: "anthropic",
-            endpoint: "/v1/messages",
-            input: receiving,
-            metadata: null,
-            outputSeconds: resultsSeconds,
-            windowMs: Math.min(windowMs, maxWindowMs),
-            idempotencyKey: c.req.header("idempotency-key"),
-          });
-        } catch (error) {
-          await receiving.abort();
-          throw error;
-        }
-      });
-      return c.json(messageBatchOf(view, c));
+      const release = uploads.reserve(client);
+      let input: Receiving | undefined;
+      try {
+        input = await files.receive(client, messageBatchLimits.bytes);
+        await receiveRequests(c, input);
+        const view = await batches.create({
+          ...{ client, dialect: "anthropic", endpoint: "/v1/messages", input, metadata: null, idempotencyKey },
+          windowMs: Math.min(windowMs, maxWindowMs),
+        });
+        return c.json(messageBatchOf(view, c));
+      } finally {
+        // Does nothing for the requests of a batch.
+        await input?.abort();
+        release();
+      }
     },
     async listMessageBatches(c) {
       const views = await batchesIn(laneOf(options), "anthropic", listedOwnerOf(c));

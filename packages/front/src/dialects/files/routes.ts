@@ -6,13 +6,13 @@ import { limitIn, orderIn, pageOf } from "../../body/page.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
+import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { anthropicError } from "../anthropic/errors.ts";
 import { fileError } from "./errors.ts";
 import { isHidden, laneOf, listedOwnerOf, ownerOf, readerOf } from "./owners.ts";
 import { receiveFile } from "./receive-file.ts";
-import type { Uploads } from "./uploads.ts";
 
-export function createFilesDialect(options: AppOptions, uploads: Uploads): Dialect {
+export function createFilesDialect(options: AppOptions, uploads: StreamCounter): Dialect {
   const dialect: Dialect = {
     name: "files",
     routes: routesOf(fileRoutes, createRoutes(options, uploads), pathsOf).map(({ handler, ...route }) => ({
@@ -35,13 +35,18 @@ function refuseAnthropic(c: AppContext, dialect: Dialect): void {
   throw new WaggleError("unimplemented", "Cannot use Anthropic's files: send their content in the request.");
 }
 
-function createRoutes(options: AppOptions, uploads: Uploads): Record<keyof typeof fileRoutes, Handler> {
+function createRoutes(options: AppOptions, uploads: StreamCounter): Record<keyof typeof fileRoutes, Handler> {
   const idOf = (c: AppContext): string => c.req.param("id") ?? "";
 
   return {
     async uploadFile(c) {
       const { files } = laneOf(options);
-      return c.json(fileOf(await uploads.run(c.get("client"), () => receiveFile(c, files))));
+      const release = uploads.reserve(c.get("client"));
+      try {
+        return c.json(fileOf(await receiveFile(c, files)));
+      } finally {
+        release();
+      }
     },
     async listFiles(c) {
       const kept = await laneOf(options).files.list(listedOwnerOf(c));
