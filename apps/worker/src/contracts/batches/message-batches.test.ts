@@ -2,11 +2,11 @@
 import { deferred } from "@waggle/async";
 import { MessageBatchSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import { useBatches } from "../../testing/batches/batch-client.ts";
+import { batchRequest, useBatches } from "../../testing/batches/batch-client.ts";
 import { alice, bob, forTwoClients, root } from "../../testing/two-clients.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { open, arriving, call, post, get, read, answerOf, ended, linesAt } = useBatches();
+const { open, inputFile, arriving, call, post, get, read, answerOf, ended, linesAt } = useBatches();
 
 const path = "/v1/messages/batches";
 const params = { model: "any", max_tokens: 4, messages: [{ role: "user", content: "A bee" }] };
@@ -137,4 +137,16 @@ test("a message batch belongs to its client, and is no batch of OpenAI's", async
   expect(await (await get(`${path}/${id}`, bob)).json()).toMatchObject({ error: { type: "not_found_error" } });
   expect((await get(`/v1/batches/${id}`, alice)).status).toBe(404);
   expect(await read("/v1/batches", alice)).toMatchObject({ data: [] });
+});
+
+test("a request with the key of an earlier one finds its batch", async () => {
+  open();
+  const key = { "idempotency-key": "k" };
+  const again = [
+    await answerOf(path, { requests: [requestOf("1")] }, key),
+    await answerOf(path, { requests: [requestOf("1")] }, key),
+  ];
+  const other = await answerOf("/v1/batches", batchRequest(await inputFile("{}")), key);
+  expect(again[1]?.["id"]).toBe(again[0]?.["id"]);
+  expect(other["id"]).toMatch(/^batch_/);
 });

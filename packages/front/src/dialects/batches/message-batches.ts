@@ -10,7 +10,7 @@ import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { anthropicError } from "../anthropic/errors.ts";
-import { batchIn, batchesIn, laneOf, listedOwnerOf, ownerOf, readerOf } from "../files/owners.ts";
+import { batchIn, batchesIn, idempotencyKeyOf, laneOf, listedOwnerOf, ownerOf, readerOf } from "../files/owners.ts";
 import { readMessageRequest } from "./lines.ts";
 import { createRequestSplitter } from "./split-requests.ts";
 
@@ -39,7 +39,7 @@ function createRoutes(options: AppOptions, uploads: StreamCounter): Record<keyof
     async createMessageBatch(c) {
       const { files, batches, maxWindowMs } = laneOf(options);
       const client = c.get("client");
-      const idempotencyKey = c.req.header("idempotency-key");
+      const idempotencyKey = idempotencyKeyOf(c);
       options.accounts.admitBatch(client);
       const release = uploads.reserve(client);
       let input: Receiving | undefined;

@@ -7,7 +7,7 @@ import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { fileError } from "../files/errors.ts";
-import { batchIn, batchesIn, isHidden, laneOf, listedOwnerOf, ownerOf } from "../files/owners.ts";
+import { batchIn, batchesIn, idempotencyKeyOf, isHidden, laneOf, listedOwnerOf, ownerOf } from "../files/owners.ts";
 import { batchOf } from "./batch-object.ts";
 
 const hourMs = 3_600_000;
@@ -35,6 +35,7 @@ function createRoutes(options: AppOptions): Record<keyof typeof batchRoutes, Han
       const lane = laneOf(options);
       const body = await readBody(c, BatchRequestSchema);
       const client = c.get("client");
+      const idempotencyKey = idempotencyKeyOf(c);
       const windowMs = Number.parseInt(body.completion_window, 10) * hourMs;
       if (windowMs > lane.maxWindowMs) {
         throw refuseField("completion_window", `must be at most ${Math.floor(lane.maxWindowMs / hourMs)}h`);
@@ -49,7 +50,7 @@ function createRoutes(options: AppOptions): Record<keyof typeof batchRoutes, Han
         metadata: body.metadata ?? null,
         outputSeconds: body.output_expires_after?.seconds,
         windowMs,
-        idempotencyKey: c.req.header("idempotency-key"),
+        idempotencyKey,
       });
       return c.json(batchOf(view));
     },

@@ -1,6 +1,8 @@
-// Owns the lane of a request's server, and whose files and batches a request may see.
+// Owns the lane of a request's server, whose files and batches a request may see, and the key of a batch.
 import type { BatchRecord, BatchView, Lane, Owner } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
+import { factsOf } from "../../generation/generations.ts";
+import { retryMarkOf } from "../../generation/retries.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 
 /** @throws WaggleError unimplemented */
@@ -27,6 +29,12 @@ export function isHidden(c: AppContext, client: string): boolean {
 /** Whose content the request may read: only its client's, except in local mode, where all clients are the machine's user. */
 export function readerOf(c: AppContext, { access }: Pick<AppOptions, "access">): Owner {
   return access.localMode ? undefined : c.get("client");
+}
+
+/** The request's key, which finds a batch of the same route only. @throws WaggleError invalid_argument */
+export function idempotencyKeyOf(c: AppContext): string | undefined {
+  const mark = retryMarkOf(factsOf(c, 0));
+  return mark?.named === true ? mark.key : undefined;
 }
 
 type DialectName = BatchRecord["dialect"];
