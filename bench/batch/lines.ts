@@ -77,7 +77,7 @@ export async function startBatch({ worker }: Server, lines: readonly Line[]): Pr
         const why = errors?.data[0]?.message ?? `${counts.completed} of ${lines.length} lines have an answer`;
         throw new Error(`Cannot measure: the batch is ${status}: ${why}`);
       }
-      return { ms, tokens: usage?.output_tokens ?? Number.NaN, lines: lines.length };
+      return { ms, tokens: usage.output_tokens, lines: lines.length };
     },
     async cancel() {
       // A batch that has ended meanwhile cannot be cancelled.

@@ -3,6 +3,11 @@ import { expect, it } from "vitest";
 import { createWorkerClient } from "./worker-client.ts";
 import { serve } from "./testing/serve.ts";
 
+const file = {
+  ...{ id: "file-1", object: "file", bytes: 8, created_at: 1, expires_at: null },
+  ...{ filename: "lines.jsonl", purpose: "batch", status: "processed" },
+};
+
 async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const one of texts) yield Buffer.from(one);
 }
@@ -14,7 +19,7 @@ it("an upload is a form with the purpose and the lines, which are sent as they a
     read.push(`${method} ${url}, ${headers["content-length"] ?? "without length"}`);
     const [, boundary = ""] = /^multipart\/form-data; boundary=(.*)$/.exec(headers["content-type"] ?? "") ?? [];
     read.push(...(await text(request)).replaceAll(boundary, "BOUNDARY").split("\r\n"));
-    response.end(JSON.stringify({ id: "file-1" }));
+    response.end(JSON.stringify(file));
   });
   const { batches } = createWorkerClient({ baseUrl });
   expect(await batches.upload(pieces('"a"\n', '"b"\n'))).toBe("file-1");

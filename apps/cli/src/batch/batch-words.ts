@@ -1,6 +1,7 @@
 // Describes batches: their progress, their rows in the list, and their ends.
-import { isEnded, type Batch } from "@waggle/client";
+import { isEnded } from "@waggle/client";
 import { formatDuration, formatPercent, formatTime } from "@waggle/daemon/terminal";
+import type { Batch } from "@waggle/protocol";
 import type { StageProgress } from "../terminal/progress.ts";
 
 const number = (count: number): string => count.toLocaleString("en");

@@ -2,8 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Batch } from "@waggle/client";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type Batch, type FileObject } from "@waggle/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
 import { startFakeWorker } from "../testing/fake-worker.ts";
@@ -17,9 +16,15 @@ const at = (name: string): string => join(folder, name);
 const read = (name: string): string => readFileSync(at(name), "utf8");
 
 const running: Batch = {
-  ...{ id: "batch_1", status: "in_progress", endpoint: "/v1/chat/completions", created_at: 1_000, errors: null },
-  ...{ output_file_id: null, error_file_id: null, metadata: null, paused: false },
-  request_counts: { total: 3, completed: 1, failed: 0 },
+  ...{ id: "batch_1", object: "batch", status: "in_progress", endpoint: "/v1/chat/completions", model: "bee" },
+  ...{ errors: null, input_file_id: "file-in", output_file_id: null, error_file_id: null, metadata: null },
+  ...{ completion_window: "24h", created_at: 1_000, expires_at: 87_400, in_progress_at: 1_001, paused: false },
+  ...{ finalizing_at: null, completed_at: null, failed_at: null, expired_at: null, cancelling_at: null },
+  ...{ cancelled_at: null, request_counts: { total: 3, completed: 1, failed: 0 } },
+  usage: {
+    ...{ input_tokens: 0, input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 } },
+    ...{ output_tokens: 0, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 0 },
+  },
   ...{ lines_per_second: null, estimated_completed_at: null },
 };
 const ended: Batch = {
@@ -27,8 +32,17 @@ const ended: Batch = {
   ...{ status: "completed", output_file_id: "file-out", request_counts: { total: 3, completed: 3, failed: 0 } },
 };
 
-const pageOf = (...data: readonly Batch[]): object => ({ data, has_more: false });
-const content = { "GET /v1/files/file-out/content": Buffer.from("answers\n") };
+const file: FileObject = {
+  ...{ id: "file-in", object: "file", bytes: 4, created_at: 1_000, expires_at: null },
+  ...{ filename: "lines.jsonl", purpose: "batch", status: "processed" },
+};
+const pageOf = (...data: readonly Batch[]): object => ({
+  ...{ object: "list", data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: false },
+});
+const content = {
+  "GET /v1/files/file-in/content": Buffer.from("requests\n"),
+  "GET /v1/files/file-out/content": Buffer.from("answers\n"),
+};
 
 interface Ran extends CommandResult {
   readonly asked: readonly string[];
@@ -48,7 +62,7 @@ async function runAt(
   await using worker = await startFakeWorker({
     routes: {
       "GET /v1/batches?limit=100": pageOf(),
-      "POST /v1/files": { id: "file-in" },
+      "POST /v1/files": file,
       "POST /v1/batches": running,
       "GET /v1/batches/batch_1": () => left.shift(),
       ...content,
@@ -113,7 +127,7 @@ describe("waggle batch run", () => {
     expect(read("in.answers.jsonl")).toBe("answers\n");
     const resume = "POST /v1/batches/batch_1/resume";
     const paused = await runAt([ended], argv, { ...list({ ...running, paused: true }), [resume]: running });
-    expect(paused.asked.slice(0, 3)).toEqual(["GET /v1/batches?limit=100", resume, "GET /v1/batches/batch_1"]);
+    expect(paused.asked.slice(1, 3)).toEqual([resume, "GET /v1/batches/batch_1"]);
     for (const other of [list({ ...ended, status: "cancelled" }), {}])
       expect((await runAt([ended], argv, other)).created).toBeDefined();
     expect((await runAt([ended], [...argv, "--again"], list(ended))).created).toBeDefined();
@@ -150,10 +164,11 @@ describe("waggle batch run", () => {
   it("prints the mistakes of a refused batch", async () => {
     writeFileSync(at("in.jsonl"), '"A"\n');
     const data = [
-      { line: 2, message: "The id is used twice." },
-      { line: null, message: "No model." },
+      { line: 2, message: "The id is used twice.", code: "duplicate_custom_id", param: "custom_id" },
+      { line: null, message: "No model.", code: "model_not_found", param: null },
     ];
-    const { code, err } = await runAt([{ ...running, status: "failed", errors: { data } }], ["run", at("in.jsonl")]);
+    const refused: Batch = { ...running, status: "failed", errors: { object: "list", data } };
+    const { code, err } = await runAt([refused], ["run", at("in.jsonl")]);
     expect(code).toBe(1);
     expect(err).toContain(
       `waggle: batch_1 was refused.\nRequest 2: The id is used twice.\n${at("in.jsonl")}: No model.\n`,
@@ -200,7 +215,7 @@ describe("waggle batch run", () => {
 describe("waggle batch", () => {
   it("list shows the batches of all pages", async () => {
     const routes = {
-      "GET /v1/batches?limit=100": { data: [{ ...running, lines_per_second: 1.25 }], has_more: true },
+      "GET /v1/batches?limit=100": { ...pageOf({ ...running, lines_per_second: 1.25 }), has_more: true },
       "GET /v1/batches?limit=100&after=batch_1": pageOf({ ...ended, id: "batch_0", paused: true }),
     };
     const { out } = await runAt([], ["list"], routes);

@@ -1,5 +1,5 @@
 // Owns `waggle batch`: runs a file of requests as a batch, and lists and changes the batches of a server.
-import type { Batch } from "@waggle/client";
+import type { Batch } from "@waggle/protocol";
 import { wrongUse } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { formatTable, numbers, texts } from "../terminal/table.ts";

@@ -5,9 +5,9 @@ import { dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { sleep } from "@waggle/async";
-import { isEnded, type Batch, type BatchCalls } from "@waggle/client";
+import { isEnded, type BatchCalls } from "@waggle/client";
 import { counted, errorReason, sentence } from "@waggle/daemon/terminal";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type Batch } from "@waggle/protocol";
 import { fileText } from "../answer/input-text.ts";
 import { CliError, exitCodes, wrongUse } from "../cli-error.ts";
 import type { Context, Words } from "../command.ts";
@@ -79,25 +79,22 @@ async function planOf(context: Context, words: Words, path: string): Promise<Pla
 
 async function sharedFields(context: Context, path: string | undefined): Promise<LineSource["shared"]> {
   if (path === undefined) return {};
-  const fields = parseJson(await fileText(path, context));
-  if (!isFields(fields)) throw wrongUse(`Cannot use ${path}: --body must name a file with one JSON object.`);
-  return fields;
-}
-
-function parseJson(text: string): unknown {
+  const text = await fileText(path, context);
   try {
-    return JSON.parse(text);
+    const fields: unknown = JSON.parse(text);
+    if (isFields(fields)) return fields;
   } catch {
-    return undefined;
+    // Text that is no JSON is refused like other JSON.
   }
+  throw wrongUse(`Cannot use ${path}: --body must name a file with one JSON object.`);
 }
 
 /** The newest batch with the same requests that has the answers, or will have them. */
 async function findBatch(batches: BatchCalls, digest: string, signal: AbortSignal): Promise<Batch | undefined> {
   for await (const batch of batches.list({ signal })) {
     const { status, metadata } = batch;
-    if (metadata?.[digestKey] === digest && (status === "completed" || (!isEnded(batch) && status !== "cancelling")))
-      return batch;
+    const isUseful = status === "completed" || (!isEnded(batch) && status !== "cancelling");
+    if (isUseful && metadata?.[digestKey] === digest) return batch;
   }
   return undefined;
 }

@@ -1,13 +1,13 @@
-import type { Batch } from "@waggle/client";
+import type { Batch } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { batchFacts } from "./batch-facts.ts";
 
-const batch: Batch = {
+const batch = {
   ...{ id: "batch_1", status: "in_progress", endpoint: "/v1/chat/completions", created_at: 1, errors: null },
   ...{ output_file_id: null, error_file_id: null, metadata: null, paused: false },
   request_counts: { total: 1_000, completed: 440, failed: 10 },
   ...{ lines_per_second: 12.34, estimated_completed_at: 1_045 },
-};
+} as Batch;
 const paused: Batch = { ...batch, paused: true };
 
 it("a running batch has its lines, rate and time left", () => {

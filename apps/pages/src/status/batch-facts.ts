@@ -1,5 +1,5 @@
 // Describes the running batches in one row of the summary. Pure.
-import type { Batch } from "@waggle/client";
+import type { Batch } from "@waggle/protocol";
 import type { Fact } from "../parts/facts.tsx";
 import { formatCount, formatCounted, formatDuration, formatFigure, joinFacts } from "../parts/format.ts";
 

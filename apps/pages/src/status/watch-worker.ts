@@ -1,6 +1,6 @@
 // Owns polling the worker's state: short requests every two seconds, only while the page is visible.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
-import type { Batch } from "@waggle/client";
+import type { Batch } from "@waggle/protocol";
 import type {
   Health,
   HistoryPoint,
