@@ -192,7 +192,7 @@ describe("waggle chat in a terminal", () => {
 it("waggle batch run pauses at Ctrl-C, and continues with the same command", async () => {
   const [requests, answers] = [join(folder, "in.jsonl"), join(folder, "out.jsonl")];
   writeFileSync(requests, Array.from({ length: 100 }, (_, i) => `"line ${i} [eog:20]"\n`).join(""));
-  const argv = ["batch", "run", requests, "--out", answers];
+  const argv = ["batch", "run", requests, "--out", answers, "--window", "48"];
   env = { ...env, ...fake };
   {
     await using terminal = openTerminal(argv, env);

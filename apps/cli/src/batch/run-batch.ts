@@ -36,7 +36,7 @@ export async function runBatch(context: Context, words: Words, path: string): Pr
   const plan = await planOf(context, words, path);
   const digest = await digestOf(plan.source, plan.model);
   const loading = createProgressView(err);
-  const wish = { url: words.text("url"), model: plan.model, onProgress: loading.show, flags: ownFlags(plan.model) };
+  const wish = { url: words.text("url"), model: plan.model, onProgress: loading.show, flags: ownFlags(plan) };
   const session = await openSession(context, wish).finally(loading.clear);
   const view = createStageView(err);
   try {
@@ -58,8 +58,8 @@ export async function runBatch(context: Context, words: Words, path: string): Pr
 }
 
 /** A private worker with a lasting name finds the batches of its predecessor. It must not continue those of another model. */
-function ownFlags(model = "default"): readonly string[] {
-  return ["--worker-id", `waggle-batch-${model.replaceAll(/[^\w.]/g, "-").slice(-40)}`];
+function ownFlags({ model = "default", window }: Plan): readonly string[] {
+  return ["--worker-id", `waggle-batch-${model.replaceAll(/[^\w.]/g, "-").slice(-40)}`, "--batch-window", window];
 }
 
 async function planOf(context: Context, words: Words, path: string): Promise<Plan> {
