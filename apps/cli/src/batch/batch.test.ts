@@ -121,14 +121,17 @@ describe("waggle batch run", () => {
     const metadata = { waggle_requests: await digestOf(argv) };
     const list = (batch: Batch) => ({ "GET /v1/batches?limit=100": pageOf({ ...batch, metadata }) });
     const again = await runAt([ended], argv, list(ended));
-    expect(again.asked).toEqual([
-      ...["GET /v1/batches?limit=100", "GET /v1/batches/batch_1", "GET /v1/files/file-out/content"],
-    ]);
+    const answers = "GET /v1/files/file-out/content";
+    expect(again.asked).toEqual(["GET /v1/batches?limit=100", answers, "GET /v1/batches/batch_1", answers]);
     expect(read("in.answers.jsonl")).toBe("answers\n");
     const resume = "POST /v1/batches/batch_1/resume";
     const paused = await runAt([ended], argv, { ...list({ ...running, paused: true }), [resume]: running });
-    expect(paused.asked.slice(1, 3)).toEqual([resume, "GET /v1/batches/batch_1"]);
-    for (const other of [list({ ...ended, status: "cancelled" }), {}])
+    expect(paused.asked.slice(2, 4)).toEqual([resume, "GET /v1/batches/batch_1"]);
+    const gone = {
+      ...list({ ...ended, output_file_id: "x" }),
+      "GET /v1/files/x/content": new WaggleError("not_found", ""),
+    };
+    for (const other of [list({ ...ended, status: "cancelled" }), gone, {}])
       expect((await runAt([ended], argv, other)).created).toBeDefined();
     expect((await runAt([ended], [...argv, "--again"], list(ended))).created).toBeDefined();
   });

@@ -94,9 +94,21 @@ async function findBatch(batches: BatchCalls, digest: string, signal: AbortSigna
   for await (const batch of batches.list({ signal })) {
     const { status, metadata } = batch;
     const isUseful = status === "completed" || (!isEnded(batch) && status !== "cancelling");
-    if (isUseful && metadata?.[digestKey] === digest) return batch;
+    if (isUseful && metadata?.[digestKey] === digest && (await canRead(batches, batch, signal))) return batch;
   }
   return undefined;
+}
+
+/** An administrator's list has the batches of others, whose files cannot be read. Files of results may be deleted. */
+async function canRead(batches: BatchCalls, batch: Batch, signal: AbortSignal): Promise<boolean> {
+  const file = batch.output_file_id ?? batch.error_file_id ?? batch.input_file_id ?? "";
+  try {
+    await (await batches.content(file, signal)).body?.cancel();
+    return true;
+  } catch (error) {
+    if (error instanceof WaggleError && error.code === "not_found") return false;
+    throw error;
+  }
 }
 
 async function createBatch(
