@@ -1,4 +1,4 @@
-// Tests which connection ends at the limit of connections.
+// Tests which connection ends at the limit of connections, and which body is too slow.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -63,4 +63,25 @@ it.each([
   const [data] = (await once(await opened("127.0.0.1", answer), "data")) as [Buffer];
   expect(data.toString()).toContain("200 OK");
   await expect.poll(() => closed).toEqual([ending]);
+});
+
+it.each([
+  ["stops arriving", 0, "400 Refused"],
+  ["arrives for longer than the time limit", 600, "200 OK"],
+])("a body that %s has the right answer", async (_, ms, status) => {
+  const fetch = async (request: Request): Promise<Response> => new Response(`${(await request.text()).length}`);
+  const limits = { maxConnections: 3, requestTimeoutMs: 200, readerStallTimeoutMs: 30_000 };
+  const server = await listen({ fetch } as unknown as App, "127.0.0.1", 0, limits);
+  onTestFinished(async () => await server.close());
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  socket.on("error", () => {});
+  const answered = once(socket, "data") as Promise<[Buffer]>;
+  socket.write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const piece = `1000\r\n${"x".repeat(0x1000)}\r\n`;
+  for (const from = performance.now(); socket.writable && performance.now() < from + ms;) {
+    if (!socket.write(piece)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (ms > 0) socket.write("0\r\n\r\n");
+  expect((await answered)[0].toString()).toContain(status);
 });

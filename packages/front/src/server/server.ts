@@ -1,6 +1,6 @@
 // Opens the listening socket, and closes the socket with all its connections.
 import { createServer } from "node:http";
-import type { Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
@@ -12,7 +12,7 @@ import type { App } from "./app.ts";
 export interface ServerLimits {
   /** Beyond it, the address with the most connections loses its oldest one without a request, otherwise its newest. */
   readonly maxConnections: number;
-  /** Time limit for receiving a whole request, including its body. */
+  /** Time limit for receiving a request. A body that arrives at `leastBytesPerSecond` has more time. */
   readonly requestTimeoutMs: number;
   /** Time limit for a client that does not read written data. */
   readonly readerStallTimeoutMs: number;
@@ -24,8 +24,10 @@ const maxHeaderBytes = 16_384;
 const keepAliveTimeoutMs = 5_000;
 /** Time limit for sending an error to a request that Node's parser rejects. */
 const flushTimeoutMs = 1_000;
-/** Maximum interval at which Node searches for requests that take too long. */
+/** Maximum interval at which Node searches for headers that take too long. */
 const longestCheckIntervalMs = 10_000;
+/** An upload of 200 MiB may take an hour. */
+const leastBytesPerSecond = 65_536;
 
 export interface ListeningServer {
   /** `http://host:port`, with the bound port. */
@@ -64,7 +66,8 @@ export async function listen(
     {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: limits.requestTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      // Node's limit does not depend on the size: 200 MiB would need a fast network. `endSlow` replaces it.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),
       keepAliveTimeout: keepAliveTimeoutMs,
       // The gate rejects requests without a Host header, with our error body.
@@ -74,6 +77,9 @@ export async function listen(
       underWay.add(outgoing);
       responses.get(incoming.socket)?.add(outgoing);
       endUnread(outgoing, incoming.socket, limits.readerStallTimeoutMs);
+      endSlow(incoming, outgoing, limits.requestTimeoutMs, (error) =>
+        server.emit("clientError", error, incoming.socket),
+      );
       outgoing.once("close", () => {
         underWay.delete(outgoing);
         responses.get(incoming.socket)?.delete(outgoing);
@@ -172,6 +178,25 @@ function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: num
   response.on("timeout", () => {
     if (response.writableEnded || socket.writableLength > 0) socket.destroy();
   });
+}
+
+/** Ends a request whose body arrives too slowly. @param end called with the error */
+function endSlow(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  timeoutMs: number,
+  end: (error: Error) => void,
+): void {
+  let seen = incoming.socket.bytesRead;
+  const timer = setInterval(() => {
+    const bytes = incoming.socket.bytesRead - seen;
+    seen += bytes;
+    if (!incoming.complete && 1_000 * bytes >= leastBytesPerSecond * timeoutMs) return;
+    clearInterval(timer);
+    if (!incoming.complete) end(new Error("The body does not arrive in time"));
+  }, timeoutMs);
+  timer.unref();
+  response.once("close", () => clearInterval(timer));
 }
 
 /** Sends the usual error body for requests that Node's parser rejects: not HTTP, headers too large, too slow. */
