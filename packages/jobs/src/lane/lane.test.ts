@@ -1,6 +1,7 @@
 // Tests the life of batches in a folder: from the upload to the results, with cancel, expiry, pause and restarts.
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { needs } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import {
   good,
@@ -175,6 +176,8 @@ describe("the folder", () => {
     await expect(later.files.get(file, "c")).rejects.toMatchObject(notFound);
     world.clock.advance(30 * dayMs);
     await world.until(async () => (await later.batches.list("c")).length === 0);
+    // As the end of the killed process would have closed it.
+    await abandoned.abort();
   });
 
   it("costs files and batches alone when it is locked or cannot be made, and is tried again", async () => {
@@ -230,6 +233,26 @@ describe("the folder", () => {
     expect([readdirSync(join(world.folder, "parts")), await lane.files.list("c")]).toEqual([[], []]);
   });
 });
+
+it.skipIf(!existsSync("/proc/self/fd"))(
+  "closes a file whose reader leaves, and opens none that is not read",
+  async () => {
+    const lane = world.open();
+    const file = await world.upload(lane, "x".repeat(1_000_000));
+    const isOpen = (): boolean =>
+      readdirSync("/proc/self/fd").some((fd) => {
+        const link = join("/proc/self/fd", fd);
+        return existsSync(link) && readlinkSync(link).endsWith(file);
+      });
+    const content = await lane.files.read(file, "c");
+    expect(isOpen()).toBe(false);
+    const reader = content.getReader();
+    await reader.read();
+    expect(isOpen()).toBe(true);
+    await reader.cancel();
+    expect(isOpen()).toBe(false);
+  },
+);
 
 it("runs from line to line without a timer", async () => {
   const lane = world.open();
