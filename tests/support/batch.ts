@@ -10,13 +10,19 @@ export function openAiOf(url: string): OpenAI {
 }
 
 export function idsOf(lines: number): string[] {
-  return Array.from({ length: lines }, (_, index) => `line ${index}`).toSorted();
+  return Array.from({ length: lines }, (_, index) => `line-${index}`).toSorted();
+}
+
+/** Short chats. */
+export function linesOf(count: number): string {
+  return idsOf(count)
+    .map((id) => JSON.stringify(lineOf(id)))
+    .join("\n");
 }
 
 /** Creates a batch of short chats. @returns its id */
 export async function createBatch(openai: OpenAI, lines: number): Promise<string> {
-  const text = idsOf(lines).map((id) => JSON.stringify(lineOf(id)));
-  const file = await openai.files.create({ file: new File([text.join("\n")], "lines.jsonl"), purpose: "batch" });
+  const file = await openai.files.create({ file: new File([linesOf(lines)], "lines.jsonl"), purpose: "batch" });
   const batch = await openai.batches.create({
     input_file_id: file.id,
     endpoint: "/v1/chat/completions",
