@@ -41,14 +41,20 @@ export function addBatch(command: Command): void {
     .action((flags: Flags) => guarded("bench batch", (groups) => measure(groups, flags)));
 }
 
-async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
-  const plan = {
+type Plan = ReturnType<typeof planOf>;
+
+function planOf(flags: Flags) {
+  return {
     lines: integerOf("--lines", flags.lines, 1, 50_000),
     slots: integerOf("--slots", flags.slots, 4, 64),
     contextTokens: integerOf("--context-tokens", flags.contextTokens, 64, 100_000),
     seconds: integerOf("--seconds", flags.seconds, 1, 1_000),
     rounds: integerOf("--rounds", flags.rounds, 1, 1_000),
   };
+}
+
+async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
+  const plan = planOf(flags);
   const options = (contextSize: number) => ({
     ...{ groups, contextSize, files: { model: resolve(flags.model) }, slots: plan.slots },
     threads: flags.threads === undefined ? undefined : integerOf("--threads", flags.threads, 1, 1_024),
@@ -63,14 +69,6 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
   const opened = [await openWorker(options(shortContext))];
   opened.push(await openLlamaServer(resolve(flags.llamaServer), options(shortContext)));
   await withServers(opened, printPrefixes, plan);
-}
-
-interface Plan {
-  readonly lines: number;
-  readonly slots: number;
-  readonly contextTokens: number;
-  readonly seconds: number;
-  readonly rounds: number;
 }
 
 type Print = (servers: readonly [Server, ...Server[]], prompts: PromptMaker, plan: Plan) => Promise<void>;
@@ -129,40 +127,28 @@ async function printStreams(...[[server], prompts, plan]: Parameters<Print>): Pr
   console.log(`\nLines/s of the batch meanwhile: ${rate}.`);
 }
 
-async function printIdle(...[[server], prompts, plan]: Parameters<Print>): Promise<void> {
-  const sides = [
-    { name: `${plan.slots} clients`, play: (lines: readonly Line[]) => askByClients(server, lines, plan.slots) },
-    { name: "batch", play: async (lines: readonly Line[]) => await (await startBatch(server, lines)).ended() },
-  ];
+async function printIdle(...[servers, prompts, plan]: Parameters<Print>): Promise<void> {
   const heading = `An idle worker with ${plan.slots} slots, ${plan.lines} lines of ${answerTokens} tokens.`;
-  await printSpeeds(heading, sides, prompts, plan, false);
+  await printSpeeds(heading, servers, prompts, plan, false);
 }
 
-async function printPrefixes(...[[ours, theirs = ours], prompts, plan]: Parameters<Print>): Promise<void> {
-  const sides = [
-    {
-      name: `llama-server, ${plan.slots} clients`,
-      play: (lines: readonly Line[]) => askByClients(theirs, lines, plan.slots),
-    },
-    { name: "batch", play: async (lines: readonly Line[]) => await (await startBatch(ours, lines)).ended() },
-  ];
+async function printPrefixes(...[servers, prompts, plan]: Parameters<Print>): Promise<void> {
   const heading = `${plan.lines} lines of ${shortTokens} tokens with one system prompt of ${systemTokens} tokens.`;
-  await printSpeeds(heading, sides, prompts, plan, true);
+  await printSpeeds(heading, servers, prompts, plan, true);
 }
 
-interface Side {
-  readonly name: string;
-  readonly play: (lines: readonly Line[]) => Promise<Answered>;
-}
-
-/** Prints the speed of each side, and its ratio to the first one. @param system whether the lines share a system prompt */
+/** Prints the speeds of the last server's clients and of a batch at the first. @param system whether the lines share a system prompt */
 async function printSpeeds(
   heading: string,
-  sides: readonly Side[],
+  [ours, theirs = ours]: Parameters<Print>[0],
   prompts: PromptMaker,
-  { lines, rounds }: Plan,
+  { lines, slots, rounds }: Plan,
   system: boolean,
 ): Promise<void> {
+  const sides = [
+    { name: `${theirs.name}, ${slots} clients`, play: (asked: readonly Line[]) => askByClients(theirs, asked, slots) },
+    { name: "batch", play: async (asked: readonly Line[]) => await (await startBatch(ours, asked)).ended() },
+  ];
   const played = await alternate({
     ...{ sides, rounds, warmUp: 1 },
     play: (side, round) => side.play(linesOf(prompts, lines, round * sides.length + sides.indexOf(side), system)),
