@@ -172,7 +172,9 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           const able = options.serving().filter((one) => canRun(one, run.fleetJob));
           const workers = able.map(({ worker }) => worker);
           // No worker keeps a slot for a lane job: any idle worker may have it.
-          const chosen = needsOf(run.fleetJob).includes("lane") ? undefined : affinity.choose(run.job, run.fleetJob.id, workers);
+          const chosen = needsOf(run.fleetJob).includes("lane")
+            ? undefined
+            : affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return undefined;
           apply(run, "publish");

@@ -29,7 +29,7 @@ export interface Client {
   readonly asks: readonly string[];
   /** The client must compact its conversation exactly once. It may send any number of requests. */
   readonly compacts?: true;
-  /** The client asks for no answer of its own: the proxy counts no prompt. */
+  /** The client sends no prompt itself, so the proxy counts none. */
   readonly kind?: Sdk["kind"];
   /** The client leaves a background process with a port on purpose; the check ends it. */
   readonly staysBehind?: true;
