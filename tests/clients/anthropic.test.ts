@@ -151,7 +151,7 @@ describe("Anthropic's client", () => {
     await expect(create({ tool_choice: { type: "any" } })).rejects.toThrow(/tool_choice.*no tools/);
     const long = client.messages.create(request("x".repeat(9_000)));
     await expect(long).rejects.toThrow(/prompt is too long: \d+ tokens > 8191 maximum/);
-    await expect(client.messages.batches.list()).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+    await expect(client.messages.batches.retrieve("none")).rejects.toBeInstanceOf(Anthropic.NotFoundError);
   });
 });
 
