@@ -23,7 +23,7 @@ export interface Results {
   bytes(file: ResultFile): number;
   /** The custom ids of all results. Call `close` before, after which the files have nothing else. @param key the batch's id @throws Error of node:fs */
   ids(key: string): Promise<IdSet>;
-  /** Resolves when the lines are written. They are on disk a second later, or after 64 lines. @throws Error of node:fs; then none of the lines is a result */
+  /** Resolves when the lines are written. They are on disk a second later, or after 64 lines. @throws Error of node:fs; then no line is a result */
   append(file: ResultFile, lines: readonly string[]): Promise<readonly ReadResult[]>;
   /** Resolves when all results are on disk and nothing else is in the files, and closes the files until the next result. @throws Error of node:fs */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-// Owns hostile uploads: multipart bodies that are cut, malformed or too large. None of them is a file that may be kept.
+// Owns hostile uploads: multipart bodies that are cut, malformed or too large. No such file may be kept.
 import { fileRoutes } from "@waggle/protocol";
 import type { HostileRequest } from "./requests.ts";
 
