@@ -300,8 +300,8 @@ function nowOf(broker: Broker): number {
   return broker.now() ?? performance.now();
 }
 
-/** The time is not shorter, apart from the error of `now`, and not more than a second longer. */
+/** The time is not shorter, apart from the error of `now`. It may be longer on a machine that stops for a while, but not NATS's 30 seconds. */
 function expectTime(ms: number, wantedMs: number): void {
   expect(ms).toBeGreaterThan(wantedMs - 50);
-  expect(ms).toBeLessThan(wantedMs + 1_000);
+  expect(ms).toBeLessThan(wantedMs + 10_000);
 }

@@ -36,6 +36,8 @@ export const longTests = {
 
 const pollMs = 20;
 export const stepMs = 1_000;
+/** Limit of a question that gets its answer at once, also where all processes of the machine stop for a while. */
+export const patienceMs = 60_000;
 export const bucketNames: readonly Bucket[] = ["members", "cancels", "sessions", "jobs"];
 export const unavailable: unknown = expect.objectContaining({ code: "unavailable" });
 

@@ -6,7 +6,7 @@ import {
   bytes,
   contractLimits,
   createContract,
-  stepMs,
+  patienceMs,
   textOf,
   unavailable,
   unique,
@@ -72,7 +72,7 @@ function describeMessages({ world, promise, until, restart }: Contract): void {
       await leaving.close();
       await until(() => received === 1);
       await expect(leaving.jobs.list()).rejects.toEqual(unavailable);
-      expect(await broker.messages.ask(`${topic}.ask`, bytes("?"), stepMs)).toBeUndefined();
+      expect(await broker.messages.ask(`${topic}.ask`, bytes("?"), patienceMs)).toBeUndefined();
       expect(leaving.connected).toBe(false);
     });
 
@@ -130,19 +130,19 @@ function describeMessages({ world, promise, until, restart }: Contract): void {
       await restart(undefined, broker, other);
       broker.messages.send(topic);
       await until(() => received === 1);
-      expect(textOf(await broker.messages.ask(topic, bytes("?"), stepMs))).toBe("yes");
+      expect(textOf(await broker.messages.ask(topic, bytes("?"), patienceMs))).toBe("yes");
     });
 
     promise("a question gets the answer of a member, or undefined if no member answers its topic", async (broker) => {
       const other = await world().connect();
       const topic = `waggle.ask.${unique()}`;
-      expect(await broker.messages.ask(topic, bytes("?"), stepMs)).toBeUndefined();
+      expect(await broker.messages.ask(topic, bytes("?"), patienceMs)).toBeUndefined();
       const end = other.messages.answer(topic, async (question) => [bytes(`${textOf(question)}!`), bytes("")]);
       await other.jobs.has("waggle.jobs.none");
-      expect(textOf(await broker.messages.ask(topic, bytes("hi"), stepMs))).toBe("hi!");
+      expect(textOf(await broker.messages.ask(topic, bytes("hi"), patienceMs))).toBe("hi!");
       end();
       await other.jobs.has("waggle.jobs.none");
-      expect(await broker.messages.ask(topic, bytes("?"), stepMs)).toBeUndefined();
+      expect(await broker.messages.ask(topic, bytes("?"), patienceMs)).toBeUndefined();
     });
 
     promise("a shared question goes to one of the members, each time to any of them", async (broker) => {
@@ -160,7 +160,7 @@ function describeMessages({ world, promise, until, restart }: Contract): void {
         );
         await jobs.has("waggle.jobs.none");
       }
-      for (let question = 0; question < 40; question += 1) await broker.messages.ask(topic, bytes("?"), stepMs);
+      for (let question = 0; question < 40; question += 1) await broker.messages.ask(topic, bytes("?"), patienceMs);
       expect((asked[0] ?? 0) + (asked[1] ?? 0)).toBe(40);
       expect(Math.min(...asked)).toBeGreaterThan(0);
     });
@@ -175,7 +175,7 @@ function describeMessages({ world, promise, until, restart }: Contract): void {
         end();
         broker.messages.answer(topic, async () => [bytes(broker.mostBytes + 2_000), bytes("short")]);
         await broker.jobs.has("waggle.jobs.none");
-        expect(textOf(await broker.messages.ask(topic, bytes("?"), stepMs))).toBe("short");
+        expect(textOf(await broker.messages.ask(topic, bytes("?"), patienceMs))).toBe("short");
       },
     );
   });

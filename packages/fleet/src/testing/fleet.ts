@@ -12,6 +12,7 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { systemChance } from "../broker/chance.ts";
 import { openBroker, type ConnectionOptions } from "../broker/nats/broker.ts";
 import type { Broker } from "../broker/port.ts";
+import { patienceMs } from "./broker-contract-world.ts";
 import { topics } from "../broker/names.ts";
 import {
   abilitiesOf,
@@ -301,7 +302,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
   });
   // Waits for the member's answer, which shows that the server has the member's subscriptions.
   const question = new TextEncoder().encode("?");
-  while ((await connected.messages.ask(topics.askWorker(id), question, 1_000)) === undefined);
+  while ((await connected.messages.ask(topics.askWorker(id), question, patienceMs)) === undefined);
   let gone = false;
   const close = async (): Promise<void> => {
     if (!gone) await side.close();
