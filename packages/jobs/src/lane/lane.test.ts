@@ -209,6 +209,14 @@ describe("the folder", () => {
     expect(world.logged.filter(({ msg }) => msg === "batch_unreadable")).toHaveLength(4);
   });
 
+  it("does not read a file as empty whose bytes somebody has deleted", async () => {
+    const lane = world.open();
+    const file = await world.upload(lane, linesOf(["a"]));
+    rmSync(join(world.folder, "files", file));
+    await expect(lane.files.read(file, "c")).rejects.toMatchObject(notFound);
+    await expect(world.create(lane, file)).rejects.toMatchObject(notFound);
+  });
+
   it.each([
     ["bytes of all", { maxBytes: 100 }, "100 B"],
     ["bytes of a client", { maxBytes: 300, clientShare: 0.5 }, "150 B"],

@@ -147,7 +147,11 @@ export function createLane(options: LaneOptions): DaemonLane {
           [...(lane?.folder.files.values() ?? [])].filter((file) => isOwn(file, owner)).toReversed(),
         ),
       get: async (id, owner) => await withFile(id, owner, async (file) => file),
-      read: async (id, owner) => await withFile(id, owner, async (_, { folder }) => streamOf([folder.pathOf(id)])),
+      read: async (id, owner) =>
+        await withFile(id, owner, async (_, { folder }) => {
+          requireBytes(folder, id);
+          return streamOf([folder.pathOf(id)]);
+        }),
       remove: async (id, owner) => await withFile(id, owner, async (_, { batches }) => await batches.removeFile(id)),
     },
     batches: {
@@ -157,6 +161,7 @@ export function createLane(options: LaneOptions): DaemonLane {
           return await using(async () => {
             const { folder, batches } = await made();
             if (typeof input === "string" && folder.files.get(input)?.client !== client) throw unknownId("file", input);
+            if (typeof input === "string") requireBytes(folder, input);
             return await batches.view(await batches.create(wanted));
           });
         } finally {
@@ -217,6 +222,11 @@ function isOwn({ client }: { readonly client: string }, owner: Owner): boolean {
 function requireEnd({ record: { id, status } }: KeptBatch, what: string): void {
   if (!batchHasEnded({ status }))
     throw new WaggleError("conflict", `Cannot ${what} batch ${id} before its end: its status is ${status}.`);
+}
+
+/** @throws WaggleError not_found when somebody has deleted the bytes in the folder */
+function requireBytes(folder: LaneFolder, id: string): void {
+  if (!existsSync(folder.pathOf(id))) throw unknownId("file", id);
 }
 
 /** The bytes of the files that exist, one after the other. */
