@@ -160,8 +160,10 @@ export function createLane(options: LaneOptions): DaemonLane {
         try {
           return await using(async () => {
             const { folder, batches } = await made();
-            if (typeof input === "string" && folder.files.get(input)?.client !== client) throw unknownId("file", input);
-            if (typeof input === "string") requireBytes(folder, input);
+            if (typeof input === "string") {
+              if (folder.files.get(input)?.client !== client) throw unknownId("file", input);
+              requireBytes(folder, input);
+            }
             return await batches.view(await batches.create(wanted));
           });
         } finally {
