@@ -82,18 +82,12 @@ describe("waggle run", () => {
 describe("a name that is probably a download, in a terminal", () => {
   const offline = { WAGGLE_OFFLINE: "1", NO_COLOR: "1" };
   const question = /Qwen3 [\d.]+B, [\d.]+ [GM]B, .*\. Download\? \[Y\/n\] /;
-  const commands = [
-    { argv: ["run", "qwen3", "Why?"], yes: /Cannot download .*offline/, no: /Unknown model qwen3: /, code: 66 },
-    {
-      argv: ["pull", "qwen3"],
-      yes: /Cannot download: the variable WAGGLE_OFFLINE/,
-      no: /"waggle pull" lists models/,
-      code: 64,
-    },
-    { argv: ["serve", "qwen3", "--port", "0"], yes: /Cannot download .*offline/, no: /no such file/, code: 66 },
-  ];
 
-  it.each(commands)("waggle $argv uses the reference after a yes", async ({ argv, yes }) => {
+  it.each([
+    { argv: ["run", "qwen3", "Why?"], yes: /Cannot download .*offline/ },
+    { argv: ["pull", "qwen3"], yes: /Cannot download: the variable WAGGLE_OFFLINE/ },
+    { argv: ["serve", "qwen3", "--port", "0"], yes: /Cannot download .*offline/ },
+  ])("waggle $argv uses the reference after a yes", async ({ argv, yes }) => {
     await using terminal = openTerminal(argv, { ...env, ...offline });
     await terminal.shows(question);
     terminal.type("y\r");
@@ -101,21 +95,18 @@ describe("a name that is probably a download, in a terminal", () => {
     expect(await terminal.exited).not.toBe(0);
   });
 
-  it.each(commands)(
-    "waggle $argv fails as without a terminal after a no, and at Ctrl-D",
-    async ({ argv, no, code }) => {
-      for (const keys of ["n\r", "\u0004"]) {
-        await using terminal = openTerminal(argv, { ...env, ...offline });
-        await terminal.shows(question);
-        terminal.type(keys);
-        await terminal.shows(no);
-        expect(await terminal.exited).toBe(code);
-      }
-    },
-  );
+  it("fails as without a terminal after a no, and at Ctrl-D", async () => {
+    for (const keys of ["n\r", "\u0004"]) {
+      await using terminal = openTerminal(["run", "qwen3", "Why?"], { ...env, ...offline });
+      await terminal.shows(question);
+      terminal.type(keys);
+      await terminal.shows(/Unknown model qwen3: /);
+      expect(await terminal.exited).toBe(66);
+    }
+  });
 
-  it.each(commands)("waggle $argv ends at Ctrl-C", async ({ argv }) => {
-    await using terminal = openTerminal(argv, { ...env, ...offline });
+  it("ends at Ctrl-C", async () => {
+    await using terminal = openTerminal(["serve", "qwen3", "--port", "0"], { ...env, ...offline });
     await terminal.shows(question);
     terminal.type("\u0003");
     expect(await terminal.exited).toBe(130);

@@ -13,7 +13,6 @@ const programs = {
   // A gateway starts without NATS.
   gateway: ["apps/gateway/src/main.ts", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
   hive: ["apps/mock-hive/src/main.ts", ...port],
-  "waggle gateway": ["apps/cli/src/main.ts", "gateway", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
   "waggle hive": ["apps/cli/src/main.ts", "hive", ...port],
   list: ["apps/cli/src/main.ts", "list", "--url", "http://127.0.0.1:2"],
 } as const;
@@ -72,20 +71,16 @@ test.each([
   ["serve", 0],
   ["gateway", 0],
   ["hive", 0],
-  ["waggle gateway", 0],
-  ["waggle hive", 0],
   ["list", 130],
 ] as const)("SIGTERM shuts %s down with its documented exit code", async (name, code) => {
   const { group } = await start(name, "SIGTERM");
   expect(await group.exited).toMatchObject({ code, signal: null });
 });
 
-test.each(["worker", "serve", "gateway", "hive", "waggle gateway", "waggle hive"] as const)(
-  "SIGHUP does not stop %s",
-  async (name) => {
-    const { group, listening } = await start(name, "SIGHUP");
-    await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);
-    group.signal("SIGTERM");
-    expect(await group.exited).toMatchObject({ code: 0, signal: null });
-  },
-);
+// The commands of waggle share one main file, and so do the daemons.
+test.each(["worker", "gateway", "waggle hive"] as const)("SIGHUP does not stop %s", async (name) => {
+  const { group, listening } = await start(name, "SIGHUP");
+  await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);
+  group.signal("SIGTERM");
+  expect(await group.exited).toMatchObject({ code: 0, signal: null });
+});
