@@ -38,6 +38,8 @@ const shelves: readonly Shelf[] = [
 export default defineConfig({
   test: {
     globalSetup: ["tests/support/temporary-folder.ts"],
+    // Projects import the same sources. This transforms each once, and keeps it for the next run in this folder.
+    experimental: { fsModuleCache: true },
     reporters: [
       "default",
       createSkippedReporter(),
@@ -64,6 +66,7 @@ export default defineConfig({
           test: {
             name,
             pool: "forks" as const,
+            isolate: false,
             setupFiles: ["vitest.setup.ts"],
             include: [`tests/${name}/**/*.test.ts`],
             // Daemons start from a build twice as fast as from source.
