@@ -35,6 +35,10 @@ export const commandTable: CommandTable = {
         },
       },
     },
+    "tests:steady": {
+      what: "run the tests several times on a busy machine with random pauses, and list each test that was ever red",
+      load: async () => (await import("@waggle/testing/steady")).addTestsSteady,
+    },
     docs: {
       what: "write docs/wire.txt and the generated tables of docs/",
       load: async () => (await import("./commands/docs.ts")).addDocs,

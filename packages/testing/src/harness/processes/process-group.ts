@@ -66,14 +66,14 @@ export function killGroup(leader: number): void {
 
 /** Sends a signal to all members of the group: SIGSTOP freezes them, SIGCONT resumes them. Does nothing after their exit. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
-  send(-leader, signal);
+  signalProcess(-leader, signal);
 }
 
 export function killProcess(pid: number): void {
-  send(pid, "SIGKILL");
+  signalProcess(pid, "SIGKILL");
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

@@ -1,0 +1,1 @@
+export { addTestsSteady } from "./command.ts";
