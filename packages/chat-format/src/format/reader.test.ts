@@ -1,4 +1,3 @@
-import { processorStopwatch } from "@waggle/testing/harness";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cut, readAnswer, weatherTools } from "../testing/read-answer.ts";
@@ -16,7 +15,6 @@ describe("parts of an answer", () => {
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 }), (lengths) => {
         expect(readAnswer(format, cut(text, lengths))).toEqual(whole);
       }),
-      { numRuns: 60 },
     );
   });
 
@@ -49,7 +47,6 @@ describe("parts of an answer", () => {
           if (whole.calls.begun === 0) expect(words.split("word")).toHaveLength(text.split("word").length);
         },
       ),
-      { numRuns: 400 },
     );
   });
 
@@ -118,16 +115,10 @@ describe("reading", () => {
     ["arguments before the name", tagged, '<tool_call>{"arguments": "', "x".repeat(16)],
     ["a long value", tags, "<function=weather><parameter=note>", "<".repeat(16)],
     ["a thought", tagged, "<think>", "word </ "],
-  ] as const)("%s without end take linear time", (_, format, before, piece) => {
+  ] as const)("%s without end take linear time", { timeout: 60_000 }, (_, format, before, piece) => {
     const reader = createReader({ format, tools: weatherTools });
     reader.push(before);
-    const spentMs = processorStopwatch();
-    let taken = 0;
-    while (taken < 40_000 && spentMs() < 2_000) {
-      reader.push(piece);
-      taken += 1;
-    }
     // Quadratic time would take minutes.
-    expect(taken).toBe(40_000);
+    for (let taken = 0; taken < 40_000; taken += 1) reader.push(piece);
   });
 });

@@ -1,5 +1,4 @@
 // Tests the limits of untrusted templates: each of these templates stops at a named limit.
-import { processorMs } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { compileTemplate } from "./compiled-template.ts";
 import { defaultRenderLimits, sourceLimits } from "./limits.ts";
@@ -65,10 +64,7 @@ test.each([
   ["braces that never end", "{{ ('{[' * 200000).format(1) }}", "steps"],
   ["a dict that grows", loop("{% set _ = ns.d.update({i: i}) %}"), "steps"],
 ])("%s", (_, source, limit) => {
-  const ms = processorMs(() => {
-    expect(refusal(() => render(source))).toMatch(new RegExp(`^limit: .*${limit}`));
-  });
-  expect(ms).toBeLessThan(5_000);
+  expect(refusal(() => render(source))).toMatch(new RegExp(`^limit: .*${limit}`));
 });
 
 test.each([
@@ -97,14 +93,15 @@ test("a source that is too long is rejected", () => {
   expect(refusal(() => compileTemplate(" ".repeat(sourceLimits.chars + 1)))).toMatch(/^limit: it has more than/);
 });
 
+// Quadratic time would take minutes.
 test.each([
-  "a ".repeat(250_000),
-  `{#${" ".repeat(500_000)}`,
-  `{{ '${"\\a".repeat(250_000)}`,
-  `${" ".repeat(500_000)}x{%- if a %}`,
-  "{{ 1 }}".repeat(70_000),
-])("long sources are parsed in linear time: %#", (source) => {
-  expect(processorMs(() => void refusal(() => compileTemplate(source)))).toBeLessThan(3_000);
+  "a ".repeat(500_000),
+  `{#${" ".repeat(1_000_000)}`,
+  `{{ '${"\\a".repeat(500_000)}`,
+  `${" ".repeat(1_000_000)}x{%- if a %}`,
+  "{{ 1 }}".repeat(140_000),
+])("long sources are parsed in linear time: %#", { timeout: 60_000 }, (source) => {
+  expect(refusal(() => compileTemplate(source))).toMatch(/^none|^syntax/);
 });
 
 test("values that are too deep are rejected", () => {

@@ -1,4 +1,3 @@
-import { processorMs } from "@waggle/testing/harness";
 import { describe, expect, test } from "vitest";
 import { parseGbnf } from "./gbnf.ts";
 import { grammarProblem } from "./grammar-check.ts";
@@ -31,8 +30,17 @@ describe("a grammar", () => {
 
   test("is checked in linear time for any references between its rules", () => {
     const count = 10_000;
-    const rules = Array.from({ length: count }, (_, i) => `r${i} ::= r${i + 1} r${i + 1} | r${i + 1}`);
-    const grammar = parseGbnf(["root ::= r0", ...rules, `r${count} ::= "x"?`].join("\n"));
-    expect(processorMs(() => expect(grammarProblem(grammar)).toBeUndefined())).toBeLessThan(1_000);
+    const lines = Array.from({ length: count }, (_, i) => `r${i} ::= r${i + 1} r${i + 1} | r${i + 1}`);
+    const { root, rules } = parseGbnf(["root ::= r0", ...lines, `r${count} ::= "x"?`].join("\n"));
+    let reads = 0;
+    for (const rule of rules) {
+      const { options } = rule;
+      const get = (): typeof options => {
+        if ((reads += 1) > 10 * count) throw new Error("The rules are read too often.");
+        return options;
+      };
+      Object.defineProperty(rule, "options", { get });
+    }
+    expect(grammarProblem({ root, rules })).toBeUndefined();
   });
 });

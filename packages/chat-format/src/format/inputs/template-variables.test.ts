@@ -1,4 +1,3 @@
-import { processorMs } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { templateVariables } from "./template-variables.ts";
 
@@ -29,6 +28,7 @@ test.each<[string, string, readonly string[]]>([
   expect(templateVariables(source)).toEqual(expected);
 });
 
+// Quadratic time would take minutes.
 test.each([
   ["comments", "{# "],
   ["raw text", "{% raw %}"],
@@ -37,12 +37,8 @@ test.each([
   ["blanks", "{%        "],
   ["brackets", "{{ ("],
   ["macros", "{% macro "],
-])("takes linear time for %s without an end", (_, piece) => {
+])("takes linear time for %s without an end", { timeout: 60_000 }, (_, piece) => {
   const source = `{{ a }}{{ ' ${piece.repeat(200_000)}`;
-  const ms = processorMs(() => {
-    expect(templateVariables(source)).toEqual(["a"]);
-    expect(templateVariables(`{{ a }}${piece.repeat(200_000)}`).length).toBeLessThan(3);
-  });
-  // Quadratic time would take minutes.
-  expect(ms).toBeLessThan(10_000);
+  expect(templateVariables(source)).toEqual(["a"]);
+  expect(templateVariables(`{{ a }}${piece.repeat(200_000)}`).length).toBeLessThan(3);
 });

@@ -37,19 +37,3 @@ export function scaled(budgetMs: number): number {
   if (last === undefined || now > last.until) last = { slowness: slowness(), until: now + keptMs };
   return budgetMs * last.slowness;
 }
-
-/** Returns the processor time of this process since the call, in ms. The time does not grow while other processes use the cores. */
-export function processorStopwatch(): () => number {
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1_000;
-  };
-}
-
-/** Processor time of this process during `compute`, in ms. */
-export function processorMs(compute: () => void): number {
-  const elapsed = processorStopwatch();
-  compute();
-  return elapsed();
-}
