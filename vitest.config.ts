@@ -1,11 +1,20 @@
 // Owns how the tests run. Tests of `packages`, `apps` and `tools` are next to the code; each folder of `tests` is a project, so that the place of a
 // test decides how it runs. WAGGLE_LONG=1 makes some of them long: `pnpm test:long`.
 import { defineConfig } from "vitest/config";
+import { budgetsOf } from "./packages/testing/src/budgets.ts";
 import { createSkippedReporter } from "./packages/testing/src/skipped-reporter.ts";
 import { createTimeReporter } from "./packages/testing/src/time-reporter.ts";
 
+const isLong = process.env["WAGGLE_LONG"] === "1";
+const budgets = budgetsOf(process.env);
+if (isLong) process.stdout.write(`WAGGLE_LONG=1 WAGGLE_PROPERTY_SEED=${budgets.seed} repeats the random numbers.\n`);
+
 // A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
-const limits = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
+const limits = {
+  testTimeout: (isLong ? 180 : 5) * 60_000,
+  hookTimeout: 300_000,
+  expect: { poll: { timeout: 60_000, interval: 10 } },
+};
 
 // A machine that counts tests names a file for the report.
 const report = process.env["WAGGLE_TEST_REPORT"];
@@ -37,6 +46,7 @@ const shelves: readonly Shelf[] = [
 
 export default defineConfig({
   test: {
+    provide: { ...budgets },
     globalSetup: ["tests/support/temporary-folder.ts"],
     // Projects import the same sources. This transforms each once, and keeps it for the next run in this folder.
     experimental: { fsModuleCache: true },

@@ -1,13 +1,10 @@
-// Owns the set-up of each test process: the questions of property tests, and its end. Questions are new each time on a developer's machine, and the
-// same where a whole suite must be comparable with its last run.
-const seed = process.env["WAGGLE_PROPERTY_SEED"];
+// Owns the set-up of each test process: the runs of property tests, and its end.
+import fastCheck from "fast-check";
+import { inject } from "vitest";
 
-if (seed !== undefined) {
-  const { configureGlobal } = await import("fast-check");
-  configureGlobal({ seed: Number(seed) });
-}
-
-export {};
+// In CI, a failure ends at once: to look for a smaller example takes minutes, and the seed repeats the failure where somebody reads it.
+const endOnFailure = process.env["CI"] !== undefined;
+fastCheck.configureGlobal({ seed: inject("seed"), numRuns: inject("runs").property, endOnFailure });
 
 /** A signal may end only vitest's main process. A test that waits would then keep its worker process and all child processes alive. */
 function exitWithoutVitest(): void {

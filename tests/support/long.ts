@@ -1,15 +1,12 @@
-// Owns the two lengths of slow tests: short by default, long with WAGGLE_LONG=1. Also owns the seed of their random numbers.
-import { randomInt } from "node:crypto";
+// Owns the two lengths of slow tests: short by default, long with WAGGLE_LONG=1.
+import { inject } from "vitest";
 
 export const isLong = process.env["WAGGLE_LONG"] === "1";
 
 /** Time limit of a test. A soak may take hours on a slow machine. */
 export const limitMs = (isLong ? 180 : 10) * 60_000;
 
-const mostSeed = 1_000_000;
-
-/** Property tests use the same variable. Set it to repeat a run. */
-export const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? randomInt(mostSeed));
+export const seed = inject("seed");
 
 /** For failure messages. */
 export const howToRepeat = `WAGGLE_PROPERTY_SEED=${seed}${isLong ? " WAGGLE_LONG=1" : ""} repeats the random numbers`;

@@ -61,6 +61,5 @@ test("YAML 1.1 reads every model name as the same text", () => {
         expect(read.endpoints).toEqual(listed);
       },
     ),
-    { numRuns: 50 },
   );
 });

@@ -105,7 +105,6 @@ describe("after any history", () => {
         expect(taken).toEqual(promised);
         expect([queue.take(), queue.depth]).toEqual([undefined, 0]);
       }),
-      { numRuns: 1_000 },
     );
   });
 
@@ -118,7 +117,6 @@ describe("after any history", () => {
         for (const job of last ? jobs.toReversed() : jobs) queue.putBack(job?.id ?? "none");
         expect(waitingIds(queue, keys)).toEqual(before);
       }),
-      { numRuns: 1_000 },
     );
   });
 
@@ -133,7 +131,6 @@ describe("after any history", () => {
         queue.remove("last");
         expect(waitingIds(queue, keys)).toEqual(before);
       }),
-      { numRuns: 300 },
     );
   });
 
@@ -150,7 +147,6 @@ describe("after any history", () => {
           expect(arrivals).toEqual(arrivals.toSorted((one, other) => one - other));
         }
       }),
-      { numRuns: 300 },
     );
   });
 
@@ -166,7 +162,6 @@ describe("after any history", () => {
         keys.set(key.id, key);
         expect(waitingIds(queue, keys)).toEqual(before.map((id) => (id === old.id ? "successor" : id)));
       }),
-      { numRuns: 300 },
     );
   });
 
@@ -181,7 +176,6 @@ describe("after any history", () => {
           expect(runs(next?.client ?? "")).toBeLessThanOrEqual(runs(other.client));
         }
       }),
-      { numRuns: 300 },
     );
   });
 });
@@ -220,7 +214,6 @@ describe("fairness over time", () => {
           expect(Math.max(...lead) - Math.min(...lead)).toBeLessThanOrEqual(1);
         },
       ),
-      { numRuns: 100 },
     );
   });
 
@@ -237,7 +230,6 @@ describe("fairness over time", () => {
           expect(queue.position("new")).toBeLessThanOrEqual(new Set(clients).size + 1);
         },
       ),
-      { numRuns: 200 },
     );
   });
 
@@ -260,7 +252,6 @@ describe("fairness over time", () => {
           expect(queue.position("single")).toBeLessThanOrEqual(2);
         },
       ),
-      { numRuns: 200 },
     );
   });
 

@@ -1,7 +1,7 @@
 // Tests the bound on a request's wait (`boundMs`). The random schedules contain flows that send many requests at once, flows
 // that send the next request as soon as they have an answer, and new flows.
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, inject, it } from "vitest";
 import { runSchedule, type FlowPlan, type Request, type SchedulePlan } from "./testing/schedule.ts";
 
 /** Same value as in admission-queue.ts. */
@@ -54,7 +54,7 @@ it("with one client and one slot per request, fewer requests begin before a requ
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs / 5));
       expect(requests.filter(({ place, mostFlows, overtakenBy }) => overtakenBy > place * mostFlows - 1)).toEqual([]);
     }),
-    { numRuns: 100 },
+    { numRuns: inject("runs").queueSchedules },
   );
 });
 
@@ -71,7 +71,7 @@ it.each([
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs));
       expect(requests.filter((request) => request.waitedMs > boundMs(request, passingMs))).toEqual([]);
     }),
-    { numRuns: 100 },
+    { numRuns: inject("runs").queueSchedules },
   );
 });
 

@@ -1,6 +1,6 @@
 // Owns the tests of a family by examples: with markers as text and as marks, and with answers in pieces of any length.
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import type { AnswerTool } from "../format/answer.ts";
 import type { Family } from "../format/families/family.ts";
 import type { ChatFormat } from "../format/format.ts";
@@ -69,7 +69,7 @@ export function testFamily(family: Family, tokens: readonly string[], given: Fam
           fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 }), (lengths) => {
             expect(readAnswer(each, cut(answer, lengths), { tools: bookTools, start: { said } })).toEqual(whole);
           }),
-          { numRuns: 8 },
+          { numRuns: inject("runs").slowProperty },
         );
       }
     });
@@ -85,7 +85,6 @@ export function testFamily(family: Family, tokens: readonly string[], given: Fam
           const whole = readAnswer(format, [damaged], { tools: bookTools, start: { said } });
           expect(readAnswer(format, cut(damaged, cuts), { tools: bookTools, start: { said } })).toEqual(whole);
         }),
-        { numRuns: 50 },
       );
     });
 

@@ -1,6 +1,6 @@
 // Tests answers that mention the markers of calls: the grammar and the reader take them for text, unless a call of a tool begins.
 import { createGbnfMatcher, readGbnf, seededRandom } from "@waggle/grammar/testing";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 import type { AnswerPart } from "../format/answer.ts";
 import type { ChatFormat } from "../format/format.ts";
 import { answerGrammar } from "../format/grammar/answer-grammar.ts";
@@ -118,8 +118,8 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
       ])
       .concat(["\n", " ", "<", ">", "=", "call:", "commentary", " to=", "final", "word"])
       .map((piece) => markText(piece, format.marks));
-    for (let seed = 0; seed < 12; seed += 1) {
-      const random = seededRandom(seed);
+    for (let run = 0; run < inject("runs").grammarTexts; run += 1) {
+      const random = seededRandom(inject("seed") + run);
       let [answer, ways] = ["", matcher.start];
       for (let tries = 0; tries < 250; tries += 1) {
         const piece = pieces[Math.floor(random() * pieces.length)] ?? "";
@@ -132,7 +132,7 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
         expect(calls.complete, answer).toBe(calls.begun);
         for (const part of parts) if (part.kind === "arguments") expect(part.text, answer).toMatch(validArguments);
       }
-      expect(read(format, cut(answer, [1 + (seed % 3), 2])), answer).toEqual(parts);
+      expect(read(format, cut(answer, [1 + (run % 3), 2])), answer).toEqual(parts);
     }
   });
 });

@@ -15,7 +15,7 @@ import {
 import { shapeNamed, writeRandomModel, writeSinglePrecision } from "@waggle/testing/models";
 import fc from "fast-check";
 import type { LlamaContext, LlamaContextSequence, LlamaModel } from "node-llama-cpp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { openLlama } from "../load/llama.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 import { askPublicly } from "../passes/oracle.ts";
@@ -185,7 +185,7 @@ describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
           ),
         );
       }),
-      { numRuns: 2 },
+      { numRuns: inject("runs").modelProperty },
     );
   });
 });

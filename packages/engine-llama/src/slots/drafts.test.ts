@@ -11,7 +11,6 @@ import { afterAll, describe, expect, test } from "vitest";
 import { loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
-const isLong = process.env["WAGGLE_LONG"] === "1";
 const folder = mkdtempSync(join(tmpdir(), "waggle-drafts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -28,7 +27,6 @@ describe("with the addon", needs("Waggle's addon"), () => {
 
   guessContract("llama", () => load(storyModel), {
     ending: "Once upon a time there was a little bee. One day the bee went to the garden",
-    requests: isLong ? 200 : 40,
   });
 
   test("a model with sliding windows takes drafts, also wrong ones", async () => {

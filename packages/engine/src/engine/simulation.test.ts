@@ -2,7 +2,7 @@
 // with this seed repeats the schedule.
 import { deferred } from "@waggle/async";
 import { WaggleError, type StepCosts } from "@waggle/protocol";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import type { Backend } from "../port/backend.ts";
 import type { Entries, Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
 import type { PictureEncoder } from "../port/pictures.ts";
@@ -20,8 +20,8 @@ import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
 import type { DecideWork, GenerateWork } from "../port/work.ts";
 import { conversationOf } from "../decide/prepare-decide.ts";
 
-const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
-const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
+const schedules = inject("runs").engineSchedules;
+const firstSeed = inject("seed");
 
 /** Counts over all schedules so far. */
 let shifts = 0;
@@ -520,7 +520,7 @@ describe("random schedules", () => {
     const outcomes: { [type: string]: number } = {};
     for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
       const records = await simulate(seed).catch((error: unknown) => {
-        const again = `WAGGLE_SIMULATION_SEED=${seed} WAGGLE_SIMULATIONS=1`;
+        const again = `WAGGLE_PROPERTY_SEED=${seed} WAGGLE_RUNS=1`;
         throw new Error(`Schedule failed; repeat it with ${again}`, { cause: error });
       });
       for (const { events } of records) {

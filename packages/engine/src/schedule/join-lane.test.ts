@@ -119,7 +119,6 @@ test("no step is predicted more than 2 % longer, exceeds its room, or changes wh
         if (step.length > spans.length) joined += 1;
       },
     ),
-    { numRuns: 300 },
   );
   expect(joined).toBeGreaterThan(30);
 });

@@ -76,7 +76,6 @@ describe.each(levels)("time between %s", (_, ownerAt) => {
           }
         }
       }),
-      { numRuns: 100 },
     );
   });
 

@@ -96,7 +96,6 @@ describe("a sequence", () => {
           expect(rest).toMatchObject({ finish: whole.finish, tokens: whole.tokens, stop: whole.stop });
         },
       ),
-      { numRuns: 400 },
     );
   });
 

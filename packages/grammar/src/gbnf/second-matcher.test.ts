@@ -1,6 +1,6 @@
 // Compares the parser and the matcher with a small second reader of printed grammars, which finds every end of every item.
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, inject, it } from "vitest";
 import { jsonSchemaToGbnf } from "../json-schema/index.ts";
 import { matchGbnf, readGbnf } from "../testing/match-gbnf.ts";
 import { createSampler, seededRandom } from "../testing/sample-gbnf.ts";
@@ -110,7 +110,7 @@ it("accepts the same texts as a small second matcher", () => {
         counts[accepted ? "accepted" : "refused"] += 1;
       }
     }),
-    { numRuns: 60 },
+    { numRuns: inject("runs").slowProperty },
   );
-  expect(Math.min(counts.accepted, counts.refused)).toBeGreaterThan(100);
+  expect(Math.min(counts.accepted, counts.refused)).toBeGreaterThan(40);
 });

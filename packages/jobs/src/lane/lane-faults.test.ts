@@ -4,7 +4,7 @@ import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { deferred } from "@waggle/async";
-import { expect, it } from "vitest";
+import { expect, inject, it } from "vitest";
 import { good, linesOf, numbered, resultsOf, stuckAt, textOf, useLaneWorld } from "../testing/lane-world.ts";
 import { batchHasEnded } from "./batch.ts";
 import type { AnswerLine } from "./lane-port.ts";
@@ -244,6 +244,6 @@ it("gives each line one result, with kills, pauses, failing answers and a failin
         await world.reset();
       },
     ),
-    { numRuns: 15, endOnFailure: true },
+    { numRuns: inject("runs").laneFaults },
   );
-}, 120_000);
+});

@@ -30,7 +30,6 @@ describe("NDJSON", () => {
         }
         expect(await collect(parseNdjson(oneByOne()))).toEqual(JSON.parse(JSON.stringify(values)));
       }),
-      { numRuns: 50 },
     );
   });
 

@@ -32,7 +32,6 @@ describe("parseSse", () => {
         const text = frames.map((each) => encodeSseComment("ping") + encodeSse(each)).join("");
         expect(await collect(parseSse(chunks(...cutAt(Buffer.from(text), places))))).toEqual(frames);
       }),
-      { numRuns: 200 },
     );
   });
 

@@ -3,5 +3,4 @@ import { guessContract } from "./guess-contract.ts";
 
 guessContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256 }), {
   ending: "Write nine words. [eog:9]",
-  requests: 200,
 });

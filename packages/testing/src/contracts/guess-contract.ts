@@ -3,13 +3,11 @@ import { entryTokens } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 export interface GuessContractOptions {
   /** A prompt whose greedy answer ends within 200 tokens. */
   readonly ending: string;
-  /** Number of random requests; 60 by default. */
-  readonly requests?: number;
 }
 
 interface Sampled {
@@ -34,7 +32,8 @@ const otherStory = "A dog and a cat were friends. They liked to play with a red 
 const count = 24;
 
 /** Seed of the random requests; failed tests show it. */
-const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = inject("seed");
+const requests = inject("runs").guessedRequests;
 let state = seed >>> 0;
 /** A random whole number below this one. */
 function random(below: number): number {
@@ -69,7 +68,7 @@ const samplings: Readonly<Record<string, Fields>> = {
 export function guessContract(
   name: string,
   makeBackend: () => Promise<Backend>,
-  { ending, requests = 60 }: GuessContractOptions,
+  { ending }: GuessContractOptions,
 ): void {
   describe(`${name} answers with guesses as without`, () => {
     let backend: DrivenBackend;
@@ -169,7 +168,7 @@ export function guessContract(
       expect(backend.held(0).entries).toEqual([...work.prompt, ...tokens.slice(0, -1)]);
     });
 
-    test(`for ${requests} random requests with random guesses`, { timeout: 120_000 }, async () => {
+    test(`for ${requests} random requests with random guesses`, async () => {
       const works: Omit<Work, "slot">[] = [];
       while (works.length < requests) {
         const fields = Object.values(samplings)[random(Object.keys(samplings).length)] ?? {};

@@ -519,5 +519,5 @@ test("any value of a field gets an answer, and never an internal error", async (
   };
   // A path with dots may lead outside of Ollama's routes.
   const asked = requests.filter(({ path }) => new URL(path, "http://worker").pathname.startsWith("/api/"));
-  await fc.assert(fc.asyncProperty(fc.constantFrom(...asked), attack), { numRuns: 500, endOnFailure: true });
+  await fc.assert(fc.asyncProperty(fc.constantFrom(...asked), attack));
 });

@@ -1,12 +1,9 @@
 // Contracts of every dialect, streamed and collected: when the engine dies after any of its messages, the answer equals an undisturbed one.
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { createRandom, type Random } from "../../testing/simulation/random.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start, post } = useInlineWorker();
-
-/** Number of runs for each dialect. A failure names its seed. */
-const runs = 8;
 
 const calling =
   '<think>Hm 🐝.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Zürich"}}</tool_call> so';
@@ -119,7 +116,8 @@ function saidIn(text: string): string[] {
 }
 
 test.each(Object.entries(dialects))("an answer of %s equals an undisturbed one", async (path, bodyOf) => {
-  for (let seed = 1; seed <= runs; seed += 1) {
+  const firstSeed = inject("seed");
+  for (let seed = firstSeed; seed < firstSeed + inject("runs").engineLosses; seed += 1) {
     const random = createRandom(seed);
     const most = 16 + random.below(90);
     const body = { model: "waggle-fake", stream: random.chance(0.6), ...bodyOf(random, most) };

@@ -193,5 +193,5 @@ test("the evicted models free enough memory, and no model leaves without need", 
       }
     },
   );
-  fc.assert(property, { numRuns: 500 });
+  fc.assert(property);
 });

@@ -1,7 +1,7 @@
 import { createSampler, matchGbnf, readGbnf, seededRandom } from "@waggle/grammar/testing";
 import { llamaTemplates } from "../../testing/template/llama-templates.ts";
 import { Ajv } from "ajv";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { derivedFormats } from "../../testing/template-formats.ts";
 import type { AnswerPart } from "../answer.ts";
 import type { ChatFormat } from "../format.ts";
@@ -43,7 +43,7 @@ const tools = [
 
 const ajv = new Ajv();
 const validators = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters)]));
-const texts = 6;
+const texts = inject("runs").grammarTexts;
 
 interface Read {
   readonly content: string;
@@ -67,7 +67,7 @@ function read(format: ChatFormat, text: string): Read {
 function samples(format: ChatFormat, options: Partial<AnswerGrammarOptions>): string[] {
   const gbnf = answerGrammar({ format, tools, choice: "auto", parallel: true, ...options });
   const sample = createSampler(readGbnf(gbnf));
-  const all = Array.from({ length: 2 * texts }, (_, seed) => sample(seededRandom(seed)));
+  const all = Array.from({ length: 2 * texts }, (_, at) => sample(seededRandom(inject("seed") + at)));
   // Samples with this mark begin with the end of a prompt.
   return all.filter((text) => !text.startsWith(promptMark)).slice(0, texts);
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { compileSchema, expectAccepts, refusal } from "../../testing/compiled-schema.ts";
 
 describe("integers", () => {
@@ -14,7 +14,7 @@ describe("integers", () => {
         );
         expect(wrong).toEqual([]);
       }),
-      { numRuns: 25 },
+      { numRuns: inject("runs").slowProperty },
     );
   });
 
@@ -64,7 +64,7 @@ describe("numbers", () => {
         );
         expect(wrong).toEqual([]);
       }),
-      { numRuns: 25 },
+      { numRuns: inject("runs").slowProperty },
     );
   });
 
@@ -82,7 +82,6 @@ describe("numbers", () => {
         };
         if (!(refusal(schema) instanceof Error)) compileSchema(schema).expectValid(10, seed);
       }),
-      { numRuns: 150 },
     );
   });
 
