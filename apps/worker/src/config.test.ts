@@ -180,7 +180,7 @@ const samples: { readonly [K in OptionKey]: Sample } = {
   fakeLoadDelayMs: ["0", 0, "1h", 3_600_000, "61m"],
   fakeFailLoad: name(1_024),
   fakeCrashAtStep: whole(0, 1_000_000_000),
-  fakeHangAtStep: whole(0, 1_000_000_000),
+  fakeGate: name(100),
 };
 
 const fakeFields = {
@@ -188,7 +188,7 @@ const fakeFields = {
   fakeLoadDelayMs: "loadDelayMs",
   fakeFailLoad: "failLoad",
   fakeCrashAtStep: "crashAtStep",
-  fakeHangAtStep: "hangAtStep",
+  fakeGate: "gate",
 } as const;
 
 function valueOf(config: WorkerConfig, key: OptionKey): unknown {
@@ -251,7 +251,7 @@ test("a wildcard address is not advertised to a hive", () => {
 });
 
 test("settings of the fake backend need the fake backend", () => {
-  expect(refusal([...local, "--fake-hang-at-step", "3"])).toContain("--fake-hang-at-step without --backend fake");
+  expect(refusal([...local, "--fake-gate", "g"])).toContain("--fake-gate without --backend fake");
 });
 
 test("impossible settings of the KV cache or of RoPE are refused before a model is loaded", () => {

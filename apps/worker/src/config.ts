@@ -98,7 +98,7 @@ interface ReadSettings {
 
 function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMachine): WorkerConfig {
   const { values, models, modelSettings, workerId, shared } = read;
-  const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
+  const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeGate, ...settings } = values;
   const { homeFolder } = machine;
   return {
     ...settings,
@@ -123,7 +123,7 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
       loadDelayMs: fakeLoadDelayMs ?? 0,
       failLoad: fakeFailLoad,
       crashAtStep: fakeCrashAtStep,
-      hangAtStep: fakeHangAtStep,
+      gate: fakeGate,
     },
   };
 }

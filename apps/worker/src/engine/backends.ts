@@ -1,4 +1,5 @@
 // Chooses and loads a backend. The real backend is imported only when it is used, so that the fake backend runs without native code.
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";
@@ -16,6 +17,7 @@ export async function loadBackend(start: ModelLoad, emit: (event: EngineEvent) =
 
 async function loadFake(start: ModelLoad): Promise<Backend> {
   const { fake, settings, projector } = start;
+  await passGate(fake.gate, "load");
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
   const { slots, contextSize, contextPool } = settings;
@@ -27,8 +29,16 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
     failAtStep: fake.crashAtStep,
-    hangAtStep: fake.hangAtStep,
+    gate: () => passGate(fake.gate, "step"),
   });
+}
+
+/** Waits until a test's server at this path closes the connection. */
+async function passGate(path: string | undefined, what: "load" | "step"): Promise<void> {
+  if (path === undefined) return;
+  const socket = connect(path).on("error", () => {});
+  socket.resume().write(what);
+  await new Promise((resolve) => socket.once("close", resolve));
 }
 
 async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {

@@ -80,5 +80,5 @@ export interface FakeEngineOptions {
   readonly loadDelayMs: number;
   readonly failLoad: string | undefined;
   readonly crashAtStep: number | undefined;
-  readonly hangAtStep: number | undefined;
+  readonly gate: string | undefined;
 }

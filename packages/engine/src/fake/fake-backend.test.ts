@@ -194,11 +194,3 @@ describe("the fake backend refuses", () => {
     await expect(backend().checkSampling({ ...sampling, logit_bias: { "99999": 1 } })).rejects.toThrow('"logit_bias"');
   });
 });
-
-test("a step of the fake backend hangs on request until the backend is disposed of", async () => {
-  const fake = backend({ hangAtStep: 1 });
-  await fake.begin(0, 0, sampling);
-  const step = fake.step([prefill(0, [1])]);
-  await fake.dispose();
-  await expect(step).rejects.toThrow("gone");
-});

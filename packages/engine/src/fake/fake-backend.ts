@@ -52,8 +52,6 @@ export interface FakeBackendOptions {
   readonly chatFormat?: ChatFormat;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number | undefined;
-  /** The step with this number, counted from 1, ends only when the backend is disposed of. */
-  readonly hangAtStep?: number | undefined;
   /** Reads pictures: of any bytes, except those that begin with `broken`. False by default. */
   readonly readsPictures?: boolean;
   /** Each picture of a prompt is a piece of its preparation, which waits for this promise. */
@@ -92,15 +90,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   async function pause(): Promise<void> {
     if (steps === options.failAtStep) throw new Error(`Fake backend failed at step ${steps}, as requested`);
-    if (steps === options.hangAtStep) {
-      await slots.disposal.promise;
-      throw refusal("step", "the backend is gone");
-    }
-    if (options.gate !== undefined) await options.gate();
-    await new Promise<void>((resolve) => {
-      if (options.stepDelayMs === undefined || options.stepDelayMs === 0) setImmediate(resolve);
-      else setTimeout(resolve, options.stepDelayMs);
-    });
+    await options.gate?.();
+    const { stepDelayMs: ms = 0 } = options;
+    await new Promise<void>((resolve) => void (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)));
   }
 
   async function run(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]> {
@@ -265,9 +257,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       if (threads < 1 || threads > info.maxThreads) throw refusal("set threads", `${threads} is out of range`);
     },
 
-    async dispose() {
-      slots.disposal.resolve();
-    },
+    dispose: async () => slots.dispose(),
   };
 }
 

@@ -1,5 +1,4 @@
 // Owns the slots of the fake backend: their KV cache and their jobs. Refuses what the Backend port forbids.
-import { deferred, type Deferred } from "@waggle/async";
 import { contextCapacity, type BackendInfo } from "../port/info.ts";
 import type { Held, HeldEntry } from "../port/kv.ts";
 import type { BatchEntry, PriorTokens, SlotSampling, Token } from "../port/steps.ts";
@@ -33,8 +32,7 @@ export interface FakeJob {
 
 export interface FakeSlots {
   readonly all: readonly FakeSlot[];
-  /** Settled when the backend is disposed of. */
-  readonly disposal: Deferred<void>;
+  dispose(): void;
   /** Whether a step runs. */
   readonly busy: boolean;
   /** @throws Error for an unknown slot, while a step runs, and after the disposal */
@@ -51,13 +49,13 @@ export function createFakeSlots(
   info: Pick<BackendInfo, "slots" | "contextSize" | "contextPool" | "batchSize">,
 ): FakeSlots {
   const all = Array.from({ length: info.slots }, (): FakeSlot => ({ cells: [], job: undefined }));
-  const disposal = deferred<void>();
+  let disposed = false;
   let busy = false;
 
   function at(id: number, action: string): FakeSlot {
     const slot = all[id];
     if (slot === undefined) throw refusal(action, `there is no slot ${id}`);
-    if (disposal.settled) throw refusal(action, "the backend is gone");
+    if (disposed) throw refusal(action, "the backend is gone");
     if (busy) throw refusal(action, "a step is running");
     return slot;
   }
@@ -85,7 +83,8 @@ export function createFakeSlots(
   }
 
   return {
-    ...{ all, disposal, at, checkPool, checkStep },
+    ...{ all, at, checkPool, checkStep },
+    dispose: () => void (disposed = true),
     get busy() {
       return busy;
     },

@@ -1,5 +1,6 @@
 export * from "./processes/daemon.ts";
 export * from "./processes/fleet.ts";
+export * from "./processes/gate.ts";
 export * from "./processes/gateway.ts";
 export * from "./processes/leftovers.ts";
 export * from "./processes/log.ts";

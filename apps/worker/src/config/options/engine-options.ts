@@ -99,8 +99,8 @@ export const fakeOptions = inGroup("Fake backend", {
     help: "step at which the engine crashes",
     hidden: true,
   }),
-  fakeHangAtStep: setting("--fake-hang-at-step <n>", integer(0, 1_000_000_000), {
-    help: "step at which the engine hangs",
+  fakeGate: setting("--fake-gate <socket>", text(1, 100), {
+    help: "socket of a server that holds each load and step",
     hidden: true,
   }),
 });
