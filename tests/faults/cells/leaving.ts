@@ -1,5 +1,5 @@
 // Tests how a worker shuts down: by a drain, an abort, after the drain timeout, and while it loads. Checks the ends of jobs in every phase, and that
-// no process or port is left. tests/timed tests Ctrl-C and a closed stdout.
+// no process or port is left. tests/programs tests Ctrl-C, tests/timed a closed stdout.
 import { sleep } from "@waggle/async";
 import { createLeftoverCheck, exitOf, isAlive, logged, type Worker } from "@waggle/testing/harness";
 import { describe } from "vitest";
