@@ -6,13 +6,11 @@ import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { ChatAnthropic } from "@langchain/anthropic";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { AIMessageChunk, BaseMessage } from "@langchain/core/messages";
-import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { killDaemons } from "../support/daemon.ts";
-import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
-import { base64, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "../support/seeing-worker.ts";
+import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
+import { base64, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const question = "How will the weather be in Bern and Zürich?";
 const schema = { type: "object" as const, properties: { city: { type: "string" } }, required: ["city"] };
@@ -27,11 +25,7 @@ const thinking = (reply: string): string => `<think>\n${thought}\n</think>\n\n${
 const calling = `I look.\n${calls.join("\n")}`;
 
 let worker: ScriptedWorker;
-beforeAll(async () => {
-  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
-  worker = await spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "2"]);
-});
-afterAll(killDaemons);
+beforeAll(async () => void (worker = await usualScriptedWorker()));
 
 /** A client whose nth request gets the nth text as its answer. */
 function clientSaying(...says: readonly string[]): Anthropic {
@@ -176,7 +170,7 @@ describe("Anthropic's client with pictures", () => {
     ["a message", messageWith],
     ["a tool's result", resultWith],
   ])("gets answers that depend on the pictures in %s, with their tokens", async (place, messagesWith) => {
-    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const seeing = clientOf((await seeingWorker()).url);
     const bodyWith = (...pictures: readonly Uint8Array[]) => ({
       ...{ model: "claude-of-ours", max_tokens: 8, temperature: 0, messages: messagesWith(...pictures) },
     });

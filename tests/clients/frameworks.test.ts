@@ -2,14 +2,12 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { APICallError, generateText, type LanguageModel } from "ai";
 import { createOllama } from "ollama-ai-provider-v2";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { killDaemons, type ListeningWorker } from "../support/daemon.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { withOpenAiAgents } from "./framework-round-trips.ts";
-import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
-import { base64, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "../support/seeing-worker.ts";
+import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
+import { base64, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const args = { city: 'Zürich "HB"', days: 3 };
 const thought = "I should look, 🐝.";
@@ -18,11 +16,7 @@ const call = `<tool_call>\n{"name": "get_weather", "arguments": ${JSON.stringify
 const says = [`<think>\n${thought}\n</think>\n\n${call}`, `<think>\n${thought}\n</think>\n\n${answer}`];
 
 let worker: ScriptedWorker;
-beforeAll(async () => {
-  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
-  worker = await spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "1"]);
-});
-afterAll(killDaemons);
+beforeAll(async () => void (worker = await usualScriptedWorker()));
 
 test("@openai/agents makes a whole tool round trip", async () => {
   const bodies: Readonly<Record<string, unknown>>[] = [];
@@ -50,11 +44,6 @@ test("@openai/agents makes a whole tool round trip", async () => {
 });
 
 describe("the AI SDK with pictures", () => {
-  let seeing: ListeningWorker;
-  beforeAll(async () => {
-    seeing = await spawnSeeingWorker();
-  });
-
   test.each<[string, (url: string, model: string) => LanguageModel]>([
     ["OpenAI chat", (url) => createOpenAICompatible({ name: "waggle", baseURL: `${url}/v1` })("any")],
     ["Responses", (url) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "none" })("any")],
@@ -79,7 +68,7 @@ describe("the AI SDK with pictures", () => {
             },
           ],
         });
-      const model = modelAt(seeing.url, "waggle-fake");
+      const model = modelAt((await seeingWorker()).url, "waggle-fake");
       const faults = await pictureFaults(async (...pictures) => {
         const { text, usage } = await ask(model, pictures);
         return { text, promptTokens: usage.inputTokens };

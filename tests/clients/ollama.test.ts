@@ -13,7 +13,7 @@ import { z } from "zod";
 import { killDaemons, spawnDaemon } from "../support/daemon.ts";
 import { spawnScriptedWorker } from "../support/scripted-worker.ts";
 import type { ScriptedWorker } from "../support/scripted-worker.ts";
-import { base64, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "../support/seeing-worker.ts";
+import { base64, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const model = "Tiny Bee";
 const publicName = "Tiny-Bee:latest";
@@ -204,7 +204,7 @@ describe("the ollama client with pictures", () => {
     ({ role: "user", content: pictureQuestion, images: [...images] }) as Message;
   let ollama: Ollama;
   beforeAll(async () => {
-    ollama = new Ollama({ host: (await spawnSeeingWorker()).url });
+    ollama = new Ollama({ host: (await seeingWorker()).url });
   });
 
   test("learns from a model's capabilities whether it reads pictures", async () => {

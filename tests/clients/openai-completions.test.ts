@@ -3,16 +3,15 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
 import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { usualWorker, type ListeningWorker } from "../support/daemon.ts";
 
-let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let worker: ListeningWorker;
 let client: OpenAI;
 beforeAll(async () => {
-  worker = await spawnModelWorker(["--slots", "4"]);
+  worker = await usualWorker();
   client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
 });
-afterAll(killDaemons);
 
 type Json = Record<string, unknown>;
 

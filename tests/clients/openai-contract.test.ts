@@ -3,11 +3,11 @@ import { Ajv } from "ajv";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom, poll } from "@waggle/testing/harness";
-import { killDaemons, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
+import { killDaemons, spawnFakeWorker, usualWorker, type ListeningWorker } from "../support/daemon.ts";
 
-let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let worker: ListeningWorker;
 beforeAll(async () => {
-  worker = await spawnModelWorker(["--slots", "8", "--queue-capacity", "256"]);
+  worker = await usualWorker();
 });
 afterAll(killDaemons);
 

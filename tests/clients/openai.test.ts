@@ -1,22 +1,20 @@
 // Tests common clients of OpenAI's API with a real worker and the embedded model.
 /* oxlint-disable typescript/no-deprecated -- deprecated functions of the clients must keep working */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { poll } from "@waggle/testing/harness";
+import { createGate, poll, type Gate } from "@waggle/testing/harness";
 import { generateObject, streamText } from "ai";
-import OpenAI from "openai";
+import OpenAI, { type ClientOptions } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { killDaemons, spawnFakeWorker, spawnGuardedWorker, spawnModelWorker } from "../support/daemon.ts";
 import {
-  blue,
-  dataUrl,
-  pictureFaults,
-  pictureQuestion,
-  red,
-  spawnSeeingWorker,
-  torn,
-} from "../support/seeing-worker.ts";
+  killDaemons,
+  spawnFakeWorker,
+  spawnGuardedWorker,
+  usualWorker,
+  type ListeningWorker,
+} from "../support/daemon.ts";
+import { blue, dataUrl, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const story = [{ role: "user" as const, content: "Tell me a story about a dog and a ball." }];
 const Weather = z.object({
@@ -41,16 +39,16 @@ const weatherTool = {
   },
 };
 
-let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let worker: ListeningWorker;
 let client: OpenAI;
 beforeAll(async () => {
-  worker = await spawnModelWorker(["--slots", "4"]);
+  worker = await usualWorker();
   client = clientOf(worker.url);
 });
 afterAll(killDaemons);
 
-function clientOf(url: string, options: { maxRetries?: number } = {}): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: options.maxRetries ?? 0 });
+function clientOf(url: string, options: ClientOptions = {}): OpenAI {
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, ...options });
 }
 
 async function slotsAreIdle(): Promise<boolean> {
@@ -219,7 +217,7 @@ describe("the openai client with pictures", () => {
   });
 
   it("gets answers that depend on the pictures, with their tokens, also streamed", async () => {
-    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const seeing = clientOf((await seeingWorker()).url);
     const faults = await pictureFaults(async (...pictures) => {
       const { choices, usage } = await seeing.chat.completions.create(request(...pictures));
       return { text: choices[0]?.message.content, promptTokens: usage?.prompt_tokens };
@@ -241,36 +239,53 @@ describe("the openai client with pictures", () => {
 });
 
 describe("the openai client when things go wrong", () => {
+  let gate: Gate;
+  /** Its steps wait at the gate. */
+  let victim: ListeningWorker;
+  beforeAll(async () => {
+    gate = await createGate();
+    victim = await spawnFakeWorker([...gate.flags, "--slots", "1", "--queue-capacity", "1"]);
+  });
+  afterAll(() => gate[Symbol.dispose]());
   afterEach(async () => {
     await poll("a condition to hold", slotsAreIdle);
   });
 
   it("retries a 429 after its Retry-After", async () => {
-    const busy = await spawnFakeWorker(["--slots", "1", "--queue-capacity", "1", "--fake-step-delay", "20"]);
-    const post = (prompt: string) => fetch(`${busy.url}/v1/jobs`, { method: "POST", body: JSON.stringify({ prompt }) });
-    // Long enough that the queue is still full when the client sends its request.
-    await post("runs [eog:300]");
-    await post("waits [eog:20]");
-    const refused = await fetch(`${busy.url}/v1/completions`, { method: "POST", body: '{"prompt":"x"}' });
-    const retryAfterMs = Number(refused.headers.get("retry-after")) * 1_000;
-    const startedAt = performance.now();
-    const answer = await clientOf(busy.url, { maxRetries: 100 }).completions.create({
-      model: "m",
-      prompt: "late [eog:1]",
+    await victim.client.createJob({ prompt: "runs [eog:3]" });
+    await gate.held();
+    await victim.client.createJob({ prompt: "waits [eog:2]" });
+    const tries: { readonly at: number; readonly status: number; readonly retryAfter: string | null }[] = [];
+    const patient = clientOf(victim.url, {
+      maxRetries: 100,
+      async fetch(url, init) {
+        const at = performance.now();
+        const response = await fetch(url, init);
+        tries.push({ at, status: response.status, retryAfter: response.headers.get("retry-after") });
+        gate.open();
+        return response;
+      },
     });
+    const answer = await patient.completions.create({ model: "m", prompt: "late [eog:1]" });
     expect(answer.choices[0]?.finish_reason).toBe("stop");
-    expect(refused.status).toBe(429);
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(retryAfterMs * 0.95);
+    const [refused, second] = tries;
+    expect(refused?.status).toBe(429);
+    const waitedMs = (second?.at ?? NaN) - (refused?.at ?? NaN);
+    expect(waitedMs).toBeGreaterThanOrEqual(Number(refused?.retryAfter) * 950);
   });
 
   it("gets a whole answer when the engine is killed under its stream", async () => {
-    const victim = await spawnFakeWorker(["--fake-step-delay", "5"]);
     const { engine_pid: engine } = await victim.line("ready");
     const request = { model: "m", messages: story, max_tokens: 60, seed: 1 };
+    gate.close();
+    gate.step(3);
     const stream = await clientOf(victim.url).chat.completions.create({ ...request, stream: true });
     let [content, finish] = ["", ""];
     for await (const { choices } of stream) {
-      if (content === "" && (choices[0]?.delta.content ?? "") !== "") process.kill(engine as number, "SIGKILL");
+      if (content === "" && (choices[0]?.delta.content ?? "") !== "") {
+        process.kill(engine as number, "SIGKILL");
+        gate.open();
+      }
       content += choices[0]?.delta.content ?? "";
       finish = choices[0]?.finish_reason ?? finish;
     }
@@ -279,7 +294,6 @@ describe("the openai client when things go wrong", () => {
   });
 
   it("raises an error when a stream kills one engine after the other", async () => {
-    const victim = await spawnFakeWorker([]);
     const messages = [{ role: "user" as const, content: "[die:3]" }];
     const stream = await clientOf(victim.url).chat.completions.create({ model: "m", messages, stream: true });
     const read = async (): Promise<void> => {
@@ -289,7 +303,6 @@ describe("the openai client when things go wrong", () => {
   });
 
   it("raises the typed error of a collected answer", async () => {
-    const victim = await spawnFakeWorker([]);
     const messages = [{ role: "user" as const, content: "[die:3]" }];
     const answer = clientOf(victim.url).chat.completions.create({ model: "m", messages });
     await expect(answer).rejects.toMatchObject({ status: 502, code: "engine_failed" });

@@ -1,17 +1,15 @@
 // Tests common clients of OpenAI's Responses API with a real worker and a scripted model: their results, and the requests that they send.
 import { createOpenAI } from "@ai-sdk/openai";
-import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { Agent, OpenAIResponsesModel, run, setTracingDisabled, tool as agentTool } from "@openai/agents";
 import { HumanMessage, ToolMessage, type BaseMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { killDaemons } from "../support/daemon.ts";
-import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
-import { dataUrl, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "../support/seeing-worker.ts";
+import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
+import { dataUrl, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const thought = "I should look, 🐝.";
 const question = "What will the weather be in Zürich?";
@@ -40,11 +38,7 @@ const weather = {
 type Body = Readonly<Record<string, unknown>>;
 
 let worker: ScriptedWorker;
-beforeAll(async () => {
-  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
-  worker = await spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "1"]);
-});
-afterAll(killDaemons);
+beforeAll(async () => void (worker = await usualScriptedWorker()));
 
 function openai(says: readonly string[], onBody?: (body: Body) => void): OpenAI {
   const fetch = worker.fetchSaying(says, onBody);
@@ -184,7 +178,7 @@ describe("the openai client with pictures", () => {
     ["a message", messageWith],
     ["a tool's result", resultWith],
   ])("gets answers that depend on the pictures in %s, with their tokens", async (place, inputWith) => {
-    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const seeing = clientOf((await seeingWorker()).url);
     const faults = await pictureFaults(async (...pictures) => {
       const body = { model: "m", temperature: 0, max_output_tokens: 8, input: inputWith(...pictures) };
       const { input_tokens: count } = await seeing.responses.inputTokens.count({ model: "m", input: body.input });

@@ -4,12 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { parseSse } from "@waggle/protocol/sse";
 import { repositoryPath } from "@waggle/testing/harness";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { killDaemons } from "../support/daemon.ts";
-import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
+import { beforeAll, expect, test } from "vitest";
+import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
 
 type Json = Record<string, unknown>;
 
@@ -114,13 +112,11 @@ const cases: readonly Recorded[] = [
 let worker: ScriptedWorker;
 let recorded: readonly (Recorded & { readonly answers: readonly Json[] })[];
 beforeAll(async () => {
-  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
-  worker = await spawnScriptedWorker({ template, context: 4_096 }, ["--slots", "1"]);
+  worker = await usualScriptedWorker();
   const all = [];
   for (const one of cases) all.push({ ...one, answers: await answersTo(one) });
   recorded = all;
 });
-afterAll(killDaemons);
 
 async function answersTo({ path, body, say }: Recorded): Promise<readonly Json[]> {
   const ask = say === undefined ? fetch : worker.fetchSaying([say]);

@@ -4,17 +4,11 @@ import type { Anthropic } from "@anthropic-ai/sdk";
 import type { BetaContentBlockParam } from "@anthropic-ai/sdk/resources/beta/messages/messages";
 import type { Message as OllamaMessage } from "ollama";
 import type OpenAI from "openai";
-import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { killDaemons } from "../support/daemon.ts";
-import { spawnScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
 
 let worker: ScriptedWorker;
-beforeAll(async () => {
-  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
-  worker = await spawnScriptedWorker({ template, context: 16_384 }, ["--slots", "1"]);
-});
-afterAll(killDaemons);
+beforeAll(async () => void (worker = await usualScriptedWorker()));
 
 type Json = Readonly<Record<string, unknown>>;
 /** `read`: the prompt is longer with it. `ignored`: the prompt is the same. Otherwise: the field that the error names. */

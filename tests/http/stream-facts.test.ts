@@ -3,14 +3,13 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { poll } from "@waggle/testing/harness";
 import type { EndEvent, StreamEvent } from "@waggle/protocol";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
+import { beforeAll, expect, test } from "vitest";
+import { usualWorker, type ListeningWorker } from "../support/daemon.ts";
 
-let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let worker: ListeningWorker;
 beforeAll(async () => {
-  worker = await spawnModelWorker(["--slots", "1"]);
+  worker = await usualWorker();
 });
-afterAll(killDaemons);
 
 async function collect(request: Parameters<typeof worker.client.inference>[0]): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];

@@ -1,4 +1,5 @@
-// Owns the daemons of a test file: starts them, and kills all that are left.
+// Owns the daemons of a test file, which it kills, and the workers that the files of a test process share: each file that needs usual flags would
+// otherwise start its own.
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { createProcessGroups, daemonCommand, startDaemon, waitFor, withoutSettings } from "@waggle/testing/harness";
 import type { Daemon, DaemonName, Exit } from "@waggle/testing/harness";
@@ -13,11 +14,27 @@ export interface ListeningWorker extends Listening {
 
 export interface SpawnOptions {
   readonly env?: Record<string, string>;
+  /** Keep the daemon for the next files: `killDaemons` leaves it, and it ends with this process. */
+  readonly shared?: boolean;
 }
 
 const groups = createProcessGroups("tests");
 const running = new Set<Promise<Exit>>();
 const leaveLimitMs = 120_000;
+
+const sharedGroups = createProcessGroups("tests");
+process.once("exit", sharedGroups.killAll);
+
+/** Makes a start whose worker the files of this process share. Tests tell their jobs apart by session, job id and prompt. */
+export function sharedOnce<T>(start: (options: SpawnOptions) => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | undefined;
+  return () => (started ??= start({ shared: true }));
+}
+
+/** A worker with the embedded model. */
+export const usualWorker = sharedOnce((options) =>
+  spawnModelWorker(["--slots", "8", "--queue-capacity", "256"], options),
+);
 
 /** For `afterEach`: kills all daemons, also after a failed test. */
 export async function killDaemons(): Promise<void> {
@@ -35,8 +52,13 @@ export async function spawnDaemon(
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<Listening> {
-  const daemon = await startDaemon(groups, { name, flags: ["--log-format", "json", ...args], env: envOf(options) });
-  running.add(daemon.exited);
+  const flags = ["--log-format", "json", ...args];
+  const daemon = await startDaemon(options.shared === true ? sharedGroups : groups, {
+    name,
+    flags,
+    env: envOf(options),
+  });
+  if (options.shared !== true) running.add(daemon.exited);
   const { url } = await daemon.line("listening");
   return { ...daemon, url };
 }

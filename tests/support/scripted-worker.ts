@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isAnswerPath, promptTokens, type Body } from "@waggle/testing/harness";
 import { writeScriptedModel, type Script, type ScriptedModel, type ScriptedModelOptions } from "@waggle/testing/models";
-import { spawnModelWorker, type ListeningWorker } from "./daemon.ts";
+import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { sharedOnce, spawnModelWorker, type ListeningWorker, type SpawnOptions } from "./daemon.ts";
 
 export interface ScriptedWorker extends ListeningWorker {
   readonly model: ScriptedModel;
@@ -28,14 +29,21 @@ export interface ScriptedAnswer {
   readonly say: Script;
 }
 
+/** A worker whose model has Qwen3's template: it thinks and calls tools. */
+export const usualScriptedWorker = sharedOnce((options) => {
+  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
+  return spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "2"], options);
+});
+
 /** Resolves when the worker is ready. `killDaemons` ends it; its model file is deleted then. */
 export async function spawnScriptedWorker(
   options: Omit<ScriptedModelOptions, "path">,
   args: readonly string[] = [],
+  spawnOptions: SpawnOptions = {},
 ): Promise<ScriptedWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-scripted-"));
   const model = writeScriptedModel({ ...options, path: join(folder, "scripted.gguf") });
-  const worker = await spawnModelWorker(["--model", model.path, ...args]).catch((error: unknown) => {
+  const worker = await spawnModelWorker(["--model", model.path, ...args], spawnOptions).catch((error: unknown) => {
     rmSync(folder, { recursive: true });
     throw error;
   });

@@ -1,6 +1,6 @@
 // Starts a worker that reads pictures, and owns the pictures and the checks that the tests of clients share.
 import { madeUpPng } from "@waggle/testing";
-import { spawnFakeWorker, type ListeningWorker } from "./daemon.ts";
+import { sharedOnce, spawnFakeWorker } from "./daemon.ts";
 
 export const [red, blue] = [madeUpPng(0xff0000), madeUpPng(0x0000ff, { width: 9 })];
 /** A picture whose file ends in its header. */
@@ -18,10 +18,8 @@ export interface Seen {
 
 export type Ask = (...pictures: readonly Uint8Array[]) => Promise<Seen>;
 
-/** Resolves when the worker is ready. The answers of its fake backend depend on the bytes of the pictures. `killDaemons` ends it. */
-export function spawnSeeingWorker(): Promise<ListeningWorker> {
-  return spawnFakeWorker(["--mmproj", "fake"]);
-}
+/** A worker whose fake backend gives answers that depend on the bytes of the pictures. */
+export const seeingWorker = sharedOnce((options) => spawnFakeWorker(["--mmproj", "fake"], options));
 
 /** Returns a clause for each fault of a client's answers: each picture has to count in the prompt and to change the answer. */
 export async function pictureFaults(ask: Ask): Promise<readonly string[]> {
