@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Client from "@waggle/client/ask";
 import type { Answer, AnswerEvent, WaggleError } from "@waggle/client/ask";
-import { createRandom, openProxy, poll, repositoryPath, type CuttableProxy } from "@waggle/testing/harness";
+import { createGate, createRandom, openProxy, poll, repositoryPath, type CuttableProxy } from "@waggle/testing/harness";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
@@ -80,12 +80,15 @@ it(`answers are whole through ${cutsWanted} cuts at random bytes (seed ${seed})`
 });
 
 it("an answer survives a killed engine, and says so", async () => {
-  const worker = await spawnFakeWorker(["--fake-step-delay", "50"]);
+  using gate = await createGate();
+  const worker = await spawnFakeWorker(gate.flags);
+  gate.step(3);
   const { engine_pid: engine } = await worker.line("ready");
   const answer = client.createWaggle({ url: worker.url }).ask({ prompt: "story [eog:30]", temperature: 0 });
   const outcome = outcomeOf(answer);
   await eventOf(answer, isToken);
   process.kill(engine as number, "SIGKILL");
+  gate.open();
   await eventOf(answer, (event) => event.type === "status" && event.status === "resuming");
   expect(await outcome).toEqual({ whole: true });
 });
@@ -99,10 +102,12 @@ async function restart(proxy: CuttableProxy): Promise<void> {
 }
 
 it("a restarted daemon: an answer with text ends with one typed error, an answer without text is whole", async () => {
-  const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "50"]);
+  using gate = await createGate();
+  const worker = await spawnFakeWorker([...gate.flags, "--slots", "1"]);
+  gate.step(3);
   await using proxy = await openProxy(worker.url);
   const waggle = client.createWaggle({ url: proxy.url, maxTries: 60 });
-  const running = waggle.ask({ prompt: "story [eog:2000]", temperature: 0 });
+  const running = waggle.ask({ prompt: "story", temperature: 0 });
   const ended = outcomeOf(running);
   await eventOf(running, isToken);
   const waiting = waggle.ask({ prompt: "another [eog:5]", temperature: 0 });
@@ -116,7 +121,9 @@ it("a restarted daemon: an answer with text ends with one typed error, an answer
 });
 
 it("a full queue is one typed error with a time to wait, and a cancel ends the job at the worker", async () => {
-  const worker = await spawnFakeWorker(["--slots", "1", "--queue-capacity", "1", "--fake-step-delay", "50"]);
+  using gate = await createGate();
+  const worker = await spawnFakeWorker([...gate.flags, "--slots", "1", "--queue-capacity", "1"]);
+  gate.step(3);
   const waggle = client.createWaggle({ url: worker.url, maxTries: 0 });
   const stop = new AbortController();
   const running = waggle.ask({ prompt: "endless", signal: stop.signal });
@@ -128,6 +135,7 @@ it("a full queue is one typed error with a time to wait, and a cancel ends the j
   expect(error).toMatchObject({ code: "resource_exhausted", retryable: true });
   expect((error as WaggleError).retryAfterMs).toBeGreaterThan(0);
   stop.abort(new Error("enough"));
+  gate.open();
   await expect(running.result).rejects.toThrow("enough");
   expect(await worker.client.job(running.jobId)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
   expect(await outcomeOf(waiting)).toEqual({ whole: true });

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createProcessGroups, startGateway, startNats, startWorker } from "@waggle/testing/harness";
-import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
+import { createGate, createProcessGroups, startGateway, startNats, startWorker } from "@waggle/testing/harness";
+import type { Gate, Gateway, NatsServer, Worker } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answered, createBatch, idsOf, isOver, openAiOf, resultIds, untilBatch } from "../support/batch.ts";
@@ -14,6 +14,8 @@ const lines = 150;
 describe("a batch at a gateway", needs("nats-server"), () => {
   let folder: string;
   let nats: NatsServer;
+  let gate: Gate;
+  let stepping: NodeJS.Timeout;
 
   async function serve(): Promise<Gateway> {
     const flags = ["--nats-url", nats.url, "--gateway-id", "batches"];
@@ -21,16 +23,21 @@ describe("a batch at a gateway", needs("nats-server"), () => {
   }
 
   async function work(id: string): Promise<Worker> {
-    const fake = ["--backend", "fake", "--fake-step-delay", "2ms", "--slots", "2"];
-    return await startWorker(groups, { flags: [...fake, "--nats-url", nats.url, "--worker-id", id] });
+    const flags = [...gate.flags, "--slots", "2", "--nats-url", nats.url, "--worker-id", id];
+    return await startWorker(groups, { flags });
   }
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "waggle-batches-"));
     nats = await startNats(groups);
+    gate = await createGate();
+    // This process makes the steps, so that the batch is never further than what it has seen.
+    stepping = setInterval(gate.step, 2);
   });
   afterAll(async () => {
+    clearInterval(stepping);
     groups.killAll();
+    gate[Symbol.dispose]();
     await nats[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });
   });

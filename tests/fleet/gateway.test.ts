@@ -1,14 +1,13 @@
 // Tests with NATS, two workers and two gateways that a gateway serves its clients like a worker.
-import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/testing/harness";
-import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
+import { createGate, createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/testing/harness";
+import type { Gate, Gateway, NatsServer, Worker } from "@waggle/testing/harness";
 import { UsageReportSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const groups = createProcessGroups("gateway");
-const stepMs = 10;
 
 /** Reads all events, or those up to the first that fits. */
 async function read(
@@ -29,6 +28,8 @@ function tokensOf(events: readonly StreamEvent[]): (readonly [number, string])[]
 
 describe("two gateways over two workers", needs("nats-server"), () => {
   let nats: NatsServer;
+  /** The steps of both workers. A test that wants to see a job run closes it. */
+  let gate: Gate;
   let workers: readonly Worker[];
   let one: Gateway;
   let other: Gateway;
@@ -41,16 +42,26 @@ describe("two gateways over two workers", needs("nats-server"), () => {
 
   beforeAll(async () => {
     nats = await startNats(groups);
-    const flags = ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`, "--slots", "2", "--nats-url", nats.url];
+    gate = await createGate();
+    const flags = [...gate.flags, "--slots", "2", "--nats-url", nats.url];
     workers = await Promise.all(
       ["w1", "w2"].map((id) => startWorker(groups, { flags: [...flags, "--worker-id", id] })),
     );
     [one, other] = await Promise.all([start("g1"), start("g2")]);
   });
+  beforeEach(() => gate.open());
   afterAll(async () => {
     groups.killAll();
+    gate[Symbol.dispose]();
     await nats[Symbol.asyncDispose]();
   });
+
+  /** Reads the first tokens of a stream, which then waits at the gate. */
+  async function begin(events: AsyncIterable<StreamEvent>, tokens = 1): Promise<StreamEvent[]> {
+    gate.close();
+    gate.step(tokens + 1);
+    return await read(events, (event) => event.type === "token" && event.index === tokens - 1);
+  }
 
   async function busySlots(): Promise<number> {
     const all = await Promise.all(workers.map(({ client }) => client.health()));
@@ -102,10 +113,13 @@ describe("two gateways over two workers", needs("nats-server"), () => {
   });
 
   test("a cancel frees the slot on the worker", async () => {
-    const { job_id: id } = await one.client.createJob({ prompt: "[eog:2000] on and on", on_disconnect: "continue" });
-    await read(one.client.streamJob(id), ({ type }) => type === "token");
+    gate.close();
+    const { job_id: id } = await one.client.createJob({ prompt: "on and on", on_disconnect: "continue" });
+    await begin(one.client.streamJob(id));
     expect(await busySlots()).toBe(1);
-    expect(await one.client.cancelJob(id)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
+    const cancelled = one.client.cancelJob(id);
+    gate.open();
+    expect(await cancelled).toMatchObject({ state: "cancelled", cancelled_by: "client" });
     // The job may end before the engine releases the slot.
     await poll("the slot to be free", async () => (await busySlots()) === 0);
   });
@@ -125,28 +139,27 @@ describe("two gateways over two workers", needs("nats-server"), () => {
 
   test("a disconnect frees the slot on the worker", async () => {
     const leaving = new AbortController();
-    const stream = one.client.inference({ prompt: "[eog:8000] on and on" }, { signal: leaving.signal });
-    await read(stream, ({ type }) => type === "token");
+    await begin(one.client.inference({ prompt: "on and on" }, { signal: leaving.signal }));
     leaving.abort();
+    gate.open();
     await poll("the slot to be free", async () => (await busySlots()) === 0);
   });
 
   test("a session's next job first ends the session's job at the other gateway", async () => {
-    const old = await one.client.createJob({
-      prompt: "[eog:8000] on and on",
-      session_id: "s",
-      on_disconnect: "continue",
-    });
-    await read(one.client.streamJob(old.job_id), ({ type }) => type === "token");
-    const next = await read(other.client.inference({ prompt: "[eog:3] short", session_id: "s" }));
+    gate.close();
+    const old = await one.client.createJob({ prompt: "on and on", session_id: "s", on_disconnect: "continue" });
+    await begin(one.client.streamJob(old.job_id));
+    const stream = read(other.client.inference({ prompt: "[eog:3] short", session_id: "s" }));
+    await poll("the other gateway to have the job", async () => (await other.client.jobs()).jobs.length === 1);
+    gate.open();
+    const next = await stream;
     expect(next.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
     expect(await one.client.job(old.job_id)).toMatchObject({ state: "cancelled", cancelled_by: "superseded" });
     await poll("the slots to be free", async () => (await busySlots()) === 0);
   });
 
   test("a killed worker ends no stream and no request for decisions", async () => {
-    // Long enough to see all four run at once.
-    const prompt = "[eog:500] a long tale";
+    const prompt = "[eog:100] a long tale";
     const questions = Array.from({ length: 80 }, (_, i) => ({
       type: "predicate",
       instructions: `Is parcel ${i} wet?`,
@@ -159,9 +172,11 @@ describe("two gateways over two workers", needs("nats-server"), () => {
     const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
     const decided = await decide();
     expect(decided).toHaveLength(questions.length);
+    gate.close();
     const streams = [0, 1].map(() => read(one.client.inference({ prompt, seed: 5 })));
     const decisions = [decide(), decide()];
     const victim = await poll("all four to run", async () => {
+      gate.step();
       const slots = await Promise.all(workers.map(async ({ client }) => await client.slots()));
       const tokens = slots.flat().map((slot) => slot.tokens);
       // A decide job has no tokens.
@@ -170,9 +185,13 @@ describe("two gateways over two workers", needs("nats-server"), () => {
     });
     const steps = async (): Promise<number> => (await victim.metrics()).sum("waggle_steps_total");
     const before = await steps();
-    await poll("branches of the worker", async () => (await steps()) > before + 10);
+    await poll("branches of the worker", async () => {
+      gate.step();
+      return (await steps()) > before + 10;
+    });
     victim.signal("SIGKILL");
     await victim.exited;
+    gate.open();
     workers = workers.filter((worker) => worker !== victim);
     for (const events of await Promise.all(streams)) {
       expect(tokensOf(events)).toEqual(undisturbed);
@@ -185,15 +204,14 @@ describe("two gateways over two workers", needs("nats-server"), () => {
   test("a gateway finishes its streams before it exits", async () => {
     const leaving = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", "g3"] });
     await poll("the gateway to know a worker", async () => (await leaving.client.health()).slots.total > 0);
+    gate.close();
     const { job_id: id } = await leaving.client.createJob({ prompt: "[eog:80] a tale", seed: 5 });
-    let seen = false;
-    const reading = read(leaving.client.streamJob(id), ({ type }) => {
-      if (type === "token") seen = true;
-      return false;
-    });
-    await poll("the first token", () => seen);
-    const exit = await leaving.stop(120_000);
-    expect(exit).toMatchObject({ code: 0 });
+    const reading = read(leaving.client.streamJob(id));
+    await gate.held();
+    leaving.signal("SIGTERM");
+    await poll("the drain", async () => (await leaving.client.health()).state === "draining");
+    gate.open();
+    expect(await leaving.exited).toMatchObject({ code: 0 });
     const events = await reading;
     expect(tokensOf(events)).toHaveLength(80);
     expect(events.at(-1)).toMatchObject({ type: "end" });
@@ -202,27 +220,27 @@ describe("two gateways over two workers", needs("nats-server"), () => {
   test("clients of a killed gateway get the rest of their stream at the other gateway", async () => {
     const prompt = "[eog:100] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 5 })));
+    gate.close();
     const { job_id: id } = await one.client.createJob({ prompt, seed: 5 });
-    const before = tokensOf(
-      await read(one.client.streamJob(id), (event) => event.type === "token" && event.index === 20),
-    );
+    const before = tokensOf(await begin(one.client.streamJob(id), 20));
     one.signal("SIGKILL");
     await one.exited;
+    gate.open();
     const after = await read(other.client.streamJob(id, { after: before.length - 1 }));
     expect([...before, ...tokensOf(after)]).toEqual(undisturbed);
     expect(after.at(-1)).toMatchObject({ type: "end" });
   });
 
   test("a gateway that restarts with the same id continues its streams", async () => {
-    const prompt = "[eog:300] a long tale";
+    const prompt = "[eog:100] a long tale";
     const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 6 })));
     const dying = await start("g4", 2);
+    gate.close();
     const { job_id: id } = await dying.client.createJob({ prompt, seed: 6, on_disconnect: "continue" });
-    const before = tokensOf(
-      await read(dying.client.streamJob(id), (event) => event.type === "token" && event.index === 10),
-    );
+    const before = tokensOf(await begin(dying.client.streamJob(id), 10));
     dying.signal("SIGKILL");
     await dying.exited;
+    gate.open();
     const again = await start("g4", 2);
     const after = await read(again.client.streamJob(id, { after: before.length - 1 }));
     expect([...before, ...tokensOf(after)]).toEqual(undisturbed);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHiveClient } from "@waggle/client";
-import { poll } from "@waggle/testing/harness";
+import { createGate, poll } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 
@@ -37,12 +37,12 @@ describe("a hive on the network", () => {
     expect((await fetch(baseUrl)).status).toBe(200);
 
     const flags = ["--hive-url", baseUrl, "--worker-id", "w1", "--heartbeat-interval", "200ms"];
-    const worker = await spawnFakeWorker([...flags, "--fake-step-delay", "20ms"], { env });
+    using gate = await createGate();
+    const worker = await spawnFakeWorker([...flags, ...gate.flags], { env });
     const hive = createHiveClient({ baseUrl, token });
     const { job_id: jobId } = await worker.client.createJob({
       prompt: "once",
-      // A heartbeat reports latencies only while there are tokens.
-      max_tokens: 500,
+      max_tokens: 2_000,
       on_disconnect: "continue",
     });
     const stream = (async () => {
@@ -51,6 +51,8 @@ describe("a hive on the network", () => {
       return events;
     })();
     await poll("the worker's load at the hive", async () => {
+      // A heartbeat reports latencies only while there are tokens.
+      gate.step();
       const load = (await hive.workers())[0]?.last_heartbeat?.load;
       return load?.itl !== undefined && load.clients?.[0]?.client === "local";
     });
@@ -59,6 +61,8 @@ describe("a hive on the network", () => {
     expect(heartbeat?.load?.memory.worker_bytes).toBeGreaterThan(1_000_000);
 
     expect((await hive.drain("w1")).command).toBe("drain");
+    await worker.log.line("the drain", (line) => line["to"] === "draining");
+    gate.open();
     expect((await stream).at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
     expect((await worker.exited).code).toBe(0);
     expect(await hive.workers()).toEqual([]);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import {
+  createGate,
   createProcessGroups,
   openStream,
   poll,
@@ -76,7 +77,9 @@ describe("a fleet with minimal permissions", needs("nats-server"), () => {
       },
     });
     const worker = as("worker");
-    const fake = ["--backend", "fake", "--mmproj", "fake", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
+    using gate = await createGate();
+    gate.open();
+    const fake = [...gate.flags, "--mmproj", "fake", "--slots", "2", "--worker-id"];
     const workers = await Promise.all(
       ["w1", "w2"].map((id) => startWorker(groups, { ...worker, flags: [...fake, id, ...worker.flags] })),
     );
@@ -88,28 +91,34 @@ describe("a fleet with minimal permissions", needs("nats-server"), () => {
     await askAboutPicture(one);
     await poll("the pictures to be gone", async () => (await nats.messagesIn("WAGGLE_PICTURES")) === 0);
 
-    const held = await openStream({
-      url: `${one.url}/v1/inference`,
-      body: { prompt: "a", max_tokens: 4_000, session_id: "s" },
-    });
+    gate.close();
+    gate.step(2);
+    const held = await openStream({ url: `${one.url}/v1/inference`, body: { prompt: "a", session_id: "s" } });
     await held.event("its first token", ({ type }) => type === "token");
     const next = await openStream({
       url: `${other.url}/v1/inference`,
       body: { prompt: "b", max_tokens: 5, session_id: "s" },
     });
+    gate.open();
     expect((await held.over).how).toBe("complete");
     expect(held.judge.terminal).toMatchObject({ cancelled_by: "superseded" });
     expect((await next.over).how).toBe("complete");
 
-    // Long enough to run still when the first worker has exited.
-    const { job_id: id } = await one.client.createJob({ prompt: "c", max_tokens: 800 });
+    gate.close();
+    gate.step(2);
+    const { job_id: id } = await one.client.createJob({ prompt: "c", max_tokens: 2_000 });
     const cut = await openStream({ url: `${one.url}/v1/jobs/${id}/stream` });
     await cut.event("its first token", ({ type }) => type === "token");
     const [first] = workers;
     first?.signal("SIGTERM");
+    // The job moves between two steps, if it is at this worker.
+    const stepping = setInterval(gate.step, 20);
     await first?.exited;
+    clearInterval(stepping);
+    gate.step(2);
     await cut.nextToken();
     await one[Symbol.asyncDispose]();
+    gate.open();
     const rest = await openStream({ url: `${other.url}/v1/jobs/${id}/stream`, after: cut.judge.tokens.length - 1 });
     expect((await rest.over).how).toBe("complete");
     expect([...cut.judge.problems, ...rest.judge.problems]).toEqual([]);

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { sleep } from "@waggle/async";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
-import { isAlive, poll } from "@waggle/testing/harness";
+import { createGate, isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import type { ListeningWorker } from "../support/daemon.ts";
@@ -116,7 +116,6 @@ test("killed before a call: the request runs it once", async () => {
   expect(ledger().match(/^big /gm)).toHaveLength(1);
 });
 
-const slow = ["--fake-step-delay", "50ms"];
 const isRunning = (event: StreamEvent): boolean => event.type === "tool_call" && event.state === "running";
 
 /** The events of a stream that the worker ends. @param onEvent called with all events so far */
@@ -153,10 +152,15 @@ test.each([
 ])[])(
   "while %s, a second %s ends the job with a retryable error, and the worker with %i",
   async (_, signal, code, text, isDue) => {
-    const worker = await spawn(hostile(), slow);
+    // This process makes the steps, so that none follows what it waits for.
+    using gate = await createGate();
+    const worker = await spawn(hostile(), gate.flags);
+    const stepping = setInterval(gate.step, 5);
     let due: Promise<void> | undefined;
     const events = await endedEvents(worker, asking(text, "cut"), (soFar) => {
-      if (isDue(soFar)) due ??= interruptTwice(worker, signal);
+      if (!isDue(soFar)) return;
+      clearInterval(stepping);
+      due ??= interruptTwice(worker, signal);
     });
     expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
     await due;
@@ -327,7 +331,7 @@ test.each([
   const worker = await spawnFakeWorker([...flags, ...name]);
   expect(readdirSync(path("journal"))).toContainEqual(expect.stringMatching(/\.jsonl$/));
   if (asks) await eventsOf(worker, asking(call("odd__echo", say("Done.")), "turn"));
-  await worker.stop(30_000);
+  await worker.stop(120_000);
   expect(readdirSync(path("journal"))).toEqual(kept);
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { createLeftoverCheck, parseMetrics, poll, repositoryPath } from "@waggle/testing/harness";
+import { createGate, createLeftoverCheck, parseMetrics, poll, repositoryPath } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { execa } from "execa";
 import { afterEach, describe, expect, it } from "vitest";
@@ -87,14 +87,15 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
     "an endpoints file without workers",
     async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]",
   );
-  const slow = ["--slots", "1", "--context-size", "2048", "--fake-step-delay", "20ms"];
-  const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...slow]);
+  using gate = await createGate();
+  const held = [...gate.flags, "--slots", "1", "--context-size", "2048"];
+  const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...held]);
   await poll("the worker in the endpoints file", async () => JSON.stringify(await endpoints()) !== "[]");
   const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
   expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
 
-  // Half a minute: the first job must still run when its load is seen.
-  const job = { prompt: "a tale of bees", max_tokens: 1_500 };
+  const job = { prompt: "a tale of bees" };
+  gate.step(200);
   const jobs = [await worker.client.createJob(job), await worker.client.createJob(job)];
   const load = async (): Promise<readonly number[]> => {
     const scrape = parseMetrics(await worker.client.metrics());
@@ -105,7 +106,8 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
     const [running, waiting, cells = 0] = await load();
     return running === 1 && waiting === 1 && cells > 0.05;
   });
-  for (const { job_id: id } of jobs) await worker.client.cancelJob(id);
+  for (const { job_id: id } of jobs) void worker.client.cancelJob(id);
+  gate.open();
   await poll("the load to be 0", async () => (await load()).every((figure) => figure === 0));
   worker.signal("SIGTERM");
   expect((await worker.exited).code).toBe(0);

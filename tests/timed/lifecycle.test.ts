@@ -4,10 +4,12 @@ import { existsSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sleep } from "@waggle/async";
 import { createHiveClient } from "@waggle/client";
-import { isAlive, isOver, poll } from "@waggle/testing/harness";
-import { afterEach, describe, expect, it } from "vitest";
-import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { createGate, daemonCommand, isAlive, isOver, poll, type Gate } from "@waggle/testing/harness";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker, type ListeningWorker } from "../support/daemon.ts";
 
 afterEach(killDaemons);
 
@@ -82,18 +84,16 @@ describe("starting", () => {
   });
 
   it("ends queued jobs and the progress stream if the model cannot be loaded, and exits with 75", async () => {
-    const worker = await spawnDaemon("worker", [
-      ...["--local-mode", "--port", "0", "--backend", "fake"],
-      // Both requests have to come before the load fails.
-      ...["--fake-load-delay", "10000", "--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"],
+    using gate = await createGate("load");
+    const fails = ["--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"];
+    const worker = await spawnDaemon("worker", ["--local-mode", "--port", "0", ...gate.flags, ...fails]);
+    const [progress, job] = await Promise.all([
+      fetch(`${worker.url}/v1/loading/progress`),
+      fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' }),
     ]);
-    const [progress, stream] = await Promise.all([
-      fetch(`${worker.url}/v1/loading/progress`).then((response) => response.text()),
-      fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' }).then((response) =>
-        readAll(response),
-      ),
-    ]);
-    expect(progress).toContain('{"type":"failed","message":"Cannot load model x.gguf: not a GGUF file"}');
+    gate.open();
+    const stream = await readAll(job);
+    expect(await progress.text()).toContain('{"type":"failed","message":"Cannot load model x.gguf: not a GGUF file"}');
     expect(stream).toMatchObject({ broken: true });
     expect(stream.text).toContain('"code":"unavailable"');
     expect((await worker.exited).code).toBe(75);
@@ -105,6 +105,18 @@ describe("starting", () => {
 });
 
 describe("shutting down", () => {
+  let gate: Gate;
+  beforeEach(async () => void (gate = await createGate()));
+  afterEach(() => gate[Symbol.dispose]());
+
+  /** The request of an answer that the worker collects. */
+  const collect = (worker: ListeningWorker): Promise<Response> =>
+    fetch(`${worker.url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ messages: [{ role: "user", content: "tell me [eog:3]" }] }),
+    });
+  const busySlots = async (worker: ListeningWorker): Promise<number> => (await worker.client.health()).slots.busy;
+
   it("exits with 0 within a second on SIGTERM when idle, deregisters at the hive, and frees its port", async () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
@@ -131,10 +143,10 @@ describe("shutting down", () => {
   });
 
   it("finishes running jobs on SIGTERM, ends waiting ones as unavailable, and exits with 0", async () => {
-    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
-    // Long enough for the four requests that come while it runs.
-    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:1000]"}' });
-    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
+    const worker = await spawnFakeWorker([...gate.flags, "--slots", "2"]);
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:10]"}' });
+    const collected = collect(worker);
+    await poll("both to run", async () => (await busySlots(worker)) === 2);
     const waiting = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"b"}' });
     worker.signal("SIGTERM");
     const queued = await readAll(waiting);
@@ -144,42 +156,63 @@ describe("shutting down", () => {
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).not.toBeNull();
     expect((await fetch(`${worker.url}/readyz`)).status).toBe(503);
+    gate.open();
+    expect((await collected).status).toBe(200);
     const finished = await readAll(await running);
     expect(finished).toMatchObject({ broken: false });
     expect(finished.text).toContain('"finish_reason":"stop"');
     expect((await worker.exited).code).toBe(0);
   });
 
+  it("ends a collected answer with an error at a second signal", async () => {
+    const worker = await spawnFakeWorker(gate.flags);
+    const collected = collect(worker);
+    await gate.held();
+    worker.signal("SIGTERM");
+    await worker.log.line("the drain", (line) => line["to"] === "draining");
+    // The worker counts signals within 300 ms as one.
+    await sleep(400);
+    worker.signal("SIGTERM");
+    const response = await collected;
+    expect(response.status).toBe(503);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.code).toBe("unavailable");
+    expect((await worker.exited).code).toBe(143);
+  });
+
   it("drains on signals in quick succession, because one Ctrl-C may cause several", async () => {
-    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
+    const worker = await spawnFakeWorker(gate.flags);
     const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
-    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
-    for (let count = 0; count < 3; count += 1) worker.signal("SIGINT");
+    await gate.held();
+    // A stopped process gets all signals at once.
+    for (const signal of ["SIGSTOP", "SIGINT", "SIGTERM", "SIGCONT"] as const) worker.signal(signal);
+    await worker.log.line("the drain", (line) => line["to"] === "draining");
+    gate.open();
     expect((await readAll(await running)).text).toContain('"finish_reason":"stop"');
     expect((await worker.exited).code).toBe(0);
   });
 
   it("leaves no engine behind when it is killed under load, and its streams break", async () => {
-    const worker = await spawnFakeWorker(["--fake-step-delay", "10"]);
+    const worker = await spawnFakeWorker(gate.flags);
     const { engine_pid: engine } = await worker.line("ready");
     expect(engine).toBeTypeOf("number");
-    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
-    await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
+    const running = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
+    await gate.held();
     worker.signal("SIGKILL");
-    expect(await readAll(await running)).toMatchObject({ broken: true });
+    expect(await readAll(running)).toMatchObject({ broken: true });
     expect((await worker.exited).signal).toBe("SIGKILL");
     await poll("the engine to exit", async () => !(await isAlive(engine as number)));
   });
 
   it("keeps running when the reader of its stdout has exited", async () => {
-    const root = new URL("../../", import.meta.url).pathname;
-    const entry = ["--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
-    const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+    using loads = await createGate("load");
+    const [program, ...entry] = daemonCommand("worker");
+    const args = [...entry, "--local-mode", "--port", "0", ...loads.flags];
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
     const listening = await new Promise<string>((resolve) =>
       child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())),
     );
     child.stdout.destroy();
+    loads.open();
     const { url } = JSON.parse(listening.split("\n")[0] ?? "") as { url: string };
     await poll("the worker to be ready", async () => (await fetch(`${url}/readyz`)).status === 200);
     const exited = new Promise((resolve) => child.once("exit", resolve));
@@ -214,11 +247,9 @@ Server.prototype.listen = function (...args) {
 };
 `,
   );
-  const entry = ["--import", import.meta.resolve("tsx"), "--import", hold];
+  const [program, ...entry] = daemonCommand("worker", ["--import", hold]);
   const flags = ["--port", "0", "--backend", "fake", "--log-level", "silent", "--api-token-file", tokens];
-  const root = new URL("../../", import.meta.url).pathname;
-  const args = [...entry, "apps/worker/src/main.ts", ...flags];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(program, [...entry, ...flags], { stdio: ["ignore", "pipe", "ignore"] });
   const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
   await poll("the worker to be about to open its port", () => existsSync(held));
   return {
