@@ -1,12 +1,12 @@
 // Owns a nats-server with JetStream in a separate folder. After a stop and a start, the server has the same port and streams.
 import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createConnection, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { deferred } from "@waggle/async";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
 import { programFolders } from "./programs.ts";
-import { poll, waitFor } from "../wait.ts";
+import { waitFor } from "../wait.ts";
 
 /** Last lines of the log, for the error when the server exits early. */
 const keptLines = 5;
@@ -60,30 +60,28 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   const { program = "nats-server", address = "127.0.0.1", configFile } = options;
   const ownFolder = mkdtempSync(join(tmpdir(), "waggle-nats-"));
   const folder = options.folder ?? ownFolder;
-  const [port, monitor] = await freePorts();
-  const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
-  const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
+  let [port, monitor] = [0, 0];
   const env = { ...process.env, ...options.env, PATH: programFolders().join(delimiter) };
   let group: ProcessGroup | undefined;
 
   async function start(): Promise<void> {
     if (group !== undefined) return;
     const log: string[] = [];
+    const ready = deferred<void>();
     const onLogLine = (line: string): void => {
+      if (line.endsWith("Server is ready")) ready.resolve();
       log.push(line);
       if (log.length > keptLines) log.shift();
     };
+    const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
+    const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
     group = await groups.start({ name: "nats", command, env, onLogLine }).catch((error: Error) => {
       throw isMissing(error) ? new NatsServerMissingError({ cause: error }) : error;
     });
     const left = group.exited.then(({ code }) => {
       throw new Error(`nats-server left with exit code ${code ?? "none"}: ${log.join("\n")}`);
     });
-    let hasLeft = false;
-    left.catch(() => (hasLeft = true));
-    // Ends the polling when the server has exited.
-    const look = async (): Promise<boolean> => hasLeft || (await accepts(port));
-    await Promise.race([left, poll("nats-server to take connections", look)]);
+    await waitFor("nats-server to take connections", Promise.race([left, ready.promise]));
   }
 
   async function stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
@@ -110,7 +108,14 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   }
 
   try {
-    await start();
+    // Until a client knows the ports, they may change: another program may have bound one.
+    for (let tries = 1; group === undefined; tries += 1) {
+      [port, monitor] = somePorts();
+      await start().catch((error: Error) => {
+        group = undefined;
+        if (tries === portTries || !error.message.includes("address already in use")) throw error;
+      });
+    }
   } catch (error) {
     await cleanUp();
     throw error;
@@ -156,40 +161,12 @@ interface ServerPage {
   readonly out_bytes: number;
 }
 
-async function accepts(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = createConnection({ port, host: "127.0.0.1" });
-    // The server sends an INFO line on each new connection.
-    socket.once("data", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
-
-/**
- * Systems give higher ports to clients, and to servers that ask for any. A port from here is still free when nats-server starts, and when it starts
- * again.
- */
+/** Systems give higher ports to clients, and to servers that ask for any. A port from here is still free when nats-server starts again. */
 const [leastPort, mostPort] = [20_000, 32_000];
 const portTries = 100;
 
-async function freePorts(): Promise<readonly [number, number]> {
-  const first = await bindPort();
-  const second = await bindPort();
-  for (const { server } of [first, second]) server.close();
-  return [first.port, second.port];
-}
-
-async function bindPort(): Promise<{ readonly server: Server; readonly port: number }> {
-  for (let tries = 0; tries < portTries; tries += 1) {
-    const [server, port] = [createServer(), randomInt(leastPort, mostPort)];
-    const bound = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (bound) return { server, port };
-  }
-  throw new Error(`Cannot start nats-server: no port from ${leastPort} to ${mostPort} is free`);
+function somePorts(): [port: number, monitor: number] {
+  // The monitor has the odd port next to it.
+  const port = 2 * randomInt(leastPort / 2, mostPort / 2);
+  return [port, port + 1];
 }
