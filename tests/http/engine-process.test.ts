@@ -3,10 +3,9 @@ import { fork, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import { withTimeout } from "@waggle/async";
 import { createWorkerClient } from "@waggle/client";
-import { poll } from "@waggle/testing/harness";
+import { daemonCommand, poll, repositoryPath } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 
@@ -20,8 +19,6 @@ afterEach(async () => {
   children.clear();
 });
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const fromSource = ["--import", import.meta.resolve("tsx")];
 const readyz = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
 
 describe("the worker", () => {
@@ -42,24 +39,12 @@ describe("the worker", () => {
   });
 
   it("retries to start an engine when no file descriptors were free", async () => {
-    const args = [
-      "apps/worker/src/main.ts",
-      "--local-mode",
-      "--port",
-      "0",
-      "--backend",
-      "fake",
-      "--log-format",
-      "json",
-    ];
+    const args = ["--local-mode", "--port", "0", "--backend", "fake", "--log-format", "json"];
     const worker = spawn(
       "/bin/sh",
       // Node opens many files at the same time when it loads the worker's modules. The limit is high enough for that.
-      ["-c", 'ulimit -n 300; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
-      {
-        cwd: root,
-        stdio: ["ignore", "pipe", "pipe"],
-      },
+      ["-c", 'ulimit -n 300; exec "$@"', "sh", ...daemonCommand("worker"), ...args],
+      { stdio: ["ignore", "pipe", "pipe"] },
     );
     children.add(worker);
     let log = "";
@@ -172,9 +157,8 @@ type EngineMessage = Record<string, unknown> & { readonly type: string };
 /** @param before JavaScript that runs in the process before the engine's code */
 function startEngine(before = "") {
   const preload = ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
-  const child = fork(`${root}apps/worker/src/engine/engine-main.ts`, [], {
-    cwd: root,
-    execArgv: [...fromSource, ...preload],
+  const child = fork(repositoryPath("apps/worker/dist/engine/engine-main.js"), [], {
+    execArgv: preload,
     stdio: ["ignore", "ignore", "ignore", "ipc", "pipe"],
     serialization: "json",
   });
