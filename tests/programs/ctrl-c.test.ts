@@ -6,24 +6,15 @@ import { createLog, logged, packageManager, repositoryPath, timeBetween } from "
 import type { Log } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 
-/** The worker counts signals within this time as one. */
-const sameSignalMs = 300;
-
 it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async () => {
-  let run = await interrupted();
-  // On a busy machine npx and pnpm may forward the signal too late to count as the same.
-  for (let tries = 1; tries < 5 && forwardedAfterMs(run.log) >= sameSignalMs; tries += 1) run = await interrupted();
-  expect(run.text).toContain('"finish_reason":"stop"');
-  expect(run.log.lines.some(isDrain)).toBe(true);
-  expect(run.log.text).not.toContain("drain_aborted");
+  const { text, log } = await interrupted();
+  const drain = log.lines.find(({ to }) => to === "draining");
+  expect(drain).toBeDefined();
+  const abort = log.lines.find(logged("drain_aborted"));
+  if (abort === undefined) expect(text).toContain('"finish_reason":"stop"');
+  // On a busy machine npx and pnpm may forward the signal so late that it counts as a second one.
+  else expect(timeBetween(drain, abort)).toBeGreaterThanOrEqual(300);
 });
-
-const isDrain = ({ to }: { readonly to?: unknown }): boolean => to === "draining";
-
-/** Time until the signal that ended the drain; NaN without such a signal. */
-function forwardedAfterMs({ lines }: Log): number {
-  return timeBetween(lines.find(isDrain), lines.find(logged("drain_aborted")));
-}
 
 /** Sends a Ctrl-C during an answer. Resolves with the answer and the worker's log after its exit. */
 async function interrupted(): Promise<{ readonly text: string; readonly log: Log }> {

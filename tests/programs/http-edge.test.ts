@@ -202,7 +202,7 @@ describe("connections", () => {
       // The stopped worker accepts no connections. TCP would retry connections that do not fit into the backlog, with growing delays.
       await withTimeout(
         Promise.all(sockets.map((socket) => once(socket, "connect"))),
-        20_000,
+        60_000,
         "Some connections were not established",
       );
     } finally {

@@ -16,7 +16,7 @@ export interface CaseVerdict {
 
 /** Context for the longest template: prompt and answer have a token for each byte. */
 const context = 16_384;
-const leaveLimitMs = 10_000;
+const leaveLimitMs = 60_000;
 const reasonChars = 600;
 
 export interface TemplateCheck {

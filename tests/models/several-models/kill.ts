@@ -5,7 +5,7 @@ import { enginesOf, isDeath } from "./audit.ts";
 
 const killWaitMs = 60_000;
 const lookEveryMs = 1;
-const deathLimitMs = 20_000;
+const deathLimitMs = 60_000;
 
 /**
  * Waits up to a minute for an engine that is answering a request, and kills it. Never rejects.

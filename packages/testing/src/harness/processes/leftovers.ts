@@ -1,6 +1,5 @@
 // Owns the check at the end of a run that all of its processes have exited and that its ports are free.
 import { listPortsOf } from "@waggle/daemon/ports";
-import { scaled } from "./machine-speed.ts";
 import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
 import { poll } from "../wait.ts";
@@ -18,8 +17,8 @@ export interface LeftoverCheck {
   check(): Promise<Leftovers>;
 }
 
-/** How long a process may stay in the process table after its parent's exit. Scaled by the machine's speed. */
-const usualGraceMs = 5_000;
+/** How long a process may stay in the process table after its parent's exit. */
+const usualGraceMs = 60_000;
 
 export function createLeftoverCheck(graceMs: number = usualGraceMs): LeftoverCheck {
   const leaders = new Set<number>();
@@ -47,7 +46,7 @@ export function createLeftoverCheck(graceMs: number = usualGraceMs): LeftoverChe
         const left = await look();
         return left.processes.length + left.ports.length === 0 && left;
       };
-      return poll("nothing to be left", nothing, scaled(graceMs)).catch(look);
+      return poll("nothing to be left", nothing, graceMs).catch(look);
     },
   };
 }

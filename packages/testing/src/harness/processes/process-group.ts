@@ -34,8 +34,9 @@ export interface ProcessGroups {
   killAll(): void;
 }
 
-/** Longest wait for the end of the output after the leader's exit: a descendant may keep the pipe open. */
-const outputGraceMs = 500;
+/** Longest wait for the end of the output after the leader's exit, since a descendant may keep the pipe open. In ticks: this process may pause. */
+const outputTicks = 50;
+const tickMs = 10;
 
 /**
  * Every process gets an IPC channel. Daemons exit when it closes, so that a SIGKILL of this process ends them too.
@@ -110,11 +111,13 @@ function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
   readLines(child.stdout, spec.onStdoutLine);
   readLines(child.stderr, spec.onLogLine);
   child.once("exit", (code, signal) => {
-    const grace = setTimeout(() => exit.resolve({ code, signal }), outputGraceMs);
-    child.once("close", () => {
-      clearTimeout(grace);
+    let ticks = 0;
+    const end = (): void => {
+      clearInterval(timer);
       exit.resolve({ code, signal });
-    });
+    };
+    const timer = setInterval(() => (ticks += 1) >= outputTicks && end(), tickMs);
+    child.once("close", end);
   });
   return exit.promise;
 }

@@ -13,7 +13,7 @@ export interface ProcessEntry {
 }
 
 const commandCharsLimit = 200;
-const psTimeoutMs = 5_000;
+const psTimeoutMs = 60_000;
 
 /** All live processes. Zombies, which have exited and hold no resources, are left out. */
 export async function listProcesses(): Promise<ProcessEntry[]> {
