@@ -416,9 +416,9 @@ describe("the server's reports about itself", () => {
   });
 
   test("/props shows the model's file without its folder", async () => {
-    start();
+    start({ slots: 3 });
     const props = PropsSchema.parse(await jsonOf(await get("/props")));
-    expect(props).toMatchObject({ model_path: "waggle-fake", is_sleeping: false });
+    expect(props).toMatchObject({ model_path: "waggle-fake", is_sleeping: false, total_slots: 3 });
     expect((await post("/props", {})).status).toBe(501);
   });
 
