@@ -76,6 +76,7 @@ export default defineConfig({
           test: {
             name,
             pool: "forks" as const,
+            // The files of a process share its usual workers, and import everything once.
             isolate: false,
             setupFiles: ["vitest.setup.ts"],
             include: [`tests/${name}/**/*.test.ts`],
