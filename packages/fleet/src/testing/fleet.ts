@@ -1,19 +1,15 @@
-// Owns the shared parts of the fleet's tests: a NATS server for each test file, members of the fleet, and scripted jobs and models.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { systemClock, type Clock } from "@waggle/async";
+// Owns the fleet of a test: members on the model of the broker, whose clock runs while the test waits, and scripted jobs and models.
+import type { Clock } from "@waggle/async";
 import type { GenerateWork, JobEvent } from "@waggle/engine";
-import { createProcessGroups, startNats, type NatsServer } from "@waggle/testing/harness";
 import type { JobListener, JobSpec } from "@waggle/jobs";
 import { isLane, WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
-import { afterAll, afterEach, beforeAll } from "vitest";
-import { systemChance } from "../broker/chance.ts";
-import { openBroker, type ConnectionOptions } from "../broker/nats/broker.ts";
-import type { Broker } from "../broker/port.ts";
-import { patienceMs } from "./broker-contract-world.ts";
+import { createFakeClock, type FakeClock } from "@waggle/testing";
+import { createRandom } from "@waggle/testing/harness";
+import { afterEach, beforeEach } from "vitest";
+import { createModelBroker, type ModelBrokerOptions } from "../broker/model/model-broker.ts";
 import { topics } from "../broker/names.ts";
+import type { Broker } from "../broker/port.ts";
 import {
   abilitiesOf,
   fleetVersion,
@@ -27,91 +23,78 @@ import type { Move, RunnableModel, WorkerPort } from "../worker/worker-port.ts";
 import { createGatewaySide } from "../gateway/gateway-side.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 import { createWorkerSide, type WorkerSide } from "../worker/worker-side.ts";
+import { createMember, type FleetWorld, type SimulatedMember } from "./process.ts";
 
 export const silent: Logger = createLogger({ level: "silent", format: "json", name: "fleet-test" });
 
-/** Functions to call after the test, in reverse order. */
-const opened: (() => Promise<unknown>)[] = [];
+/** A wait fails after this many turns of the event loop, which are an hour of a small fleet's time or more. */
+const mostTurns = 200_000;
+/** Limit of a question to a member that has just joined. */
+const askMs = 1_000;
 
-export function closeLater(close: () => Promise<unknown>): void {
-  opened.push(close);
-}
-
-interface NatsOfFile {
-  readonly url: string;
-  readonly server: NatsServer;
-  /** Stops and starts the server. */
-  restart(signal?: NodeJS.Signals): Promise<void>;
+/** The broker of a test, with its faults, and the clock of its time. */
+export interface Fleet extends FleetWorld {
+  readonly clock: FakeClock;
 }
 
 /**
- * Starts a NATS server for one test file.
- * @param config in nats-server's format
+ * Gives each test of the file or the `describe` a fleet without members. Its clock runs while the test waits for anything: the timers fire one after
+ * the other, and all promises settle between two of them. Nothing real is awaited, so a test is the same each time.
  */
-export function useNats({ folder, config }: { readonly folder?: string; readonly config?: string } = {}): NatsOfFile {
-  let server: NatsServer | undefined;
-  const own = mkdtempSync(join(tmpdir(), "waggle-fleet-test-"));
-  const there = (): NatsServer => {
-    if (server === undefined) throw new Error("There is no NATS server yet");
-    return server;
-  };
-  beforeAll(async () => {
-    const configFile = join(own, "nats.conf");
-    writeFileSync(configFile, config ?? "");
-    server = await startNats(createProcessGroups("fleet-test"), {
-      configFile,
-      ...(folder === undefined ? {} : { folder }),
-    });
+export function useFleet({
+  seed = 1,
+  ...options
+}: Partial<ModelBrokerOptions> & { readonly seed?: number } = {}): Fleet {
+  const fleet = {} as { -readonly [K in keyof Fleet]: Fleet[K] };
+  let running: FakeClock | undefined;
+  beforeEach(() => {
+    names = 0;
+    const clock = createFakeClock();
+    const server = createModelBroker({ clock, random: createRandom(seed, "broker").next, ...options });
+    Object.assign(fleet, { clock, server, seed });
+    running = clock;
+    function fireNext(): void {
+      if (running !== clock) return;
+      const next = clock.next();
+      if (next !== undefined) clock.advance(next - clock.now());
+      setImmediate(fireNext);
+    }
+    setImmediate(fireNext);
   });
-  afterEach(async () => {
-    // A test may have frozen or stopped the server.
-    there().signal("SIGCONT");
-    await there().start();
-    for (const close of opened.splice(0).toReversed()) await close();
+  afterEach(() => {
+    running = undefined;
   });
-  afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    rmSync(own, { recursive: true, force: true });
-  });
-  return {
-    get url() {
-      return there().url;
-    },
-    get server() {
-      return there();
-    },
-    async restart(signal) {
-      await there().stop(signal);
-      await there().start();
-    },
-  };
+  return fleet;
 }
 
-/** Resolves when the connection is up or, with `wanted` false, lost. */
-export async function whenConnected(broker: Pick<Broker, "connected" | "onConnection">, wanted = true): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const forget = broker.onConnection((connected) => {
-      if (connected === wanted) resolve();
-    });
-    if (broker.connected === wanted) resolve();
-    closeLater(async () => forget());
-  });
+/** Resolves when the condition holds. @throws Error after a far limit */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turns = 0; !(await isSo()); turns += 1) {
+    if (turns === mostTurns) throw new Error(`After ${turns} turns there is still not: ${isSo.toString()}`);
+    await new Promise(setImmediate);
+  }
 }
 
-/** Resolves with a connection that is up. It is closed after the test. */
-export async function connectTo(url: string, more: Partial<ConnectionOptions> = {}): Promise<Broker> {
-  const broker = openBroker({
-    url,
-    insecure: false,
-    name: "test",
-    log: silent,
-    clock: systemClock,
-    random: systemChance.next,
-    ...more,
-  });
-  closeLater(() => broker.close());
-  await whenConnected(broker);
+/** Lets this time of the fleet pass, in milliseconds. */
+export async function pass({ clock }: Pick<Fleet, "clock">, ms: number): Promise<void> {
+  const end = clock.now() + ms;
+  clock.setTimeout(() => {}, ms);
+  await until(() => clock.now() >= end);
+}
+
+/** Resolves with a broker that is connected. @param name the name of its link, and of its user */
+export async function connectTo(fleet: Fleet, name = unique("member")): Promise<Broker> {
+  const { broker } = createMember(fleet, name);
+  await until(() => broker.connected);
   return broker;
+}
+
+/** Stops the broker and starts it again. Resolves when these members have noticed both. */
+export async function restart({ server }: Fleet, ...brokers: Broker[]): Promise<void> {
+  server.stop();
+  await until(() => !brokers.some(({ connected }) => connected));
+  server.start();
+  await until(() => brokers.every(({ connected }) => connected));
 }
 
 /** The object with some other members, such as a broker that refuses records. */
@@ -204,7 +187,6 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
   const jobs: LocalJob[] = [];
   /** Ids of all jobs. An id stays taken after its job's end, as in a worker's registry. */
   const ids = new Set<string | undefined>();
-  const waiting = new Set<() => void>();
   const running = new Set<LocalJob>();
   return {
     name,
@@ -223,7 +205,6 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
       const job: LocalJob = { spec: given, listener, cancelled: false };
       running.add(job);
       jobs.push(job);
-      for (const wake of waiting) wake();
       await this.accepts;
       return {
         cancel() {
@@ -232,13 +213,8 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
       };
     },
     async job(index = 0) {
-      for (;;) {
-        const job = jobs[index];
-        if (job !== undefined) return job;
-        await new Promise<void>((resolve) => {
-          waiting.add(resolve);
-        });
-      }
+      await until(() => jobs.length > index);
+      return jobs[index] as LocalJob;
     },
     over(job) {
       running.delete(job);
@@ -246,19 +222,17 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
   };
 }
 
-export interface FakeWorker {
+export interface FakeWorker extends SimulatedMember {
   readonly id: string;
   readonly side: WorkerSide;
-  readonly broker: Broker;
   /** The moves of jobs that this worker reported. */
   readonly moves: readonly Move[];
-  /** Disconnects without a message, as a killed process does. */
-  vanish(): Promise<void>;
 }
 
 export interface FakeWorkerOptions {
   readonly id?: string;
   readonly models: readonly FakeModel[];
+  /** Default: the clock of the worker's process. */
   readonly clock?: Clock;
   readonly log?: Logger;
   /** Returns the broker as the worker sees it. */
@@ -266,15 +240,15 @@ export interface FakeWorkerOptions {
   readonly answer?: WorkerPort["answer"];
 }
 
-export async function joinWorker(url: string, options: FakeWorkerOptions): Promise<FakeWorker> {
-  const { id = unique("worker"), models, clock = systemClock, log = silent } = options;
-  const connected = await connectTo(url);
-  const broker = options.through?.(connected) ?? connected;
+export async function joinWorker(fleet: Fleet, options: FakeWorkerOptions): Promise<FakeWorker> {
+  const { id = unique("worker"), models, log = silent } = options;
+  const member = createMember(fleet, id);
+  const broker = options.through?.(member.broker) ?? member.broker;
   const moves: Move[] = [];
   const side = createWorkerSide({
     broker,
-    clock,
-    chance: systemChance,
+    clock: options.clock ?? member.process.clock,
+    chance: member.chance,
     log,
     port: {
       id,
@@ -300,44 +274,28 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
+  await until(() => broker.connected);
   // Waits for the member's answer, which shows that the server has the member's subscriptions.
   const question = new TextEncoder().encode("?");
-  while ((await connected.messages.ask(topics.askWorker(id), question, patienceMs)) === undefined);
-  let gone = false;
-  const close = async (): Promise<void> => {
-    if (!gone) await side.close();
-  };
-  closeLater(close);
-  return {
-    id,
-    side,
-    broker,
-    moves,
-    async vanish() {
-      gone = true;
-      await broker.close();
-      await side.close();
-    },
-  };
+  await until(async () => (await member.broker.messages.ask(topics.askWorker(id), question, askMs)) !== undefined);
+  return { ...member, id, side, broker, moves };
 }
 
-export async function joinGateway(
-  url: string,
-  id = processId(unique("gateway")),
-): Promise<GatewaySide & { readonly broker: Broker }> {
-  const broker = await connectTo(url);
-  const self = (): GatewayMember => ({
+export interface FakeGateway extends GatewaySide, SimulatedMember {}
+
+export async function joinGateway(fleet: Fleet, id = processId(unique("gateway"))): Promise<FakeGateway> {
+  const member = createMember(fleet, id);
+  const side = createGatewaySide({ ...member, id, clock: member.process.clock, log: silent });
+  side.report((): GatewayMember => ({
     version: fleetVersion,
     kind: "gateway",
     id,
     url: "http://127.0.0.1:1",
     startedAt: "2026-01-01T00:00:00.000Z",
     jobs: 0,
-  });
-  const side = createGatewaySide({ broker, id, clock: systemClock, chance: systemChance, log: silent });
-  side.report(self);
-  closeLater(() => side.close());
-  return Object.assign(side, { broker });
+  }));
+  await until(() => side.connected);
+  return Object.assign(side, member);
 }
 
 interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
@@ -353,19 +311,19 @@ interface Joined {
 }
 
 /** A worker with a scripted model of this name. */
-export async function joinModel(url: string, name: string, options: JoinModelOptions = {}): Promise<Joined> {
+export async function joinModel(fleet: Fleet, name: string, options: JoinModelOptions = {}): Promise<Joined> {
   const { slots, from, decides, ...more } = options;
   const model = fakeModel(name, slots, from, decides);
-  return { model, worker: await joinWorker(url, { ...more, models: [model] }) };
+  return { model, worker: await joinWorker(fleet, { ...more, models: [model] }) };
 }
 
 /** A gateway, and a worker with a scripted model of a new name. */
 export async function joinBoth(
-  url: string,
+  fleet: Fleet,
   options?: JoinModelOptions,
-): Promise<Joined & { readonly name: string; readonly gateway: Awaited<ReturnType<typeof joinGateway>> }> {
+): Promise<Joined & { readonly name: string; readonly gateway: FakeGateway }> {
   const name = unique("model");
-  return { name, gateway: await joinGateway(url), ...(await joinModel(url, name, options)) };
+  return { name, gateway: await joinGateway(fleet), ...(await joinModel(fleet, name, options)) };
 }
 
 /** Publishes a job, by default in the common queue. */
@@ -385,22 +343,16 @@ export interface Received {
   events(): JobEvent[];
   /** The tokens without repetitions, as a gateway passes them on. @throws Error when a token is missing */
   tokens(): number[];
-  /** Resolves when the condition holds. */
-  until(isSo: () => boolean): Promise<void>;
   ended(): Promise<JobEvent>;
 }
 
 export function receive(gateway: GatewaySide, job: FleetJob): Received {
   const records: EventRecord[] = [];
-  let check = (): void => {};
-  gateway.subscribe(job.id, (record) => {
-    records.push(record);
-    check();
-  });
+  gateway.subscribe(job.id, (record) => records.push(record));
   const events = (): JobEvent[] => records.flatMap((record) => (record.kind === "events" ? record.events : []));
   const last = (): JobEvent | undefined =>
     events().find(({ type }) => type === "finished" || type === "failed" || type === "cancelled");
-  const received: Received = {
+  return {
     records,
     events,
     tokens() {
@@ -412,20 +364,11 @@ export function receive(gateway: GatewaySide, job: FleetJob): Received {
       }
       return seen;
     },
-    until(isSo) {
-      return new Promise((resolve) => {
-        check = () => {
-          if (isSo()) resolve();
-        };
-        check();
-      });
-    },
     async ended() {
-      await received.until(() => last() !== undefined);
+      await until(() => last() !== undefined);
       return last() as JobEvent;
     },
   };
-  return received;
 }
 
 export function sendTokens({ listener }: LocalJob, ...indexes: number[]): void {

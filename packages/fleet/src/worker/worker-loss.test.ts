@@ -1,6 +1,6 @@
 import type { JobEvent } from "@waggle/engine";
-import { createFakeClock, needs } from "@waggle/testing";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { createFakeClock } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -18,8 +18,8 @@ import {
   silent,
   tokenEvent,
   unique,
-  useNats,
-  whenConnected,
+  useFleet,
+  until,
   joinBoth,
   joinModel,
   submitJob,
@@ -34,14 +34,13 @@ import { createRescue } from "../queue/rescue.ts";
 import { openQueue, publishJob, takeJob } from "../queue/job-queue.ts";
 import type { FleetRun } from "./fleet-run.ts";
 
+const fleet = useFleet();
 const otherFile = { ...file, modelSha256: "d".repeat(64), modelFile: "other.gguf" };
 
-describe("a job whose worker is lost", needs("nats-server"), () => {
-  const nats = useNats();
-
+describe("a job whose worker is lost", () => {
   /** Writes the records of other workers. */
   async function publishRecords(job: FleetJob, ...records: EventRecord[]): Promise<void> {
-    const { events: log } = await connectTo(nats.url);
+    const { events: log } = await connectTo(fleet);
     const topic = topics.events(job.gateway, job.id);
     for (const record of records) await log.append(topic, encode(record), (await log.last(topic))?.sequence ?? 0);
   }
@@ -60,7 +59,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   }
 
   test("continues at another worker, before and after its first token, unless its client asks for an error", async () => {
-    const { name, gateway, model: dying, worker } = await joinBoth(nats.url, { slots: 4 });
+    const { name, gateway, model: dying, worker } = await joinBoth(fleet, { slots: 4 });
     const jobs = [{}, {}, { onWorkerLoss: "error" } as const].map((more) =>
       fleetJob({ model: name, gateway: gateway.id, ...more }),
     );
@@ -72,10 +71,10 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     }
     sendTokens(await dying.job(1), 0, 1);
     sendTokens(await dying.job(2), 0);
-    await Promise.all(received.slice(1).map((each) => each.until(() => each.tokens().length > 0)));
-    await worker.vanish();
+    await until(() => received.slice(1).every((each) => each.tokens().length > 0));
+    worker.kill();
     sendTokens(await dying.job(1), 2);
-    const { model: sibling } = await joinModel(nats.url, name, { slots: 4 });
+    const { model: sibling } = await joinModel(fleet, name, { slots: 4 });
     const resumed = await Promise.all([sibling.job(0), sibling.job(1)]);
     const fresh = resumed.find((local) => priorOutputOf(local) === undefined);
     const second = resumed.find((local) => local !== fresh);
@@ -92,17 +91,19 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("is not published twice when a frozen worker wakes after another worker has taken the job", async () => {
-    // Its clock is stopped, so that it sends no `working`.
-    const { name, gateway, model: frozen, worker } = await joinBoth(nats.url, { clock: createFakeClock() });
+    const { name, gateway, model: frozen, worker } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name });
     const old = await frozen.job();
     sendTokens(old, 0);
-    const { model: sibling, worker: other } = await joinModel(nats.url, name);
+    await until(() => received.tokens().length === 1);
+    worker.freeze();
+    const { model: sibling, worker: other } = await joinModel(fleet, name);
     const resumed = await sibling.job();
     expect(priorOutputOf(resumed)).toEqual({ ids: [100], events: 1 });
     sendTokens(resumed, 1);
+    worker.thaw();
     sendTokens(old, 1, 2);
-    while (!old.cancelled) await new Promise(setImmediate);
+    await until(() => old.cancelled);
     expect(worker.side.running).toBe(0);
     sendTokens(old, 3);
     sendTokens(resumed, 2);
@@ -115,35 +116,32 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("goes to an idle worker after a gateway's hint", async () => {
-    const { name, gateway, model: dying, worker } = await joinBoth(nats.url);
+    const { name, gateway, model: dying, worker } = await joinBoth(fleet);
     const { job } = await submitJob(gateway, { model: name });
     await dying.job();
     // Its clock is stopped, so it takes jobs only after a hint.
-    const { model: idle } = await joinModel(nats.url, name, { clock: createFakeClock() });
-    await worker.vanish();
+    const { model: idle } = await joinModel(fleet, name, { clock: createFakeClock() });
+    worker.kill();
     expect(fleetIdOf(await idle.job())).toBe(job.id);
   });
 
   test("continues at a worker that ran it before", async () => {
-    // The worker's clock is stopped while it is frozen: it sends no beat and no `working`.
-    const clock = createFakeClock();
-    const { name, gateway, model: first, worker: frozen } = await joinBoth(nats.url, { clock });
+    const { name, gateway, model: first, worker: frozen } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name });
     const before = await first.job();
     sendTokens(before, 0);
-    const { model: second, worker: between } = await joinModel(nats.url, name);
+    await until(() => received.tokens().length === 1);
+    frozen.freeze();
+    const { model: second, worker: between } = await joinModel(fleet, name);
     const resumed = await second.job();
     sendTokens(resumed, 1);
-    await received.until(() => received.tokens().length === 2);
+    await until(() => received.tokens().length === 2);
+    frozen.thaw();
     sendTokens(before, 1);
-    while (!before.cancelled) await new Promise(setImmediate);
+    await until(() => before.cancelled);
     first.over(before);
-    await between.vanish();
-    const looking = setInterval(() => clock.advance(1_000), 100);
-    const back = await Promise.race([first.job(1), received.ended()]).finally(() => clearInterval(looking));
-    const [, returned] = first.jobs;
-    expect(back).toBe(returned);
-    if (returned === undefined) return;
+    between.kill();
+    const returned = await first.job(1);
     expect(priorOutputOf(returned)).toEqual({ ids: [100, 101], events: 2 });
     sendTokens(returned, 2);
     finish(first, returned);
@@ -154,7 +152,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   test("continues after the computed texts, and each text resets the count of silent crashes", async () => {
     const model = fakeModel(unique("model"));
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const { spec } = fleetJob();
     const texts = ["a", "b", "c", "d", "e"];
     const job = fleetJob({
@@ -170,7 +168,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
       serial: 0,
       events: [vector(0), vector(1)],
     });
-    await joinWorker(nats.url, { models: [model] });
+    await joinWorker(fleet, { models: [model] });
     await gateway.publish(job);
     const local = await model.job();
     expect(local.spec.prior).toMatchObject({ computed: 2 });
@@ -185,16 +183,16 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("is complete when NATS is killed and restarted in the middle", async () => {
-    const { name, gateway, model, worker } = await joinBoth(nats.url);
+    const { name, gateway, model, worker } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0, 1);
-    await received.until(() => received.tokens().length === 2);
-    await nats.server.stop("SIGKILL");
-    await whenConnected(worker.broker, false);
+    await until(() => received.tokens().length === 2);
+    fleet.server.stop();
+    await until(() => !worker.broker.connected);
     sendTokens(local, 2, 3);
     finish(model, local);
-    await nats.server.start();
+    fleet.server.start();
     expect(await received.ended()).toMatchObject({ type: "finished" });
     expect(received.tokens()).toEqual([100, 101, 102, 103]);
     expect(model.jobs).toHaveLength(1);
@@ -202,14 +200,14 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   test("ends after eight lost workers without output", async () => {
     const name = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const [poison, harmless] = [8, 7].map(() => fleetJob({ model: name, gateway: gateway.id })) as [FleetJob, FleetJob];
     await publishRecords(poison, ...Array.from({ length: 8 }, (_, index) => fence(`worker-${index}`)));
     await publishRecords(harmless, ...Array.from({ length: 7 }, (_, index) => fence(`worker-${index}`)));
     const received = receive(gateway, poison);
     await gateway.publish(poison);
     await gateway.publish(harmless);
-    const { model } = await joinModel(nats.url, name);
+    const { model } = await joinModel(fleet, name);
     expect(await received.ended()).toMatchObject({
       type: "failed",
       code: "engine_failed",
@@ -220,16 +218,13 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
   });
 
   test("waits for a worker with its model file, and does not continue at workers with another file", async () => {
-    // The wait is measured with the broker's time: this process has another one.
-    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
-    onTestFinished(() => now.mockRestore());
     const name = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const job = fleetJob({ model: name, gateway: gateway.id });
     await publishRecords(job, fence("lost"), events(0, 1));
-    const { model: wrong } = await joinModel(nats.url, name, { from: otherFile });
+    const { model: wrong } = await joinModel(fleet, name, { from: otherFile });
     await gateway.publish(job);
-    const { model: right } = await joinModel(nats.url, name);
+    const { model: right } = await joinModel(fleet, name);
     expect(priorOutputOf(await right.job())).toEqual({ ids: [100, 101], events: 2 });
     expect(wrong.jobs).toHaveLength(0);
     // NATS may have been away for longer than a job waits for a file.
@@ -238,7 +233,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     const rightAgain = fakeModel(unique("model"));
     const moved = { ...late, id: unique("job"), model: rightAgain.name };
     await publishRecords(moved, fence("lost"), events(0));
-    await joinWorker(nats.url, { models: [rightAgain], through: later(60_000) });
+    await joinWorker(fleet, { models: [rightAgain], through: later(60_000) });
     await gateway.publish(moved);
     expect(priorOutputOf(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
   });
@@ -248,12 +243,12 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     ["the hash of its file is unknown", { ...file, modelSha256: null }, "the hash of its model's file is unknown"],
   ])("ends when %s", async (_, from, why) => {
     const model = fakeModel(unique("model"), 2, otherFile);
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const job = fleetJob({ model: model.name, gateway: gateway.id });
     const received = receive(gateway, job);
     await publishRecords(job, fence("lost", from), events(0));
     await gateway.publish(job);
-    await joinWorker(nats.url, { models: [model], through: later(31_000) });
+    await joinWorker(fleet, { models: [model], through: later(31_000) });
     const end = await received.ended();
     expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(end).toHaveProperty("message", expect.stringContaining(why));
@@ -261,7 +256,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
 
   test("leaves the queue without another run if it has ended but its acknowledgement was lost", async () => {
     const model = fakeModel(unique("model"));
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const job = fleetJob({ model: model.name, gateway: gateway.id });
     await publishRecords(job, fence("lost"), events(0), {
       kind: "events",
@@ -273,20 +268,18 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     await gateway.forget(job.id);
     await gateway.publish(job);
     const next = fleetJob({ model: model.name, gateway: gateway.id });
-    await joinWorker(nats.url, { models: [model] });
+    await joinWorker(fleet, { models: [model] });
     await gateway.publish(next);
     expect(fleetIdOf(await model.job())).toBe(next.id);
-    while ((await gateway.placeOf(job)) === "queued");
+    await until(async () => (await gateway.placeOf(job)) !== "queued");
     expect(model.jobs).toHaveLength(1);
     expect(await gateway.broker.events.read(topics.events(job.gateway, job.id))).toHaveLength(1);
   });
 });
 
-describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
-  const nats = useNats();
-
+describe("jobs in the queue of a lost worker", () => {
   test("move to the common queue, whether or not that worker ever sent a beat, and that worker's queue is deleted after a minute", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const [announced, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];
     const model = unique("model");
     await openQueue(broker, model, "normal");
@@ -327,12 +320,10 @@ describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
   });
 });
 
-describe("jobs whose gateway is gone", needs("nats-server"), () => {
-  const nats = useNats();
-
+describe("jobs whose gateway is gone", () => {
   test("end after the time for orphans, unless another gateway reads them", async () => {
-    const broker = await connectTo(nats.url);
-    const gateways = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
+    const gateways = await connectTo(fleet);
     const clock = createFakeClock();
     const beats = createBeats(broker, { kind: "worker", id: unique("worker") }, clock);
     const cancelled: string[] = [];
@@ -364,7 +355,7 @@ describe("jobs whose gateway is gone", needs("nats-server"), () => {
     /** Sends a gateway's beat, which may announce that the gateway leaves. */
     async function beat(gateway: string, data = ""): Promise<void> {
       gateways.messages.send(topics.beat("gateway", gateway), Buffer.from(data));
-      while (beats.isAlive("gateway", processId(gateway), 1) !== (data === "")) await new Promise(setImmediate);
+      await until(() => beats.isAlive("gateway", processId(gateway), 1) === (data === ""));
     }
     /** The jobs that end at this time, in seconds. */
     async function endedAt(s: number): Promise<string[]> {
@@ -393,8 +384,8 @@ describe("jobs whose gateway is gone", needs("nats-server"), () => {
     expect(await endedAt(105)).toEqual(["kept orphaned"]);
     expect(await endedAt(106)).toEqual(["taken-over orphaned"]);
     runs.push(runOf("late", "silent", 0));
-    await nats.server.stop();
-    await whenConnected(broker, false);
+    fleet.server.stop();
+    await until(() => !broker.connected);
     expect(await endedAt(1_000)).toEqual([]);
     beats.close();
   });

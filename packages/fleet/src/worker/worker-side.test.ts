@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import { isOver } from "@waggle/testing/harness";
-import { createFakeClock, needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import {
   connectTo,
@@ -17,10 +15,12 @@ import {
   priorOutputOf,
   sendTokens,
   unique,
-  useNats,
+  useFleet,
   joinBoth,
   joinModel,
   submitJob,
+  until,
+  pass,
   type LocalJob,
   type Received,
 } from "../testing/fleet.ts";
@@ -28,11 +28,11 @@ import { topics } from "../broker/names.ts";
 import type { FleetJob } from "../queue/records.ts";
 import type { JobEvent } from "@waggle/engine";
 
-describe("a worker in the fleet", needs("nats-server"), () => {
-  const nats = useNats();
+const fleet = useFleet();
 
+describe("a worker in the fleet", () => {
   /** Resolves when the worker has given the job back. */
-  const givenBack = async ({ until, records }: Received): Promise<void> =>
+  const givenBack = async ({ records }: Received): Promise<void> =>
     await until(() => records.some((record) => record.kind === "output" && record.givenBack === true));
 
   /** Waits for the job's end, and returns who cancelled it. */
@@ -47,12 +47,12 @@ describe("a worker in the fleet", needs("nats-server"), () => {
 
   /** Resolves when the job has left the queue. */
   async function gone({ model, id }: FleetJob): Promise<void> {
-    const { jobs } = await connectTo(nats.url);
-    while (await jobs.has(topics.job(model, "normal", id)));
+    const { jobs } = await connectTo(fleet);
+    await until(async () => !(await jobs.has(topics.job(model, "normal", id))));
   }
 
   test("runs a job, publishes its events, and removes it from the queue", async () => {
-    const { name, model, gateway } = await joinBoth(nats.url);
+    const { name, model, gateway } = await joinBoth(fleet);
     const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     const who = { ...job.spec.who, streamId: job.clientJob.id };
@@ -67,7 +67,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("a question that is too long fails with payload_too_large, not with a timeout", async () => {
-    const { name, gateway } = await joinBoth(nats.url);
+    const { name, gateway } = await joinBoth(fleet);
     const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
     const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
     await expect(asked).rejects.toMatchObject({
@@ -77,7 +77,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("takes no more jobs than it has slots, and the next job when a slot is free", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url, { slots: 2 });
+    const { name, model, gateway, worker } = await joinBoth(fleet, { slots: 2 });
     const jobs = Array.from({ length: 6 }, () => fleetJob({ model: name, gateway: gateway.id }));
     const received = jobs.map((job) => receive(gateway, job));
     await Promise.all(jobs.map((job) => gateway.publish(job)));
@@ -94,10 +94,10 @@ describe("a worker in the fleet", needs("nats-server"), () => {
 
   test("ends a job that was cancelled before it was taken, and a running job", async () => {
     const name = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const { job: early, received: heardEarly } = await submitJob(gateway, { model: name });
     await gateway.cancel(early.id, "client");
-    const { model } = await joinModel(nats.url, name);
+    const { model } = await joinModel(fleet, name);
     expect(await heardEarly.ended()).toMatchObject({ steps: 0 });
     expect(await cancelledBy(heardEarly)).toBe("client");
     expect(model.jobs).toHaveLength(0);
@@ -105,7 +105,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     const local = await model.job();
     sendTokens(local, 0);
     await gateway.cancel(late.id, "superseded");
-    while (!local.cancelled) await new Promise(setImmediate);
+    await until(() => local.cancelled);
     cancelAt(local);
     expect(await cancelledBy(heardLate)).toBe("superseded");
     await gone(early);
@@ -113,35 +113,30 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("ends a job that was cancelled while this worker was not connected", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     // Write only the key: the worker has missed the message.
     await worker.broker.records.cancels.put(job.id, Buffer.from("superseded"));
     expect(local.cancelled).toBe(false);
-    await nats.restart();
-    while (!local.cancelled) await new Promise(setImmediate);
+    worker.link.cut();
+    await until(() => local.cancelled);
     cancelAt(local);
     expect(await cancelledBy(received)).toBe("superseded");
   });
 
   test("ends a job whose gateway has left as an orphan", async () => {
-    const clock = createFakeClock();
-    const { name, model, gateway } = await joinBoth(nats.url, { clock });
+    const { name, model, gateway } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name, orphanMs: 0 });
     const local = await model.job();
     gateway.leave();
-    while (!local.cancelled) {
-      clock.advance(1_000);
-      await new Promise(setImmediate);
-    }
+    await until(() => local.cancelled);
     cancelAt(local);
     expect(await cancelledBy(received)).toBe("orphaned");
   });
 
   test("keeps a promised slot for a second, and promises no slot without room", async () => {
-    const clock = createFakeClock();
-    const { name, gateway, model, worker } = await joinBoth(nats.url, { slots: 1, clock });
+    const { name, gateway, model, worker } = await joinBoth(fleet, { slots: 1 });
     const offer = async (jobId: string): Promise<boolean> => {
       const question = { kind: "offer", model: name, jobId } as const;
       return (await gateway.ask<"offer">(question, { timeoutMs: 60_000, worker: worker.id })).taken;
@@ -159,21 +154,21 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     finish(model, await model.job(1));
     expect(await offer("fourth")).toBe(true);
     expect(await offer("fifth")).toBe(false);
-    clock.advance(1_100);
+    await pass(fleet, 1_100);
     expect(await offer("sixth")).toBe(true);
   });
 
   test("takes a job that arrives after its promise has ended, but leaves the job to other workers when all slots are taken", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url, { slots: 1 });
+    const { name, model, gateway, worker } = await joinBoth(fleet, { slots: 1 });
     const { job: unpromised } = await submitJob(gateway, { model: name }, worker.id);
     expect(fleetIdOf(await model.job())).toBe(unpromised.id);
     const { job: late } = await submitJob(gateway, { model: name }, worker.id);
-    const { model: sibling } = await joinModel(nats.url, name);
+    const { model: sibling } = await joinModel(fleet, name);
     expect(fleetIdOf(await sibling.job())).toBe(late.id);
   });
 
   test("answers questions to the worker and to its model, also with failures", async () => {
-    const { name, gateway, worker } = await joinBoth(nats.url, {
+    const { name, gateway, worker } = await joinBoth(fleet, {
       async answer(question) {
         if (question.kind === "describe") throw new WaggleError("not_found", "There is no such model.");
         return { kind: "preflight", size: { promptTokens: 5, cachedTokens: 2 } };
@@ -196,10 +191,10 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   /** Two workers of one model, and which worker has answered which question. */
   async function twoAnswering() {
     const name = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const answered: string[] = [];
     const join = async (id: string) => {
-      return await joinModel(nats.url, name, {
+      return await joinModel(fleet, name, {
         async answer() {
           answered.push(id);
           return { kind: "preflight", size: null };
@@ -224,7 +219,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
     expect(answered).toEqual(Array.from({ length: 16 }, () => "other"));
     one.model.loaded = true;
     one.worker.side.changed();
-    while (!answered.includes("one")) await ask();
+    await until(async () => (await ask()) && answered.includes("one"));
   });
 
   test("a question about a model that no worker has loaded fails at once", async () => {
@@ -239,12 +234,12 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("hands its jobs over when it leaves, and every event is published exactly once", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     const { job, received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0, 1);
-    const { model: sibling, worker: next } = await joinModel(nats.url, name);
-    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
+    const { model: sibling, worker: next } = await joinModel(fleet, name);
+    await until(() => gateway.members().some(({ id }) => id === next.id));
     sendTokens(local, 2);
     await worker.side.leave();
     expect(local.cancelled).toBe(true);
@@ -261,12 +256,12 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("a worker and a gateway leave although the server does not answer", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
     sendTokens(await model.job(), 0);
     const { broker } = gateway;
-    nats.server.signal("SIGSTOP");
-    const began = performance.now();
+    for (const { link } of [gateway, worker]) link.hold();
+    const began = fleet.clock.now();
     await Promise.all([
       worker.side
         .leave()
@@ -275,16 +270,16 @@ describe("a worker in the fleet", needs("nats-server"), () => {
       gateway.close().then(() => broker.close()),
     ]);
     // The steps wait for 9.5 seconds at most: 3 for each of two requests, 0.5 for the job, 1 for the heartbeat and 2 for the connection.
-    expect(isOver(performance.now() - began, 11_000)).toBe(false);
+    expect(fleet.clock.now() - began).toBeLessThan(9_600);
   });
 
   test("when it leaves, keeps the jobs that no other worker can or may continue", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name, onWorkerLoss: "error" });
     const local = await model.job();
     sendTokens(local, 0);
-    const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
-    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
+    const next = await joinWorker(fleet, { models: [fakeModel(name)] });
+    await until(() => gateway.members().some(({ id }) => id === next.id));
     await worker.side.leave();
     expect(local.cancelled).toBe(false);
     finish(model, local);
@@ -292,72 +287,69 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("takes no jobs after leaving, and the jobs in its queue go to other workers", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     await worker.side.leave();
     const { job: own } = await submitJob(gateway, { model: name }, worker.id);
-    const { model: sibling } = await joinModel(nats.url, name);
+    const { model: sibling } = await joinModel(fleet, name);
     expect(fleetIdOf(await sibling.job())).toBe(own.id);
     expect(model.jobs).toHaveLength(0);
   });
 
   test("gives back a job that it cannot run now, and does not count as a lost worker", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
     const { received } = await submitJob(gateway, { model: name });
     await givenBack(received);
-    const { model: sibling } = await joinModel(nats.url, name);
+    const { model: sibling } = await joinModel(fleet, name);
     const local = await Promise.race([sibling.job(), received.ended()]);
     expect(local).toBe(sibling.jobs[0]);
     expect(worker.side.running).toBe(0);
   });
 
   test("a job from its own queue that it cannot run now moves to the common queue after the delay", async () => {
-    const clock = createFakeClock();
-    const { name, gateway, model, worker } = await joinBoth(nats.url, { clock });
+    const { name, gateway, model, worker } = await joinBoth(fleet);
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
     const { job, received } = await submitJob(gateway, { model: name }, worker.id);
     await givenBack(received);
-    while (worker.side.running > 0) await new Promise(setImmediate);
+    await until(() => worker.side.running === 0);
     const isShared = async () => await worker.broker.jobs.has(topics.job(name, "normal", job.id));
     expect(await isShared()).toBe(false);
-    clock.advance(499);
+    await pass(fleet, 480);
     expect(await isShared()).toBe(false);
-    clock.advance(1);
-    const { model: sibling } = await joinModel(nats.url, name);
+    await pass(fleet, 20);
+    const { model: sibling } = await joinModel(fleet, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
   });
 
   test("when it leaves, the jobs that it gave back from its own queue move to the common queue at once", async () => {
-    const { name, gateway, model, worker } = await joinBoth(nats.url, { clock: createFakeClock() });
+    const { name, gateway, model, worker } = await joinBoth(fleet);
     model.refuseWith = new WaggleError("resource_exhausted", "Full.");
     const { job, received } = await submitJob(gateway, { model: name }, worker.id);
     await givenBack(received);
-    while (worker.side.running > 0) await new Promise(setImmediate);
+    await until(() => worker.side.running === 0);
     await worker.side.leave();
-    const { model: sibling } = await joinModel(nats.url, name);
+    const { model: sibling } = await joinModel(fleet, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
   });
 
   test("when it leaves while the model checks a job, hands the job over, and the model does not compute the job", async () => {
-    const { name, model, gateway, worker } = await joinBoth(nats.url);
+    const { name, model, gateway, worker } = await joinBoth(fleet);
     const accept = deferred<void>();
     model.accepts = accept.promise;
     const { job } = await submitJob(gateway, { model: name });
     const local = await model.job();
-    const { model: sibling, worker: next } = await joinModel(nats.url, name);
-    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
+    const { model: sibling, worker: next } = await joinModel(fleet, name);
+    await until(() => gateway.members().some(({ id }) => id === next.id));
     const left = worker.side.leave();
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
     await left;
     expect(local.cancelled).toBe(false);
     accept.resolve();
-    await accept.promise;
-    await new Promise(setImmediate);
-    expect(local.cancelled).toBe(true);
+    await until(() => local.cancelled);
   });
 
   test("gives back a job, and takes the job again if no other worker does", async () => {
-    const { name, model, gateway } = await joinBoth(nats.url);
+    const { name, model, gateway } = await joinBoth(fleet);
     const { received } = await submitJob(gateway, { model: name });
     const local = await model.job();
     sendTokens(local, 0);
@@ -371,7 +363,7 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 
   test("publishes the failure of an invalid job", async () => {
-    const { name, model, gateway } = await joinBoth(nats.url);
+    const { name, model, gateway } = await joinBoth(fleet);
     model.refuseWith = new WaggleError("invalid_argument", "Too long.");
     const { job, received } = await submitJob(gateway, { model: name });
     expect(await received.ended()).toMatchObject({ type: "failed", message: "Too long." });
@@ -379,31 +371,20 @@ describe("a worker in the fleet", needs("nats-server"), () => {
   });
 });
 
-describe("a worker that may not write records", needs("nats-server"), () => {
-  const nats = useNats({
-    config: `authorization { users = [
-      { user: "all", password: "all" }
-      { user: "reader", password: "reader", permissions: { publish: { deny: "waggle.events.>" } } }
-    ] }`,
-  });
-  const urlOf = (user: string): string => nats.url.replace("//", `//${user}:${user}@`);
-
-  test("gives its job back to another worker, and takes no jobs until the next connection", async () => {
-    const name = unique("model");
-    const gateway = await joinGateway(urlOf("all"));
-    const { worker, model: reader } = await joinModel(urlOf("reader"), name);
-    const takesJobs = (): boolean =>
-      gateway.members().some((member) => member.id === worker.id && member.kind === "worker" && member.takesJobs);
-    await expect.poll(takesJobs).toBe(true);
-    const { received } = await submitJob(gateway, { model: name });
-    await expect.poll(takesJobs).toBe(false);
-    expect(worker.side.running).toBe(0);
-    const { model } = await joinModel(urlOf("all"), name);
-    finish(model, await model.job());
-    expect(await received.ended()).toEqual(finished());
-    // The model may have begun before the refusal.
-    expect([reader.jobs.length <= 1, reader.jobs.every(({ cancelled }) => cancelled)]).toEqual([true, true]);
-    await nats.restart();
-    await expect.poll(takesJobs).toBe(true);
-  });
+test("a worker that may not write records gives its job back, and takes no jobs until the next connection", async () => {
+  const { name, gateway, worker, model: reader } = await joinBoth(fleet);
+  fleet.server.deny(worker.id, topics.allEvents);
+  const takesJobs = (): boolean =>
+    gateway.members().some((member) => member.id === worker.id && member.kind === "worker" && member.takesJobs);
+  await until(takesJobs);
+  const { received } = await submitJob(gateway, { model: name });
+  await until(() => !takesJobs());
+  expect(worker.side.running).toBe(0);
+  const { model } = await joinModel(fleet, name);
+  finish(model, await model.job());
+  expect(await received.ended()).toEqual(finished());
+  // The model may have begun before the refusal.
+  expect([reader.jobs.length <= 1, reader.jobs.every(({ cancelled }) => cancelled)]).toEqual([true, true]);
+  worker.link.cut();
+  await until(takesJobs);
 });

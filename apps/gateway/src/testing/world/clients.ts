@@ -1,12 +1,12 @@
 // Owns the clients of a simulated fleet. Each asks gateways as its habit is, reads its answer, and notes what it got.
 import type { Clock } from "@waggle/async";
 import type { Work } from "@waggle/engine";
+import { BrokenError } from "@waggle/fleet/testing";
 import type { Job, JobSpec } from "@waggle/jobs";
 import { isTerminal, WaggleError, type ErrorEvent, type StreamEvent } from "@waggle/protocol";
 import type { GatewayJobs } from "../../gateway-jobs.ts";
 import { modelName, type SimulatedGateway } from "./members.ts";
 import { tokenText } from "./model.ts";
-import { BrokenError } from "./process.ts";
 import type { ClientPlan, Habit } from "./schedule.ts";
 
 export interface Answer {

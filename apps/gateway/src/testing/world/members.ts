@@ -1,31 +1,15 @@
 // Owns the members of a simulated fleet: processes of gateways and workers that start, freeze, leave and die.
 import { abilitiesOf, createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
-import type { Broker, Chance, FleetModelFile } from "@waggle/fleet";
-import type { ModelBroker } from "@waggle/fleet/model";
+import type { FleetModelFile } from "@waggle/fleet";
+import { createMember, type FleetWorld, type SimulatedMember as Member } from "@waggle/fleet/testing";
 import { WaggleError } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import type { FakeClock } from "@waggle/testing";
-import { createRandom } from "@waggle/testing/harness";
 import { createGatewayJobs, type GatewayJobs, type GatewayLimits } from "../../gateway-jobs.ts";
 import { createSimulatedModel, type SimulatedModel } from "./model.ts";
-import { createProcess, type SimulatedProcess } from "./process.ts";
 
 export const modelName = "m";
 
-export interface MemberOptions {
-  readonly clock: FakeClock;
-  readonly server: ModelBroker;
-  readonly seed: number;
-}
-
-export interface SimulatedMember {
-  readonly name: string;
-  readonly process: SimulatedProcess;
-  readonly broker: Broker;
-  /** Ends the process at once. */
-  kill(): void;
-  freeze(): void;
-  thaw(): void;
+export interface SimulatedMember extends Member {
   /** Leaves the fleet as at SIGTERM; resolves when the process ends. */
   stop(): Promise<void>;
 }
@@ -56,44 +40,9 @@ const file = (name: string): FleetModelFile => ({
   vision: null,
 });
 
-function chanceOf(seed: number, name: string): Chance {
-  const random = createRandom(seed, name);
-  const digits = (): string =>
-    Math.floor(random.next() * 2 ** 32)
-      .toString(16)
-      .padStart(8, "0");
-  return { next: random.next, id: () => `${digits()}${digits()}${digits()}${digits()}` };
-}
-
-function createMember({ clock, server, seed }: MemberOptions, name: string, user: string) {
-  const chance = chanceOf(seed, name);
-  const process = createProcess(clock, { drift: (chance.next() - 0.5) / 500, startMs: chance.next() * 1_000_000 });
-  const broker = server.connect({ name, clock: process.clock, user });
-  const link = server.link(name);
-  return {
-    name,
-    chance,
-    process,
-    broker,
-    kill() {
-      process.kill();
-      link.freeze();
-      link.cut();
-    },
-    freeze() {
-      process.freeze();
-      link.freeze();
-    },
-    thaw() {
-      process.thaw();
-      link.thaw();
-    },
-  };
-}
-
 /** @param serial counts the processes that the gateway has had */
 export function startGateway(
-  options: MemberOptions & { readonly limits: GatewayLimits },
+  options: FleetWorld & { readonly limits: GatewayLimits },
   id: string,
   serial: number,
 ): SimulatedGateway {
@@ -139,7 +88,7 @@ export interface WorkerSettings {
 }
 
 export function startWorker(
-  options: MemberOptions,
+  options: FleetWorld,
   id: string,
   serial: number,
   settings: WorkerSettings,

@@ -4,8 +4,7 @@ import path from "node:path";
 import { createFakeClock, needs } from "@waggle/testing";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
-import { useNats } from "../../testing/fleet.ts";
-import { linkTo, openLink, whenUp } from "../../testing/nats-link.ts";
+import { linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { ConnectionOptions, NatsLink } from "./connection.ts";
 import { eventsStream, jobsStream } from "./topology.ts";
 

@@ -1,8 +1,8 @@
 import { systemClock } from "@waggle/async";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { connectTo, silent, unique, useNats } from "../../testing/fleet.ts";
-import { linkTo, openLink, whenUp } from "../../testing/nats-link.ts";
+import { silent, unique } from "../../testing/fleet.ts";
+import { connectTo, linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { EventLog } from "../port.ts";
 import { createBrokerClock } from "./broker-clock.ts";
 import type { Connected, NatsLink } from "./connection.ts";

@@ -8,7 +8,8 @@ import { needs } from "@waggle/testing";
 import { afterAll, describe } from "vitest";
 import { contractLimits, deniedTopics, longTests, type TestedStore } from "../../testing/broker-contract-world.ts";
 import { describeBroker } from "../../testing/broker-contract.ts";
-import { silent, useNats } from "../../testing/fleet.ts";
+import { silent } from "../../testing/fleet.ts";
+import { useNats } from "../../testing/nats.ts";
 import type { Broker } from "../port.ts";
 import { openBroker } from "./broker.ts";
 

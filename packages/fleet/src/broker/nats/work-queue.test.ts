@@ -1,7 +1,7 @@
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { connectTo, unique, useNats } from "../../testing/fleet.ts";
-import { linkTo } from "../../testing/nats-link.ts";
+import { unique } from "../../testing/fleet.ts";
+import { connectTo, linkTo, useNats } from "../../testing/nats.ts";
 import { queues, topics } from "../names.ts";
 import { jobsStream } from "./topology.ts";
 
