@@ -68,8 +68,8 @@ export interface WorkQueue {
    * @returns when the job is on disk
    */
   put(topic: string, data: Uint8Array, id: string): Promise<"stored" | "full">;
-  /** Whether a job with this topic is in the queue, waiting or taken. */
-  has(topic: string): Promise<boolean>;
+  /** Whether a job of this pattern is in the queue, waiting or taken. */
+  has(pattern: string): Promise<boolean>;
   /** Makes a queue of the jobs with this pattern, if it does not exist. The patterns of two queues must not overlap. */
   open(queue: string, pattern: string): Promise<void>;
   /** Takes the next job of the queue; undefined if none waits. @throws WaggleError unavailable also without such a queue */

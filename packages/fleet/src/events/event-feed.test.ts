@@ -1,8 +1,7 @@
-import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { topics } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
-import { connectTo, processId, silent, unique, useNats } from "../testing/fleet.ts";
+import { connectTo, processId, silent, unique, until, useFleet } from "../testing/fleet.ts";
 import { createEventFeed } from "./event-feed.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { encode, type EventRecord } from "../queue/records.ts";
@@ -20,34 +19,25 @@ async function publish(broker: Broker, gateway: GatewayProcessId, job: string, s
   );
 }
 
-/** Collects the received records, and can wait until there are `count` records. */
+/** The serials of the received records. */
 function collectSerials() {
   const serials: number[] = [];
-  let check = (): void => {};
   return {
     serials,
-    record(record: EventRecord): void {
-      serials.push("serial" in record ? record.serial : -1);
-      check();
-    },
+    record: (record: EventRecord) => void serials.push("serial" in record ? record.serial : -1),
     async count(wanted: number): Promise<number[]> {
-      await new Promise<void>((resolve) => {
-        check = () => {
-          if (serials.length >= wanted) resolve();
-        };
-        check();
-      });
+      await until(() => serials.length >= wanted);
       return serials;
     },
   };
 }
 
-describe("a gateway's subscription to its jobs", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a gateway's subscription to its jobs", () => {
+  const fleet = useFleet();
 
   test("delivers new records once and in order, to jobs with a listener", async () => {
-    const broker = await connectTo(nats.url);
-    const publisher = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
+    const publisher = await connectTo(fleet);
     const gateway = processId(unique("gateway"));
     await publish(publisher, gateway, "job", 99);
     const feed = createEventFeed({ broker, log: silent }, gateway);
@@ -71,8 +61,8 @@ describe("a gateway's subscription to its jobs", needs("nats-server"), () => {
   });
 
   test("delivers all records, from the first one on, to a gateway that takes a job over", async () => {
-    const broker = await connectTo(nats.url);
-    const publisher = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
+    const publisher = await connectTo(fleet);
     const job = unique("job");
     for (let serial = 0; serial < 20; serial += 1) await publish(publisher, processId("dead gateway"), job, serial);
     const feed = createEventFeed({ broker, log: silent }, processId(unique("gateway")));

@@ -1,14 +1,24 @@
 import type { JobEvent } from "@waggle/engine";
-import { systemClock } from "@waggle/async";
-import { createFakeClock, needs } from "@waggle/testing";
+import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { topics } from "../broker/names.ts";
 import type { Appended, Broker, EventLog } from "../broker/port.ts";
-import { connectTo, file, finished, processId, tokenEvent, unique } from "../testing/fleet.ts";
-import { useNats, whenConnected, withParts } from "../testing/fleet.ts";
+import {
+  connectTo,
+  file,
+  finished,
+  processId,
+  tokenEvent,
+  unique,
+  until,
+  useFleet,
+  withParts,
+} from "../testing/fleet.ts";
 import { createEventWriter, type EventWriter, type EventWriterOptions } from "./event-writer.ts";
 import { readHistory } from "./event-history.ts";
 import { decode, type EventRecord } from "../queue/records.ts";
+
+const fleet = useFleet();
 
 interface Written {
   readonly writer: EventWriter;
@@ -26,7 +36,7 @@ function write(broker: Broker, more: Partial<EventWriterOptions> = {}): Written 
   let losses = 0;
   const writer = createEventWriter({
     broker,
-    clock: systemClock,
+    clock: fleet.clock,
     topic,
     after: 0,
     fence: { kind: "fence", attempt, worker: "worker", ...file },
@@ -66,11 +76,9 @@ function brokerThat(append: EventLog["append"], state: { connected: boolean } = 
 
 const tokens = Array.from({ length: 600 }, (_, index) => tokenEvent(index));
 
-describe("the sequence of a worker's records of a job", needs("nats-server"), () => {
-  const nats = useNats();
-
+describe("the sequence of a worker's records of a job", () => {
   test("begins with a fence, is in order, and puts waiting events into one record", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const { writer, topic, losses } = write(broker);
     for (const token of tokens) writer.write([token]);
     writer.engineLost(1);
@@ -94,7 +102,7 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("has one record in flight at a time", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     let flying = 0;
     let most = 0;
     const counted = through(broker, {
@@ -118,7 +126,7 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("is written once when NATS's acknowledgement was lost", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     let attempts = 0;
     const lossy = through(broker, {
       async append(...message) {
@@ -140,7 +148,7 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("ends at another worker's fence, at the beginning or in the middle", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const first = write(broker);
     first.writer.write([tokenEvent(0)]);
     await first.writer.flushed();
@@ -161,22 +169,22 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("waits for NATS to come back, and is complete then", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const { writer, topic, losses } = write(broker);
     writer.write([tokenEvent(0)]);
     await writer.flushed();
-    await nats.server.stop("SIGKILL");
-    await whenConnected(broker, false);
+    fleet.server.stop();
+    await until(() => !broker.connected);
     writer.write([tokenEvent(1)]);
     writer.write([tokenEvent(2)]);
-    await nats.server.start();
+    fleet.server.start();
     await writer.flushed();
     expect(eventsOf(await recordsOf(broker, topic))).toEqual(tokens.slice(0, 3));
     expect(losses()).toBe(0);
   });
 
   test("continues when the earlier records are too old, and reports missing records", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     // The topic without its records is another topic.
     let suffix = "";
     const aging = through(broker, {
@@ -199,7 +207,7 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 
   test("writes nothing after `stop`, and gives up a job with too many waiting events", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const stopped = write(broker);
     await stopped.writer.flushed();
     stopped.writer.stop();
@@ -212,8 +220,8 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   });
 });
 
-describe("output above NATS's message limit", needs("nats-server"), () => {
-  const nats = useNats({ config: "max_payload: 65536" });
+describe("output above NATS's message limit", () => {
+  const small = useFleet({ mostBytes: 65_536 });
   const noise = (): number[] => Array.from({ length: 2_000 }, () => Math.random());
   const vector = (index: number): JobEvent => ({
     type: "embedding",
@@ -224,7 +232,7 @@ describe("output above NATS's message limit", needs("nats-server"), () => {
   });
 
   test("is split into as many records as it needs", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(small);
     const { writer, topic, tooLarge } = write(broker);
     const vectors = Array.from({ length: 20 }, (_, index) => vector(index));
     for (const event of vectors) writer.write([event]);
@@ -239,7 +247,7 @@ describe("output above NATS's message limit", needs("nats-server"), () => {
   });
 
   test("is reported if a single event is too long, and later events are written", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(small);
     const { writer, topic, tooLarge } = write(broker);
     const huge = Array.from({ length: 10 }, noise).flat();
     writer.write([tokenEvent(0)]);

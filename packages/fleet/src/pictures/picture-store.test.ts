@@ -1,14 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
-import { systemClock } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { topics } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
-import { connectTo, silent, unique, useNats } from "../testing/fleet.ts";
+import { connectTo, silent, unique, useFleet } from "../testing/fleet.ts";
 import { createPictureStore, mostPictureBytes, readPictures, storedPictures } from "./picture-store.ts";
 
+const fleet = useFleet();
 const stays = new AbortController().signal;
 
 function pictureOf(length: number): Picture {
@@ -30,7 +29,7 @@ function keyed(...pictures: readonly Picture[]) {
 }
 
 function open(broker: Broker, clientShare = 1) {
-  const store = createPictureStore({ broker, clock: systemClock, log: silent, clientShare });
+  const store = createPictureStore({ broker, clock: fleet.clock, log: silent, clientShare });
   return {
     store,
     put: async ({ pictures, stored }: ReturnType<typeof keyed>) =>
@@ -48,11 +47,9 @@ function open(broker: Broker, clientShare = 1) {
   };
 }
 
-describe("the store of pictures", needs("nats-server"), () => {
-  const nats = useNats();
-
+describe("the store of pictures", () => {
   test("returns the pictures of each key in order, until the key is removed", async () => {
-    const { store, put, read, pieces } = open(await connectTo(nats.url));
+    const { store, put, read, pieces } = open(await connectTo(fleet));
     const same = pictureOf(700_000);
     const [one, other] = [keyed(same, pictureOf(1), pictureOf(262_144)), keyed(same)];
     await Promise.all([put(one), put(other), put(one)]);
@@ -70,7 +67,7 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 
   test("does not return a picture with a missing, a wrong or an excess piece", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const { put, read, store } = open(broker);
     const whole = keyed(pictureOf(10), pictureOf(600_000));
     const { key, files } = whole.stored;
@@ -104,7 +101,7 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 
   test("stops to write and to read when the job has ended", async () => {
-    const { store, put, read, pieces } = open(await connectTo(nats.url));
+    const { store, put, read, pieces } = open(await connectTo(fleet));
     const ended = new WaggleError("cancelled", "The job has ended.");
     const writing = new AbortController();
     const cut = keyed(pictureOf(2_000_000));
@@ -121,7 +118,7 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 
   test("fails at once while NATS is away", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const { store, put } = open(broker);
     await broker.close();
     await expect(put(keyed(pictureOf(1)))).rejects.toMatchObject({ code: "unavailable" });
@@ -129,12 +126,11 @@ describe("the store of pictures", needs("nats-server"), () => {
   });
 });
 
-describe("a full store of pictures", needs("nats-server"), () => {
-  const nats = useNats();
-  const limits = { pictureBytes: 3_000_000 };
+describe("a full store of pictures", () => {
+  const small = useFleet({ limits: { pictureBytes: 3_000_000 } });
 
   test("refuses pictures until others are removed", async () => {
-    const { store, put, read } = open(await connectTo(nats.url, { limits }));
+    const { store, put, read } = open(await connectTo(small));
     const [first, second] = [keyed(pictureOf(1_800_000)), keyed(pictureOf(1_800_000))];
     await put(first);
     await expect(put(second)).rejects.toMatchObject({
@@ -149,7 +145,7 @@ describe("a full store of pictures", needs("nats-server"), () => {
   });
 
   test("has room for another client, since each client may fill a share", async () => {
-    const { store, put } = open(await connectTo(nats.url, { limits }), 1 / 3);
+    const { store, put } = open(await connectTo(small), 1 / 3);
     const [first, second, other] = [keyed(pictureOf(900_000)), keyed(pictureOf(200_000)), keyed(pictureOf(900_000))];
     await put(first);
     await put(first);

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { queues, topics } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
-import { connectTo, fleetJob, unique, useNats, whenConnected } from "../testing/fleet.ts";
-import { isQueued, openQueue, publishJob, shareJob, takeJob, type TakenJob } from "./job-queue.ts";
+import { connectTo, fleetJob, unique, useFleet } from "../testing/fleet.ts";
+import { isQueued, openQueue, publishJob, shareJob, takeJob } from "./job-queue.ts";
 import { jobClasses, queuesOf } from "./records.ts";
 
 async function modelOn(broker: Broker): Promise<string> {
@@ -20,20 +19,12 @@ async function workerOn({ jobs }: Broker): Promise<string> {
   return worker;
 }
 
-/** Waits for the next job: a job that was given back with a delay is not in the queue at once. */
-async function next(broker: Broker, queue: string): Promise<TakenJob> {
-  for (;;) {
-    const taken = await takeJob(broker, queue);
-    if (taken !== undefined) return taken;
-  }
-}
-
-describe("the queue of jobs", needs("nats-server"), () => {
-  const nats = useNats();
+describe("the queue of jobs", () => {
+  const fleet = useFleet();
 
   test("gives each job of a model and class to one worker, in order, until it is done", async () => {
-    const broker = await connectTo(nats.url);
-    const other = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
+    const other = await connectTo(fleet);
     const model = await modelOn(broker);
     const jobs = [1, 0, -1, 0].map((priority) => fleetJob({ model }, priority));
     for (const job of jobs) await publishJob(broker, job);
@@ -48,7 +39,7 @@ describe("the queue of jobs", needs("nats-server"), () => {
   });
 
   test("contains a job only once if it was published twice, or shared by two members", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const model = await modelOn(broker);
     const worker = await workerOn(broker);
     const job = fleetJob({ model });
@@ -65,7 +56,7 @@ describe("the queue of jobs", needs("nats-server"), () => {
   test.each(["the common queue", "a worker's queue"])(
     "finds a job in %s, and a lost job only when it is published again",
     async (which) => {
-      const broker = await connectTo(nats.url);
+      const broker = await connectTo(fleet);
       const model = await modelOn(broker);
       const at = which === "the common queue" ? undefined : await workerOn(broker);
       const queue = at === undefined ? queues.of(model, "normal") : queues.at(at);
@@ -85,35 +76,8 @@ describe("the queue of jobs", needs("nats-server"), () => {
     },
   );
 
-  test("delivers a job again when a worker gives it back, at once or after a delay", async () => {
-    const broker = await connectTo(nats.url);
-    const model = await modelOn(broker);
-    const queue = queues.of(model, "normal");
-    const job = fleetJob({ model });
-    await publishJob(broker, job);
-    (await takeJob(broker, queue))?.giveBack();
-    const again = await next(broker, queue);
-    expect(again.job).toEqual(job);
-    again.giveBack(200);
-    expect(await takeJob(broker, queue)).toBeUndefined();
-    const last = await next(broker, queue);
-    expect(last.job).toEqual(job);
-    last.working();
-    await last.done();
-  });
-
-  test("keeps a job when the worker's connection or the server is lost", async () => {
-    const broker = await connectTo(nats.url);
-    const model = await modelOn(broker);
-    const job = fleetJob({ model });
-    await publishJob(broker, job);
-    await nats.restart("SIGKILL");
-    await whenConnected(broker);
-    expect((await next(broker, queues.of(model, "normal"))).job).toEqual(job);
-  });
-
   test("delivers the jobs after an unreadable job", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const model = await modelOn(broker);
     for (const [index, data] of ["{", "null", '{"version":99}', "\u001F\u008B broken"].entries()) {
       await broker.jobs.put(topics.job(model, "normal", `odd-${index}`), Buffer.from(data, "latin1"), unique("odd"));
@@ -125,7 +89,7 @@ describe("the queue of jobs", needs("nats-server"), () => {
   });
 
   test("refuses a job that is too long", async () => {
-    const broker = await connectTo(nats.url);
+    const broker = await connectTo(fleet);
     const noise = randomBytes(1_200_000).toString("base64");
     const job = fleetJob({ clientJob: { client: noise, id: "id" } });
     await expect(publishJob(broker, job)).rejects.toMatchObject({
@@ -137,11 +101,11 @@ describe("the queue of jobs", needs("nats-server"), () => {
   });
 });
 
-describe("a full queue", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a full queue", () => {
+  const fleet = useFleet({ limits: { jobs: 2 } });
 
   test("refuses new jobs until a job is done", async () => {
-    const broker = await connectTo(nats.url, { limits: { jobs: 2 } });
+    const broker = await connectTo(fleet);
     const model = await modelOn(broker);
     await publishJob(broker, fleetJob({ model }));
     await publishJob(broker, fleetJob({ model }));

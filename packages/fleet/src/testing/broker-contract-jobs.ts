@@ -72,8 +72,10 @@ export function describeJobs(contract: Contract): void {
         expect(await broker.jobs.has(queue.topic("a"))).toBe(true);
         const delivery = await take(broker, queue);
         expect(await broker.jobs.has(queue.topic("a"))).toBe(true);
+        expect(await broker.jobs.has(queue.topic("*"))).toBe(true);
         await delivery[how]();
         await until(async () => !(await broker.jobs.has(queue.topic("a"))));
+        expect(await broker.jobs.has(queue.topic("*"))).toBe(false);
         expect(await broker.jobs.sizeOf(queue.name)).toEqual({ waiting: 0, taken: 0 });
       });
     }

@@ -242,7 +242,8 @@ export interface FakeWorkerOptions {
 
 export async function joinWorker(fleet: Fleet, options: FakeWorkerOptions): Promise<FakeWorker> {
   const { id = unique("worker"), models, log = silent } = options;
-  const member = createMember(fleet, id);
+  // A second worker with this id is another process.
+  const member = createMember(fleet, unique(id), id);
   const broker = options.through?.(member.broker) ?? member.broker;
   const moves: Move[] = [];
   const side = createWorkerSide({

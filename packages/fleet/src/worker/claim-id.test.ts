@@ -1,8 +1,7 @@
-import { createFakeClock, needs } from "@waggle/testing";
+import { createFakeClock } from "@waggle/testing";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
 import type { Broker } from "../broker/port.ts";
-import { patienceMs } from "../testing/broker-contract-world.ts";
 import {
   finish,
   fleetIdOf,
@@ -11,7 +10,9 @@ import {
   silent,
   submitJob,
   unique,
-  useNats,
+  until,
+  pass,
+  useFleet,
   withParts,
 } from "../testing/fleet.ts";
 import { createIdClaim } from "./claim-id.ts";
@@ -28,14 +29,13 @@ function countingLog(): { readonly log: Logger; readonly count: () => number } {
   };
 }
 
-describe("a worker's id", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a worker's id", () => {
+  const fleet = useFleet();
 
   test("belongs to its first process; a second one does nothing in the fleet until the first has left", async () => {
     const [name, id] = [unique("model"), unique("worker")];
-    const gateway = await joinGateway(nats.url);
-    const { model: first, worker } = await joinModel(nats.url, name, { id, slots: 1 });
-    const clock = createFakeClock();
+    const gateway = await joinGateway(fleet);
+    const { model: first, worker } = await joinModel(fleet, name, { id, slots: 1 });
     const { log, count } = countingLog();
     const acts: string[] = [];
     const through = (broker: Broker): Broker =>
@@ -45,7 +45,6 @@ describe("a worker's id", needs("nats-server"), () => {
             acts.push(`send ${topic}`);
             broker.messages.send(topic, data);
           },
-          ask: async (topic, question) => await broker.messages.ask(topic, question, patienceMs),
         }),
         jobs: withParts(broker.jobs, {
           async take(queue) {
@@ -54,25 +53,17 @@ describe("a worker's id", needs("nats-server"), () => {
           },
         }),
       });
-    const { model: second, worker: other } = await joinModel(nats.url, name, { id, slots: 2, clock, log, through });
-    /** Lets the second process ask for the id again. */
-    async function pass(): Promise<void> {
-      clock.advance(5_000);
-      // The broker answers in the order of the questions.
-      await other.broker.records.members.get("none");
-      await new Promise(setImmediate);
-    }
-    await expect.poll(count).toBe(1);
+    const { model: second } = await joinModel(fleet, name, { id, slots: 2, log, through });
+    await until(() => count() === 1);
     await submitJob(gateway, { model: name });
     // The first process is full before the next job waits.
     await first.job();
     const { job, received } = await submitJob(gateway, { model: name }, id);
-    for (let again = 0; again < 4; again += 1) await pass();
+    await pass(fleet, 20_000);
     expect([acts, second.jobs, count()]).toEqual([[], [], 1]);
     await worker.side.leave();
     await worker.side.close();
-    const isRun = () => second.jobs.some((each) => fleetIdOf(each) === job.id);
-    while (!isRun()) await pass();
+    await until(() => second.jobs.some((each) => fleetIdOf(each) === job.id));
     for (const each of [...second.jobs]) finish(second, each);
     expect(await received.ended()).toMatchObject({ type: "finished" });
   });
@@ -98,7 +89,7 @@ describe("a worker's id", needs("nats-server"), () => {
 
   test("remains with one of two processes that start at the same moment", async () => {
     const [name, id] = [unique("model"), unique("worker")];
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     // Neither process gets an answer before the other one has joined.
     const unasked = (broker: Broker): Broker => {
       let asked = 0;
@@ -107,16 +98,13 @@ describe("a worker's id", needs("nats-server"), () => {
       return withParts(broker, { messages: withParts(broker.messages, { ask }) });
     };
     const join = async () => {
-      const [clock, counting] = [createFakeClock(), countingLog()];
-      const joined = await joinModel(nats.url, name, { id, clock, log: counting.log, through: unasked });
-      return { ...joined, clock, count: counting.count };
+      const counting = countingLog();
+      const joined = await joinModel(fleet, name, { id, log: counting.log, through: unasked });
+      return { ...joined, count: counting.count };
     };
     const both = [await join(), await join()];
     const left = () => both.filter(({ count }) => count() > 0);
-    while (left().length === 0) {
-      for (const { clock } of both) clock.advance(5_000);
-      await new Promise(setImmediate);
-    }
+    await until(() => left().length > 0);
     expect(left()).toHaveLength(1);
     const [keeper] = both.filter(({ count }) => count() === 0);
     for (let job = 0; job < 2; job += 1) await submitJob(gateway, { model: name });

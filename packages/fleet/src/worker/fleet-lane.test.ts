@@ -1,14 +1,13 @@
 // Tests when a worker takes jobs of batches, and that their slots count as free for every other job.
 import { lanePriority } from "@waggle/protocol";
-import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { finish, fleetIdOf, fleetJob, joinBoth, submitJob, useNats } from "../testing/fleet.ts";
+import { finish, fleetIdOf, fleetJob, joinBoth, submitJob, useFleet } from "../testing/fleet.ts";
 
-describe("a fleet's lane job", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a fleet's lane job", () => {
+  const fleet = useFleet();
 
   test("gets an idle slot when nothing else waits, and keeps no other job from the worker", async () => {
-    const { name: model, gateway, model: local, worker } = await joinBoth(nats.url);
+    const { name: model, gateway, model: local, worker } = await joinBoth(fleet);
     const { spec } = fleetJob({ model });
     const line = { ...spec, when: { ...spec.when, priority: lanePriority } };
     const submit = async (of = spec): Promise<string> => (await submitJob(gateway, { model, spec: of })).job.id;

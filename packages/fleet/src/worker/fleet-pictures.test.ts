@@ -2,7 +2,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 import { keys } from "../broker/names.ts";
@@ -20,7 +19,8 @@ import {
   seeingFile,
   sendTokens,
   unique,
-  useNats,
+  until,
+  useFleet,
   joinBoth,
   joinModel,
   submitJob,
@@ -55,20 +55,20 @@ function hashesOf({ spec }: LocalJob): readonly string[] {
 
 /** Resolves when the worker's heartbeat is stored, which a leaving worker reads. */
 async function untilListed({ records }: Broker, id: string): Promise<void> {
-  while ((await records.members.get(keys.member("worker", id))) === undefined);
+  await until(async () => (await records.members.get(keys.member("worker", id))) !== undefined);
 }
 
 const expected = pictures.map(({ sha256 }) => sha256);
 
-describe("a fleet's job with pictures", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a fleet's job with pictures", () => {
+  const fleet = useFleet();
 
   test("goes only to a worker whose model reads pictures, with the pictures", async () => {
-    const { name: model, gateway, model: blind, worker: blindWorker } = await joinBoth(nats.url);
+    const { name: model, gateway, model: blind, worker: blindWorker } = await joinBoth(fleet);
     const [one, other] = [await publish(gateway, { model }), await publish(gateway, { model }, blindWorker.id)];
     const { job: text } = await submitJob(gateway, { model });
     expect(fleetIdOf(await blind.job())).toBe(text.id);
-    const { model: seeing } = await joinModel(nats.url, model, { from: seeingFile });
+    const { model: seeing } = await joinModel(fleet, model, { from: seeingFile });
     const locals = [await seeing.job(0), await seeing.job(1)];
     expect(new Set(locals.map(fleetIdOf))).toEqual(new Set([one.job.id, other.job.id]));
     expect(locals.map(hashesOf)).toEqual([expected, expected]);
@@ -78,16 +78,16 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("continues at another worker with the same projector when its worker is lost in mid-answer", async () => {
-    const { name: model, gateway, model: dying, worker } = await joinBoth(nats.url, { from: seeingFile });
+    const { name: model, gateway, model: dying, worker } = await joinBoth(fleet, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     sendTokens(await dying.job(), 0, 1);
-    await received.until(() => received.tokens().length === 2);
+    await until(() => received.tokens().length === 2);
     const blind = fakeModel(model);
     const scaling = fakeModel(model, 2, { ...seeingFile, vision: "projector, smaller pictures" });
     const sibling = fakeModel(model, 2, seeingFile);
-    for (const one of [blind, scaling]) await joinWorker(nats.url, { models: [one] });
-    await worker.vanish();
-    await joinWorker(nats.url, { models: [sibling] });
+    for (const one of [blind, scaling]) await joinWorker(fleet, { models: [one] });
+    worker.kill();
+    await joinWorker(fleet, { models: [sibling] });
     const resumed = await sibling.job();
     expect(priorOutputOf(resumed)).toEqual({ ids: [100, 101], events: 2 });
     expect(hashesOf(resumed)).toEqual(expected);
@@ -99,14 +99,14 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("stays at a leaving worker if others read no pictures or have another projector", async () => {
-    const { name: model, gateway, model: leaving, worker } = await joinBoth(nats.url, { from: seeingFile });
+    const { name: model, gateway, model: leaving, worker } = await joinBoth(fleet, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     const local = await leaving.job();
     sendTokens(local, 0);
-    await received.until(() => received.tokens().length === 1);
+    await until(() => received.tokens().length === 1);
     const others = [file, { ...seeingFile, vision: "another projector" }].map((from) => fakeModel(model, 2, from));
     for (const one of others) {
-      const { broker, id } = await joinWorker(nats.url, { models: [one] });
+      const { broker, id } = await joinWorker(fleet, { models: [one] });
       await untilListed(broker, id);
     }
     await worker.side.leave();
@@ -116,12 +116,12 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("is handed over by a leaving worker to one with the same projector", async () => {
-    const { name: model, gateway, model: leaving, worker } = await joinBoth(nats.url, { from: seeingFile });
+    const { name: model, gateway, model: leaving, worker } = await joinBoth(fleet, { from: seeingFile });
     const { received } = await publish(gateway, { model });
     sendTokens(await leaving.job(), 0);
-    await received.until(() => received.tokens().length === 1);
+    await until(() => received.tokens().length === 1);
     const next = fakeModel(model, 2, seeingFile);
-    const { broker, id } = await joinWorker(nats.url, { models: [next] });
+    const { broker, id } = await joinWorker(fleet, { models: [next] });
     await untilListed(broker, id);
     await worker.side.leave();
     expect(hashesOf(await next.job())).toEqual(expected);
@@ -130,7 +130,7 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
   });
 
   test("fails with an error that names the picture, if the fleet no longer has it", async () => {
-    const { name: model, gateway, model: seeing } = await joinBoth(nats.url, { from: seeingFile });
+    const { name: model, gateway, model: seeing } = await joinBoth(fleet, { from: seeingFile });
     const stored = storedPictures(unique("key"), pictures);
     const { received } = await publish(gateway, { model, pictures: stored });
     expect(await received.ended()).toMatchObject({
@@ -152,42 +152,42 @@ describe("a fleet's job with pictures", needs("nats-server"), () => {
           },
         }),
       });
-    const { name: model, gateway, model: seeing, worker } = await joinBoth(nats.url, { from: seeingFile, through });
+    const { name: model, gateway, model: seeing, worker } = await joinBoth(fleet, { from: seeingFile, through });
     const { job, received } = await publish(gateway, { model, pictures: await put(gateway, [pictureOf(60_000_000)]) });
-    await received.until(() => received.records.some(({ kind }) => kind === "fence"));
+    await until(() => received.records.some(({ kind }) => kind === "fence"));
     await gateway.cancel(job.id, "client");
     expect(await received.ended()).toMatchObject({ type: "cancelled", steps: 0 });
     expect(seeing.jobs).toEqual([]);
     // The picture has 229 pieces.
     expect(pieces).toBeLessThan(200);
-    while (worker.side.running > 0) await new Promise(setImmediate);
+    await until(() => worker.side.running === 0);
     await gateway.pictures.remove(job.pictures?.key ?? "");
   });
 
   test("is put back for another worker when this one refuses it, which reads the pictures again", async () => {
     const model = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const full = fakeModel(model, 2, seeingFile);
     full.refuseWith = new WaggleError("unavailable", "The engine is restarting.");
-    await joinWorker(nats.url, { models: [full] });
+    await joinWorker(fleet, { models: [full] });
     const { received } = await publish(gateway, { model });
-    await received.until(() => received.records.some(({ kind }) => kind === "output"));
-    const { model: other } = await joinModel(nats.url, model, { from: seeingFile });
+    await until(() => received.records.some(({ kind }) => kind === "output"));
+    const { model: other } = await joinModel(fleet, model, { from: seeingFile });
     expect(hashesOf(await other.job())).toEqual(expected);
     finish(other, await other.job());
     expect(await received.ended()).toMatchObject({ type: "finished" });
   });
 });
 
-describe("a question about pictures", needs("nats-server"), () => {
-  const nats = useNats();
+describe("a question about pictures", () => {
+  const fleet = useFleet();
 
   test("goes only to a worker whose model reads pictures, with the pictures", async () => {
     const model = unique("model");
-    const gateway = await joinGateway(nats.url);
+    const gateway = await joinGateway(fleet);
     const asked: string[] = [];
     const join = async (who: string, from = file) =>
-      await joinWorker(nats.url, {
+      await joinWorker(fleet, {
         models: [fakeModel(model, 2, from)],
         async answer(question) {
           const given =

@@ -19,7 +19,7 @@ interface Queue {
 
 export interface JobStore {
   put(topic: string, data: Uint8Array, id: string): "stored" | "full";
-  has(topic: string): boolean;
+  has(pattern: string): boolean;
   open(name: string, pattern: string): void;
   /** @throws WaggleError unavailable without such a queue */
   take(name: string): { readonly job: Stored; readonly deliveries: number } | undefined;
@@ -75,7 +75,7 @@ export function createJobStore(store: Store, now: () => number): JobStore {
       for (const queue of queues.values()) if (matches(queue.pattern, topic)) queue.fresh.push(stored.sequence);
       return "stored";
     },
-    has: (topic) => store.last(topic) !== undefined,
+    has: (pattern) => store.list(pattern).length > 0,
     open(name, pattern) {
       if (queues.has(name)) return;
       for (const [other, queue] of queues) {

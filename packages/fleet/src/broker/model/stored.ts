@@ -23,7 +23,7 @@ export function createWorkQueue(server: ModelServer, member: Member): WorkQueue 
 
   return {
     put: async (topic, data, id) => await member.call(() => server.jobs().put(topic, data, id), { topic }),
-    has: async (topic) => await member.call(() => server.jobs().has(topic)),
+    has: async (pattern) => await member.call(() => server.jobs().has(pattern)),
     open: async (queue, pattern) => await member.call(() => server.jobs().open(queue, pattern)),
     async take(queue) {
       const taken = await member.call(() => server.jobs().take(queue));

@@ -24,9 +24,9 @@ export function createWorkQueue({ call }: Pick<NatsLink, "call">): WorkQueue {
           throw error;
         }
       }),
-    has: async (topic) =>
+    has: async (pattern) =>
       await call("look for the job in the fleet's queue", async ({ jsm }) => {
-        const found = await jsm.streams.getMessage(jobsStream, { last_by_subj: topic });
+        const found = await jsm.streams.getMessage(jobsStream, { last_by_subj: pattern });
         return found !== null;
       }),
     open: async (queue, pattern) =>
