@@ -9,6 +9,9 @@ export interface BrokerWorld {
   connect(user?: "limited"): Promise<Broker>;
   /** Lets this time pass, in milliseconds. */
   advance(ms: number): Promise<void>;
+  /** The broker answers no member, as a stopped process, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
   start(): Promise<void>;
   /** Deletes all stores while the broker is stopped. */

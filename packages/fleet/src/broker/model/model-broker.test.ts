@@ -54,6 +54,8 @@ function openWorld(seed = 1): ModelWorld {
       });
       return broker;
     },
+    freeze: () => brokers.forEach((_, index) => server.link(`member-${index}`).hold()),
+    thaw: () => brokers.forEach((_, index) => server.link(`member-${index}`).release()),
     stop: async () => server.stop(),
     start: async () => server.start(),
     wipe: async () => server.wipe(),

@@ -47,6 +47,8 @@ describe("the broker", needs("nats-server"), () => {
           return broker;
         },
         advance: sleep,
+        freeze: () => nats.server.signal("SIGSTOP"),
+        thaw: () => nats.server.signal("SIGCONT"),
         stop: () => nats.server.stop(),
         start: () => nats.server.start(),
         async wipe() {

@@ -3,21 +3,18 @@ import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { PermissionViolationError, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 
-/** Codes of JetStream's API (nats-server, server/errors.json). */
-const wrongLastSequence = new Set([10_071, 10_164]);
-const streamIsFull = new Set([10_077, 10_047, 10_023]);
-
 /** Seconds until a client may retry what NATS could not do. */
 export const natsRetryAfterS = 2;
 
-/** Whether another member has written to the subject or key since it was read. */
-export function isWrongSequence(error: unknown): boolean {
-  return error instanceof JetStreamApiError && wrongLastSequence.has(error.code);
+/** @param codes of JetStream's API (nats-server, server/errors.json) */
+function withCode(...codes: readonly number[]): (error: unknown) => boolean {
+  return (error) => error instanceof JetStreamApiError && codes.includes(error.code);
 }
 
-export function isStreamFull(error: unknown): boolean {
-  return error instanceof JetStreamApiError && streamIsFull.has(error.code);
-}
+/** Whether another member has written to the subject or key since it was read. */
+export const isWrongSequence = withCode(10_071, 10_164);
+export const isStreamFull = withCode(10_077, 10_047, 10_023);
+export const isConsumerMissing = withCode(JetStreamApiCodes.ConsumerNotFound);
 
 /** Whether the stream or bucket of the request does not exist. Without it, no one answers a message to its subjects. */
 export function isStoreMissing(error: unknown): boolean {

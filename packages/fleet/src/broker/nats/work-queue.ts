@@ -4,7 +4,7 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { Delivery, WorkQueue } from "../port.ts";
 import { answerLimitMs } from "../port.ts";
 import type { NatsLink } from "./connection.ts";
-import { isStreamFull } from "./nats-errors.ts";
+import { isConsumerMissing, isStreamFull } from "./nats-errors.ts";
 import { send } from "./messages.ts";
 import { ensureConsumer, jobsStream } from "./topology.ts";
 
@@ -44,8 +44,13 @@ export function createWorkQueue({ call }: Pick<NatsLink, "call">): WorkQueue {
       }),
     sizeOf: async (queue) =>
       await call("look for a queue of the fleet", async ({ jsm }) => {
-        const info = await jsm.consumers.info(jobsStream, queue).catch(() => undefined);
-        return info && { waiting: info.num_pending, taken: info.num_ack_pending };
+        try {
+          const info = await jsm.consumers.info(jobsStream, queue);
+          return { waiting: info.num_pending, taken: info.num_ack_pending };
+        } catch (error) {
+          if (isConsumerMissing(error)) return undefined;
+          throw error;
+        }
       }),
     remove: async (queue) =>
       await call(
