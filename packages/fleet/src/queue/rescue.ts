@@ -38,8 +38,7 @@ export function createRescue(options: RescueOptions): () => Promise<void> {
     if (size.waiting === 0 && size.taken === 0) {
       if (clock.now() - since < keepQueueMs) return;
       await broker.jobs.remove(queue);
-      cleared.add(worker);
-      return;
+      return void cleared.add(worker);
     }
     for (let taken = await takeJob(broker, queue); taken !== undefined; taken = await takeJob(broker, queue)) {
       log.info({ job: taken.job.id, stream_id: taken.job.clientJob.id, worker }, "fleet_job_rescued");

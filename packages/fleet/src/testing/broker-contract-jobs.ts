@@ -52,6 +52,17 @@ export function describeJobs(contract: Contract): void {
       expect(await broker.jobs.take(queue.name)).toBeUndefined();
     });
 
+    promise("keeps its jobs over a restart of the broker", async (broker) => {
+      const queue = await openQueue(broker);
+      await put(broker, queue, "a", "b");
+      await restart(undefined, broker);
+      for (const job of ["a", "b"]) {
+        const delivery = await take(broker, queue);
+        expect(textOf(delivery.data)).toBe(job);
+        await delivery.done();
+      }
+    });
+
     promise("a job's id is free again after two minutes", async (broker) => {
       const queue = await openQueue(broker);
       await put(broker, queue, "a");

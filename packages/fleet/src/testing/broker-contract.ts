@@ -104,7 +104,7 @@ function describeMessages({ world, promise, until, eventually, restart }: Contra
       const rows = Object.entries(calls).flatMap(([part, methods]) =>
         Object.entries(methods).map(([method, call]) => ({
           name: `${part}.${method}`,
-          result: call(parts[part as never]),
+          result: call(parts[part as never]) as Promise<unknown>,
         })),
       );
       const results = await Promise.allSettled(rows.map(({ result }) => result));
@@ -151,7 +151,7 @@ function describeMessages({ world, promise, until, eventually, restart }: Contra
       expect(leaving.connected).toBe(false);
     });
 
-    promise("reports a denied topic once, and the other topics work", async () => {
+    promise("reports a denied topic once in each connection, and the other topics work", async () => {
       const limited = await world().connect("limited");
       const denied: string[] = [];
       limited.onDenied((topic) => denied.push(topic));
@@ -161,6 +161,10 @@ function describeMessages({ world, promise, until, eventually, restart }: Contra
       expect(await limited.events.last(topic)).toBeUndefined();
       expect(await limited.events.append(`waggle.events.g.${unique()}`, bytes("x"), 0)).toHaveProperty("sequence");
       expect(denied).toEqual([topic]);
+      await restart(undefined, limited);
+      for (let again = 0; again < 2; again += 1)
+        expect(await limited.events.append(topic, bytes("x"), 0)).toBe("denied");
+      expect(denied).toEqual([topic, topic]);
     });
   });
 

@@ -49,6 +49,7 @@ export function useFleet({
   let running: FakeClock | undefined;
   beforeEach(() => {
     names = 0;
+    phase += 1;
     const clock = createFakeClock();
     const server = createModelBroker({ clock, random: createRandom(seed, "broker").next, ...options });
     Object.assign(fleet, { clock, server, seed });
@@ -63,14 +64,20 @@ export function useFleet({
   });
   afterEach(() => {
     running = undefined;
+    phase += 1;
   });
   return fleet;
 }
 
-/** Resolves when the condition holds. @throws Error after a far limit */
+/** Counts the starts and ends of tests: no wait outlives its test. */
+let phase = 0;
+
+/** Resolves when the condition holds. @throws Error after a far limit, and after the test */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const mine = phase;
   for (let turns = 0; !(await isSo()); turns += 1) {
-    if (turns === mostTurns) throw new Error(`After ${turns} turns there is still not: ${isSo.toString()}`);
+    if (turns === mostTurns || phase !== mine)
+      throw new Error(`After ${turns} turns there is still not: ${isSo.toString()}`);
     await new Promise(setImmediate);
   }
 }

@@ -4,7 +4,6 @@ import type { GenerateWork, Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
-import { keys } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
 import { storedPictures } from "../pictures/picture-store.ts";
 import type { FleetJob } from "../queue/records.ts";
@@ -53,11 +52,6 @@ function hashesOf({ spec }: LocalJob): readonly string[] {
   return given.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
 }
 
-/** Resolves when the worker's heartbeat is stored, which a leaving worker reads. */
-async function untilListed({ records }: Broker, id: string): Promise<void> {
-  await until(async () => (await records.members.get(keys.member("worker", id))) !== undefined);
-}
-
 const expected = pictures.map(({ sha256 }) => sha256);
 
 describe("a fleet's job with pictures", () => {
@@ -96,37 +90,6 @@ describe("a fleet's job with pictures", () => {
     expect(await received.ended()).toMatchObject({ type: "finished" });
     expect(received.tokens()).toEqual([100, 101, 102]);
     expect([blind.jobs, scaling.jobs]).toEqual([[], []]);
-  });
-
-  test("stays at a leaving worker if others read no pictures or have another projector", async () => {
-    const { name: model, gateway, model: leaving, worker } = await joinBoth(fleet, { from: seeingFile });
-    const { received } = await publish(gateway, { model });
-    const local = await leaving.job();
-    sendTokens(local, 0);
-    await until(() => received.tokens().length === 1);
-    const others = [file, { ...seeingFile, vision: "another projector" }].map((from) => fakeModel(model, 2, from));
-    for (const one of others) {
-      const { broker, id } = await joinWorker(fleet, { models: [one] });
-      await untilListed(broker, id);
-    }
-    await worker.side.leave();
-    expect(local.cancelled).toBe(false);
-    finish(leaving, local);
-    expect(await received.ended()).toMatchObject({ type: "finished" });
-  });
-
-  test("is handed over by a leaving worker to one with the same projector", async () => {
-    const { name: model, gateway, model: leaving, worker } = await joinBoth(fleet, { from: seeingFile });
-    const { received } = await publish(gateway, { model });
-    sendTokens(await leaving.job(), 0);
-    await until(() => received.tokens().length === 1);
-    const next = fakeModel(model, 2, seeingFile);
-    const { broker, id } = await joinWorker(fleet, { models: [next] });
-    await untilListed(broker, id);
-    await worker.side.leave();
-    expect(hashesOf(await next.job())).toEqual(expected);
-    finish(next, await next.job());
-    expect(await received.ended()).toMatchObject({ type: "finished" });
   });
 
   test("fails with an error that names the picture, if the fleet no longer has it", async () => {

@@ -80,6 +80,7 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
       connection.toMember(() => {
         offsetMs = brokerMs - (startedMs + clock.now()) / 2;
         unanswered = 0;
+        deniedTopics.clear();
         timer?.cancel();
         timer = clock.setTimeout(ping, pingMs);
         setUp(true);

@@ -1,94 +1,53 @@
-import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { answerLimitMs, type Broker } from "../port.ts";
 import { describeBroker } from "../../testing/broker-contract.ts";
-import { contractLimits, deniedTopics, type BrokerWorld } from "../../testing/broker-contract-world.ts";
+import { contractLimits, deniedTopics } from "../../testing/broker-contract-world.ts";
+import { connectTo, pass, until, useFleet, type Fleet } from "../../testing/fleet.ts";
 import type { LinkFaults } from "./link.ts";
-import { createModelBroker, type ModelBroker } from "./model-broker.ts";
 
-/** Random numbers of a generator of Lehmer's: the same seed gives the same numbers. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
+const fleet = useFleet({ limits: contractLimits });
 
-interface ModelWorld extends BrokerWorld {
-  until(isSo: () => boolean): Promise<void>;
-  readonly clock: ReturnType<typeof createFakeClock>;
-  readonly server: ModelBroker;
-}
-
-/** A world whose clock runs while the test waits: after all promises the next timer fires. */
-function openWorld(seed = 1): ModelWorld {
-  const clock = createFakeClock();
-  const random = randomOf(seed);
-  const server = createModelBroker({ clock, random, limits: contractLimits });
+describeBroker("the model of the broker", async () => {
+  const { server } = fleet;
+  const names: string[] = [];
   server.deny("limited", deniedTopics);
-  const brokers: Broker[] = [];
-  let open = true;
-  function step(): void {
-    if (!open) return;
-    const due = clock.next();
-    if (due !== undefined) clock.advance(due - clock.now());
-    setImmediate(step);
-  }
-  setImmediate(step);
-  const advance = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, ms));
   return {
-    clock,
-    server,
-    advance,
-    async until(isSo) {
-      while (!isSo()) await advance(1);
-    },
     async connect(user) {
-      const broker = server.connect({ name: `member-${brokers.length}`, ...(user && { user }) });
-      brokers.push(broker);
-      await new Promise<void>((resolve) => {
-        broker.onConnection((connected) => {
-          if (connected) resolve();
-        });
-      });
+      const broker = await connectTo(fleet, user ?? `member-${names.length}`);
+      names.push(user ?? `member-${names.length}`);
       return broker;
     },
-    freeze: () => brokers.forEach((_, index) => server.link(`member-${index}`).hold()),
-    thaw: () => brokers.forEach((_, index) => server.link(`member-${index}`).release()),
+    advance: async (ms) => await pass(fleet, ms),
+    freeze: () => names.forEach((name) => server.link(name).hold()),
+    thaw: () => names.forEach((name) => server.link(name).release()),
     stop: async () => server.stop(),
     start: async () => server.start(),
     wipe: async () => server.wipe(),
     deleteStore: async (name) => server.deleteStore(name),
-    async close() {
-      for (const broker of brokers) await broker.close();
-      open = false;
-    },
+    close: async () => {},
   };
-}
-
-describeBroker("the model of the broker", async () => openWorld());
+});
 
 const unavailable: unknown = expect.objectContaining({ code: "unavailable" });
 const topic = "waggle.events.g.job";
 const data = new Uint8Array([1]);
 
-let opened: ModelWorld | undefined;
-afterEach(async () => {
-  await opened?.close();
-  opened = undefined;
-});
+/** Members with exact clocks. */
+async function connectAll({ server }: Fleet): Promise<[Broker, Broker]> {
+  const brokers: [Broker, Broker] = [server.connect({ name: "one" }), server.connect({ name: "other" })];
+  await until(() => brokers.every(({ connected }) => connected));
+  return brokers;
+}
 
 /** A member with its link, and another member, which has no faults. */
-async function openMembers(): Promise<ModelWorld & { broker: Broker; other: Broker; link: LinkFaults }> {
-  const world = openWorld();
-  opened = world;
-  return { ...world, broker: await world.connect(), other: await world.connect(), link: world.server.link("member-0") };
+async function openMembers(): Promise<Fleet & { broker: Broker; other: Broker; link: LinkFaults }> {
+  const [broker, other] = await connectAll(fleet);
+  return { ...fleet, broker, other, link: fleet.server.link("one") };
 }
 
 describe("a fault of the modelled broker", () => {
   test("cut: what is on the way is lost, and the member connects again", async () => {
-    const { broker, other, link, until, clock } = await openMembers();
+    const { broker, other, link, clock } = await openMembers();
     const taken: string[] = [];
     for (const from of ["now", "start"] as const) {
       const following = broker.events.follow("waggle.events.cut.*", from, () => taken.push(from));
@@ -115,7 +74,7 @@ describe("a fault of the modelled broker", () => {
   });
 
   test("hold: nothing passes, the member notices, and what it sent arrives later", async () => {
-    const { broker, other, link, until, clock } = await openMembers();
+    const { broker, other, link, clock } = await openMembers();
     const from = clock.now();
     link.hold();
     await expect(broker.events.append(topic, data, 0)).rejects.toEqual(unavailable);
@@ -151,20 +110,20 @@ describe("a fault of the modelled broker", () => {
   });
 
   test("freeze: messages to the member wait in their order until the thaw", async () => {
-    const { broker, other, link, advance } = await openMembers();
+    const { broker, other, link } = await openMembers();
     const received: (number | undefined)[] = [];
     broker.messages.receive(topic, (_, [first]) => received.push(first));
     await broker.jobs.list();
     link.freeze();
     for (const value of [1, 2, 3]) other.messages.send(topic, new Uint8Array([value]));
-    await advance(1_000);
+    await pass(fleet, 1_000);
     expect(received).toEqual([]);
     link.thaw();
     expect(received).toEqual([1, 2, 3]);
   });
 
   test("delay: it counts for each way, and the member's time is right by half of both", async () => {
-    const { server, clock, until } = await openMembers();
+    const { server, clock } = await openMembers();
     const broker = server.connect({ name: "far" });
     const link = server.link("far");
     link.delay({ minMs: 100, maxMs: 400 });
@@ -216,8 +175,8 @@ describe("a fault of the modelled broker", () => {
     const { server, broker, other } = await openMembers();
     const denied: string[] = [];
     broker.onDenied((name) => denied.push(name));
-    server.deny("member-0", "waggle.secret.*");
-    server.deny("member-0", "records.jobs.>");
+    server.deny("one", "waggle.secret.*");
+    server.deny("one", "records.jobs.>");
     const received: string[] = [];
     other.messages.receive("waggle.secret.*", (name) => received.push(name));
     broker.messages.receive("waggle.secret.*", (name) => received.push(`own ${name}`));
@@ -226,7 +185,7 @@ describe("a fault of the modelled broker", () => {
     await expect(broker.records.jobs.put("k", data)).rejects.toEqual(unavailable);
     expect(await other.records.jobs.put("k", data)).toBe(1);
     expect([received, denied]).toEqual([["waggle.secret.a"], ["waggle.secret.*", "waggle.secret.a", "records.jobs.k"]]);
-    server.allow("member-0");
+    server.allow("one");
     expect(await broker.records.jobs.put("k", data)).toBe(2);
   });
 });
@@ -236,7 +195,7 @@ test("a close ends when the broker has the last messages", async () => {
   await broker.jobs.open("q", "waggle.jobs.>");
   await broker.jobs.put("waggle.jobs.a", data, "a");
   const delivery = await broker.jobs.take("q");
-  server.link("member-0").delay({ minMs: 100, maxMs: 100 });
+  server.link("one").delay({ minMs: 100, maxMs: 100 });
   delivery?.drop();
   await broker.close();
   expect(await other.jobs.has("waggle.jobs.a")).toBe(false);
@@ -245,27 +204,29 @@ test("a close ends when the broker has the last messages", async () => {
   await leaving.close();
 });
 
-test("the same random numbers give the same run, and a closed member leaves no timer", async () => {
-  const runs: unknown[] = [];
-  for (const seed of [7, 7, 8]) {
-    const world = openWorld(seed);
-    const members = [await world.connect(), await world.connect()];
-    const trace: unknown[] = [];
-    for (const { messages } of members) messages.receive("a", () => trace.push(world.clock.now()));
-    for (const { events } of members) events.follow("waggle.events.>", "start", ({ at }) => trace.push(at));
-    world.server.link("member-1").cut();
-    for (let index = 0; index < 5; index += 1) {
-      members[index % 2]?.messages.send("a");
-      await members[0]?.events.append(`waggle.events.g.${index}`, data, 0);
+describe("random numbers", () => {
+  const fleets = [7, 7, 8].map((seed) => useFleet({ seed }));
+
+  test("give the same run if they are the same, and a closed member leaves no timer", async () => {
+    const runs: unknown[] = [];
+    for (const each of fleets) {
+      const members = await connectAll(each);
+      const trace: unknown[] = [];
+      for (const { messages } of members) messages.receive("a", () => trace.push(each.clock.now()));
+      for (const { events } of members) events.follow("waggle.events.>", "start", ({ at }) => trace.push(at));
+      each.server.link("other").cut();
+      for (let index = 0; index < 5; index += 1) {
+        members[index % 2]?.messages.send("a");
+        await members[0].events.append(`waggle.events.g.${index}`, data, 0);
+      }
+      await pass(each, 1_000);
+      for (const member of members) await member.close();
+      each.server.stop();
+      await pass(each, answerLimitMs);
+      runs.push(trace);
+      expect([trace.length > 10, each.clock.pending]).toEqual([true, 0]);
     }
-    await world.advance(1_000);
-    for (const member of members) await member.close();
-    world.server.stop();
-    await world.advance(answerLimitMs);
-    await world.close();
-    runs.push(trace);
-    expect([trace.length > 10, world.clock.pending]).toEqual([true, 0]);
-  }
-  expect(runs[0]).toEqual(runs[1]);
-  expect(runs[0]).not.toEqual(runs[2]);
+    expect(runs[0]).toEqual(runs[1]);
+    expect(runs[0]).not.toEqual(runs[2]);
+  });
 });

@@ -1,4 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createFakeClock, needs } from "@waggle/testing";
@@ -6,7 +5,7 @@ import { createLogger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
 import { linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { ConnectionOptions, NatsLink } from "./connection.ts";
-import { eventsStream, jobsStream } from "./topology.ts";
+import { jobsStream } from "./topology.ts";
 
 function open(url: string, more: Partial<ConnectionOptions> = {}): NatsLink {
   return openLink(url, { clock: createFakeClock(), ...more });
@@ -103,48 +102,5 @@ describe("a connection", needs("nats-server"), () => {
     const connection = await linkTo(nats.url, { limits: { jobs: 5 } });
     const limits = async (): Promise<number> => (await connection.use().jsm.streams.info(jobsStream)).config.max_msgs;
     expect(await limits()).toBe(10_000);
-  });
-});
-
-describe("a server that loses its storage", needs("nats-server"), () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
-  const nats = useNats({ folder });
-
-  test("gets its streams and buckets again at the reconnection", async () => {
-    const connection = await linkTo(nats.url);
-    await nats.server.stop("SIGKILL");
-    await whenUp(connection, false);
-    rmSync(folder, { recursive: true });
-    await nats.server.start();
-    await whenUp(connection);
-    const { jsm, buckets } = connection.use();
-    expect((await jsm.streams.info(jobsStream)).config.name).toBe(jobsStream);
-    expect((await jsm.streams.info(eventsStream)).config.name).toBe(eventsStream);
-    expect(await buckets.sessions.get("none")).toBeNull();
-    await connection.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-});
-
-describe("a member without a permission", needs("nats-server"), () => {
-  const nats = useNats({
-    config: `authorization { users = [
-      { user: "some", password: "some", permissions: { publish: { deny: "secret.>" } } }
-    ] }`,
-  });
-
-  test("learns of each denied topic once in each connection", async () => {
-    const link = await linkTo(nats.url.replace("//", "//some:some@"));
-    const denied: string[] = [];
-    link.onDenied((topic) => denied.push(topic));
-    const publish = (...topics: string[]): void => topics.forEach((topic) => link.use().nc.publish(topic));
-    publish("secret.a", "secret.a", "secret.b");
-    await expect.poll(() => denied).toEqual(["secret.a", "secret.b"]);
-    const lost = whenUp(link, false);
-    await nats.restart();
-    await lost;
-    await whenUp(link);
-    publish("secret.a");
-    await expect.poll(() => denied).toEqual(["secret.a", "secret.b", "secret.a"]);
   });
 });

@@ -2,7 +2,7 @@ import { systemClock } from "@waggle/async";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { silent, unique } from "../../testing/fleet.ts";
-import { connectTo, linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
+import { linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { EventLog } from "../port.ts";
 import { createBrokerClock } from "./broker-clock.ts";
 import type { Connected, NatsLink } from "./connection.ts";
@@ -132,16 +132,6 @@ describe("the log of records on NATS", needs("nats-server"), () => {
     expect(await logOn(reader).read(topic)).toEqual([]);
     await append(logOn(writer), topic, 100);
     expect(await count(more.length + 2)).toEqual([0, ...more, 100]);
-    await following.close();
-  });
-
-  test("shows the server's time", async () => {
-    const broker = await connectTo(nats.url);
-    expect(broker.now()).toBeUndefined();
-    await append(broker.events, newTopic(), 0);
-    const { following } = follow(broker.events, newTopic(), "now");
-    await following.listening();
-    expect(Math.abs((broker.now() ?? 0) - Date.now())).toBeLessThan(1_000);
     await following.close();
   });
 });

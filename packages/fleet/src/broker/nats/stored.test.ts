@@ -48,21 +48,6 @@ describe("the stores on NATS", needs("nats-server"), () => {
   });
 });
 
-describe("full stores on NATS", needs("nats-server"), () => {
-  const nats = useNats();
-
-  test("are in use by the share of the bytes or of the records, whichever is larger", async () => {
-    const broker = await connectTo(nats.url, { limits: { jobs: 4, pictureBytes: 10_000 } });
-    expect(await broker.storeUse()).toEqual({ jobs: 0, pictures: 0 });
-    await broker.jobs.put(topics.jobAt("m", "w", "j1"), value, "j1");
-    await broker.pictures.put(topics.piece("key", "0", 0), new Uint8Array(5_000));
-    const { jobs, pictures } = await broker.storeUse();
-    expect(jobs).toBe(0.25);
-    expect(pictures).toBeGreaterThan(0.5);
-    expect(pictures).toBeLessThan(0.6);
-  });
-});
-
 describe("a NATS server with little storage", needs("nats-server"), () => {
   const nats = useNats({ config: "jetstream { max_file_store: 1GB }" });
 

@@ -26,8 +26,7 @@ export function createWorkQueue({ call }: Pick<NatsLink, "call">): WorkQueue {
       }),
     has: async (pattern) =>
       await call("look for the job in the fleet's queue", async ({ jsm }) => {
-        const found = await jsm.streams.getMessage(jobsStream, { last_by_subj: pattern });
-        return found !== null;
+        return (await jsm.streams.getMessage(jobsStream, { last_by_subj: pattern })) !== null;
       }),
     open: async (queue, pattern) =>
       await call("open a queue of the fleet", async ({ jsm }) => await ensureConsumer(jsm, queue, pattern)),
