@@ -4,7 +4,6 @@ import type { ServerResponse } from "node:http";
 import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "@waggle/async";
 import { createFakeClock, needs } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ServerSpec } from "../servers/read-servers.ts";
@@ -28,7 +27,7 @@ afterEach(async () => {
 const client = "c";
 const never = { client, signal: new AbortController().signal };
 
-function connectionTo(transport: ServerSpec["transport"], clock = systemClock): Connection {
+function connectionTo(transport: ServerSpec["transport"], clock = createFakeClock()): Connection {
   const spec = { name: "odd", transport, alwaysAllow: new Set<string>() };
   const settings = { env: process.env, version: "1", callTimeoutMs: 60_000, clock, onState: () => {} };
   const connection = createConnection({ spec, ...settings });
@@ -49,10 +48,7 @@ async function connectionOver(answers: Readonly<Record<string, WebAnswer>>): Pro
   return [connectionTo({ kind: "http", url: web.url, headers: {} }), web];
 }
 
-/** Less than the time limit for the start of a server. */
-const limitMs = 50_000;
-
-it("ends a call whose caller leaves while the server does not answer its start", { timeout: limitMs }, async () => {
+it("ends a call whose caller leaves while the server does not answer its start", async () => {
   const stays = join(folder, "pid");
   const connection = connectionTo(stdio({ BAD_START: "silent", STAYS: stays }));
   const leaving = new AbortController();
@@ -65,7 +61,7 @@ it("ends a call whose caller leaves while the server does not answer its start",
   expect(connection.state).toEqual({ name: "closed" });
 });
 
-it("starts a server that ends with each call only so often", { timeout: limitMs }, async () => {
+it("starts a server that ends with each call only so often", async () => {
   const clock = createFakeClock();
   const connection = connectionTo(stdio({}), clock);
   const outcomes = async (calls: number): Promise<readonly string[]> => {
@@ -343,7 +339,7 @@ it("ends the response of a server over HTTP that refuses its stream and never en
   await connection.open();
   await expect.poll(() => seen).toContain("GET");
   // Without an end, the response would be left to the garbage collector.
-  await expect.poll(() => endless.size, { timeout: 3_000 }).toBe(0);
+  await expect.poll(() => endless.size).toBe(0);
 });
 
 it("asks at most ten times a second for a stream that a server over HTTP closes again and again", async () => {
@@ -355,7 +351,7 @@ it("asks at most ten times a second for a stream that a server over HTTP closes 
     },
   });
   await connection.open();
-  await expect.poll(() => times.length, { timeout: 10_000 }).toBeGreaterThan(5);
+  await expect.poll(() => times.length).toBeGreaterThan(5);
   expect((times[5] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(450);
 });
 
@@ -389,12 +385,12 @@ it("tells a server over HTTP of a cancelled call, also when it takes no answers 
   await expect.poll(() => seen).toContain("POST notifications/cancelled");
 });
 
-it("returns the memory that large messages needed", { timeout: limitMs }, async () => {
+it("returns the memory that large messages needed", async () => {
   const body = `{"id":1,"result":{"content":[],"_meta":[${"{},".repeat(1_000_000)}0]}}`;
   const [connection] = await connectionOver({ "tools/call": (_, response) => void response.end(body) });
   await connection.open();
   const before = process.memoryUsage.rss();
   for (let calls = 0; calls < 3; calls += 1) expect((await connection.call("echo", {}, never)).kind).toBe("done");
   const more = (): number => (process.memoryUsage.rss() - before) / 1_048_576;
-  await expect.poll(more, { timeout: 20_000 }).toBeLessThan(100);
+  await expect.poll(more).toBeLessThan(100);
 });

@@ -1,6 +1,6 @@
 // Tests MCP 2026-07-28 over HTTP: which servers are asked in it, what each request says, and which parameters are headers.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { systemClock } from "@waggle/async";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, it } from "vitest";
 import { startWebServer } from "../testing/web-server.ts";
 import type { WebAnswer, WebServer } from "../testing/web-server.ts";
@@ -27,7 +27,7 @@ async function connectionOver(answers: Readonly<Record<string, WebAnswer>>): Pro
     transport: { kind: "http" as const, url: web.url, headers: {} },
     alwaysAllow: new Set<string>(),
   };
-  const settings = { env: {}, version: "1", callTimeoutMs: 60_000, clock: systemClock, onState: () => {} };
+  const settings = { env: {}, version: "1", callTimeoutMs: 60_000, clock: createFakeClock(), onState: () => {} };
   const connection = createConnection({ spec, ...settings });
   closing.push(web.close, connection.close);
   return [connection, web];

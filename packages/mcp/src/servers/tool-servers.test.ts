@@ -4,9 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "@waggle/async";
-import type { Clock } from "@waggle/async";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import { startWebServer } from "../testing/web-server.ts";
 import type { ServerSpec } from "./read-servers.ts";
@@ -16,18 +15,15 @@ import type { ToolServers } from "./tool-servers.ts";
 const script = fileURLToPath(new URL("../testing/hostile-server.js", import.meta.url));
 
 let folder: string;
-let time = 0;
-/** Delays between starts pass only when a test sets the time. */
-const clock: Clock = { ...systemClock, now: () => time };
+let clock = createFakeClock();
 const open: ToolServers[] = [];
 const states: string[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"));
-  time = 0;
+  clock = createFakeClock();
   states.length = 0;
 });
 afterEach(async () => {
-  vi.useRealTimers();
   await Promise.all(open.splice(0).map((servers) => servers.close()));
   rmSync(folder, { recursive: true });
 });
@@ -132,15 +128,13 @@ it("gives up on a call without a result, and the next call works", async () => {
   const ledger = join(folder, "ledger");
   const odd = servers({ transport: hostile({ LEDGER: ledger }) });
   await odd.list();
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const outcome = call(odd, "hang");
   await expect.poll(() => readLedger(ledger)).toBe("hang \n");
-  vi.advanceTimersByTime(60_000);
+  clock.advance(60_000);
   expect(await outcome).toMatchObject({
     kind: "unknown",
     text: expect.stringMatching(/gave no result within 60 s/) as string,
   });
-  vi.useRealTimers();
   expect((await call(odd, "echo", "x")).kind).toBe("done");
 });
 
@@ -228,10 +222,9 @@ it("does not wait for a server that hangs at its start, and starts it once for a
   const stays = join(folder, "pid");
   const odd = servers({ transport: hostile({ BAD_START: "silent", STAYS: stays }) });
   const tried = (): number => states.filter((state) => state === "odd connecting").length;
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const first = [odd.list(), odd.list(), odd.read()];
   await expect.poll(() => readLedger(stays)).not.toBe("");
-  vi.advanceTimersByTime(2_000);
+  clock.advance(2_000);
   for (const list of await Promise.all(first)) expect(list).toMatchObject([{ state: "connecting", tools: [] }]);
   // Not another 2 s.
   expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
@@ -239,18 +232,18 @@ it("does not wait for a server that hangs at its start, and starts it once for a
   const named = odd.list(new Set(["odd"])).finally(() => (isListed = true));
   await new Promise(setImmediate);
   expect(isListed).toBe(false);
-  vi.advanceTimersByTime(58_000);
+  clock.advance(58_000);
   expect(await named).toMatchObject([{ state: "failed", problem: "it did not answer within 60 s" }]);
   expect(tried()).toBe(1);
   await odd.list();
   expect(tried()).toBe(1);
-  time = 1_000;
+  clock.advance(1_000);
   expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
   expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
   expect(tried()).toBe(2);
 });
 
-it("keeps a process that has nothing else to do until its servers have ended", { timeout: 60_000 }, () => {
+it("keeps a process that has nothing else to do until its servers have ended", () => {
   const options = {
     specs: [{ name: "odd", transport: hostile(), alwaysAllow: new Set() }],
     env: {},

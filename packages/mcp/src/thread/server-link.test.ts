@@ -2,8 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deferred, systemClock } from "@waggle/async";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { deferred } from "@waggle/async";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { startServer } from "./server-link.ts";
 import type { ServerLink } from "./server-link.ts";
 
@@ -11,9 +12,12 @@ let folder: string;
 const open: ServerLink[] = [];
 /** The servers ignore the end of their input. They end here even if the code under test fails to end them. */
 const servers: number[] = [];
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
+let clock = createFakeClock();
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"));
+  clock = createFakeClock();
+});
 afterEach(async () => {
-  vi.useRealTimers();
   await Promise.all(open.splice(0).map((link) => link.close())).finally(() => {
     for (const pid of servers.splice(0)) if (isRunning(pid)) process.kill(pid, "SIGKILL");
   });
@@ -33,7 +37,7 @@ async function start(): Promise<{ link: ServerLink; pid: number; ended: string[]
   const ended: string[] = [];
   const [ready, called] = [deferred<void>(), deferred<void>()];
   const link = startServer({
-    ...{ spec, env: {}, version: "1", clock: systemClock, thread },
+    ...{ spec, env: {}, version: "1", clock, thread },
     onTools: () => (ready.settled ? called : ready).resolve(),
     onEnded: (problem) => ended.push(problem),
   });
@@ -59,16 +63,14 @@ const never = new AbortController().signal;
 
 it("a thread that confirms no cancel is killed with the server's processes", async () => {
   const { link, pid, ended } = await start();
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const outcomes = ["loop", "early"].map(
     async (tool) => await link.call(tool, {}, { signal: never, timeoutMs: 1_000 }),
   );
-  vi.advanceTimersByTime(1_000);
+  clock.advance(1_000);
   expect(await Promise.all(outcomes)).toMatchObject([{ kind: "unknown" }, { kind: "unknown" }]);
-  vi.advanceTimersByTime(9_999);
+  clock.advance(9_999);
   expect(isRunning(pid)).toBe(true);
-  vi.advanceTimersByTime(1);
-  vi.useRealTimers();
+  clock.advance(1);
   await expect.poll(() => ended).toEqual(["its thread ended"]);
   await expect.poll(() => isRunning(pid)).toBe(false);
 });
@@ -80,23 +82,17 @@ it.each([
   const { link, pid, called } = await start();
   const outcome = link.call(tool, {}, { signal: never, timeoutMs: 60_000 });
   await called;
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const closed = link.close();
   expect(await outcome).toMatchObject({ kind, text: expect.stringMatching(why) as string });
-  vi.advanceTimersByTime(10_000);
-  vi.useRealTimers();
+  clock.advance(10_000);
   await closed;
   await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
-it(
-  "a thread that takes too much memory ends with its calls and the server's processes",
-  { timeout: 60_000 },
-  async () => {
-    const { link, pid, ended } = await start();
-    const outcome = await link.call("grow", {}, { signal: never, timeoutMs: 60_000 });
-    expect(outcome).toMatchObject({ kind: "unknown", text: expect.stringMatching(/more than 256 MiB/) as string });
-    expect(ended).toEqual(["its messages take more than 256 MiB of memory"]);
-    await expect.poll(() => isRunning(pid)).toBe(false);
-  },
-);
+it("a thread that takes too much memory ends with its calls and the server's processes", async () => {
+  const { link, pid, ended } = await start();
+  const outcome = await link.call("grow", {}, { signal: never, timeoutMs: 60_000 });
+  expect(outcome).toMatchObject({ kind: "unknown", text: expect.stringMatching(/more than 256 MiB/) as string });
+  expect(ended).toEqual(["its messages take more than 256 MiB of memory"]);
+  await expect.poll(() => isRunning(pid)).toBe(false);
+});
