@@ -1,12 +1,10 @@
 // Tests the answers of a worker that starts: its port is open, but other parts are not ready.
-import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
-import { deferred, systemClock } from "@waggle/async";
+import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type * as Front from "@waggle/front";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import type { Daemon, startDaemon as StartDaemon } from "./daemon.ts";
@@ -18,6 +16,8 @@ interface Gate {
 }
 
 const gates: { fleet?: Gate; secondPort?: Gate } = {};
+/** The address of the port that opens first. */
+let mainPort: Deferred<string>;
 
 async function pass(gate: Gate | undefined): Promise<void> {
   gate?.reached.resolve();
@@ -41,7 +41,9 @@ beforeAll(async () => {
     const listen: typeof front.listen = async (...args) => {
       // Only Ollama's port has a greeting.
       if (args[4] !== undefined) await pass(gates.secondPort);
-      return await front.listen(...args);
+      const server = await front.listen(...args);
+      mainPort.resolve(server.url);
+      return server;
     };
     return { ...front, listen };
   });
@@ -58,6 +60,7 @@ const gate = (): Gate => ({ reached: deferred<void>(), open: deferred<void>() })
 beforeEach(() => {
   gates.fleet = gate();
   gates.secondPort = gate();
+  mainPort = deferred<string>();
 });
 
 let starting: Promise<Daemon> | undefined;
@@ -69,20 +72,10 @@ afterEach(async () => {
   await daemon?.stopped;
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** @returns the URL of the starting worker */
 async function start(): Promise<string> {
-  const port = await freePort();
   const parsed = parseConfig(
-    ["--local-mode", "--backend", "fake", "--ollama", "--ollama-port", "0", "--port", String(port)],
+    ["--local-mode", "--backend", "fake", "--ollama", "--ollama-port", "0", "--port", "0"],
     {},
   );
   if (parsed.kind === "exit") expect.fail(parsed.stderr);
@@ -92,11 +85,11 @@ async function start(): Promise<string> {
     env: {},
     log: createLogger({ level: "silent", format: "json", name: "test" }),
     metrics: createWorkerMetrics(),
-    clock: systemClock,
+    clock: createFakeClock(),
     tokens: () => createTokenTable([]),
     print: () => {},
   });
-  return `http://127.0.0.1:${port}`;
+  return await mainPort.promise;
 }
 
 async function statusOf(url: string): Promise<number> {

@@ -4,10 +4,10 @@ import { createServer } from "node:net";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { systemClock } from "@waggle/async";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { PortTakenError } from "@waggle/daemon/ports";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { parseConfig } from "../config.ts";
 import { startDaemon } from "./daemon.ts";
@@ -27,7 +27,7 @@ async function start(flags: readonly string[]): Promise<Daemon> {
     env: {},
     log: createLogger({ level: "silent", format: "json", name: "test" }),
     metrics: createWorkerMetrics(),
-    clock: systemClock,
+    clock: createFakeClock(),
     tokens: () => createTokenTable([]),
     print: () => {},
   });
@@ -61,15 +61,10 @@ test("a start whose Ollama port is taken leaves no port open", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const { port } = holder.address() as AddressInfo;
-  const own = createServer().listen(0, "127.0.0.1");
-  await once(own, "listening");
-  const { port: free } = own.address() as AddressInfo;
-  own.close();
-  await once(own, "close");
-  const flags = ["--local-mode", "--port", String(free), "--ollama", "--ollama-port", String(port)];
+  const ports = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "TCPServerWrap").length;
+  const before = ports();
+  const flags = ["--local-mode", "--port", "0", "--ollama", "--ollama-port", String(port)];
   await expect(start(flags)).rejects.toThrow(`127.0.0.1:${port}: the port is held by process ${process.pid}`);
+  expect(ports()).toBe(before);
   holder.close();
-  const again = createServer().listen(free, "127.0.0.1");
-  await once(again, "listening");
-  again.close();
 });

@@ -2,9 +2,9 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "@waggle/async";
 import type { DaemonLane, LaneFront } from "@waggle/jobs";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createDaemonLane } from "./daemon-lane.ts";
 
@@ -20,7 +20,7 @@ function open(instance: string, hasLastingId = true): DaemonLane {
   const limits = { maxBatchWindowMs: 1, maxBodyBytes: 100, clientQueueShare: 1 };
   const lane = createDaemonLane({
     config: { instance, hasLastingId, batchDir, ...limits },
-    clock: systemClock,
+    clock: createFakeClock(),
     log: createLogger({ level: "silent", format: "json", name: "test" }),
     metrics: createWorkerMetrics(),
   });

@@ -1,5 +1,5 @@
-import { systemClock } from "@waggle/async";
 import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import { WaggleError } from "@waggle/protocol";
 import { Hono } from "hono";
 import { expect, test } from "vitest";
@@ -29,7 +29,7 @@ function appWith(access: Pick<HttpAccess, "localMode" | "tokens">): Hono<AppEnv>
     createGate(
       { ...access, allowedHosts: [], allowedOrigins: [], openMetrics: false },
       (_, path) => path === "/page",
-      systemClock,
+      createFakeClock(),
     ),
   );
   app.get("*", (c) => {
