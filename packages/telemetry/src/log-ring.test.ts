@@ -30,7 +30,7 @@ it("the ring keeps the last lines as objects with redacted values, in any format
     [{ count: 1, job: "s" }, ["third"]],
     [{ count: 1, level: "error" }, ["third"]],
     [{ count: 10, client: "alice" }, []],
-    [{ count: 10, since: Date.now() + 60_000 }, []],
+    [{ count: 10, since: Infinity }, []],
   ];
   for (const [query, messages] of cases) expect(await messagesOf(ring, query), JSON.stringify(query)).toEqual(messages);
   expect(written).toHaveLength(3);

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { embeddedModelPath } from "@waggle/worker/embedded-model";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
@@ -22,6 +22,9 @@ async function ask(
   return { ...result, asked: worker.asked };
 }
 
+beforeAll(() => void vi.useFakeTimers({ now: Date.parse("2026-01-01T10:00Z"), toFake: ["Date"] }));
+afterAll(() => void vi.useRealTimers());
+
 const gib = 2 ** 30;
 const bee = modelStatus("bee", {
   aliases: ["assistant"],
@@ -35,7 +38,7 @@ const bee = modelStatus("bee", {
   context_pool: 16_384,
   trained_context_size: 32_768,
   slots: { total: 8, busy: 2 },
-  expires_at: new Date(Date.now() + 290_500).toISOString(),
+  expires_at: "2026-01-01T10:04:50.500Z",
   memory: { weights: gib, kv_cache: gib / 2, compute: gib / 8, process: gib / 8, total: 1.75 * gib },
 });
 const wasp = modelStatus("wasp", { state: "unloaded", source: "folder", deletable: false, file_bytes: 10 });
@@ -81,7 +84,7 @@ describe("waggle list", () => {
 
 it("waggle ps shows the loaded models, how long they stay, and the budget", async () => {
   const { out } = await ask(["ps"], two);
-  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text +(4 min 5\d s|4 min 4\d s) more$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text +4 min 51 s more$/m);
   expect(out).not.toContain("wasp");
   expect(out).toMatch(/^NAME .* INPUT +STAYS LOADED$/m);
   expect(out).toContain("1.1 GB of 8.6 GB is reserved for models, which share 2 threads.");
@@ -259,7 +262,7 @@ describe("a command with progress", () => {
     const left = await ask(["pull", "hf:a/b:Q4_0", "--no-mmproj"], script);
     expect(left.asked.at(-1)?.[2]).toEqual({ reference: "hf:a/b:Q4_0", projector: false });
     const loaded = await ask(["load", "bee", "--keep-alive", "-1"], script);
-    expect(loaded.out).toMatch(/^bee is ready \(4 min [45]\d s more\)\.$/m);
+    expect(loaded.out).toMatch(/^bee is ready \(4 min 51 s more\)\.$/m);
     expect(loaded.asked).toEqual([["POST", "/v1/models/load", { model: "bee", keep_alive: -1 }]]);
     const swapped = await ask(["swap", "bee", "new.gguf", "--unload-first"], {
       events: [{ type: "done", model: { ...bee, file: "new.gguf", leaving: 1 } }],

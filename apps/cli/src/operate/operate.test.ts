@@ -3,9 +3,13 @@ import { WaggleError, type EndedJob, type JobList, type LogLine, type UsageRepor
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { modelStatus, startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
+
+const today = "2026-02-01T12:00:00.000Z";
+beforeAll(() => void vi.useFakeTimers({ now: Date.parse(today), toFake: ["Date"] }));
+afterAll(() => void vi.useRealTimers());
 
 interface Asked extends CommandResult {
   readonly asked: readonly string[];
@@ -129,7 +133,7 @@ it("fits a terminal: ids are short but differ, and columns with one value are le
   expect(await showJobs([long, "other"])).toMatch(/^JOB +MODEL +STATE/m);
   const longEnded = {
     ...ended,
-    ended_at: new Date().toISOString(),
+    ended_at: today,
     job_id: ids[0],
     client: "local",
     model: "waggle-fake",
@@ -258,9 +262,10 @@ it("asks for a part of the past in UTC, and lists the jobs that ended in it", as
 it("reads the history on disk when no worker runs at the usual address", async () => {
   const stateFolder = mkdtempSync(join(tmpdir(), "waggle-past-"));
   mkdirSync(join(stateFolder, "history"));
-  const row = (kind: string, value: object): string => `${JSON.stringify({ kind, at: Date.now(), row: value })}\n`;
+  const row = (kind: string, value: object): string =>
+    `${JSON.stringify({ kind, at: Date.parse(today), row: value })}\n`;
   const write = (name: string, text: string): void => writeFileSync(join(stateFolder, "history", name), text);
-  write("1~worker-a~.jsonl", row("log", { seq: 1, level: "warn", time: new Date().toISOString(), msg: "engine_died" }));
+  write("1~worker-a~.jsonl", row("log", { seq: 1, level: "warn", time: today, msg: "engine_died" }));
   write("1~worker-a~ann.jsonl", row("job", ended));
   const config = { stateFolder, url: "http://127.0.0.1:9", urlGiven: false };
   const logs = await runCommand(["logs", "--since", "1h"], { config });

@@ -1,6 +1,6 @@
 // Shows that each error code has a distinct text, with what failed, what to do, and which buttons can help.
 import { WaggleError, errorCodes } from "@waggle/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { adviseOn } from "./advice.ts";
 import { responseProblem, retryAtOf, unreachable, type Problem } from "./problem.ts";
 
@@ -32,10 +32,11 @@ it("reads the wait from the Retry-After header, and ignores dates", async () => 
   expect([retryAtOf(null, now), retryAtOf("Wed, 21 Oct 2026 07:28:00 GMT", now)]).toEqual([undefined, undefined]);
   const refusal = new WaggleError("resource_exhausted", "Cannot accept the job.", { details: { quota: "x" } });
   const answer = Response.json(refusal.toBody(), { status: 429, headers: { "retry-after": "60" } });
-  const before = Date.now();
+  vi.useFakeTimers({ now, toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
   const problem = await responseProblem(answer);
   expect(problem).toMatchObject({ code: "resource_exhausted", details: { quota: "x" } });
-  expect(problem.retryAt).toBeGreaterThanOrEqual(before + 60_000);
+  expect(problem.retryAt).toBe(now + 60_000);
 });
 
 it("names a refused setting as on the page, and leads to it", () => {

@@ -121,7 +121,7 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
     for (let run = 0; run < inject("runs").grammarTexts; run += 1) {
       const random = seededRandom(inject("seed") + run);
       let [answer, ways] = ["", matcher.start];
-      for (let tries = 0; tries < 250; tries += 1) {
+      for (let drawn = 0; drawn < 250; drawn += 1) {
         const piece = pieces[Math.floor(random() * pieces.length)] ?? "";
         const next = matcher.advance(ways, piece);
         if (next !== undefined) [answer, ways] = [answer + piece, next];

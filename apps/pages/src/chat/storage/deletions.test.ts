@@ -24,7 +24,7 @@ async function open(storage: ConversationStorage): Promise<Opened> {
 }
 
 async function deleted(): Promise<Opened & { id: string; storage: ConversationStorage }> {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ now: 0 });
   const storage = createMemoryStorage();
   const opened = await open(storage);
   const { id } = opened.conversations.current.value;
@@ -36,7 +36,7 @@ async function deleted(): Promise<Opened & { id: string; storage: ConversationSt
 
 /** Ends the page with its timers, and lets time pass. */
 function closePage(ms: number): void {
-  vi.useFakeTimers({ now: Date.now() + ms });
+  vi.useFakeTimers({ now: Number(vi.getMockedSystemTime()) + ms });
 }
 
 const undoable = ({ deletions }: Opened): string[] => deletions.undoable.value.map(({ id }) => id);

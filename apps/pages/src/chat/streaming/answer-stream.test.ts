@@ -1,5 +1,5 @@
 // Shows which answer a tab follows when two tabs send a message in one conversation at the same moment.
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import { newAnswer, stopped, type Answer } from "../conversation/answer.ts";
 import type { Message } from "../conversation/conversation.ts";
@@ -13,6 +13,9 @@ async function settled(): Promise<void> {
 }
 
 it("follows this tab's answer, then the answer that another tab requested at the same moment", async () => {
+  // A tab waits only for a while for the answer of another tab.
+  vi.useFakeTimers({ now: 0, toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
   let receive = (_: TabMessage): void => undefined;
   const conversations = await openConversations({
     storage: createMemoryStorage(),
@@ -38,8 +41,8 @@ it("follows this tab's answer, then the answer that another tab requested at the
   });
   const { id } = conversations.current.value;
   const messages = (whose: string): readonly [Message, Answer] => [
-    { role: "user", id: `message-${whose}`, text: whose, sentAt: Date.now() },
-    newAnswer(`answer-${whose}`, `job-${whose}`, Date.now(), `message-${whose}`),
+    { role: "user", id: `message-${whose}`, text: whose, sentAt: 0 },
+    newAnswer(`answer-${whose}`, `job-${whose}`, 0, `message-${whose}`),
   ];
   const tell = (sent: readonly Message[]): void =>
     receive({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: sent }] });

@@ -1,14 +1,17 @@
 // Tests which answers that a busy worker refused are requested again.
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { Problem } from "../../wire/problem.ts";
 import { newAnswer, type Answer } from "../conversation/answer.ts";
 import { createBusyRetry } from "./busy-retry.ts";
+
+beforeAll(() => void vi.useFakeTimers({ now: 0 }));
+afterAll(() => void vi.useRealTimers());
 
 const job = (id: string): Answer => newAnswer("answer", id, 1);
 const busy = (waitMs: number): Problem => ({
   code: "resource_exhausted",
   message: "Busy.",
-  retryAt: Date.now() + waitMs,
+  retryAt: waitMs,
 });
 
 it("waits for at most five retries in a row", () => {

@@ -10,7 +10,7 @@ import { deriveFormat } from "./derive-format.ts";
 const sources = llamaTemplates();
 const formats = new Map<string, ChatFormat>();
 
-const now = (): Date => new Date();
+const now = (): Date => new Date(0);
 
 function renderer(source: string): Render {
   const template = compileTemplate(source);

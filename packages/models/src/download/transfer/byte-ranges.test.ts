@@ -1,3 +1,4 @@
+import { createRandom } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { createByteRanges } from "./byte-ranges.ts";
 import { createSpanQueue } from "./span-queue.ts";
@@ -27,11 +28,12 @@ test("adjacent ranges become one, and the bytes between other ranges are missing
 
 test("random ranges in random order give the right missing bytes, and count each byte once", () => {
   for (let round = 0; round < 100; round += 1) {
+    const { between } = createRandom(round);
     const ranges = createByteRanges();
     const held = new Set<number>();
     for (let i = 0; i < 30; i += 1) {
-      const from = Math.floor(Math.random() * 60);
-      const to = Math.min(60, from + Math.floor(Math.random() * 12));
+      const from = between(0, 59);
+      const to = Math.min(60, from + between(0, 11));
       ranges.add(from, to);
       for (let at = from; at < to; at += 1) held.add(at);
     }

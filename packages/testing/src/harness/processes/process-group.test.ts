@@ -1,5 +1,4 @@
 // Tests process groups with real processes: output, exit, grandchildren, killing, and the mark in the process table.
-import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createProcessGroups, type GroupSpec, type ProcessGroup } from "./process-group.ts";
 import { familyOf, listProcesses } from "./processes.ts";
@@ -22,7 +21,7 @@ async function aliveIn(leader: number): Promise<number> {
 }
 
 async function gone(leader: number): Promise<void> {
-  while ((await aliveIn(leader)) > 0) await pause(10);
+  await expect.poll(() => aliveIn(leader)).toBe(0);
 }
 
 describe("a process group", () => {
