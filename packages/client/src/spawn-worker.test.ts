@@ -33,7 +33,7 @@ it("spawnWorker resolves at the awaited line, and close ends the process", async
   const listening = { type: "listening", url: "http://127.0.0.1:2", pid: 1 };
   const print = [listening, ready].map((line) => `console.log(${JSON.stringify(JSON.stringify(line))});`).join("");
   const command = program(`${print} console.log("noise"); setInterval(() => {}, 1000);`);
-  const worker = await spawnWorker({ command, env, until, limitMs: 30_000 });
+  const worker = await spawnWorker({ command, env, until, limitMs: 300_000 });
   expect(worker.url).toBe("http://127.0.0.1:1");
   await worker.close();
 });
@@ -41,11 +41,11 @@ it("spawnWorker resolves at the awaited line, and close ends the process", async
 it("spawnWorker fails with the reason from the log and the exit code", async () => {
   const line = JSON.stringify({ level: "error", msg: "model_failed", reason: "Cannot load it" });
   const command = program(`console.error(${JSON.stringify(line)}); process.exitCode = 75;`);
-  await expect(spawnWorker({ command, env, until, limitMs: 30_000 })).rejects.toMatchObject({
+  await expect(spawnWorker({ command, env, until, limitMs: 300_000 })).rejects.toMatchObject({
     reason: "Cannot load it",
     exitCode: 75,
   });
-  await expect(spawnWorker({ command: ["/nowhere/waggle"], env, until, limitMs: 30_000 })).rejects.toMatchObject({
+  await expect(spawnWorker({ command: ["/nowhere/waggle"], env, until, limitMs: 300_000 })).rejects.toMatchObject({
     reason: undefined,
     exitCode: null,
   });
@@ -55,7 +55,7 @@ it("spawnWorker ends the process when it is not ready in time, and when the sign
   const command = program("setInterval(() => {}, 1000);");
   await expect(spawnWorker({ command, env, until, limitMs: 50 })).rejects.toThrow("not ready within 0.05 s");
   const leaving = new AbortController();
-  const starting = spawnWorker({ command, env, until, limitMs: 30_000, signal: leaving.signal });
+  const starting = spawnWorker({ command, env, until, limitMs: 300_000, signal: leaving.signal });
   leaving.abort(new Error("interrupted"));
   await expect(starting).rejects.toThrow("interrupted");
 });

@@ -135,4 +135,4 @@ test("an engine process answers a prompt with pictures of several megabytes", as
   await until((event) => event.type === "step" && event.events.some(({ type }) => type === "finished"));
   const encoded = events.filter((event) => event.type === "picture" && event.operation === "encode");
   expect(encoded).toHaveLength(2);
-}, 30_000);
+});

@@ -1,11 +1,11 @@
 // Owns a worker without processes and sockets, for tests: the daemon's composition with an engine in this process.
-import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, ClientAccounts, HttpAccess, Mcp } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry, Lane } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
 import { createLogRing, createLogger, createWorkerMetrics, type DayLog } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
@@ -87,7 +87,7 @@ export const testLimits: JobLimits = {
 };
 
 export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWorker {
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock ?? createFakeClock();
   const logLines: Record<string, unknown>[] = [];
   const ring = createLogRing({ day: options.day });
   const log = createLogger({

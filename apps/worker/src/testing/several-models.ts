@@ -2,13 +2,14 @@
 // each file. The model files do not exist; only their names are used. The text of a stream contains the file's name, which shows which engine
 // answered.
 import { basename, join } from "node:path";
-import { deferred, systemClock } from "@waggle/async";
+import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import type { Logger } from "@waggle/telemetry";
 import type { Models } from "../models/list/models.ts";
 import type { LoadPlan } from "../models/memory/pool.ts";
@@ -63,7 +64,7 @@ export interface SeveralModels {
 const leastStayMs = 0;
 
 export function createSeveralModels(options: SeveralModelsOptions): SeveralModels {
-  const { models, clock = systemClock, gates = {}, fakes = {}, loadLater = [] } = options;
+  const { models, clock = createFakeClock(), gates = {}, fakes = {}, loadLater = [] } = options;
   const logLines: Record<string, unknown>[] = [];
   const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
   const log = createLogger({ level: "debug", format: "json", name: "test", destination: { write } });

@@ -157,9 +157,7 @@ describe("a batch", () => {
     const input = await inputFile([chatLine("1"), chatLine("2")].map((line) => JSON.stringify(line)).join("\n"));
     const { id } = await answerOf("/v1/batches", batchRequest(input));
     const own = `/v1/batches/${String(id)}`;
-    await expect
-      .poll(async () => (await read(own))["request_counts"], { timeout: 10_000 })
-      .toMatchObject({ completed: 1 });
+    await expect.poll(async () => (await read(own))["request_counts"]).toMatchObject({ completed: 1 });
     expect(await answerOf(`${own}/pause`, undefined)).toMatchObject({ paused: true });
     expect(await answerOf(`${own}/resume`, undefined)).toMatchObject({ paused: false });
     expect((await post(`${own}/cancel`, undefined)).status).toBe(200);
@@ -272,7 +270,7 @@ describe("a line", () => {
     await answerOf("/v1/chat/completions", chatLine("0")["body"], alice);
     const id = await inputFile(JSON.stringify(chatLine("1")), alice);
     await answerOf("/v1/batches", batchRequest(id), alice);
-    await expect.poll(() => statuses, { timeout: 10_000 }).toEqual([undefined, 200]);
+    await expect.poll(() => statuses).toEqual([undefined, 200]);
   });
 
   test("has no answer while the worker leaves", async () => {

@@ -8,6 +8,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../../testing/events.ts";
 import { createInlineTools } from "../../testing/inline-tools.ts";
+import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 import { worksOf } from "../../testing/last-work.ts";
 
@@ -19,26 +20,31 @@ function asking(text: string, more: object = {}): object {
 }
 
 /** A worker whose calls wait for `go`. */
-async function startHeld(outcome: CallOutcome): Promise<Record<"reached" | "go", ReturnType<typeof deferred<void>>>> {
+async function startHeld(outcome: CallOutcome, options: InlineWorkerOptions = {}) {
   const [reached, go] = [deferred<void>(), deferred<void>()];
-  await start(async () => {
+  const tools = await createInlineTools(async () => {
     reached.resolve();
     await go.promise;
     return outcome;
   });
+  turns.use(tools, options);
   return { reached, go };
 }
 
 it("a request of the session that comes during a call replaces the turn, and not the other way round", async () => {
-  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") });
+  const gate = createStepGate();
+  let holds = false;
+  const pass = async (): Promise<void> => await (holds ? gate.pass() : undefined);
+  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") }, { gate: { ...gate, pass } });
   const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
   await reached.promise;
+  holds = true;
   const messages = [{ role: "user", content: "A story, please." }];
-  const newer = ask({ messages, session_id: "s", job_id: "newer", max_tokens: 3_000 });
-  const stateOf = async (): Promise<unknown> => await (await request("GET", "/v1/jobs/newer")).json();
-  await expect.poll(stateOf).toMatchObject({ state: "decode" });
+  const newer = ask({ messages, session_id: "s", job_id: "newer", max_tokens: 3 });
+  await gate.held();
   go.resolve();
   expect((await turn).at(-1)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
+  gate.open();
   expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
 });
 

@@ -403,8 +403,7 @@ describe("the model", () => {
       { name: "waggle-fake:latest", digest: models[0]?.digest, context_length: 4_096 },
     ]);
     // Python before 3.11 parses neither Z nor nanoseconds.
-    expect(running.models[0]?.expires_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?\+00:00$/);
-    expect(Date.parse(running.models[0]?.expires_at ?? "")).toBeGreaterThan(Date.now());
+    expect(running.models[0]?.expires_at).toMatch(/^23\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?\+00:00$/);
   });
 
   test("is shown with capabilities and facts, by `model` and by `name`, with and without a tag", async () => {

@@ -171,11 +171,12 @@ describe("a stored response", () => {
   });
 
   test("is shared by a request and its retry", async () => {
+    vi.setSystemTime("2026-01-01T10:00:00Z");
     start({ limits: { retryGraceMs: 10_000 } });
     const again = { "idempotency-key": "k" };
     const body = { input: say("Once."), stream: true };
     const first = await eventsOf(await post(body, again));
-    vi.setSystemTime(Date.now() + 5_000);
+    vi.setSystemTime("2026-01-01T10:00:05Z");
     const second = await eventsOf(await post(body, again));
     expect(checked(second)).toEqual(checked(first));
     expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));

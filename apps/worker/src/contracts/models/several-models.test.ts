@@ -15,6 +15,7 @@ import { readEvents, textInEvents } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModelsOptions } from "../../testing/several-models.ts";
+import { testLimits } from "../../testing/inline-worker.ts";
 import { useWorker } from "../../testing/use-worker.ts";
 
 const { worker, start, call, post, get, read } = useWorker((options: Partial<SeveralModelsOptions> = {}) =>
@@ -155,11 +156,13 @@ describe("a model that a job needs", () => {
   });
 
   test("is unloaded after the last job, as that job's keep_alive says", async () => {
-    start();
+    const clock = createFakeClock();
+    start({ clock });
     await expectAnswer(await stream("bee", { keep_alive: -1 }), "bee.gguf", "to bee [eog:9]");
     for (let times = 0; times < 2; times += 1) {
       await expectAnswer(await stream("ant", { keep_alive: 0 }), "ant.gguf", "to ant [eog:9]");
-      await expect.poll(async () => (await status("ant"))?.state).toBe("unloaded");
+      const state = async (): Promise<unknown> => clock.advance(0) ?? (await status("ant"))?.state;
+      await expect.poll(state).toBe("unloaded");
     }
     expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
   });
@@ -278,10 +281,11 @@ test.each(["unload", "delete", "leave"])(
 );
 
 test("a session has one stream, even with several models", async () => {
-  const gate = createStepGate();
-  start({ gates: { ant: gate } });
+  const [clock, gate] = [createFakeClock(), createStepGate()];
+  start({ clock, gates: { ant: gate } });
   const first = await stream("ant", { session_id: "s" });
   const second = await stream("bee", { session_id: "s" });
+  clock.advance(testLimits.supersedeTimeoutMs);
   await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
   gate.open();
   expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
@@ -429,10 +433,15 @@ test.each(["/v1/models/copy", "/api/delete"])("deleting a copy deletes only its 
 });
 
 test("a swap that waits for a job ends when the worker leaves", async () => {
-  start({ atOnce: 1 });
+  const clock = createFakeClock();
+  start({ clock, atOnce: 1 });
   await change("/v1/models/load", { model: "ant" });
-  vi.spyOn(await worker.engine("ant"), "send").mockImplementation(() => {});
-  const reader = await stream("ant");
+  const send = vi.spyOn(await worker.engine("ant"), "send").mockImplementation(() => {});
+  const streamed = stream("ant");
+  await expect.poll(() => send.mock.calls.length).toBe(1);
+  // The stream begins without the engine's answer about the prompt.
+  clock.advance(2_000);
+  const reader = await streamed;
   const swapped = change("/v1/models/swap", { model: "ant", reference: "bee", unload_first: true });
   await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
   await worker.close();
