@@ -17,15 +17,6 @@ describe("a source file", () => {
   });
 });
 
-describe("a test", () => {
-  it("names what the machine lacks when it is skipped", () => {
-    const skips = (words: string): string[] => fileProblems("packages/x/src/a.test.ts", `${words}("a", () => {});`);
-    for (const way of ["skip", "skipIf(true)", "runIf(false)", "concurrent.skip", "todo"])
-      expect(skips(`it.${way}`), way).toHaveLength(1);
-    expect(skips('it("works", needs("Linux"), () => context.skip("no network"))')).toEqual([]);
-  });
-});
-
 describe("a folder of source", () => {
   const filesIn = (folder: string, count: number): string[] =>
     Array.from({ length: count }, (_, index) => `${folder}/file-${index}.ts`);

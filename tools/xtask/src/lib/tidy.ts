@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { arrowProblems } from "./arrows.ts";
+import { chanceProblems } from "./chance-in-tests.ts";
 import { staleDocs } from "./generated-docs.ts";
 import { hasProse, proseProblems } from "./prose.ts";
 import { filesBelow } from "./sizes.ts";
@@ -11,9 +12,6 @@ import { filesBelow } from "./sizes.ts";
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
 /** git's mark of an unresolved conflict. Compilers do not find marks within string literals. */
 const conflictMarker = /^(?:<{7}|>{7}) /m;
-
-/** Ways to skip a test that do not name what the machine lacks. */
-const silentSkip = /\b(?:describe|it|test)\.(?:\w+\.)*(?:skip|skipIf|runIf|todo)\b/;
 
 /** Limit for the source files of a folder, and for its tests, so that a reader can survey it. */
 const mostFiles = 16;
@@ -33,6 +31,7 @@ export function tidyProblems(root: string): string[] {
   return [
     ...sources.flatMap((path) => [...fileProblems(path, text(root, path)), ...arrowProblems(path, text(root, path))]),
     ...folderProblems(sources),
+    ...chanceProblems(root, files),
     ...files.filter(hasProse).flatMap((path) => proseProblems(path, text(root, path))),
     ...decisionProblems(
       new Map(files.filter((path) => decision.test(path)).map((path) => [path, text(root, path)])),
@@ -84,9 +83,6 @@ export function fileProblems(path: string, source: string): string[] {
       ? []
       : [`${path}: must open with a comment that says what the file owns`]),
     ...(conflictMarker.test(source) ? [`${path}: has a conflict marker; resolve the conflict`] : []),
-    ...(silentSkip.test(source)
-      ? [`${path}: skip tests with needs(…) of @waggle/testing, which says what is missing`]
-      : []),
     ...(emptyNames.test(path.slice(path.lastIndexOf("/") + 1))
       ? [`${path}: the name does not describe the content`]
       : []),
