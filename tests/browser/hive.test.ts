@@ -1,4 +1,4 @@
-// Shows the hive's page with real workers that join, are killed and return; also the status page of a busy worker.
+// Shows the hive's page with real workers that join, are late, leave and return.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,69 +9,12 @@ import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import { addPastHour } from "./support/past-hour.ts";
-import { inspectPage } from "./support/inspect-page.ts";
+import { pageProblems } from "./support/page-problems.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
 
 const quick = ["--heartbeat-interval", "500ms"];
-
-it("shows a killed worker as late, then offline, then back", async () => {
-  const hive = await spawnDaemon("hive", ["--port", "0"]);
-  const { page, complaints } = await visit(browser, hive.url);
-  await page.getByText("No workers.").waitFor();
-  // A killed worker is late for 8 s before it is offline: long enough to see it on a busy machine.
-  const flags = ["--hive-url", hive.url, "--worker-id", "bee-1", "--heartbeat-interval", "4s"];
-  const worker = await spawnFakeWorker(flags);
-  const card = page.locator("[data-worker=bee-1]");
-  const shows = (liveness: string): Promise<void> =>
-    page.locator(`[data-worker=bee-1][data-liveness=${liveness}]`).waitFor();
-  const total = page.locator("[data-total='Workers online']");
-  await shows("alive");
-  await total.getByText("1", { exact: true }).waitFor();
-  expect(await card.getByRole("link", { name: "Chat" }).getAttribute("href")).toBe(worker.url);
-  worker.signal("SIGKILL");
-  await shows("stale");
-  await total.getByText("1 late").waitFor();
-  await shows("gone");
-  await total.getByText("1 offline").waitFor();
-  await card.getByText(/^Last seen \d+ s ago\.$/).waitFor();
-  expect(await card.getByRole("link").count()).toBe(0);
-  await spawnFakeWorker([...flags, "--port", new URL(worker.url).port]);
-  await shows("alive");
-  const badges = await page.locator(".events .badge").allInnerTexts();
-  const story = badges.filter((text) => text !== "registered again").toReversed();
-  // On a busy machine, a worker that runs may also be late.
-  expect(story.join()).toMatch(
-    /^joined(,is late,is back online)*,is late,is offline,is back online(,is late(,is back online)?)*$/,
-  );
-  expect(complaints).toEqual([]);
-});
-
-it("updates times and slots, and lists the event when a worker leaves", async () => {
-  const hive = await spawnDaemon("hive", ["--port", "0"]);
-  const worker = await spawnFakeWorker([
-    "--hive-url",
-    hive.url,
-    "--worker-id",
-    "bee-1",
-    ...quick,
-    "--fake-step-delay",
-    "30ms",
-  ]);
-  const { page } = await visit(browser, hive.url);
-  const job = await fetch(`${worker.url}/v1/jobs`, {
-    method: "POST",
-    body: JSON.stringify({ prompt: "busy", on_disconnect: "continue" }),
-  });
-  expect(job.status).toBe(202);
-  await page.getByText("1 of 8 slots busy").waitFor();
-  await page.getByText(/^\d s ago$/).waitFor();
-  await fetch(`${worker.url}${job.headers.get("location") ?? ""}`, { method: "DELETE" });
-  worker.signal("SIGTERM");
-  await page.getByText("No workers.").waitFor();
-  await page.locator(".events").getByText("left").waitFor();
-});
 
 it("asks for the token, and shows totals, clients and charts", async () => {
   const env = { WAGGLE_HIVE_TOKEN: "of-the-whole-fleet" };
@@ -178,40 +121,6 @@ it("reports missing rights of a token, and accepts another token", async () => {
   await rm(folder, { recursive: true });
 });
 
-it("shows the models of a worker with several models, as last reported", async () => {
-  const hive = await spawnDaemon("hive", ["--port", "0"]);
-  const { page, complaints } = await visit(browser, hive.url);
-  const worker = {
-    worker_id: "bee-1",
-    url: "http://127.0.0.1:7701",
-    model: "small",
-    state: "ready",
-    slots: { total: 8, busy: 0 },
-    queue: { depth: 0, capacity: 64 },
-    version: "0.1.0",
-  };
-  const tell = async (method: string, path: string, body: object): Promise<void> => {
-    const response = await fetch(hive.url + path, { method, body: JSON.stringify({ ...worker, ...body }) });
-    expect(response.ok).toBe(true);
-  };
-  const models = (state: string): object => ({
-    models: [
-      { name: "small", state: "ready" },
-      { name: "large", state },
-    ],
-  });
-  await tell("PUT", "/v1/workers/bee-1", { interval_ms: 60_000, ...models("unloaded") });
-  const list = page.locator("[data-worker=bee-1]").getByRole("list", { name: "Models" });
-  await list.getByText("not loaded").waitFor();
-  const beat = { timestamp: "2026-11-20T10:00:00.000Z", health_status: "healthy", seq: 0 };
-  await tell("POST", "/v1/heartbeat", { ...beat, ...models("loading") });
-  await list.getByText("loading", { exact: true }).waitFor();
-  expect(await list.getByRole("listitem").allInnerTexts()).toEqual(["small\nready", "large\nloading"]);
-  await tell("POST", "/v1/heartbeat", { ...beat, seq: 1 });
-  await list.waitFor({ state: "detached" });
-  expect(complaints).toEqual([]);
-});
-
 it("keeps long names and a hundred offline workers within the page, also on a phone", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const longest = "w".repeat(128);
@@ -237,17 +146,17 @@ it("keeps long names and a hundred offline workers within the page, also on a ph
   const folded = page.getByText("100 workers are offline");
   await folded.waitFor();
   await page.locator("canvas").first().waitFor();
-  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  expect(await pageProblems(page)).toEqual([]);
   expect(await page.locator("[data-worker=gone-7]").isVisible()).toBe(false);
   // A long name must not make the list of events overflow.
   const events = page.locator(".events");
   expect(await events.evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
   await folded.click();
   await page.locator("[data-worker=gone-7]").getByText("offline").waitFor();
-  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  expect(await pageProblems(page)).toEqual([]);
   await page.getByRole("button", { name: "Table" }).click();
   await page.locator("tr[data-worker=gone-7]").waitFor();
-  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  expect(await pageProblems(page)).toEqual([]);
 });
 
 it("switches faults on and off", async () => {
@@ -293,30 +202,6 @@ it("reconnects when the hive runs again", async () => {
   expect(await page.getByText("Reconnecting…").count()).toBe(0);
   const { workers } = (await (await fetch(`${back.url}/v1/workers`)).json()) as { workers: HiveWorker[] };
   expect(workers.map(({ worker_id }) => worker_id)).toEqual(["bee-2"]);
-});
-
-it("shows a worker's slots and charts of its work", async () => {
-  const worker = await spawnFakeWorker(["--fake-step-delay", "20ms", "--worker-id", "bee-1"]);
-  const { page, complaints } = await visit(browser, `${worker.url}/status`);
-  await page.getByRole("heading", { name: "bee-1" }).waitFor();
-  await page.getByText("0 of 8 busy").waitFor();
-  for (let i = 0; i < 3; i++) {
-    const body = JSON.stringify({ prompt: "busy", on_disconnect: "continue" });
-    expect((await fetch(`${worker.url}/v1/jobs`, { method: "POST", body })).status).toBe(202);
-  }
-  await page.getByText("3 of 8 busy").waitFor();
-  await page.locator(".slot[data-state=decoding]").nth(2).waitFor();
-  const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
-  await page.getByRole("button", { name: "Show 3 more charts" }).click();
-  await legend("Batch width").getByText("3", { exact: true }).waitFor();
-  await legend("Throughput")
-    .getByText(/^answers [1-9]\d*$/)
-    .waitFor();
-  await legend("Between tokens")
-    .getByText(/^p50 [\d.,]+$/)
-    .waitFor();
-  await expect.poll(() => page.locator("canvas").count()).toBe(8);
-  expect(complaints).toEqual([]);
 });
 
 describe("a fleet on NATS", needs("nats-server"), () => {

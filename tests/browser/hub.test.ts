@@ -4,12 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startModelServer } from "@waggle/models/testing/model-server";
 import type { ModelServer } from "@waggle/models/testing/model-server";
-import type { BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
-import { inspectPage, looks } from "./support/inspect-page.ts";
-import { axeFindings } from "./support/axe-findings.ts";
+import { problemsInLooks } from "./support/page-problems.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser();
@@ -38,8 +37,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function open(at: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const { page } = await visit(browser, at, options);
+async function open(at: string): Promise<Page> {
+  const { page } = await visit(browser, at);
   await page.getByRole("button", { name: /^Models: / }).click();
   await page.getByRole("heading", { name: "Find another model" }).waitFor();
   return page;
@@ -89,21 +88,11 @@ it("says what went wrong, and searches again", async () => {
     .waitFor();
 });
 
-it("says that an offline worker does not search", async () => {
-  const worker = await spawnFakeWorker(["--offline"]);
-  const page = await open(worker.url);
-  await search(page, "bees");
-  await page.getByText("Cannot search for models: the worker is offline.").waitFor();
-});
-
-describe("the search is accessible and fits", () => {
-  it.each(looks)("in %s, %i wide", async (colorScheme, width) => {
-    const page = await open(url, { colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" });
-    await search(page, "story");
-    await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
-    await page.getByText("does not fit").waitFor();
-    await page.locator("[data-recommended]").first().waitFor();
-    expect(await axeFindings(page)).toEqual([]);
-    expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
-  });
+it("is accessible and fits", async () => {
+  const page = await open(url);
+  await search(page, "story");
+  await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
+  await page.getByText("does not fit").waitFor();
+  await page.locator("[data-recommended]").first().waitFor();
+  expect(await problemsInLooks(page)).toEqual([]);
 });

@@ -8,5 +8,6 @@ import { join } from "node:path";
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));
   process.env["TMPDIR"] = folder;
-  return () => rmSync(folder, { recursive: true, force: true });
+  // A browser that ends with its test process may still write for a moment.
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
 }

@@ -1,16 +1,13 @@
 // Shows edge cases of the chat: broken addresses, browsers without storage, and other branches.
 import { poll } from "@waggle/testing/harness";
 import { beforeAll, expect, it } from "vitest";
-import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
 import { button, chatPage, say } from "../support/chat-page.ts";
-import { useBrowser } from "../support/use-browser.ts";
+import { sharedWorker, useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
 let url: string;
-beforeAll(async () => {
-  url = (await spawnFakeWorker()).url;
-});
+beforeAll(async () => void (url = (await sharedWorker()).url));
 
 it("begins a new conversation if the address is malformed", async () => {
   const { page, complaints } = await visit(browser, `${url}/#chat-%E4%A`);
@@ -38,14 +35,6 @@ it("works in a browser that forbids all storage, with a notice", async () => {
     await button(page, "Colours: system. Change").waitFor();
   }
   expect(complaints).toEqual([]);
-});
-
-it("shows the new conversation that begins after the shown one was deleted", async () => {
-  const { page } = await visit(browser, url);
-  const chat = chatPage(page);
-  await say(chat, "one [eog:2]");
-  await button(page, "Delete “one [eog:2]”").click();
-  await say(chat, "two [eog:2]");
 });
 
 it("keeps the scroll position and the focus on the buttons when the branch changes", async () => {

@@ -1,19 +1,15 @@
 // Shows that no message or answer is lost: with branches, drafts, other tabs, full disks, many conversations.
-import { readFile } from "node:fs/promises";
 import { poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { BrowserContext, Download, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { spawnFakeWorker } from "../../support/daemon.ts";
 import { openTab, visit } from "../support/browser.ts";
 import { button, chatPage, say } from "../support/chat-page.ts";
-import { useBrowser } from "../support/use-browser.ts";
+import { sharedWorker, useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
 let url: string;
-beforeAll(async () => {
-  url = (await spawnFakeWorker()).url;
-});
+beforeAll(async () => void (url = (await sharedWorker()).url));
 
 const bubbles = async (page: Page): Promise<string[]> => await page.locator(".bubble").allInnerTexts();
 const entries = async (page: Page): Promise<string[]> =>
@@ -65,27 +61,6 @@ describe("a branch", () => {
     await page.getByText("My own words.").waitFor();
     expect(complaints).toEqual([]);
   });
-
-  it("can be left while its answer streams, and shown again", async () => {
-    const { page } = await visit(browser, url);
-    const chat = chatPage(page);
-    const first = await say(chat, "a story [eog:4]");
-    // The fake worker answers at once, so the test delays the stream on its way to the page.
-    await page.route("**/stream", async (route) => {
-      await held;
-      await route.continue();
-    });
-    let release = (): void => {};
-    const held = new Promise<void>((resolve) => (release = resolve));
-    await button(page, "Regenerate").click();
-    await page.getByText("2 of 2").waitFor();
-    await button(page, "Previous answer").click();
-    await chat.lastAnswer.getByText(first, { exact: true }).waitFor();
-    release();
-    await button(page, "Next answer").click();
-    await chat.phase("done");
-    await poll("the answer's text", async () => (await chat.text()) !== "");
-  });
 });
 
 it("continues an answer that was cut off at max tokens", async () => {
@@ -126,22 +101,6 @@ it("keeps each conversation's draft over switching and reload", async () => {
   expect(await chat.box.inputValue()).toBe("to be continued soon");
   await button(page, "New conversation").click();
   expect(await chat.box.inputValue()).toBe("something new");
-});
-
-it("keeps the drafts of two tabs", async () => {
-  const { page, context } = await visit(browser, url);
-  const a = chatPage(page);
-  await a.box.fill("from a");
-  const other = await openTab(context, url);
-  const b = chatPage(other.page);
-  await b.box.fill("from b");
-  await Promise.all([page.reload(), other.page.reload()]);
-  await poll("the draft of the first tab", async () => (await a.box.inputValue()) === "from a");
-  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
-  // A tab that sends its draft does not remove the other tab's draft.
-  await say(a, "sent [eog:2]");
-  await other.page.reload();
-  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
 });
 
 it("keeps an unsent edit over switching, branches and reload, until it is sent or cancelled", async () => {
@@ -231,139 +190,27 @@ it("can be renamed, pinned, found by its words and shown at the hit", async () =
   expect(await entries(page)).toEqual(["Sweets", "apples [eog:2]"]);
 });
 
-it("is restored when its deletion is undone, and otherwise removed from storage, also if the tab is closed", async () => {
+it("lists and searches a file of more than a thousand conversations completely", async () => {
   const { page, context } = await visit(browser, url);
-  const chat = chatPage(page);
-  await say(chat, "keep me [eog:2]");
-  await button(page, "New conversation").click();
-  await say(chat, "forget me [eog:2]");
-  await button(page, "Delete “keep me [eog:2]”").click();
-  await page.getByText("Deleted “keep me [eog:2]”").waitFor();
-  expect(await entries(page)).toEqual(["forget me [eog:2]"]);
-  await page.reload();
-  await button(page, "Undo").click();
-  await page.getByText("Deleted “").waitFor({ state: "detached" });
-  expect(await entries(page)).toEqual(["forget me [eog:2]", "keep me [eog:2]"]);
-  await button(page, "Delete “forget me [eog:2]”").click();
-  await page.getByText("Deleted “").waitFor();
-  await page.close();
-  const later = await context.newPage();
-  await later.clock.install({ time: Date.now() + 60_000 });
-  await later.goto(url);
-  await button(later, "keep me [eog:2]").click();
-  await later.locator(".bubble").waitFor();
-  expect(await entries(later)).toEqual(["keep me [eog:2]"]);
-  await poll("one conversation in the database", async () => (await recordsIn(later)).heads === 1);
-  expect(await recordsIn(later)).toEqual({ heads: 1, turns: 2 });
-  await button(later, "Delete “keep me [eog:2]”").click();
-  await later.getByText("Deleted “").waitFor();
-  await later.clock.runFor(13_000);
-  await poll("an empty database", async () => (await recordsIn(later)).heads === 0);
-  expect(await recordsIn(later)).toEqual({ heads: 0, turns: 0 });
-});
-
-describe("a file", () => {
-  it("of all conversations can be imported in another browser, also twice", async () => {
-    const { page } = await visit(browser, url);
-    const chat = chatPage(page);
-    const answer = await say(chat, "apples [eog:6]");
-    await button(page, "Regenerate").click();
-    await page.getByText("2 of 2").waitFor();
-    await chat.phase("done");
-    const exported = async (as: string): Promise<Download> => {
-      await button(page, "Export").click();
-      const [file] = await Promise.all([page.waitForEvent("download"), button(page, as).click()]);
-      return file;
-    };
-    const download = await exported("All as JSON, to import");
-    const buffer = await readFile(await download.path());
-    const written = await exported("All as Markdown, to read");
-    expect(written.suggestedFilename()).toBe("waggle-conversations.md");
-    expect((await readFile(await written.path())).toString()).toContain("## You\n\napples [eog:6]");
-
-    const elsewhere = (await visit(browser, url)).page;
-    const file = { name: "bees.json", mimeType: "application/json", buffer };
-    await elsewhere.getByLabel("File to import").setInputFiles(file);
-    await elsewhere.getByText("Imported 1 conversation.").waitFor();
-    await elsewhere.getByLabel("File to import").setInputFiles(file);
-    await elsewhere.getByText("merged 1 conversation with existing ones").waitFor();
-    await button(elsewhere, "apples [eog:6]").click();
-    await elsewhere.getByText("2 of 2").waitFor();
-    await button(elsewhere, "Previous answer").click();
-    await chatPage(elsewhere).lastAnswer.getByText(answer, { exact: true }).waitFor();
-    await elsewhere.getByLabel("File to import").setInputFiles({ ...file, buffer: Buffer.from("{}") });
-    const refused = elsewhere.getByText("Cannot import bees.json: it was not exported by this page.");
-    await refused.waitFor();
-    await button(elsewhere, "Close the notice").click();
-    await refused.waitFor({ state: "detached" });
-  });
-
-  it("of more than a thousand conversations is listed and searched completely", async () => {
-    const { page, context } = await visit(browser, url);
-    const count = 1_200;
-    await page
-      .getByLabel("File to import")
-      .setInputFiles({ name: "many.json", mimeType: "application/json", buffer: many(count) });
-    await page.getByText("Imported 1,200 conversations.").waitFor();
-    await say(chatPage(page), "one more [eog:2]");
-    expect(await recordsIn(page)).toEqual({ heads: count + 1, turns: 2 * count + 2 });
-    const again = (await openTab(context, url)).page;
-    await button(again, "one more [eog:2]").waitFor();
-    expect((await entries(again)).length).toBeLessThan(200);
-    await again.setViewportSize({ width: 1_200, height: 800 });
-    const list = await again.locator(".conversation-list").boundingBox();
-    const rows = await again
-      .locator(".entry")
-      .evaluateAll((all) => all.map((row) => row.getBoundingClientRect().bottom));
-    const end = (list?.y ?? 0) + (list?.height ?? 0);
-    expect(rows.filter((bottom) => bottom <= end).length).toBeGreaterThanOrEqual(15);
-    await again.getByRole("searchbox").fill("answer number 7.");
-    await again.getByText("Found in 1 conversation").waitFor();
-    await again.locator(".found").click();
-    await again.locator(".bubble").getByText("question number 7.").waitFor();
-  });
-});
-
-describe("a browser", () => {
-  it("with full storage shows a notice, and stores the chat when there is room again", async () => {
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    // Set before the first write, because chromium checks the quota only every half minute.
-    await setQuota(context, page, 1);
-    await page.goto(url);
-    const chat = chatPage(page);
-    expect(await say(chat, "now there is no room [eog:20]")).not.toBe("");
-    await page
-      .getByRole("alert")
-      .getByText(/no room left for conversations/)
-      .waitFor();
-    await say(chat, "still here [eog:2]");
-    await setQuota(context, page, 1_000_000_000);
-    await say(chat, "room again [eog:2]");
-    await page.getByRole("alert").waitFor({ state: "detached" });
-    await page.reload();
-    await page.getByText("room again [eog:2]").waitFor();
-    expect(await bubbles(page)).toHaveLength(3);
-  });
-
-  it("without a database shows a notice, and the chat continues", async () => {
-    const context = await browser.newContext();
-    await context.addInitScript(() => {
-      IDBFactory.prototype.open = () => {
-        throw new DOMException("The operation is insecure.", "SecurityError");
-      };
-    });
-    const { page } = await openTab(context, url);
-    await page
-      .getByRole("alert")
-      .getByText(/keeps nothing for this page \(The operation is insecure\)/)
-      .waitFor();
-    const chat = chatPage(page);
-    await say(chat, "hello [eog:3]");
-    await button(page, "New conversation").click();
-    await button(page, "hello [eog:3]").click();
-    await page.locator(".bubble").waitFor();
-  });
+  const count = 1_200;
+  await page
+    .getByLabel("File to import")
+    .setInputFiles({ name: "many.json", mimeType: "application/json", buffer: many(count) });
+  await page.getByText("Imported 1,200 conversations.").waitFor();
+  await say(chatPage(page), "one more [eog:2]");
+  expect(await recordsIn(page)).toEqual({ heads: count + 1, turns: 2 * count + 2 });
+  const again = (await openTab(context, url)).page;
+  await button(again, "one more [eog:2]").waitFor();
+  expect((await entries(again)).length).toBeLessThan(200);
+  await again.setViewportSize({ width: 1_200, height: 800 });
+  const list = await again.locator(".conversation-list").boundingBox();
+  const rows = await again.locator(".entry").evaluateAll((all) => all.map((row) => row.getBoundingClientRect().bottom));
+  const end = (list?.y ?? 0) + (list?.height ?? 0);
+  expect(rows.filter((bottom) => bottom <= end).length).toBeGreaterThanOrEqual(15);
+  await again.getByRole("searchbox").fill("answer number 7.");
+  await again.getByText("Found in 1 conversation").waitFor();
+  await again.locator(".found").click();
+  await again.locator(".bubble").getByText("question number 7.").waitFor();
 });
 
 async function rename(page: Page, from: string, to: string): Promise<void> {
@@ -373,11 +220,6 @@ async function rename(page: Page, from: string, to: string): Promise<void> {
   await box.fill(to);
   await box.press("Enter");
   await button(page, to).waitFor();
-}
-
-async function setQuota(context: BrowserContext, page: Page, quotaSize: number): Promise<void> {
-  const session = await context.newCDPSession(page);
-  await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(url).origin, quotaSize });
 }
 
 /** Numbers of records in the database, including deleted conversations that are not removed yet. */

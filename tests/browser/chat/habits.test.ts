@@ -2,16 +2,15 @@
 import { poll } from "@waggle/testing/harness";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
-import { spawnFakeWorker } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
 import { button, chatPage, say } from "../support/chat-page.ts";
-import { useBrowser } from "../support/use-browser.ts";
+import { sharedWorker, useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
   // Steps slow enough to stop an answer.
-  ({ url } = await spawnFakeWorker(["--fake-step-delay", "20ms"]));
+  ({ url } = await sharedWorker("--fake-step-delay", "30ms", "--prefill-budget", "16"));
 });
 
 const bubble = (page: Page, text: string) => page.locator(".bubble").getByText(text, { exact: true });

@@ -9,7 +9,7 @@ import { spawnFakeWorker } from "../../support/daemon.ts";
 import type { ListeningWorker } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
 import { chatPage } from "../support/chat-page.ts";
-import { axeFindings } from "../support/axe-findings.ts";
+import { pageProblems } from "../support/page-problems.ts";
 import { useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
@@ -65,7 +65,7 @@ it("offers the tools that are on, chosen by keyboard, and shows their number and
   await page
     .getByText(/^14 tools on\. Tools of servers take ≈[\d,]+ tokens in each message\. The context has 8,192\./)
     .waitFor();
-  expect(await axeFindings(page)).toEqual([]);
+  expect(await pageProblems(page)).toEqual([]);
   await page.keyboard.press("Escape");
   expect(await button.evaluate((element) => element === document.activeElement)).toBe(true);
   expect(await button.getAttribute("aria-label")).toBe("Tools 14 on");
@@ -88,13 +88,13 @@ it("asks before a call, shows its result as data of the tool, and asks only once
   await page.getByRole("group", { name: "Consent to echo of the server odd" }).waitFor();
   await page.getByText("echo of the server odd wants to run.").waitFor();
   expect(ledger()).toBe("");
-  expect(await axeFindings(page)).toEqual([]);
+  expect(await pageProblems(page)).toEqual([]);
   await page.getByRole("button", { name: "Allow in this conversation" }).click();
   await page.getByText("It is done.", { exact: true }).waitFor();
   await chat.phase("done");
   const result = page.getByRole("group", { name: "Result of echo of the server odd" });
   expect(await result.innerText()).toBe(`echo: ${say("It is done.")}`);
-  expect(await axeFindings(page)).toEqual([]);
+  expect(await pageProblems(page)).toEqual([]);
   await page.reload();
   await result.waitFor();
   await chat.send(say(call("odd__echo", say("And again."))));
@@ -115,7 +115,7 @@ it("leaves the tools that are gone out of a message, and shows them", async () =
   await openMenu(page);
   const gone = page.getByText(/^Gone, and left out of messages: odd__echo, /);
   await gone.waitFor();
-  expect(await axeFindings(page)).toEqual([]);
+  expect(await pageProblems(page)).toEqual([]);
   await page.getByRole("button", { name: "Remove" }).click();
   await gone.waitFor({ state: "detached" });
 });

@@ -3,12 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Frame, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { spawnFakeWorker } from "../../support/daemon.ts";
 import { visit, type Watched } from "../support/browser.ts";
 import { button, chatPage } from "../support/chat-page.ts";
 import { says } from "../support/says.ts";
-import { axeFindings } from "../support/axe-findings.ts";
-import { useBrowser } from "../support/use-browser.ts";
+import { pageProblems } from "../support/page-problems.ts";
+import { sharedWorker, useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
 let url: string;
@@ -21,7 +20,7 @@ const other = createServer((request, response) => {
 other.on("connection", () => reached.push("connection"));
 let E = "";
 beforeAll(async () => {
-  url = (await spawnFakeWorker()).url;
+  url = (await sharedWorker()).url;
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   E = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
 });
@@ -126,7 +125,7 @@ it("shows a page in place of its code, runs its scripts after a click, and needs
   await button(page, "Run scripts").click();
   await play.click();
   await page.frameLocator("iframe").frameLocator("iframe").getByText("won").waitFor();
-  expect(await axeFindings(page)).toEqual([]);
+  expect(await pageProblems(page)).toEqual([]);
   await button(page, "Code").press("Enter");
   await page.locator(".code").first().getByText("play").waitFor();
   expect(await page.locator("iframe").count()).toBe(0);

@@ -2,19 +2,16 @@
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { spawnFakeWorker } from "../../support/daemon.ts";
-import { openTab, visit } from "../support/browser.ts";
+import { visit } from "../support/browser.ts";
 import type { Watched } from "../support/browser.ts";
 import { chooseModel } from "../support/choose-model.ts";
 import { chatPage, say } from "../support/chat-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "../support/model-worker.ts";
-import { useBrowser } from "../support/use-browser.ts";
+import { sharedWorker, useBrowser } from "../support/use-browser.ts";
 
 const browser = useBrowser();
 let url: string;
-beforeAll(async () => {
-  url = (await spawnFakeWorker(["--context-size", "256"])).url;
-});
+beforeAll(async () => void (url = (await sharedWorker("--context-size", "256")).url));
 
 async function openSettings({ address = url, ...options }: OpenOptions = {}): Promise<Watched> {
   const visited = await visit(browser, address, options);
@@ -91,38 +88,6 @@ describe("settings", () => {
     await page.getByRole("button", { name: "Reset all" }).click();
     await save(page).click();
     expect(await asked(page, "again [eog:2]")).toMatchObject({ temperature: 0.8 });
-  });
-
-  it("keep typed fields while another tab saves others", async () => {
-    const { page, context } = await visit(browser, url);
-    await say(chatPage(page), "hello [eog:2]");
-    const { page: other } = await openTab(context, page.url());
-    for (const tab of [page, other]) await tab.getByRole("button", { name: "Settings" }).click();
-    await page.getByLabel("System prompt").fill("You are a hornet.");
-    await other.getByLabel("Temperature", { exact: true }).fill("0.3");
-    await save(other).click();
-    await expect.poll(() => page.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
-    expect(await page.getByLabel("System prompt", { exact: true }).inputValue()).toBe("You are a hornet.");
-    await save(page).click();
-    await other.getByRole("button", { name: "System prompt: You are a hornet." }).click();
-    expect(await other.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
-  });
-
-  it("are saved as a preset under a name, and chosen from a list", async () => {
-    const { page } = await openSettings();
-    await page.getByLabel("System prompt").fill("You are a wasp.");
-    await page.getByRole("button", { name: "Save as preset…" }).click();
-    await page.getByLabel("Name of the preset").fill("Wasp");
-    await page.getByLabel("Name of the preset").press("Enter");
-    const list = page.getByLabel("Preset", { exact: true });
-    expect(await list.inputValue()).toBe("Wasp");
-    await page.getByRole("button", { name: "Cancel" }).click();
-    await page.reload();
-    await page.getByRole("button", { name: "Settings" }).click();
-    await list.selectOption("Wasp");
-    expect(await page.getByLabel("System prompt", { exact: true }).inputValue()).toBe("You are a wasp.");
-    await page.getByRole("button", { name: "Delete the preset Wasp" }).click();
-    await list.waitFor({ state: "detached" });
   });
 
   it("fit a window of 1,200 by 800 pixels", async () => {

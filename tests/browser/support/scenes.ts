@@ -1,4 +1,4 @@
-// Owns the scenes of the pages: each opens a page or a dialog in a state worth looking at. axe.test.ts checks all of them, and pictures.ts photographs
+// Owns the scenes of the pages: each opens a page or a dialog in a state worth looking at. scenes.test.ts checks all of them, and pictures.ts photographs
 // them. To check another state of a page, add it here.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { says } from "./says.ts";
 export const widths = {
   wide: { width: 1_200, height: 800 },
   tablet: { width: 768, height: 1_024 },
-  phone: { width: 390, height: 800 },
+  phone: { width: 360, height: 800 },
 } as const;
 export type Width = keyof typeof widths;
 
@@ -21,6 +21,8 @@ export interface Scene {
   /** Widths at which the scene exists; all by default. */
   readonly at?: readonly Width[];
   readonly open: (page: Page, servers: Servers) => Promise<void>;
+  /** The browser's messages about requests that fail in the scene. */
+  readonly complains?: RegExp;
 }
 
 /** Addresses of running daemons. */
@@ -191,6 +193,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   "chat with a message that is too long, and a full context": {
+    complains: /400/,
     open: async (page, { workerUrl }) => {
       await page.goto(workerUrl);
       const chat = chatPage(page);
@@ -222,6 +225,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   "chat, offline": {
+    complains: /ERR_INTERNET_DISCONNECTED/,
     open: async (page, { workerUrl }) => {
       await page.goto(workerUrl);
       await page.locator(".suggestion").nth(2).waitFor();
@@ -234,6 +238,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   "chat, token": {
+    complains: /401/,
     open: async (page, { lockedUrl }) => {
       await page.goto(lockedUrl);
       await page.locator("dialog[open]").waitFor();
