@@ -1,4 +1,5 @@
 // Tests a worker whose clients cancel, supersede each other, come and go, or do not read.
+import { needs } from "@waggle/testing";
 import { describe } from "vitest";
 import { cancelMatrix } from "./cells/cancel-matrix.ts";
 import { cycles } from "./cells/cycles.ts";
@@ -14,7 +15,7 @@ describe("sessions: a new job supersedes the old one", () => {
   supersede(createStage());
 });
 
-describe("a worker that does not wait for the clean-up of a superseded stream", () => {
+describe("a worker that does not wait for the clean-up of a superseded stream", needs("a long run"), () => {
   supersedeUnclean(createStage());
 });
 

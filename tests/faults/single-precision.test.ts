@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readGgufFile } from "@waggle/models/header";
+import { needs } from "@waggle/testing";
 import { repositoryPath } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeSinglePrecision } from "@waggle/testing/models";
 import { afterAll, expect, it } from "vitest";
@@ -41,7 +42,7 @@ it("has every weight of the original file", async () => {
   expect(halves).toBeGreaterThan(1_000);
 });
 
-it("has the weights of a quantized file, and throws for a file that it cannot read", async () => {
+it("has the weights of a quantized file, and throws for a file that it cannot read", needs("a long run"), async () => {
   const [from, to] = [join(folder, "q8.gguf"), join(folder, "from-q8.gguf")];
   writeRandomModel(shapeNamed("embed"), from);
   writeSinglePrecision(from, to);

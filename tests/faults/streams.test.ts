@@ -1,4 +1,5 @@
 // Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect.
+import { needs } from "@waggle/testing";
 import { describe } from "vitest";
 import { dialects } from "./cells/dialects.ts";
 import { overload } from "./cells/overload.ts";
@@ -9,7 +10,7 @@ describe("streams that are cut and resumed", () => {
   resume(createStage());
 });
 
-describe("a worker that drops events before its readers resume", () => {
+describe("a worker that drops events before its readers resume", needs("a long run"), () => {
   resumeTooLate(createStage());
 });
 

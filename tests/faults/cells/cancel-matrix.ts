@@ -13,6 +13,7 @@ import { describe } from "vitest";
 import { openBystander, startBystander, type Bystander } from "../support/bystander.ts";
 import { decode, endedIn, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
 import type { Phase, Route, Target } from "./cancel-sides.ts";
+import { rowsOfKind } from "../../support/rows.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, ways, type Way } from "../support/ways.ts";
 
@@ -68,11 +69,9 @@ export function cancelMatrix(stage: Stage): void {
 }
 
 export function phaseCells({ cell }: Stage, cells: PhaseCells): void {
-  for (const route of routes) {
-    for (const way of ways) {
-      const run = (facts: Facts): Promise<void> => runCell({ ...cells, route, way }, facts);
-      cell(`ended in ${cells.phase.name} by ${route.name} (${way.name})`, run, longRounds);
-    }
+  for (const { route, way } of rowsOfKind(routes.flatMap((route) => ways.map((way) => ({ route, way }))))) {
+    const run = (facts: Facts): Promise<void> => runCell({ ...cells, route, way }, facts);
+    cell(`ended in ${cells.phase.name} by ${route.name} (${way.name})`, run, longRounds);
   }
 }
 

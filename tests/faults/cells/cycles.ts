@@ -5,11 +5,8 @@ import { isLong } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, jobs } from "../support/ways.ts";
 
-const cyclesShort = 100;
-const cyclesLong = 1_000;
-/** Cycles before a short run: its first tenth, the reference for heap growth, is too short to compile code and fill pools. */
-const warmUp = 50;
-/** Number of memory measurements, at equal distances in the run. */
+const cycleCount = isLong ? 1_000 : 50;
+/** Number of memory measurements, at equal distances in a long run. */
 const looks = 20;
 /** Parallel clients: more than slots, so that some requests wait in the queue. */
 const lanes = 6;
@@ -33,16 +30,17 @@ export function cycles(stage: Stage): void {
     "--replay-window 50ms --answer-window 50ms --reconnect-grace 20ms --retry-grace 20ms --unclaimed-timeout 200ms";
   const worker = shared(() => stage.startWorker(`${flags} ${brevity}`, { nodeFlags }));
   const memory = shared(async () => {
-    if (!isLong) await settle(stage, worker(), warmUp);
     const seen: Memory[] = [];
-    while (seen.length < looks) {
-      await settle(stage, worker(), (isLong ? cyclesLong : cyclesShort) / looks);
+    for (let left = isLong ? looks : 1; left > 0; left -= 1) {
+      await settle(stage, worker(), isLong ? cycleCount / looks : cycleCount);
       seen.push(await collect(worker()));
     }
     return seen;
   });
 
   stage.cell("leave no job in the worker", (facts) => checkEmpty(worker(), facts));
+  // A short run is too short to compile code and fill pools.
+  if (!isLong) return;
   stage.cell("do not grow the heap after garbage collection", async (facts) => {
     // The reference is the heap after the first tenth of the cycles.
     const heap = memory().map(({ heapUsed }) => heapUsed);

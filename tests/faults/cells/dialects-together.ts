@@ -11,6 +11,7 @@ import {
 } from "@waggle/testing/harness";
 import { beforeAll, describe } from "vitest";
 import { brief, ended, endless, open, openEach, shows } from "../support/any-dialect.ts";
+import { isLong } from "../../support/long.ts";
 import { shutDown } from "./leaving.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
@@ -25,7 +26,7 @@ const unreadTokens = 200_000;
 
 export function dialectsTogether(stage: Stage): void {
   /** Declares a cell for each dialect. */
-  const each = (what: string, run: (dialect: StreamDialect, facts: Facts) => Promise<void>): void => {
+  const each: Each = (what, run) => {
     for (const dialect of streamDialects) stage.cell(`${dialect.name}: ${what}`, (facts) => run(dialect, facts));
   };
 
@@ -44,6 +45,12 @@ export function dialectsTogether(stage: Stage): void {
     );
   });
 
+  if (isLong) othersTogether(stage, each);
+}
+
+type Each = (what: string, run: (dialect: StreamDialect, facts: Facts) => Promise<void>) => void;
+
+function othersTogether(stage: Stage, each: Each): void {
   describe("when no engine is started again", () => {
     const worker = shared(() => stage.startWorker(`${slots} --fake-step-delay 10 --crash-loop-deaths 1`));
     const answers = shared(async () => {

@@ -12,6 +12,7 @@ import { describe } from "vitest";
 import { brief, endless, ended, open, shows } from "../support/any-dialect.ts";
 import { startBystander, type Bystander } from "../support/bystander.ts";
 import { dialectsTogether } from "./dialects-together.ts";
+import { rowsOfKind } from "../../support/rows.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
 
@@ -23,14 +24,14 @@ export function dialects(stage: Stage): void {
     const flags = "--slots 2 --fake-step-delay 5 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
     const worker = shared(() => stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`));
     const bystander = shared(() => startBystander(stage, worker()));
-    for (const dialect of streamDialects) {
+    for (const dialect of rowsOfKind(streamDialects)) {
       stage.cell(`${dialect.name}: an undisturbed answer`, async (facts) => {
         const answer = await open(worker(), dialect, brief);
         await ended(answer, "end", facts);
         facts.expect(answer.judge.text !== "", "the answer has no text");
       });
       for (const phase of phases)
-        for (const route of routes)
+        for (const route of rowsOfKind(routes))
           stage.cell(`${dialect.name}: ended in ${phase.name} by ${route.name}`, (facts) =>
             checkCell({ worker: worker(), dialect, phase, route, bystander: bystander() }, facts),
           );

@@ -19,11 +19,12 @@ import { writeProjector, writeSinglePrecision } from "@waggle/testing/models";
 import { describe } from "vitest";
 import { marginOf, tieMargin } from "../../support/margin.ts";
 import { isLong } from "../../support/long.ts";
+import { rowsOfKind } from "../../support/rows.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
 
 const killIntervalMs = 3_000;
-const [killsLong, killsShort] = [20, 3];
+const kills = isLong ? 20 : 1;
 /** Time limit per kill, for loading the next engine on a busy machine. */
 const msPerKill = 40_000;
 /**
@@ -119,7 +120,6 @@ const voices: readonly Voice[] = [
 ];
 
 export function engineLoss(stage: Stage): void {
-  const kills = isLong ? killsLong : killsShort;
   describe(
     `under kill -9 of the engine every ${killIntervalMs / 1_000} s, ${kills} times`,
     needs("Waggle's addon"),
@@ -139,10 +139,10 @@ export function engineLoss(stage: Stage): void {
         stage.cell(voice.name, (facts) => judge(worker(), outcomes().get(voice) as Outcome, facts));
     },
   );
-  for (const [poison, deaths] of [
+  for (const [poison, deaths] of rowsOfKind([
     ["[die:0]", 2],
     ["[die:8]", 3],
-  ] as const)
+  ] as const))
     stage.cell(`next to a job that kills its engines (${poison})`, (facts) =>
       checkPoison(stage, { poison, deaths }, facts),
     );

@@ -5,6 +5,7 @@ import { poll, startDaemon, stopwatch, type Daemon, type Facts, type Worker } fr
 import type { Fault } from "@waggle/protocol";
 import { startBystander, type Bystander } from "../support/bystander.ts";
 import { isLong } from "../../support/long.ts";
+import { rowsOfKind } from "../../support/rows.ts";
 import { shared, type Stage } from "../support/stage.ts";
 
 const workerId = "chaos-worker";
@@ -44,7 +45,8 @@ export function hiveOutages(stage: Stage): void {
     return { stage, worker, bystander: await startBystander(stage, worker), hive };
   });
   stage.cell("the worker registers and sends heartbeats", () => beats(scene().hive.client));
-  for (const outage of outages) stage.cell(outage.name, (facts) => checkOutage(scene(), outage, facts), longRounds);
+  for (const outage of rowsOfKind(outages))
+    stage.cell(outage.name, (facts) => checkOutage(scene(), outage, facts), longRounds);
 }
 
 interface Outage {

@@ -4,6 +4,7 @@ import { sleep } from "@waggle/async";
 import { createLeftoverCheck, exitOf, isAlive, logged, type Worker } from "@waggle/testing/harness";
 import { describe } from "vitest";
 import { decode, endedIn, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
+import { rowsOfKind } from "../../support/rows.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { ways } from "../support/ways.ts";
 
@@ -29,7 +30,6 @@ interface Departure {
 
 /** A loading worker exits at the first signal: a drain does not wait for jobs that have not begun. */
 const departures: readonly Departure[] = [
-  { name: "drain", flags: "", phases: [decode, queued], finishes: true, signals: 1, exitCode: 0 },
   {
     name: "abort, second SIGTERM",
     flags: "--drain-timeout 1h",
@@ -37,6 +37,7 @@ const departures: readonly Departure[] = [
     signals: 2,
     exitCode: 143,
   },
+  { name: "drain", flags: "", phases: [decode, queued], finishes: true, signals: 1, exitCode: 0 },
   {
     name: "abort, drain timeout",
     flags: "--drain-timeout 300ms",
@@ -54,7 +55,7 @@ const departures: readonly Departure[] = [
 ];
 
 export function leaving(stage: Stage): void {
-  for (const departure of departures)
+  for (const departure of rowsOfKind(departures))
     describe(`by ${departure.name}`, () => {
       departureCells(stage, departure);
     });

@@ -8,6 +8,7 @@ import {
   type Metrics,
   type Worker,
 } from "@waggle/testing/harness";
+import { isLong } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, reopen } from "../support/ways.ts";
 
@@ -32,6 +33,7 @@ export function slowReaders(stage: Stage): void {
   const never = async (facts: Facts): Promise<void> =>
     checkNeverReads(worker(), await stage.uncutText(neighbour), facts);
   stage.cell("a reader that never reads is disconnected", never, readersLong);
+  if (!isLong) return;
   const late = (facts: Facts): Promise<void> => checkTooLate(worker(), facts);
   stage.cell("a reader that resumes too late gets slow_consumer", late, readersLong);
 }
