@@ -1,17 +1,16 @@
 // Tests attacks of hostile clients on a worker with the embedded model, which serves an honest stream at the same time. Each attack is a separate
-// case with the same limits: it is answered in time, pauses no other stream, keeps memory bounded, kills no process, and leaves all slots idle.
-// A short run tests a sample of values for each field. A long run tests all values, and then sixteen attackers at once for half an hour.
+// case with the same limits: it is answered, pauses no other stream, keeps memory bounded, kills no process, and leaves all slots idle.
+// A short run tests one attack of each kind. A long run tests all, and then sixteen attackers at once for half an hour.
 import { deadlineSignal, withTimeout } from "@waggle/async";
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import {
   createLeftoverCheck,
   createProcessGroups,
   endLeftovers,
-  isOver,
   killProcess,
+  mainThreadOf,
   errorText,
   poll,
-  scaled,
 } from "@waggle/testing/harness";
 import { allWorkerRoutes, type Health } from "@waggle/protocol";
 import {
@@ -24,46 +23,43 @@ import {
   hostileStrings,
   schemaRequests,
   storms,
-  wrongMethods,
   type Attack,
   type HostileAnswer,
   type HostileRequest,
 } from "@waggle/testing/hostile";
-import fc from "fast-check";
 import { needs } from "@waggle/testing";
 import { afterAll, describe, expect, it } from "vitest";
 import { runHostile } from "./hostile/run.ts";
 import { hostileFailures } from "./hostile/verdict.ts";
 import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
 import { howToRepeat, isLong, limitMs, say, seed } from "../support/long.ts";
+import { rowsOfKind } from "../support/rows.ts";
 import { answerProblems } from "../support/verdict.ts";
-import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "../support/watch.ts";
+import { forgetPeak, peakMib, watchWorker, type Watch } from "../support/watch.ts";
 
-/** Limit from sending a request to the headers of its refusal. */
-const refusalMs = 2_000;
-/** Limit of the CPU time that one request takes on the worker's main thread. */
-const mainThreadBudgetMs = 500;
-/** Longest pause of an honest stream, and longest wait for /livez, during an attack. */
-const stallBudgetMs = 500;
+/**
+ * A hostile request may take this many times the processor time of the costliest honest one, measured on the same worker, and may pause an honest
+ * stream this many times as long. Both grow with a slow core, and neither does while a process is stopped.
+ */
+const timesHonest = 10;
+/** A worker may do the rest of the work on its threads. */
+const timesHonestOnThreads = 40;
+/** An honest request counts as at least this much. */
+const honestFloorMs = 50;
 /** Limit for each process. When idle and run from source, the worker holds some 150 MiB, and the engine 100. */
 const peakBudgetMib = 640;
-/** Time limit after an attack for its jobs to end. */
-const settleMs = 5_000;
-/** Limit of the first token of an honest request during or after an attack. */
-const firstTokenMs = 5_000;
-/** Time limits of one request, and of one round of a storm. */
-const answerMs = 10_000;
-const roundMs = 20_000;
-/** Time limit of a case. On a slow machine all these limits grow. */
-const caseMs = 60_000;
+/** Answers of attackers during which an honest request must get its first token: those of one round. */
+const mostAnswersBefore = 600;
+/** Ends an attack that hangs, also on a machine with other work. */
+const hangMs = 120_000;
 /** The context is longer than the embedded model's, to test costs that grow with the context. */
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
-/** A short run sends one in this many of the broken bodies. */
-const brokenShare = 5;
 /** Duration of the run with sixteen attackers, and of the run before it with sixteen well-behaved clients. */
 const crowdMinutes = Number(process.env["WAGGLE_HOSTILE_MINUTES"] ?? 30);
 const routes = allWorkerRoutes;
+/** The route with most fields. A short run attacks only its fields. */
+const chatRoute = "POST /v1/chat/completions";
 /** POST /v1/inference has the same schema as POST /v1/jobs, so only its body as a whole is attacked, and not its fields. */
 const fields = fieldAttacks(routes).filter(
   ({ name, field }) => field === "(body)" || !name.startsWith("POST /v1/inference "),
@@ -73,6 +69,8 @@ interface Subject {
   readonly worker: Awaited<ReturnType<typeof spawnModelWorker>>;
   readonly enginePid: number;
   readonly watch: Watch;
+  /** Milliseconds of the costliest honest request. */
+  readonly honestMs: number;
 }
 
 let subject: Subject | undefined;
@@ -81,28 +79,32 @@ let flags: readonly string[] = usualFlags;
 /** Returns the worker of the last case; starts a new one after a case that failed, so that its damage does not affect the next case. */
 async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
-  const brevity = [
-    "--replay-window",
-    "500ms",
-    "--answer-window",
-    "500ms",
-    "--unclaimed-timeout",
-    "1s",
-    "--retry-grace",
-    "1s",
-  ];
-  // Not every request can limit the length of its answer, and long answers would take too long.
-  // Searches and downloads must not reach the hub.
-  brevity.push("--default-max-tokens", "64", "--offline");
-  const daemon = await spawnModelWorker([...flags, ...brevity]);
-  const client = createWorkerClient({ baseUrl: daemon.url, requestTimeoutMs: scaled(answerMs) });
+  const brevity = "--replay-window 500ms --answer-window 500ms --unclaimed-timeout 1s --retry-grace 1s";
+  // Not every request can limit the length of its answer, and long answers would take too long. Searches and downloads must not reach the hub.
+  const bounds = "--default-max-tokens 64 --offline";
+  const daemon = await spawnModelWorker([...flags, ...`${brevity} ${bounds}`.split(" ")]);
+  const client = createWorkerClient({ baseUrl: daemon.url, requestTimeoutMs: hangMs });
   const worker = { ...daemon, client };
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
-  subject = { worker, enginePid, watch };
   await poll("the first token of the honest stream", () => watch.tokens > 0);
+  watch.takeStalls();
+  const costsMs = [honestFloorMs];
+  for (const { path, body } of honestRequests) {
+    const before = mainThreadOf(worker.pid).cpuMs;
+    await ask(worker.url, { name: "an honest request", method: "POST", path, body }, { timeoutMs: hangMs });
+    costsMs.push(mainThreadOf(worker.pid).cpuMs - before);
+  }
+  const { streamMs, livezMs } = watch.takeStalls();
+  subject = { worker, enginePid, watch, honestMs: Math.max(...costsMs, streamMs, livezMs) };
   return subject;
 }
+
+/** A prompt that fills the context, and a body as large as a worker takes. */
+const honestRequests = [
+  { path: "/v1/completions", body: () => JSON.stringify({ prompt: "the dog sat. ".repeat(400), max_tokens: 1 }) },
+  { path: "/v1/completions", body: () => JSON.stringify({ prompt: "the dog sat. ".repeat(300_000), max_tokens: 1 }) },
+];
 
 async function dispose(): Promise<void> {
   const old = subject;
@@ -117,17 +119,13 @@ function end({ worker, enginePid }: Subject): void {
   for (const pid of [worker.pid, enginePid]) killProcess(pid);
 }
 
-/** Kills a worker that uses three times the allowed memory, or whose case takes too long. Every wait for the worker then fails. */
+/** Kills a worker that uses three times the allowed memory. Every wait for the worker then fails. */
 function guard(guarded: Subject, problems: string[]): Disposable {
-  const startedAt = performance.now();
   const timer = setInterval(() => {
     const mib = Math.max(peakMib(guarded.worker.pid), peakMib(guarded.enginePid));
-    const tooLong = isOver(performance.now() - startedAt, caseMs);
-    if (mib < peakBudgetMib * 3 && !tooLong) return;
+    if (mib < peakBudgetMib * 3) return;
     clearInterval(timer);
-    problems.push(
-      tooLong ? `the case took longer than ${caseMs} ms` : `the worker was killed when it held ${Math.round(mib)} MiB`,
-    );
+    problems.push(`the worker was killed when it held ${Math.round(mib)} MiB`);
     end(guarded);
   }, 100);
   return { [Symbol.dispose]: () => clearInterval(timer) };
@@ -137,25 +135,17 @@ afterAll(dispose);
 
 type Run = (subject: Subject, problems: string[]) => Promise<void>;
 
-/** @returns the limits that the attack broke. An attack that only caused pauses runs again: a pause caused by the machine does not repeat. */
-async function broken(attack: Run): Promise<string[]> {
-  const problems = await brokenOnce(attack);
-  const pausesOnly = problems.length > 0 && problems.every((problem) => problem.startsWith(pause));
-  return pausesOnly ? await brokenOnce(attack) : problems;
-}
-
-const pause = "a pause: ";
-
 /** @returns problems with the attack's answers, and broken limits */
-async function brokenOnce(attack: Run): Promise<string[]> {
-  const { worker, enginePid, watch } = await sound();
+async function broken(attack: Run): Promise<string[]> {
+  const attacked = await sound();
+  const { worker, enginePid, watch, honestMs } = attacked;
   const problems: string[] = [];
-  using _ = guard({ worker, enginePid, watch }, problems);
+  using _ = guard(attacked, problems);
   for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
   watch.takeStalls();
   const problemsBefore = watch.problems.length;
   try {
-    await attack({ worker, enginePid, watch }, problems);
+    await attack(attacked, problems);
   } catch (error) {
     problems.push(errorText(error));
   }
@@ -166,9 +156,8 @@ async function brokenOnce(attack: Run): Promise<string[]> {
   } catch (error) {
     problems.push(`the jobs did not end: ${errorText(error)}`);
   }
-  const { streamMs, livezMs } = watch.takeStalls();
-  if (isOver(streamMs, stallBudgetMs)) problems.push(`${pause}an honest stream waited ${Math.round(streamMs)} ms`);
-  if (isOver(livezMs, stallBudgetMs)) problems.push(`${pause}/livez took ${Math.round(livezMs)} ms`);
+  for (const [what, ms] of Object.entries(watch.takeStalls()))
+    if (ms > timesHonest * honestMs) problems.push(`${what} is ${Math.round(ms)}, and ${honestMs} for honest requests`);
   for (const [what, pid] of [["worker", worker.pid] as const, ["engine", enginePid] as const]) {
     const mib = peakMib(pid);
     if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
@@ -191,22 +180,26 @@ async function settled(client: WorkerClient): Promise<Health> {
       last = health;
       return true;
     },
-    scaled(settleMs),
+    hangMs,
   );
   if (last === undefined) throw new Error("The worker's health was not read");
   return last;
 }
 
-async function judge(request: HostileRequest, { worker, watch }: Subject): Promise<string[]> {
-  const askedAt = performance.now();
-  const answer = await ask(worker.url, request, { timeoutMs: scaled(answerMs) });
-  return judged(request, answer, Math.min(answer.headersMs, watch.workedMs(askedAt)));
+async function judge(request: HostileRequest, { worker, watch, honestMs }: Subject): Promise<string[]> {
+  const before = watch.workedMs();
+  const answer = await ask(worker.url, request, { timeoutMs: hangMs });
+  const tookMs = watch.workedMs() - before;
+  const problems = answerProblems(request, answer);
+  if (answer.status >= 400 && tookMs > timesHonestOnThreads * honestMs)
+    problems.push(`refused after ${tookMs} ms of work`);
+  return problems.map((problem) => `${request.name}: ${problem}`);
 }
 
 /** Sends the requests one after another, and measures the CPU time that each takes on the main thread. */
 async function judgeEach(requests: readonly HostileRequest[], subject: Subject, problems: string[]): Promise<void> {
   for (const request of requests) {
-    const before = mainThreadMs(subject.worker.pid);
+    const before = mainThreadOf(subject.worker.pid).cpuMs;
     try {
       problems.push(...(await judge(request, subject)));
     } catch (error) {
@@ -214,8 +207,8 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
       // After a request without an answer, the others are not sent.
       return;
     }
-    const tookMs = mainThreadMs(subject.worker.pid) - before;
-    if (isOver(tookMs, mainThreadBudgetMs)) problems.push(`${request.name}: took ${tookMs} ms of the main thread`);
+    const tookMs = mainThreadOf(subject.worker.pid).cpuMs - before;
+    if (tookMs > timesHonest * subject.honestMs) problems.push(`${request.name}: took ${tookMs} ms of the main thread`);
   }
 }
 
@@ -228,57 +221,30 @@ async function whereItHangs({ worker }: Subject): Promise<string[]> {
   ];
 }
 
-function judged(request: HostileRequest, answer: HostileAnswer, tookMs: number): string[] {
-  const late = answer.status >= 400 && isOver(tookMs, refusalMs);
-  return [
-    ...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`),
-    ...(late ? [`${request.name}: refused after ${Math.round(tookMs)} ms`] : []),
-  ];
-}
-
-async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
-  const askedAt = performance.now();
+/** Resolves when an honest request has its first token. */
+async function honestFirstToken({ worker }: Subject): Promise<void> {
   for await (const event of worker.client.inference({
     prompt: "still there?",
     max_tokens: 5,
     priority: 10,
     ignore_eos: true,
   })) {
-    if (event.type === "token") return performance.now() - askedAt;
+    if (event.type === "token") return;
   }
   throw new Error("An honest request got no token");
 }
 
-/**
- * In a short run one large value for every second field, grouped by route; the seed chooses the fields and values. In a long run all large values,
- * grouped by field.
- */
-function largeRequests(): Map<string, readonly HostileRequest[]> {
+/** In a short run one large value for every fourth field of a chat. In a long run all large values, grouped by field. */
+function largeRequests(): ReadonlyMap<string, readonly HostileRequest[]> {
   if (isLong) return new Map(fields.map(({ name, large }) => [name, large]));
-  const byRoute = new Map<string, HostileRequest[]>();
-  for (const [index, { name, large }] of fields.entries()) {
-    const at = seed + index;
-    const request = at % 2 === 0 ? large[(at / 2) % large.length] : undefined;
-    if (request === undefined) continue;
-    // A name is for example "POST /v1/jobs stop[]".
-    const route = name.split(" ", 2).join(" ");
-    byRoute.set(route, [...(byRoute.get(route) ?? []), request]);
-  }
-  return byRoute;
+  const ofChat = fields.filter(({ name }) => name.startsWith(`${chatRoute} `));
+  const requests = ofChat.flatMap(({ large }, at) => (at % 4 === 0 ? large.slice(at % large.length).slice(0, 1) : []));
+  return new Map([[chatRoute, requests]]);
 }
 
 /** Cases for titles with `%s`: `$name` shortens long names. */
 function named<T extends { readonly name: string }>(cases: readonly T[]): [string, T][] {
   return cases.map((one) => [one.name, one]);
-}
-
-function numbered<T extends { readonly name: string }>(cases: readonly T[]): [string, number, T][] {
-  return cases.map((one, index) => [one.name, index, one]);
-}
-
-/** In a short run one of the requests, chosen by the seed; in a long run all. */
-function sampled(requests: readonly HostileRequest[], index: number): readonly HostileRequest[] {
-  return isLong ? requests : requests.filter((_, way) => way === (seed + index) % requests.length);
 }
 
 function stormOf(what: string): Attack {
@@ -291,50 +257,27 @@ describe("each field with deeply nested or large values", () => {
   it.each([...largeRequests()])("%s", async (_, requests) => {
     expect(await broken((subject, problems) => judgeEach(requests, subject, problems)), howToRepeat).toEqual([]);
   });
-  it.each(isLong ? [...Array(brokenShare).keys()] : [0])("malformed bodies, part %i", async (part) => {
-    const sample = brokenBodies(routes).filter((_, index) => (seed + part + index) % brokenShare === 0);
+  it("malformed bodies", async () => {
+    const sample = brokenBodies(routes).filter(({ name }) => isLong || name.startsWith(chatRoute));
     expect(await broken((subject, problems) => judgeEach(sample, subject, problems)), howToRepeat).toEqual([]);
   });
 });
 
-describe("each field with small invalid values", () => {
-  const at = 20;
-  const runs = isLong ? 500 : 20;
-  it(
-    `${at * runs} requests with random fields and methods`,
-    async () => {
-      // `constantFrom` takes no more values than a call has arguments.
-      const oneOf = (requests: readonly HostileRequest[]): fc.Arbitrary<HostileRequest> =>
-        fc.nat(requests.length - 1).map((index) => requests[index] as HostileRequest);
-      const request = fc.oneof(oneOf(fields.flatMap(({ small }) => small)), oneOf(wrongMethods(routes)));
-      await fc.assert(
-        fc.asyncProperty(fc.array(request, { minLength: at, maxLength: at }), async (requests) => {
-          const problems = await broken(async (subject, found) => {
-            await Promise.all(requests.map(async (one) => found.push(...(await judge(one, subject)))));
-          });
-          expect(problems).toEqual([]);
-        }),
-        { numRuns: runs, endOnFailure: true },
-      );
-    },
-    limitMs,
-  );
-});
-
 describe("grammars", () => {
-  it.each(numbered(hostileGrammars))("%s", async (_, index, { grammar }) => {
-    const request = sampled(grammarRequests(grammar), index);
-    expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
+  const fates = ["refused", "accepted"].flatMap((due) =>
+    rowsOfKind(hostileGrammars.filter(({ fate }) => fate === due)),
+  );
+  it.each(named(fates))("%s", async (_, { grammar }) => {
+    expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
   });
 });
 
 describe("schemas", () => {
-  it.each(numbered(hostileSchemas))("%s", async (_, index, schema) => {
-    const request = sampled(schemaRequests(schema), index);
-    expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
+  it.each(named(rowsOfKind(hostileSchemas)))("%s", async (_, schema) => {
+    expect(await broken((subject, problems) => judgeEach(schemaRequests(schema), subject, problems))).toEqual([]);
   });
 
-  it.each(named(hostileSchemas.filter(({ exactly }) => exactly !== undefined)))(
+  it.each(named(rowsOfKind(hostileSchemas.filter(({ exactly }) => exactly !== undefined))))(
     "%s: the schema is refused, or the answer matches it",
     async (_, schema) => {
       const { worker } = await sound();
@@ -350,12 +293,12 @@ describe("schemas", () => {
 });
 
 describe("storms", () => {
-  it.each(named(storms))("%s", async (_, { run }) => {
+  it.each(named(rowsOfKind(storms)))("%s", async (_, { run }) => {
     const problems = await broken(async ({ worker }, found) => {
       const answered = (request: HostileRequest, answer: HostileAnswer): void => {
         found.push(...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`));
       };
-      using deadline = deadlineSignal(scaled(roundMs));
+      using deadline = deadlineSignal(hangMs);
       const { signal } = deadline;
       await run({ url: worker.url, signal, answered }, 0);
       if (signal.aborted) found.push("a round did not end in time");
@@ -363,28 +306,35 @@ describe("storms", () => {
     expect(problems).toEqual([]);
   });
 
-  it("sessions that supersede their own jobs in every slot do not delay the next job in the queue", async () => {
-    const problems = await broken(async (subject, found) => {
-      const over = new AbortController();
-      const supersede = stormOf("sessions");
-      const target = { url: subject.worker.url, signal: over.signal };
-      // One attacker has four sessions, which fill all slots. With more attackers, this process would be too busy to measure.
-      const attacker = (async () => {
-        for (let round = 0; !over.signal.aborted; round += 1) await supersede.run(target, round);
-      })();
-      const first = await withTimeout(honestFirstTokenMs(subject), scaled(firstTokenMs * 2), "").catch(() => Infinity);
-      over.abort();
-      await attacker;
-      if (isOver(first, firstTokenMs))
-        found.push(`an honest request waited ${Math.round(first)} ms for its first token`);
-    });
-    expect(problems).toEqual([]);
-  });
+  it(
+    "sessions that supersede their own jobs in every slot do not delay the next job",
+    needs("a long run"),
+    async () => {
+      const problems = await broken(async (subject, found) => {
+        const over = new AbortController();
+        const supersede = stormOf("sessions");
+        let answers = 0;
+        const target = { url: subject.worker.url, signal: over.signal, answered: () => void (answers += 1) };
+        // One attacker has four sessions, which fill all slots. With more attackers, this process would be too busy.
+        const attacker = (async () => {
+          for (let round = 0; !over.signal.aborted; round += 1) await supersede.run(target, round);
+        })();
+        try {
+          await withTimeout(honestFirstToken(subject), hangMs, "An honest request got no token");
+          if (answers > mostAnswersBefore) found.push(`an honest request waited for ${answers} answers of attackers`);
+        } finally {
+          over.abort();
+          await attacker;
+        }
+      });
+      expect(problems).toEqual([]);
+    },
+  );
 
-  it("100 unfinished bodies of 4 MiB at once", async () => {
+  it("100 unfinished bodies of 4 MiB at once", needs("a long run"), async () => {
     const unfinished = stormOf("bodies");
     const problems = await broken(async ({ worker }) => {
-      using deadline = deadlineSignal(scaled(roundMs));
+      using deadline = deadlineSignal(hangMs);
       const target = { url: worker.url, signal: deadline.signal };
       // Each round opens twenty connections, of which a third send megabytes.
       await Promise.all(Array.from({ length: 15 }, (_, round) => unfinished.run(target, round)));
@@ -393,7 +343,7 @@ describe("storms", () => {
   });
 });
 
-describe("embeddings", () => {
+describe("embeddings", needs("a long run"), () => {
   it("of texts as long as a context of 8,192 tokens do not pause the streams", async () => {
     await dispose();
     flags = ["--slots", "4", "--context-size", "8192"];
@@ -401,7 +351,7 @@ describe("embeddings", () => {
       const input = Array.from({ length: 2 }, (_, index) => `${index} ${"the dog sat. ".repeat(1_900)}`);
       const body = (): string => JSON.stringify({ input });
       const request = { name: "2 long embeddings", method: "POST", path: "/v1/embeddings", body };
-      found.push(...answerProblems(request, await ask(worker.url, request, { timeoutMs: scaled(caseMs) })));
+      found.push(...answerProblems(request, await ask(worker.url, request, { timeoutMs: hangMs })));
     });
     flags = usualFlags;
     await dispose();
@@ -409,34 +359,22 @@ describe("embeddings", () => {
   });
 });
 
-describe("job ids", () => {
-  it.each(named(hostileStrings.map((id) => ({ id, name: `${JSON.stringify(id).slice(0, 30)} (${id.length})` }))))(
-    "job_id %s is refused, or its stream can be read",
-    async (_, { id }) => {
-      const { worker } = await sound();
-      const submit = async (): Promise<Response> =>
-        await fetch(`${worker.url}/v1/jobs`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ prompt: "Hi", max_tokens: 2, job_id: id }),
-        });
-      let answer = await submit();
-      const { sse_url: path } = (await answer.json()) as { sse_url?: string };
-      if (answer.status === 400) return;
-      expect(answer.status).toBe(202);
-      let stream = await fetch(new URL(path ?? "", worker.url));
-      // The worker forgets an ended job after half a second, which may pass before a busy machine asks for the stream.
-      for (let again = 1; stream.status === 404 && again < 20; again += 1) {
-        await stream.body?.cancel();
-        answer = await submit();
-        expect(answer.status).toBe(202);
-        await answer.body?.cancel();
-        stream = await fetch(new URL(path ?? "", worker.url));
-      }
-      expect(stream.status, path).toBe(200);
-      expect(await stream.text()).toContain("event: end");
-    },
-  );
+it("each hostile job_id is refused, or the stream of its job can be read", async () => {
+  const { worker } = await sound();
+  const send = async (method: string, path: string, body?: object): Promise<Response> =>
+    await fetch(new URL(path, worker.url), { method, ...(body && { body: JSON.stringify(body) }) });
+  for (const id of hostileStrings) {
+    // The job runs until it is cancelled, because the worker soon forgets an ended one.
+    const job = { prompt: "Hi", max_tokens: 2_000, ignore_eos: true, on_disconnect: "continue", job_id: id };
+    const answer = await send("POST", "/v1/jobs", job);
+    const { sse_url: path = "" } = (await answer.json()) as { sse_url?: string };
+    if (answer.status === 400) continue;
+    expect([id, answer.status]).toEqual([id, 202]);
+    const stream = await send("GET", path);
+    expect([id, stream.status]).toEqual([id, 200]);
+    await send("DELETE", path.replace(/\/stream$/, ""));
+    expect([id, await stream.text()]).toEqual([id, expect.stringContaining("event: end")]);
+  }
 });
 
 describe("sixteen attackers at once", needs("a long run"), () => {
@@ -464,7 +402,7 @@ describe("sixteen attackers at once", needs("a long run"), () => {
 describe("after all attacks", () => {
   it("the worker serves, no engine has died, and the log has no errors", async () => {
     const subject = await sound();
-    expect(isOver(await honestFirstTokenMs(subject), firstTokenMs)).toBe(false);
+    await honestFirstToken(subject);
     expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
     expect(subject.watch.problems).toEqual([]);
     const bad = subject.worker.log.lines.filter(({ level }) => level === "error" || level === "fatal");

@@ -2,20 +2,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerClient } from "@waggle/client";
-import { errorText } from "@waggle/testing/harness";
+import { errorText, mainThreadOf, parseUsage } from "@waggle/testing/harness";
 
 export interface Stalls {
-  /** Longest time between two events of the honest stream. */
+  /** Longest time between two tokens of the honest stream, by the engine's clock, as far as the engine computed during that time. */
   readonly streamMs: number;
-  /** Longest time until /livez answered. */
+  /** Longest time until /livez answered, as far as the worker's main thread computed during that time. */
   readonly livezMs: number;
 }
 
 export interface Watch {
   /** Longest stalls since the last call. */
   takeStalls(): Stalls;
-  /** Time since `since` for which the worker or its engine can be responsible: at most their CPU time, and without delays of this process. */
-  workedMs(since: number): number;
+  /** Processor time of the worker so far, with all its threads. */
+  workedMs(): number;
   /** Problems of the honest streams. */
   readonly problems: readonly string[];
   /** Number of tokens of all honest streams. */
@@ -24,37 +24,28 @@ export interface Watch {
 }
 
 const pingIntervalMs = 25;
-const tickMs = 10;
-/** Number of kept moments: those of one minute. */
-const momentsLimit = 6_000;
 const answerTokens = 1_500;
-/** Linux counts CPU time in hundredths of a second; see proc(5). */
-const cpuTickMs = 10;
 const kibPerMib = 1_024;
 
 /**
- * Streams one honest answer after another, and calls /livez repeatedly, until `stop` is called. A pause counts only as far as the worker's main
- * thread and the engine used CPU time during the pause: on a busy machine, other processes cause most of a pause.
+ * Streams one honest answer after another, and calls /livez repeatedly, until `stop` is called. A pause counts only as far as its process used
+ * processor time: other processes cause most of a pause on a busy machine, and all of it while a process is stopped.
  */
 export function watchWorker(client: WorkerClient, url: string, workerPid: number, enginePid: number): Watch {
   const stopped = new AbortController();
   const problems: string[] = [];
-  const serving = createClock([`/proc/${workerPid}/task/${workerPid}/stat`, `/proc/${enginePid}/stat`]);
-  const working = createClock([`/proc/${workerPid}/stat`, `/proc/${enginePid}/stat`]);
+  const cpuMs = (pid: number): number => parseUsage(read(`/proc/${pid}/stat`)).cpuMs;
   let tokens = 0;
   let stalls = { streamMs: 0, livezMs: 0 };
 
-  function note(kind: keyof Stalls, since: number): number {
-    const now = performance.now();
-    // Most pauses are too short to matter, so their cause is not computed.
-    if (now - since > stalls[kind]) stalls[kind] = Math.max(stalls[kind], serving.ownMs(since));
-    return now;
+  function note(kind: keyof Stalls, ms: number): void {
+    stalls[kind] = Math.max(stalls[kind], ms);
   }
 
   async function stream(): Promise<void> {
     for (let turn = 0; !stopped.signal.aborted; turn += 1) {
       const request = { prompt: "Once upon a time", ignore_eos: true, max_tokens: answerTokens, priority: 10 };
-      let at: number | undefined;
+      let last: { readonly tMs: number; readonly engineMs: number } | undefined;
       let next = 0;
       try {
         for await (const event of client.inference(
@@ -66,7 +57,9 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
           if (event.index !== next) problems.push(`an honest stream sent token ${event.index} where ${next} was due`);
           next = event.index + 1;
           tokens += 1;
-          at = note("streamMs", at ?? performance.now());
+          const now = { tMs: event.t_ms, engineMs: cpuMs(enginePid) };
+          if (last !== undefined) note("streamMs", Math.min(now.tMs - last.tMs, now.engineMs - last.engineMs));
+          last = now;
         }
       } catch (error) {
         if (stopped.signal.aborted) return;
@@ -79,12 +72,13 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
 
   async function ping(): Promise<void> {
     while (!stopped.signal.aborted) {
-      const askedAt = performance.now();
+      const [askedAt, before] = [performance.now(), mainThreadOf(workerPid).cpuMs];
       await fetch(`${url}/livez`, { signal: stopped.signal }).then(
         (answer) => answer.text(),
         () => {},
       );
-      if (!stopped.signal.aborted) note("livezMs", askedAt);
+      if (!stopped.signal.aborted)
+        note("livezMs", Math.min(performance.now() - askedAt, mainThreadOf(workerPid).cpuMs - before));
       await pause(pingIntervalMs, stopped.signal);
     }
   }
@@ -96,7 +90,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
       stalls = { streamMs: 0, livezMs: 0 };
       return taken;
     },
-    workedMs: working.ownMs,
+    workedMs: () => cpuMs(workerPid),
     problems,
     get tokens() {
       return tokens;
@@ -104,20 +98,8 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
     async stop() {
       stopped.abort();
       await running;
-      serving.stop();
-      working.stop();
     },
   };
-}
-
-/** CPU time of the process's main thread since its start; 0 if the system does not report it. */
-export function mainThreadMs(pid: number): number {
-  return cpuMs(`/proc/${pid}/task/${pid}/stat`) ?? 0;
-}
-
-function cpuMs(path: string): number | undefined {
-  const ticks = /\)(?: \S+){11} (\d+) (\d+)/.exec(read(path));
-  return ticks === null ? undefined : (Number(ticks[1]) + Number(ticks[2])) * cpuTickMs;
 }
 
 /** Peak resident memory of the process; 0 if the system does not report it. */
@@ -149,44 +131,6 @@ function read(path: string): string {
   } catch {
     return "";
   }
-}
-
-interface Moment {
-  readonly at: number;
-  /** Delay of this process's timer. */
-  readonly lateMs: number;
-  /** CPU time of all watched processes and threads so far; undefined if the system does not report it. */
-  readonly cpuMs: number | undefined;
-}
-
-/** @param stats paths of the stat files of the processes and threads to watch */
-function createClock(stats: readonly string[]): { ownMs(since: number): number; stop(): void } {
-  const moments: Moment[] = [];
-
-  function look(): Moment {
-    const at = performance.now();
-    const due = (moments.at(-1)?.at ?? at) + tickMs;
-    const times = stats.map(cpuMs);
-    const cpu = times.includes(undefined) ? undefined : times.reduce<number>((sum, time = 0) => sum + time, 0);
-    return { at, lateMs: Math.max(0, at - due), cpuMs: cpu };
-  }
-
-  const timer = setInterval(() => {
-    moments.push(look());
-    if (moments.length > momentsLimit) moments.splice(0, momentsLimit / 2);
-  }, tickMs);
-  return {
-    ownMs(since) {
-      const now = look();
-      const before = moments.findLast(({ at }) => at <= since) ?? moments[0] ?? now;
-      const lateMs = Math.max(now.lateMs, ...moments.filter(({ at }) => at > since).map(({ lateMs }) => lateMs));
-      const wallMs = now.at - since - lateMs;
-      return now.cpuMs === undefined || before.cpuMs === undefined
-        ? wallMs
-        : Math.min(wallMs, now.cpuMs - before.cpuMs);
-    },
-    stop: () => clearInterval(timer),
-  };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

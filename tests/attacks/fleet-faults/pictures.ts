@@ -2,17 +2,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "@waggle/async";
 import { madeUpPng } from "@waggle/testing";
-import { logged, poll, startFleet, type FleetStage, type Worker, type WorkerPlan } from "@waggle/testing/harness";
+import { poll, startFleet, type Worker, type WorkerPlan } from "@waggle/testing/harness";
 import { pictureShapes, writeSinglePrecision, writePictureModel } from "@waggle/testing/models";
 import type { Wanted } from "./ask.ts";
-import type { FleetScenario } from "./scenario.ts";
+import { killsOf, type FleetScenario } from "./scenario.ts";
 import { bodyOf, follow, submit } from "./shared-jobs.ts";
-import { fakeFlags, learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
+import { continuedProblems, fakeFlags, killInTurn, learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
 
 const tokensEach = 120;
-const killEveryMs = 4_000;
 /** More bytes than one piece of a picture in the fleet's store. */
 const pictureBytes = 300_000;
 const seeingFlags = [...fakeFlags, "--mmproj", "fake"];
@@ -35,42 +33,23 @@ function distinctProblems(texts: readonly string[]): readonly string[] {
   return distinct === texts.length ? [] : [`only ${distinct} of ${texts.length} answers depend on their pictures`];
 }
 
-async function killInTurn({ workers }: FleetStage, seen: Set<Worker>, over: AbortSignal): Promise<number> {
-  const victims = workers.filter(({ name }) => name !== blind.name);
-  const returning: Promise<void>[] = [];
-  let kills = 0;
-  for (let next = 0; !over.aborted; next += 1) {
-    await sleep(killEveryMs, { signal: over }).catch(() => {});
-    const victim = victims[next % victims.length];
-    if (over.aborted || victim === undefined || victims.some(({ starting }) => starting)) continue;
-    await victim.kill();
-    kills += 1;
-    returning.push(victim.start().then(() => void seen.add(victim.worker)));
-  }
-  await Promise.all(returning);
-  return kills;
-}
-
 const workersKilled: FleetScenario = {
   name: "pictures",
   what: "workers that run jobs with pictures are killed in turn; another worker of the model reads no pictures",
-  async run({ groups, requests, seed, progress }) {
+  async run(options) {
+    const { groups, requests, seed, progress } = options;
     const texts = wantedOf(Math.ceil(requests / 8), tokensEach, seed);
     const wanted = [...withPictures(wantedOf(Math.ceil(requests / 4), tokensEach, seed)), ...texts];
     const answers = await learnAnswers(groups, wanted, seeingFlags);
     await using stage = await startFleet(groups, { workers: [...seeing, blind], gateways: 2 });
     await stage.complete();
-    const seen = new Set<Worker>(stage.workers.map(({ worker }) => worker));
-    let kills = 0;
-    const outcome = await runSwarm(stage, wanted, answers, async (over) => {
-      kills = await killInTurn(stage, seen, over);
+    let ran: readonly Worker[] = [];
+    const victims = stage.workers.filter(({ name }) => name !== blind.name);
+    const outcome = await runSwarm(stage, wanted, answers, async (swarm) => {
+      ran = await killInTurn(victims, killsOf(options), swarm);
     });
-    const lines = [...seen].flatMap(({ log }) => log.lines);
-    const continued = lines.filter(logged("fleet_job_continued")).length;
-    progress(
-      `${outcome.whole} of ${outcome.requests} whole in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
-    );
-    const none = continued > 0 ? [] : ["no stream was continued: increase the number of requests"];
+    progress(`${outcome.whole} of ${outcome.requests} whole in ${(outcome.tookMs / 1_000).toFixed(1)} s`);
+    const none = continuedProblems(ran, progress);
     return [...distinctProblems(answers.map(({ text }) => text)), ...outcome.wrong, ...(await leftIn(stage)), ...none];
   },
 };
@@ -125,16 +104,12 @@ export const realPictures: FleetScenario = {
       const workers = ["bee-1", "bee-2"].map((name) => ({ name, slots: 1 }));
       await using stage = await startFleet(groups, { workers, gateways: 1, workerFlags });
       await stage.complete();
-      const seen = new Set<Worker>(stage.workers.map(({ worker }) => worker));
-      let kills = 0;
-      const outcome = await runSwarm(stage, wanted, answers, async (over) => {
-        kills = await killInTurn(stage, seen, over);
+      let ran: readonly Worker[] = [];
+      const outcome = await runSwarm(stage, wanted, answers, async (swarm) => {
+        ran = await killInTurn(stage.workers, 4, swarm);
       });
-      const continued = [...seen].flatMap(({ log }) => log.lines).filter(logged("fleet_job_continued")).length;
-      progress(
-        `${shape}: ${outcome.equal} of ${outcome.requests} equal in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
-      );
-      const none = continued > 0 ? [] : ["no stream was continued: increase the number of tokens"];
+      progress(`${shape}: ${outcome.equal} of ${outcome.requests} equal in ${(outcome.tookMs / 1_000).toFixed(1)} s`);
+      const none = continuedProblems(ran, progress);
       problems.push(...[...outcome.wrong, ...(await leftIn(stage)), ...none].map((problem) => `${shape}: ${problem}`));
     }
     await rm(folder, { recursive: true });

@@ -1,9 +1,8 @@
 // Owns the scenario with a real model: greedy answers, one slot per worker. A continued answer reads its tokens in one batch, with
 // other rounding errors, so its text may differ only where two tokens were equally likely up to rounding.
-import { sleep } from "@waggle/async";
-import { embeddedModel, logged, startFleet, type Worker, type WorkerPlan } from "@waggle/testing/harness";
+import { embeddedModel, startFleet, type Worker, type WorkerPlan } from "@waggle/testing/harness";
 import type { FleetScenario } from "./scenario.ts";
-import { learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
+import { continuedProblems, killInTurn, learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
 
 const plans: readonly WorkerPlan[] = ["bee-1", "bee-2", "bee-3"].map((name) => ({ name, slots: 1 }));
 /** Name of the embedded model. */
@@ -11,7 +10,6 @@ const modelName = "waggle-tiny-stories";
 const tokensEach = 400;
 /** Fewer requests than in other scenarios, because two or three slots serve all of them. */
 const mostRequests = 60;
-const killEveryMs = 2_000;
 
 export const realModel: FleetScenario = {
   name: "real-model",
@@ -25,29 +23,14 @@ export const realModel: FleetScenario = {
     const answers = await learnAnswers(groups, asked, [...embeddedModel, "--slots", "1"]);
     await using stage = await startFleet(groups, { workers: plans, gateways: 2 });
     await stage.complete();
-    const seen = new Set<Worker>(stage.workers.map(({ worker }) => worker));
-    let kills = 0;
-    const outcome = await runSwarm(stage, wanted, answers, async (over) => {
-      const returning: Promise<void>[] = [];
-      for (let next = 0; !over.aborted; next += 1) {
-        await sleep(killEveryMs, { signal: over }).catch(() => {});
-        const victim = stage.workers[next % stage.workers.length];
-        const isNeeded = stage.workers.every((one) => one === victim || one.starting);
-        if (over.aborted || victim === undefined || victim.starting || isNeeded) continue;
-        await victim.kill();
-        kills += 1;
-        returning.push(victim.start().then(() => void seen.add(victim.worker)));
-      }
-      await Promise.all(returning);
+    let ran: readonly Worker[] = [];
+    const outcome = await runSwarm(stage, wanted, answers, async (swarm) => {
+      ran = await killInTurn(stage.workers, wanted.length / 4, swarm);
     });
-    const continued = [...seen].reduce(
-      (sum, { log }) => sum + log.lines.filter(logged("fleet_job_continued")).length,
-      0,
-    );
-    progress(
-      `${outcome.equal} of ${outcome.requests} equal, ${outcome.whole - outcome.equal} different after a tie, in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
-    );
-    const none = continued > 0 ? [] : ["no stream was continued: increase the number of requests"];
+    const tied = outcome.whole - outcome.equal;
+    const took = (outcome.tookMs / 1_000).toFixed(1);
+    progress(`${outcome.equal} of ${outcome.requests} equal, ${tied} different after a tie, in ${took} s`);
+    const none = continuedProblems(ran, progress);
     return [...outcome.wrong, ...(await leftIn(stage)), ...none];
   },
 };

@@ -82,7 +82,7 @@ export const returned: FleetScenario = {
     await using stage = await startFleet(groups, { workers: plans, gateways: 2 });
     await stage.complete();
     const frozen = new Set<Worker>();
-    const outcome = await runSwarm(stage, wanted, answers, async (over) => {
+    const outcome = await runSwarm(stage, wanted, answers, async ({ over }) => {
       for (const [one, other] of turnsOf(stage)) {
         await Promise.race([begun(one), onceAborted(over)]);
         await sleep(undisturbedMs, { signal: over }).catch(() => {});

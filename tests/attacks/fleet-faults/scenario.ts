@@ -11,6 +11,9 @@ export interface ScenarioOptions {
 /** Problems; empty if the scenario passed. */
 export type Verdict = readonly string[];
 
+/** A worker is killed for each of so many requests, twice at least. */
+export const killsOf = ({ requests }: ScenarioOptions): number => Math.max(2, Math.floor(requests / 40));
+
 export interface FleetScenario {
   readonly name: string;
   readonly what: string;

@@ -11,14 +11,26 @@ import {
   startWorker,
   stopwatch,
   type FleetStage,
+  type Worker,
   type WorkerPlan,
 } from "@waggle/testing/harness";
 import { gatewayScenarios } from "./gateway-scenarios.ts";
 import { createOtherMachine } from "./partition.ts";
 import { pictureScenarios } from "./pictures.ts";
 import { returned } from "./returns.ts";
-import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
-import { learnAnswers, leftIn, runSwarm, sharesOf, stepSecondsByWorker, tokensByWorker, wantedOf } from "./swarm.ts";
+import { killsOf, type FleetScenario, type ScenarioOptions, type Verdict } from "./scenario.ts";
+import {
+  continuedProblems,
+  killInTurn,
+  learnAnswers,
+  leftIn,
+  runSwarm,
+  sharesOf,
+  stepSecondsByWorker,
+  tokensByWorker,
+  wantedOf,
+  type SwarmProgress,
+} from "./swarm.ts";
 
 const tokensEach = 60;
 /** Workers with speeds of 4 : 2 : 1. */
@@ -32,15 +44,13 @@ const plans: readonly (WorkerPlan & { readonly stepMs: number })[] = [
  * speeds, an even spread differs by 42 and 133 %.
  */
 const spreadTolerance = 0.3;
-const killEveryMs = 2_000;
-const natsRunsMs = 3_000;
 const natsAwayMs = 2_000;
 /** A worker exits within two seconds; its own limits for leaving are together 4.5 s, and a busy machine needs as long again. */
 const drainLimitMs = 10_000;
 
 async function swarmOf(
   options: ScenarioOptions,
-  meanwhile: (stage: FleetStage, over: AbortSignal) => Promise<void>,
+  meanwhile: (stage: FleetStage, progress: SwarmProgress) => Promise<void>,
   judge: (stage: FleetStage) => Promise<Verdict> = async () => [],
 ): Promise<Verdict> {
   const { groups, requests, seed, progress } = options;
@@ -48,7 +58,7 @@ async function swarmOf(
   const answers = await learnAnswers(groups, wanted);
   await using stage = await startFleet(groups, { workers: plans, gateways: 2 });
   await stage.complete();
-  const outcome = await runSwarm(stage, wanted, answers, async (over) => await meanwhile(stage, over));
+  const outcome = await runSwarm(stage, wanted, answers, async (swarm) => await meanwhile(stage, swarm));
   progress(
     `${outcome.whole} of ${outcome.requests} whole in ${seconds(outcome.tookMs)}, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
   );
@@ -79,47 +89,36 @@ const undisturbed: FleetScenario = {
 
 const killed: FleetScenario = {
   name: "workers-killed",
-  what: "every two seconds a worker is killed with SIGKILL, and started again",
+  what: "workers are killed with SIGKILL in turn, and started again",
   async run(options) {
-    let kills = 0;
-    return await swarmOf(options, async (stage, over) => {
-      const returning = new Set<Promise<void>>();
-      for (let next = 0; !over.aborted; next += 1) {
-        await sleep(killEveryMs, { signal: over }).catch(() => {});
-        const victim = stage.workers[next % stage.workers.length];
-        if (over.aborted || victim === undefined || victim.starting) continue;
-        await victim.kill();
-        kills += 1;
-        const back = victim.start().finally(() => returning.delete(back));
-        returning.add(back);
-      }
-      await Promise.all(returning);
-      options.progress(`${kills} workers killed`);
-    });
+    let ran: readonly Worker[] = [];
+    return await swarmOf(
+      options,
+      async ({ workers }, swarm) => void (ran = await killInTurn(workers, killsOf(options), swarm)),
+      async () => continuedProblems(ran, options.progress),
+    );
   },
 };
 
-/** @param runsMs how long jobs run before nats-server is stopped */
-export const natsRestarted = (runsMs = natsRunsMs): FleetScenario => ({
+const natsRestarted: FleetScenario = {
   name: "nats-restarted",
   what: "nats-server is stopped while jobs run, and started again after two seconds",
   run: async (options) =>
-    await swarmOf(options, async (stage, over) => {
-      await sleep(runsMs, { signal: over }).catch(() => {});
-      if (over.aborted) throw new Error("All requests ended before nats-server was stopped: increase their number");
-      await stage.nats.stop();
+    await swarmOf(options, async ({ nats }, { reaches }) => {
+      await reaches(0.2);
+      await nats.stop();
       await sleep(natsAwayMs);
-      await stage.nats.start();
+      await nats.start();
       options.progress("nats-server was restarted");
     }),
-});
+};
 
 const drained: FleetScenario = {
   name: "drain",
   what: "a worker that gets SIGTERM under load exits soon, and its streams continue elsewhere",
   async run(options) {
     let left: number | undefined;
-    const drain = async (stage: FleetStage, over: AbortSignal): Promise<void> => {
+    const drain = async (stage: FleetStage, { over }: SwarmProgress): Promise<void> => {
       const [first] = stage.workers;
       if (first === undefined) return;
       const slots = async () => await first.worker.client.slots();
@@ -205,7 +204,6 @@ const cutOff: FleetScenario = {
     await poll("the gateway to know both workers", async () => (await gateway.client.health()).slots.total === 16);
     const outcome = await runSwarm({ gateways: [gateway] }, wanted, answers, async () => {
       await there.log.line("a job on this worker", logged("stream_start"));
-      await sleep(1_000);
       await machine.cut();
       await sleep(cutOffMs);
       await machine.mend();
@@ -230,7 +228,7 @@ async function wholeText(url: string, body: object): Promise<string> {
 export const fleetScenarios: readonly FleetScenario[] = [
   undisturbed,
   killed,
-  natsRestarted(),
+  natsRestarted,
   drained,
   gatewayKilled,
   ...gatewayScenarios,

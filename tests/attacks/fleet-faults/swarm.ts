@@ -1,5 +1,15 @@
 // Owns the swarm: many parallel requests through all gateways of a fleet, during a fault. Each answer is compared with that of an undisturbed worker.
-import { inLanes, poll, startWorker, sum, type FleetStage, type ProcessGroups } from "@waggle/testing/harness";
+import {
+  inLanes,
+  logged,
+  poll,
+  startWorker,
+  sum,
+  type FleetStage,
+  type FleetWorker,
+  type ProcessGroups,
+  type Worker,
+} from "@waggle/testing/harness";
 import { ask, clientOf, promptsOf, type Completion, type Wanted } from "./ask.ts";
 
 export interface SwarmOutcome {
@@ -39,21 +49,32 @@ export async function learnAnswers(
   }
 }
 
-/** Sends all requests at the same time, evenly to all gateways. Runs `meanwhile`, whose signal aborts when the last answer has ended. */
+/** How far a swarm is. */
+export interface SwarmProgress {
+  /** Aborts when the last answer has ended. */
+  readonly over: AbortSignal;
+  /** Resolves when this share of the answers has ended. */
+  reaches(share: number): Promise<void>;
+}
+
+/** Sends all requests at the same time, evenly to all gateways, and runs `meanwhile`. */
 export async function runSwarm(
   stage: Pick<FleetStage, "gateways">,
   wanted: readonly Wanted[],
   answers: readonly Completion[],
-  meanwhile: (over: AbortSignal) => Promise<void> = async () => {},
+  meanwhile: (progress: SwarmProgress) => Promise<void> = async () => {},
 ): Promise<SwarmOutcome> {
   const clients = stage.gateways.map(({ url }) => clientOf(url));
   const over = new AbortController();
   const startedAt = performance.now();
-  const disturbance = meanwhile(over.signal);
+  let ended = 0;
+  const reaches = async (share: number): Promise<void> =>
+    void (await poll("answers", () => ended >= share * wanted.length, swarmLimitMs));
+  const disturbance = meanwhile({ over: over.signal, reaches });
   // The error of `meanwhile` is thrown below, when all answers have ended.
   disturbance.catch(() => {});
   const outcomes = await Promise.all(
-    wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one)),
+    wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one).finally(() => (ended += 1))),
   );
   const tookMs = performance.now() - startedAt;
   over.abort();
@@ -70,6 +91,42 @@ export async function runSwarm(
   };
 }
 
+/**
+ * Kills each of the workers in turn, when another part of the answers has ended, and starts it again. At least one worker stays, so that answers end.
+ * @returns the processes that ran
+ */
+export async function killInTurn(
+  victims: readonly FleetWorker[],
+  kills: number,
+  { over, reaches }: SwarmProgress,
+): Promise<readonly Worker[]> {
+  const ran = victims.map(({ worker }) => worker);
+  const returning: Promise<void>[] = [];
+  for (let next = 0; next < kills; next += 1) {
+    await reaches((next + 1) / (kills + 2));
+    const victim = victims[next % victims.length];
+    await poll(
+      "the other workers to be back",
+      () => over.aborted || victims.every(({ starting }) => !starting),
+      swarmLimitMs,
+    );
+    if (over.aborted || victim === undefined) break;
+    await victim.kill();
+    returning.push(victim.start().then(() => void ran.push(victim.worker)));
+  }
+  await Promise.all(returning);
+  return ran;
+}
+
+/** Number of streams that another worker continued, or a problem if there is none. */
+export function continuedProblems(ran: readonly Worker[], progress: (line: string) => void): readonly string[] {
+  const continued = ran.flatMap(({ log }) => log.lines.filter(logged("fleet_job_continued"))).length;
+  progress(`${ran.length} processes of workers ran; ${continued} streams continued elsewhere`);
+  return continued > 0 ? [] : ["no stream was continued: increase the number of requests"];
+}
+
+/** Ends a swarm that hangs. */
+const swarmLimitMs = 600_000;
 const settleLimitMs = 60_000;
 
 /** Returns a problem if jobs remain in the fleet's queue, or pictures in its store. */

@@ -7,6 +7,8 @@ export interface Honest {
   readonly streams: number;
   /** Times between two token events of a stream. */
   readonly gapsMs: readonly number[];
+  /** Times at which tokens arrived, by the clock of the day. */
+  readonly tokensAt: readonly number[];
   readonly firstTokensMs: readonly number[];
   /** Times from sending a request to the headers of its answer. */
   readonly acceptedMs: readonly number[];
@@ -28,6 +30,7 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
   const seen = {
     streams: 0,
     gapsMs: [] as number[],
+    tokensAt: [] as number[],
     firstTokensMs: [] as number[],
     acceptedMs: [] as number[],
     answers: [] as AnswerTimes[],
@@ -49,6 +52,7 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
         const { reason } = await over;
         const arrivals = judge.tokens.map(({ arrivalMs }) => arrivalMs);
         seen.gapsMs.push(...gapsOf(arrivals));
+        seen.tokensAt.push(...arrivals.map((at) => performance.timeOrigin + at));
         seen.firstTokensMs.push(...arrivals.slice(0, 1));
         seen.acceptedMs.push(acceptedMs);
         signal.throwIfAborted();

@@ -11,9 +11,8 @@ export interface PictureCrowdOptions {
   readonly model: string;
   /** Determines the corrupted files. */
   readonly seed: number;
-  /** Every picture whose number, divided by `share`, leaves `part`. */
+  /** One in this many pictures is sent. */
   readonly share: number;
-  readonly part: number;
   /** Number of requests at once. */
   readonly clients: number;
   /** Time limit of one answer. */
@@ -28,6 +27,8 @@ export interface PictureResult {
   readonly answer: HostileAnswer | undefined;
   /** Why there is no answer. */
   readonly failure: string | undefined;
+  /** By the clock of the day. */
+  readonly askedAt: number;
   readonly tookMs: number;
 }
 
@@ -94,7 +95,7 @@ const dialects: readonly Ask[] = [
   }),
 ];
 
-const { url, model, seed, share, part, clients, timeoutMs } = workerData as PictureCrowdOptions;
+const { url, model, seed, share, clients, timeoutMs } = workerData as PictureCrowdOptions;
 const port = parentPort;
 if (port === null) throw new Error("This file runs in a thread");
 const send = (message: PictureCrowdMessage): void => port.postMessage(message);
@@ -115,11 +116,16 @@ async function sendAll(requests: Iterator<HostileRequest>): Promise<void> {
       (answer) => ({ answer, failure: undefined }),
       (error: unknown) => ({ answer: undefined, failure: errorText(error) }),
     );
-    send({ request: { name, method, path }, ...result, tookMs: performance.now() - sentAt });
+    send({
+      request: { name, method, path },
+      ...result,
+      askedAt: performance.timeOrigin + sentAt,
+      tookMs: performance.now() - sentAt,
+    });
   }
 }
 
-const sample = [...hostilePictures(seed)].filter((_, index) => index % share === part);
+const sample = [...hostilePictures(seed)].filter((_, index) => index % share === 0);
 const requests = sample.map(({ name, bytes }, index) => requestOf(bytes, name, index)).values();
 send("ready");
 await once(port, "message");

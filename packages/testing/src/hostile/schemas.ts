@@ -62,7 +62,9 @@ const numberRanges = (count: number): unknown => ({
 });
 const patterned = (pattern: string): string => text({ type: "string", pattern });
 
+/** The first one takes most work, and stands for all where only one is tested. */
 export const hostileSchemas: readonly HostileSchema[] = [
+  { name: "195 KB of patterns", write: () => text(distinctPatterns(2_300)) },
   { name: "const 1e400", write: () => '{"const":1e400}', exactly: "" },
   { name: "const of a big integer", write: () => '{"const":9007199254740993}', exactly: "9007199254740993" },
   {
@@ -117,7 +119,6 @@ export const hostileSchemas: readonly HostileSchema[] = [
   { name: "15 KB of optional members", write: () => text(optionalMembers(330)) },
   { name: "195 KB of optional members", write: () => text(optionalMembers(4_000)) },
   { name: "15 KB of patterns", write: () => text(distinctPatterns(180)) },
-  { name: "195 KB of patterns", write: () => text(distinctPatterns(2_300)) },
   { name: "15 KB of number ranges", write: () => text(numberRanges(220)) },
   { name: "195 KB of number ranges", write: () => text(numberRanges(2_700)) },
   { name: "3.9 MB of members", write: () => text(optionalMembers(80_000)) },

@@ -38,16 +38,13 @@ export function parseUsage(stat: string): Usage {
   };
 }
 
-/**
- * Times of a process's main thread since its start: `cpuMs` on a core, `waitMs` ready to run but without a core. On a busy machine, the
- * waiting is most of a latency. Zeros on other systems than Linux, and after the process's exit.
- */
-export function mainThreadOf(pid: number): { readonly cpuMs: number; readonly waitMs: number } {
+/** Time of a process's main thread on a core since its start. Zero on other systems than Linux, and after the process's exit. */
+export function mainThreadOf(pid: number): { readonly cpuMs: number } {
   try {
     // schedstat has three numbers: nanoseconds on a core, nanoseconds waiting for one, time slices.
-    const [onCore, waiting] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
-    return { cpuMs: Number(onCore) / nsPerMs, waitMs: Number(waiting) / nsPerMs };
+    const [onCore] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+    return { cpuMs: Number(onCore) / nsPerMs };
   } catch {
-    return { cpuMs: 0, waitMs: 0 };
+    return { cpuMs: 0 };
   }
 }
