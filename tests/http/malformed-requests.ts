@@ -1,20 +1,11 @@
-// Generates random requests to the worker's routes, most of them invalid, as a hostile or broken client might send them.
-import { streamDialects } from "@waggle/testing/harness";
-import { workerRouteGroups } from "@waggle/protocol";
-import { bodyFields } from "@waggle/testing/hostile";
+// Makes malformed requests: hostile values in every field of every route, paths and headers that no route has, and bytes that are not HTTP.
+import { allWorkerRoutes } from "@waggle/protocol";
+import { brokenBodies, fieldAttacks, smallValues, wrongMethods, type HostileRequest } from "@waggle/testing/hostile";
 import fc from "fast-check";
 
 /** Part of every prompt, so that tests can find answers and logs that repeat a prompt. */
 export const canary = "c4n4ry-honey";
 
-export interface BrokenRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | undefined;
-}
-
-const encoder = new TextEncoder();
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ unit: "grapheme", maxLength: 20 }),
@@ -32,111 +23,6 @@ const text = fc.oneof(
     "{{7*7}}",
   ),
 );
-
-/** JSON texts, because JSON.stringify would write most of these numbers in a valid form. */
-const numberText = fc.constantFrom(
-  ...[
-    "0",
-    "-0",
-    "-1",
-    "1e999",
-    "-1e999",
-    "1e-999",
-    "9007199254740993",
-    "123456789012345678901234567890",
-    "0.1",
-    "4294967296",
-  ],
-  ...["2147483648", "-2147483649", "1E400", "0x10", "01", "1_000", "NaN", "Infinity", "+1", ".5", "5."],
-);
-const deepText = fc
-  .tuple(fc.constantFrom("[", '{"a":', '{"__proto__":', "[[],"), fc.constantFrom(2, 50, 1_000, 12_000), fc.boolean())
-  .map(
-    ([open, depth, closes]) =>
-      `${open.repeat(depth)}1${closes ? (open.startsWith("[") ? "]" : "}").repeat(depth) : ""}`,
-  );
-const valueText = fc.oneof(
-  fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify(value)),
-  text.map((value) => JSON.stringify(value)),
-  numberText,
-  deepText,
-  fc.constantFrom("true", "false", "null", "undefined", '"\\ud800"', "[]", "{}", '{"__proto__":{"polluted":true}}'),
-);
-
-/** A route with a request body, in any dialect. */
-interface Target {
-  readonly path: string;
-  /** Members of a valid body, which asks for a short answer. */
-  readonly sound: readonly [name: string, json: string][];
-  /** Names of the other members that the body may have. */
-  readonly names: readonly string[];
-}
-
-/** Grouped by dialect, so that a dialect with many routes is not chosen more often. */
-const targets: readonly (readonly Target[])[] = workerRouteGroups
-  .map(({ routes }) =>
-    Object.values(routes).flatMap(({ path, method, request }) => {
-      if (request === undefined || method !== "post") return [];
-      const fields = bodyFields(request);
-      const names = fields.map((field) => field.path).filter((name) => /^\w+$/.test(name));
-      const dialect = streamDialects.find((one) => one.path === path);
-      const least = (): object => JSON.parse(fields[0]?.sound ?? "{}") as object;
-      const asked = { model: "fake", prompt: `${canary} [eog:3]`, maxTokens: 4 };
-      const sound = Object.entries(dialect?.body(asked) ?? least());
-      return [{ path, names, sound: sound.map(([name, value]): [string, string] => [name, JSON.stringify(value)]) }];
-    }),
-  )
-  .filter((found) => found.length > 0);
-
-const keyText = (names: readonly string[]): fc.Arbitrary<string> =>
-  fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom(...names) },
-    {
-      weight: 2,
-      arbitrary: fc.constantFrom(
-        ...["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "length"],
-      ),
-    },
-    { weight: 1, arbitrary: text },
-  );
-
-/** A valid body with members that are added, repeated or overwritten. */
-const spoiltRequest = ({ sound, names }: Target): fc.Arbitrary<string> =>
-  fc.array(fc.tuple(keyText(names), valueText), { maxLength: 4 }).map((entries) => {
-    const members = [...sound, ...entries].filter(([, value]) => value !== undefined);
-    return `{${members.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join()}}`;
-  });
-const spoiltMessages = fc
-  .array(
-    fc.record({
-      role: fc.oneof(fc.constantFrom("user", "system", "tool", "__proto__"), text),
-      content: fc.oneof(text, fc.jsonValue()),
-    }),
-    { maxLength: 5 },
-  )
-  .map((messages) => JSON.stringify({ messages, max_tokens: 2, deadline_ms: 50 }));
-
-const body = (of: Target): fc.Arbitrary<Uint8Array> =>
-  fc.oneof(
-    { weight: 5, arbitrary: spoiltRequest(of).map((json) => encoder.encode(json)) },
-    { weight: 2, arbitrary: spoiltMessages.map((json) => encoder.encode(json)) },
-    { weight: 2, arbitrary: valueText.map((json) => encoder.encode(json)) },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(spoiltRequest(of), fc.nat())
-        .map(([json, cut]) => encoder.encode(json.slice(0, cut % (json.length + 1)))),
-    },
-    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom(
-        new Uint8Array(),
-        encoder.encode("\uFEFF{}"),
-        encoder.encode(`{"prompt":"${"x".repeat(100_000)}"}`),
-      ),
-    },
-  );
 
 /** Replaces lone surrogates, at which encodeURIComponent throws. */
 const wellFormed = (value: string): string => Buffer.from(value).toString();
@@ -243,24 +129,38 @@ const method = fc.oneof(
   },
 );
 
-const requestTo = (of: Target): fc.Arbitrary<BrokenRequest> =>
-  fc.record({
-    method,
-    path: fc.oneof({ weight: 4, arbitrary: fc.constant(of.path) }, { weight: 5, arbitrary: lostPath }),
-    headers: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: headers }),
-    body: fc.option(body(of), { nil: undefined, freq: 8 }),
+/** `constantFrom` takes no more values than a call has arguments. */
+const oneOf = <T>(values: readonly T[]): fc.Arbitrary<T> =>
+  fc.nat(values.length - 1).map((index) => values[index] as T);
+
+const lostRequest: fc.Arbitrary<HostileRequest> = fc
+  .record({ method, path: lostPath, headers, value: oneOf(smallValues) })
+  .map(({ value, ...request }) => {
+    const body = ["GET", "HEAD", "TRACE"].includes(request.method) ? {} : { body: value.write };
+    return { name: `${request.method} ${request.path}`, ...request, ...body };
   });
 
 /** Requests that an HTTP client library can send, to every dialect. */
-export const brokenRequest: fc.Arbitrary<BrokenRequest> = fc
-  .oneof(
-    ...targets.map((routes) => ({
-      // Only this route answers 202, and its dialect has the most routes.
-      weight: routes.some(({ path }) => path === "/v1/jobs") ? 5 : 1,
-      arbitrary: fc.oneof(...routes.map(requestTo)),
-    })),
-  )
-  .map((request) => (["GET", "HEAD", "TRACE"].includes(request.method) ? { ...request, body: undefined } : request));
+export const brokenRequest: fc.Arbitrary<HostileRequest> = fc.oneof(
+  { weight: 6, arbitrary: oneOf(fieldAttacks(allWorkerRoutes).flatMap(({ small }) => small)).map(withCanary) },
+  { weight: 1, arbitrary: oneOf(wrongMethods(allWorkerRoutes)) },
+  { weight: 1, arbitrary: oneOf(brokenBodies(allWorkerRoutes).filter(({ name }) => !name.includes("MB"))) },
+  { weight: 3, arbitrary: lostRequest },
+  { weight: 1, arbitrary: fc.constant(tooLarge()) },
+);
+
+/** Writes the canary as the prompt of a request. */
+function withCanary(request: HostileRequest): HostileRequest {
+  const { body } = request;
+  return body === undefined
+    ? request
+    : { ...request, body: () => body().replace('"prompt":"1"', `"prompt":"${canary}"`) };
+}
+
+function tooLarge(): HostileRequest {
+  const body = (): string => `{"prompt":"${"x".repeat(100_000)}"}`;
+  return { name: "a large prompt", method: "POST", path: "/v1/jobs", body };
+}
 
 const requestLine = fc.oneof(
   fc.constantFrom(
@@ -288,7 +188,9 @@ const requestLine = fc.oneof(
     ...["PRI * HTTP/2.0", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", ""],
   ),
   fc.string({ unit: "binary", maxLength: 80 }),
-  fc.oneof(lostPath, ...targets.flat().map(({ path }) => fc.constant(path))).map((path) => `POST ${path} HTTP/1.1`),
+  fc
+    .oneof(lostPath, oneOf(Object.values(allWorkerRoutes).map(({ path }) => path)))
+    .map((path) => `POST ${path} HTTP/1.1`),
 );
 const rawHeader = fc.oneof(
   fc.constantFrom(
