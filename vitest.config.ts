@@ -28,6 +28,7 @@ interface Shelf {
   readonly globalSetup?: readonly string[];
   readonly maxWorkers?: number | string;
   readonly fileParallelism?: boolean;
+  readonly isolate?: boolean;
 }
 
 /** The folders of `tests`, in the order in which they run. The folders of a row run together. */
@@ -36,12 +37,12 @@ const shelves: readonly Shelf[] = [
   { folders: ["clients", "http", "programs", "fleet", "models"], ...allCores },
   // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
   { folders: ["timed"], ...oneFile },
-  // Each waits half of the time. With more of them the latencies that overload measures are those of the others.
-  { folders: ["faults"], maxWorkers: 2 },
-  // What takes minutes by its nature: everything that a hostile client or a cheating worker can do.
-  { folders: ["attacks"], ...oneFile },
-  // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time.
-  { folders: ["browser"], ...allCores, globalSetup: ["tests/support/build-pages.ts"] },
+  // Everything that a fault, a hostile client or a cheating worker can do: one row of each kind, and all rows in a long run. They time nothing, and
+  // wait for their daemons half of the time.
+  { folders: ["faults", "attacks"], ...allCores },
+  // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time. The files of a process share a
+  // browser and the usual workers.
+  { folders: ["browser"], ...allCores, isolate: false, globalSetup: ["tests/support/build-pages.ts"] },
 ];
 
 export default defineConfig({
