@@ -28,7 +28,6 @@ interface Shelf {
   readonly globalSetup?: readonly string[];
   readonly maxWorkers?: number | string;
   readonly fileParallelism?: boolean;
-  readonly isolate?: boolean;
 }
 
 /** The folders of `tests`, in the order in which they run. The folders of a row run together. */
@@ -40,9 +39,8 @@ const shelves: readonly Shelf[] = [
   // Everything that a fault, a hostile client or a cheating worker can do: one row of each kind, and all rows in a long run. They time nothing, and
   // wait for their daemons half of the time.
   { folders: ["faults", "attacks"], ...allCores },
-  // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time. The files of a process share a
-  // browser and the usual workers.
-  { folders: ["browser"], ...allCores, isolate: false, globalSetup: ["tests/support/build-pages.ts"] },
+  // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time.
+  { folders: ["browser"], ...allCores, globalSetup: ["tests/support/build-pages.ts"] },
 ];
 
 export default defineConfig({
@@ -77,7 +75,7 @@ export default defineConfig({
           test: {
             name,
             pool: "forks" as const,
-            // The files of a process share its usual workers, and import everything once.
+            // The files of a process import everything once, and share its usual workers and its browser.
             isolate: false,
             setupFiles: ["vitest.setup.ts"],
             include: [`tests/${name}/**/*.test.ts`],

@@ -1,4 +1,5 @@
 // Owns the contract of a Backend that takes guesses, as tests for the fake backend and the real one: guesses never change an answer.
+import type {} from "../budgets.ts";
 import { entryTokens } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
