@@ -18,6 +18,7 @@ import {
   seeingFile,
   sendTokens,
   unique,
+  pass,
   until,
   useFleet,
   joinBoth,
@@ -81,6 +82,8 @@ describe("a fleet's job with pictures", () => {
     const sibling = fakeModel(model, 2, seeingFile);
     for (const one of [blind, scaling]) await joinWorker(fleet, { models: [one] });
     worker.kill();
+    // Meanwhile the queue offers the job to the others.
+    await pass(fleet, 10_000);
     await joinWorker(fleet, { models: [sibling] });
     const resumed = await sibling.job();
     expect(priorOutputOf(resumed)).toEqual({ ids: [100, 101], events: 2 });

@@ -327,9 +327,11 @@ describe("a worker in the fleet", () => {
     const { job, received } = await submitJob(gateway, { model: name }, worker.id);
     await givenBack(received);
     await until(() => worker.side.running === 0);
+    const from = fleet.clock.now();
     await worker.side.leave();
     const { model: sibling } = await joinModel(fleet, name);
     expect(fleetIdOf(await sibling.job())).toBe(job.id);
+    expect(fleet.clock.now() - from).toBeLessThan(250);
   });
 
   test("when it leaves while the model checks a job, hands the job over, and the model does not compute the job", async () => {
