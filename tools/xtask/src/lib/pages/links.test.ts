@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
-import { headingsOf, linksOf } from "./links.ts";
+import { headingsOf, linksOf } from "../../testing/links.ts";
 
 describe("links", () => {
   it("are found outside of code, with the headings after #", () => {
