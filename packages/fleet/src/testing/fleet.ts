@@ -179,6 +179,7 @@ export interface LocalJob {
 export interface FakeModel extends RunnableModel {
   /** Whether its worker reports the model as loaded. */
   loaded: boolean;
+  aliases: readonly string[];
   readonly jobs: LocalJob[];
   /** Resolves with the job at this index, from 0, when it has arrived at the model. */
   job(index?: number): Promise<LocalJob>;
@@ -200,6 +201,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
     slots,
     abilities: abilitiesOf({ decides, yields: true, vision: from.vision }),
     loaded: true,
+    aliases: [],
     jobs,
     refuseWith: undefined,
     accepts: Promise.resolve(),
@@ -265,9 +267,9 @@ export async function joinWorker(fleet: Fleet, options: FakeWorkerOptions): Prom
         kind: "worker",
         id,
         heartbeat: { worker_id: id } as never,
-        models: models.map(({ name, slots, abilities, loaded, file: fileOf }) => ({
+        models: models.map(({ name, slots, abilities, loaded, aliases, file: fileOf }) => ({
           name,
-          aliases: [],
+          aliases,
           isDefault: false,
           ready: loaded,
           slots,
