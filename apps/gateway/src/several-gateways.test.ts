@@ -1,240 +1,175 @@
 // Tests several gateways of one fleet: the order of a session's jobs, and clients that move to another gateway.
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { createFakeFleet, processId } from "./testing/fake-fleet.ts";
-import type { FakeFleet } from "./testing/fake-fleet.ts";
-import { createInlineGateway } from "./testing/inline-gateway.ts";
-import type { InlineGateway } from "./testing/inline-gateway.ts";
-import { publishedJob, until } from "./testing/waiting.ts";
+import type { JobEvent } from "@waggle/engine";
+import { pass, tokenEvent, until, useFleet } from "@waggle/fleet/testing";
+import { beforeEach, expect, it } from "vitest";
+import { received, startGateway, startWorker, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
-let fleet: FakeFleet;
-let one: InlineGateway;
-let other: InlineGateway;
-beforeEach(() => {
-  fleet = createFakeFleet();
-  fleet.join({ id: "w1", model: "m", slots: 4 });
-  one = createInlineGateway(fleet, { id: "g1" });
-  other = createInlineGateway(fleet, { id: "g2" });
-});
-afterEach(async () => {
-  await one.stop();
-  await other.stop();
+const fleet = useFleet();
+let worker: TestWorker;
+let one: TestGateway;
+let other: TestGateway;
+beforeEach(async () => {
+  worker = await startWorker(fleet, { slots: 4 });
+  one = await startGateway(fleet);
+  other = await startGateway(fleet, { id: "g2" });
 });
 
-async function statusOf(gateway: InlineGateway, id: string): Promise<unknown> {
-  return await (await gateway.get(`/v1/jobs/${id}`)).json();
-}
+const job = { prompt: "x", job_id: "j" };
+const turn = (id: string) => ({ prompt: "x", job_id: id, session_id: "s" });
+const sessionOf = async () => await one.member.sessions.get("local", "s");
 
 it("starts a session's next job when the session's job at another gateway has ended", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
-  const old = await publishedJob(fleet);
-  const attempt = fleet.take(old, "w1").start();
-  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
-  await until(() => expect(fleet.cancelled).toEqual([old.id]));
-  expect(fleet.published).toHaveLength(1);
-  attempt.release();
-  const next = await publishedJob(fleet, 1);
-  expect(next.clientJob.id).toBe("new");
-  expect(await statusOf(one, "old")).toMatchObject({ state: "cancelled", cancelled_by: "superseded" });
-  fleet.take(next, "w1").finish();
-  await until(() => expect(fleet.sessions.size).toBe(0));
+  await one.post("/v1/jobs", turn("old"));
+  const old = await worker.tokens(0);
+  await other.post("/v1/jobs", turn("new"));
+  await until(() => old.cancelled);
+  expect(worker.model.jobs).toHaveLength(1);
+  await worker.release(0);
+  expect((await worker.model.job(1)).spec.who.streamId).toBe("new");
+  expect(await one.status("old")).toMatchObject({ state: "cancelled", cancelled_by: "superseded" });
+  await worker.finish(1);
+  await until(async () => (await sessionOf()) === undefined);
 });
 
-it("counts a deadline from the acceptance, also at the gateway that takes the job over", async () => {
-  fleet.time = 1_000;
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j", deadline_ms: 10_000 });
-  fleet.take(await publishedJob(fleet), "w1").start("a");
-  fleet.time = 9_000;
-  expect(await statusOf(other, "j")).toMatchObject({ state: "decode" });
-  other.clock.advance(1_900);
-  await Promise.resolve();
-  expect(fleet.cancelled).toEqual([]);
-  other.clock.advance(200);
-  await until(() => expect(fleet.cancelled).toHaveLength(1));
-});
-
-it("at one gateway, the dispatcher ends a session's older job, and the newer job has the session", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
-  await publishedJob(fleet);
-  await one.post("/v1/jobs", { prompt: "x", job_id: "b", session_id: "s" });
-  await publishedJob(fleet, 1);
-  expect(await statusOf(one, "a")).toMatchObject({ cancelled_by: "superseded" });
-  expect(fleet.sessions.get("local s")).toMatchObject({ gateway: "g1", jobId: "b" });
-});
-
-it.each([
-  ["the newer job has the session, whichever claim reaches NATS first", 1_000, 2_000, "new"],
-  ["the later claim has the session if a gateway does not know the time", undefined, 2_000, "old"],
-] as const)("after an outage of NATS %s", async (_, oldAt, newAt, winner) => {
-  fleet.connect(false);
-  fleet.time = newAt;
-  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
-  fleet.time = oldAt;
-  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
-  fleet.connect(true);
-  other.clock.advance(500);
-  await publishedJob(fleet);
-  one.clock.advance(500);
-  const [loser, its] = winner === "new" ? ([one, "old"] as const) : ([other, "new"] as const);
-  await until(async () => expect(await statusOf(loser, its)).toMatchObject({ cancelled_by: "superseded" }));
-  expect(fleet.sessions.get("local s")?.jobId).toBe(winner);
-});
-
-const bySupersession = { by: "superseded", timeoutMs: 1_500 } as const;
-
-it("cancels a session by its id at any gateway", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1").start();
-  await until(() => expect(fleet.sessions.size).toBe(1));
+it("cancels a session by its id at any gateway: the job that came last", async () => {
+  await one.post("/v1/jobs", turn("a"));
+  await worker.tokens(0);
+  await one.post("/v1/jobs", turn("b"));
+  await worker.release(0);
+  await worker.tokens(1);
+  expect(await one.status("a")).toMatchObject({ cancelled_by: "superseded" });
   const asked = other.delete("/v1/sessions/s");
-  await until(() => expect(fleet.cancelled).toHaveLength(1));
-  attempt.release();
-  expect(await (await asked).json()).toEqual({ session_id: "s", cancelled: true, job_id: "a" });
-  expect(await statusOf(one, "a")).toMatchObject({ cancelled_by: "client" });
+  await worker.release(1);
+  expect(await (await asked).json()).toEqual({ session_id: "s", cancelled: true, job_id: "b" });
+  expect(await one.status("b")).toMatchObject({ cancelled_by: "client" });
+  await until(async () => (await sessionOf()) === undefined);
   expect(await (await other.delete("/v1/sessions/s")).json()).toEqual({ session_id: "s", cancelled: false });
 });
 
-it("does not end the session's newest job when an older one ends", async () => {
-  for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
-  await publishedJob(fleet, 1);
-  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "a" }, "local", bySupersession);
-  expect(await statusOf(one, "b")).not.toMatchObject({ state: "cancelled" });
-  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "b" }, "local", bySupersession);
-  expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
+it.each([
+  ["newer", 1, 300],
+  ["older", 300, 1],
+])(
+  "after an outage the newer job has the session, although the %s claim reaches NATS first",
+  async (_, newMs, oldMs) => {
+    fleet.server.stop();
+    await until(() => !one.member.connected && !other.member.connected);
+    await one.post("/v1/jobs", turn("old"));
+    await pass(fleet, 1_000);
+    await other.post("/v1/jobs", turn("new"));
+    one.member.link.delay({ minMs: oldMs, maxMs: oldMs });
+    other.member.link.delay({ minMs: newMs, maxMs: newMs });
+    fleet.server.start();
+    await until(() => one.registry.get("local", "old")?.log.terminal !== undefined);
+    expect(await one.status("old")).toMatchObject({ cancelled_by: "superseded" });
+    await until(async () => (await sessionOf())?.jobId === "new");
+  },
+);
+
+it.each(["lost", "frozen"])("ends the session's job of a gateway that is %s", async (how) => {
+  await one.post("/v1/jobs", turn("old"));
+  const old = await worker.tokens(0);
+  await pass(fleet, 100);
+  if (how === "frozen") one.member.freeze();
+  else one.member.kill();
+  if (how === "lost") await pass(fleet, 6_000);
+  await other.post("/v1/jobs", turn("new"));
+  expect((await worker.model.job(1)).spec.who.streamId).toBe("new");
+  await until(() => old.cancelled);
+  await other.get("/v1/jobs/old");
+  await worker.release(0);
+  await until(() => other.registry.get("local", "old")?.log.terminal !== undefined);
+  expect(await other.status("old")).toMatchObject({ cancelled_by: "superseded" });
 });
 
-it("ends the session's job of a lost gateway", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
-  const old = await publishedJob(fleet);
-  await until(() => expect(fleet.records.size).toBe(1));
-  fleet.silence("g1");
-  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
-  await publishedJob(fleet, 1);
-  expect([fleet.cancelled, fleet.cancelReasons]).toEqual([[old.id], ["superseded"]]);
-});
-
-it("ends the session's job of a gateway that counts as alive but does not answer", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
-  const old = await publishedJob(fleet);
-  await until(() => expect(fleet.records.size).toBe(1));
-  fleet.hush("g1");
-  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
-  await publishedJob(fleet, 1);
-  expect(fleet.cancelled).toEqual([old.id]);
-});
-
-it("continues the jobs of its earlier process after a restart", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1").start("a");
-  await until(() => expect(fleet.records.size).toBe(1));
-  fleet.silence("g1");
-  const again = createInlineGateway(fleet, { id: "g1", process: "g1 again" });
-  const reading = again.get("/v1/jobs/j/stream");
-  await until(() => expect(again.registry.get("local", "j")?.log.nextToken).toBe(1));
-  attempt.finish("b");
-  expect(await (await reading).text()).toContain('"finish_reason":"stop"');
-  await again.stop();
+it("counts a deadline from the acceptance, also at the gateway that takes the job over", async () => {
+  await one.post("/v1/jobs", { ...job, deadline_ms: 10_000 });
+  const local = await worker.tokens(0, "a");
+  await pass(fleet, 8_000);
+  await other.get("/v1/jobs/j");
+  await other.has("j", 1);
+  one.member.kill();
+  await pass(fleet, 1_800);
+  expect(local.cancelled).toBe(false);
+  await pass(fleet, 400);
+  expect(local.cancelled).toBe(true);
 });
 
 it("continues a stream identically, with the same call ids, when the client moves to another gateway", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1");
-  const call = { kind: "call", index: 0, name: "look" } as const;
-  attempt.start();
-  attempt.tokens("a", "b");
-  attempt.emit({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
-  attempt.goOnAfter(3);
-  fleet.silence("g1");
-  const moved = other.get("/v1/jobs/j/stream", { "last-event-id": "0" });
-  await until(() => expect(other.registry.get("local", "j")?.log.nextToken).toBe(3));
-  attempt.finish("d");
-  const [here, there] = [one, other].map(({ registry }) => registry.get("local", "j")?.log);
-  const streamed = (log: typeof here): unknown =>
-    log?.tokensFrom(0, 10).map(({ index, text, call: named }) => [index, text, named]);
-  expect(streamed(there)).toEqual(streamed(here));
-  const text = await (await moved).text();
-  expect(text).not.toContain("id: 0\n");
+  await one.post("/v1/jobs", job);
+  await worker.tokens(0, "a", "b");
+  const call = { kind: "call", index: 0, name: "look" };
+  await worker.emit(0, { ...tokenEvent(2), part: call } as JobEvent);
+  await one.has("j", 3);
+  const streamed = ({ registry }: TestGateway): unknown =>
+    registry
+      .get("local", "j")
+      ?.log.tokensFrom(0, 3)
+      .map(({ index, text, call: named }) => [index, text, named]);
+  const before = streamed(one);
+  one.member.kill();
+  const moved = received(await other.get("/v1/jobs/j/stream", { "last-event-id": "0" }));
+  await worker.finish(0, "d");
   // The end event has the next id after the last token.
-  expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["1", "2", "3", "4"]);
-  expect(fleet.records.get("local j")?.gateway).toBe("g2");
+  expect((await moved).ids).toEqual(["1", "2", "3", "4"]);
+  expect(streamed(other)).toEqual(before);
 });
 
 it("sends the same message and receipt, and no receipt if NATS deleted the first records", async () => {
   const messages = [{ role: "user", content: "x" }];
-  const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 } };
-  await one.post("/v1/jobs", { messages, ...sampling, job_id: "j", on_disconnect: "continue" });
-  const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1").start("a", "b");
-  await until(() => expect(fleet.records.size).toBe(1));
-  expect(JSON.stringify(fleet.records.get("local j"))).not.toContain('"content"');
-  await statusOf(other, "j");
-  const late = createInlineGateway(fleet, { id: "g3" });
-  fleet.drop(job.id, 3);
-  await statusOf(late, "j");
-  attempt.finish("c");
-  const [here, there, end] = [one, other, late].map(({ registry }) => registry.get("local", "j")?.log);
-  expect(there?.terminal).toMatchObject({ message: { content: "abc" }, receipt: expect.anything() as unknown });
-  const untimed = (log: typeof here): unknown => ({ ...log?.terminal, timings: undefined });
-  expect(untimed(there)).toEqual(untimed(here));
-  expect(end?.tokensFrom(1, 9).map(({ index, text }) => [index, text])).toEqual([
-    [1, "b"],
-    [2, "c"],
-  ]);
-  expect(end?.firstToken).toBe(1);
-  expect(end?.terminal).toMatchObject({ type: "end", finish_reason: "stop" });
-  expect(end?.terminal).not.toHaveProperty("receipt");
-  expect(end?.terminal).not.toHaveProperty("message");
-  await late.stop();
+  const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 }, seed: 1 };
+  await one.post("/v1/jobs", { messages, ...sampling, job_id: "j" });
+  for (const [index, text] of ["a", "b"].entries()) {
+    await worker.tokens(0, text);
+    await one.has("j", index + 1);
+  }
+  await other.get("/v1/jobs/j");
+  await other.has("j", 2);
+  // As NATS does by age: the last record stays.
+  await one.member.forget(one.published[0]?.job.id ?? "");
+  const late = await startGateway(fleet, { id: "g3" });
+  await late.get("/v1/jobs/j");
+  await late.has("j", 2);
+  await worker.finish(0, "c");
+  const logOf = ({ registry }: TestGateway) => registry.get("local", "j")?.log;
+  await until(() => [one, other, late].every((gateway) => logOf(gateway)?.terminal !== undefined));
+  const untimed = (gateway: TestGateway): object => ({ ...logOf(gateway)?.terminal, timings: undefined });
+  expect(untimed(other)).toMatchObject({ message: { content: "abc" }, receipt: expect.anything() as unknown });
+  expect(untimed(other)).toEqual(untimed(one));
+  expect(
+    logOf(late)
+      ?.tokensFrom(1, 9)
+      .map(({ text }) => text),
+  ).toEqual(["b", "c"]);
+  expect([logOf(late)?.firstToken, untimed(late)]).toMatchObject([1, { type: "end", finish_reason: "stop" }]);
+  for (const field of ["receipt", "message"]) expect(untimed(late)).not.toHaveProperty(field);
 });
 
 it("takes a job over once, however many requests ask for it", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
-  fleet.take(await publishedJob(fleet), "w1").start();
-  const both = await Promise.all([statusOf(other, "j"), statusOf(other, "j")]);
-  expect(both).toEqual([both[0], both[0]]);
+  await one.post("/v1/jobs", job);
+  await worker.tokens(0);
+  await Promise.all([other.status("j"), other.status("j")]);
   expect(other.logLines.filter(({ msg }) => msg === "job_taken_over")).toHaveLength(1);
   expect((await other.get("/v1/jobs/unknown")).status).toBe(404);
 });
 
 it("does not end a job whose readers have moved to another gateway", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
-  const attempt = fleet.take(await publishedJob(fleet), "w1").start();
-  await until(() => expect(fleet.records.size).toBe(1));
-  const reading = other.get("/v1/jobs/j/stream");
-  await until(() => expect(other.registry.get("local", "j")?.readers).toBe(1));
-  one.clock.advance(30_000);
-  await until(() => expect(one.registry.liveCount).toBe(0));
-  expect(fleet.cancelled).toEqual([]);
-  attempt.finish("on");
-  expect(await (await reading).text()).toContain('"type":"end"');
+  await one.post("/v1/jobs", job);
+  const local = await worker.tokens(0);
+  await pass(fleet, 100);
+  const reading = received(await other.get("/v1/jobs/j/stream"));
+  await pass(fleet, 31_000);
+  expect([one.registry.liveCount, local.cancelled]).toEqual([0, false]);
+  await worker.finish(0, "on");
+  expect((await reading).text).toContain('"type":"end"');
 });
 
-it("ends a job of another gateway when its client cancels it here", async () => {
-  await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
-  const job = await publishedJob(fleet);
-  const attempt = fleet.take(job, "w1").start("a");
-  const cancelling = other.delete("/v1/jobs/j");
-  await until(() => expect(fleet.cancelled).toEqual([job.id]));
-  attempt.release();
-  expect(await (await cancelling).json()).toMatchObject({ state: "cancelled", cancelled_by: "client", tokens: 1 });
-  expect(await statusOf(one, "j")).toMatchObject({ state: "cancelled" });
-});
-
-it("asks the session's last worker first", async () => {
-  fleet.join({ id: "w2", model: "m", slots: 4 });
-  const run = async (nth: number, worker: string): Promise<void> => {
-    await one.post("/v1/jobs", { prompt: "x", session_id: "s" });
-    fleet.take(await publishedJob(fleet, nth), worker).finish();
-  };
-  await run(0, "w2");
-  await run(1, "w2");
-  expect(fleet.published.map(({ at }) => at)).toEqual([undefined, "w2"]);
-  const { answer } = fleet;
-  fleet.answer = (question, worker) =>
-    question.kind === "offer" ? { kind: "offer", taken: false } : answer(question, worker);
-  await run(2, "w1");
-  // A dead worker is not asked.
-  fleet.silence("w1");
-  await run(3, "w2");
-  expect(fleet.offered).toEqual(["w2", "w2"]);
-  expect(fleet.published.map(({ at }) => at)).toEqual([undefined, "w2", undefined, undefined]);
+it("sends a session's next job to the worker of its last one", async () => {
+  await one.post("/v1/jobs", turn("a"));
+  await worker.finish(0);
+  await startWorker(fleet, { id: "w2", slots: 4 });
+  await pass(fleet, 100);
+  await one.post("/v1/jobs", turn("b"));
+  await until(() => one.published.length === 2);
+  expect(one.published.map(({ at }) => at)).toEqual([undefined, "w1"]);
 });
