@@ -1,9 +1,9 @@
-// Tests what a gateway's clients are told about the fleet: its models, its refusals, its jobs and its state.
+// Tests what a gateway reports to clients about its fleet: its models, its refusals, its jobs and its state.
 import { randomBytes } from "node:crypto";
 import { createTraces } from "@waggle/daemon/traces";
 import { pass, until, useFleet } from "@waggle/fleet/testing";
 import { beforeEach, expect, it } from "vitest";
-import { received, startGateway, startWorker, type TestGateway, type TestWorker } from "./testing/gateway.ts";
+import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
 const fleet = useFleet();
 let worker: TestWorker;
@@ -15,6 +15,8 @@ beforeEach(async () => {
 
 const job = { prompt: "x", job_id: "j" };
 const json = async (path: string): Promise<unknown> => await (await gateway.get(path)).json();
+/** Whether the statuses of the models have this text. */
+const isNow = async (text: string): Promise<boolean> => JSON.stringify(await json("/v1/models/status")).includes(text);
 const like = (text: string): string => expect.stringContaining(text) as string;
 
 /** Checks the answer to a request, of which the error has these fields. */
@@ -80,7 +82,7 @@ it("serves any name with its only model, as a worker does; with several models, 
   const other = await startWorker(fleet, { id: "w2", model: "other" });
   other.model.aliases = ["gpt-4o"];
   other.side.changed();
-  await until(async () => JSON.stringify(await json("/v1/models/status")).includes("gpt-4o"));
+  await until(() => isNow("gpt-4o"));
   expect((await gateway.post("/v1/jobs", { prompt: "x", model: "gpt-4o" })).status).toBe(202);
   await other.model.job();
   await expectError(gateway.post("/v1/jobs", { prompt: "x" }), 400, { message: like("this fleet serves m, other") });
@@ -90,15 +92,14 @@ it("serves any name with its only model, as a worker does; with several models, 
 });
 
 it("reports a model as unloaded even if its description calls it ready", async () => {
-  const description = { info: {}, status: { state: "ready" }, engine: null };
+  const description = { info: {}, status: { state: "ready", loads: 9 }, engine: null };
   worker.answer = () => ({ kind: "describe", description: description as never });
-  const stateNow = async (): Promise<unknown> =>
-    ((await json("/v1/models/status")) as { models: { state: string }[] }).models[0]?.state;
   worker.side.changed();
-  await until(async () => (await stateNow()) === "ready");
+  await until(() => isNow('"loads":9'));
+  expect(await isNow('"ready"')).toBe(true);
   worker.model.loaded = false;
   worker.side.changed();
-  await until(async () => (await stateNow()) === "unloaded");
+  await until(() => isNow('"unloaded"'));
 });
 
 it("refuses a job before acceptance if it is too large for NATS, or if a worker's preflight fails", async () => {
@@ -181,8 +182,7 @@ it("is ready while a worker has a model ready, and otherwise answers with a retr
     const refused = await expectError(gateway.post("/v1/jobs", { prompt: "x", model }), 503, again);
     expect(refused.headers.get("retry-after")).toBe("5");
   }
-  fleet.server.stop();
-  await until(() => !gateway.member.connected);
+  await stopNats(fleet, gateway);
   expect(await json("/health")).toMatchObject({ state: "disconnected", reason: "there is no connection to NATS" });
 });
 

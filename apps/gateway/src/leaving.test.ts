@@ -37,7 +37,7 @@ it("hands over running and waiting jobs, whose streams continue at another gatew
   const running = received(await one.post("/v1/inference", { ...job, session_id: "s" }));
   await worker.tokens(0, "a");
   const id = one.published[0]?.job.clientJob.id ?? "";
-  await until(() => one.registry.get("local", id)?.log.nextToken === 1);
+  await one.has(id, 1);
   await one.post("/v1/jobs", { ...job, job_id: "waits" });
   expect(one.jobsToHandOver()).toBe(2);
   await one.leave();
@@ -68,9 +68,13 @@ it("ends jobs that no client can resume, also at their worker, but not one that 
   await wide.tokens(3);
   const taken = one.published[0]?.job.clientJob.id ?? "";
   await until(async () => (await other.get(`/v1/jobs/${taken}`)).status === 200);
+  const cancelled = new Set<string>();
+  other.member.onCancel((id, by) => cancelled.add(`${id} ${by}`));
   await one.leave();
   for (const stream of streams) expect((await stream).text).toContain("is leaving");
   expect((await whole).status).toBe(503);
-  await until(() => wide.model.jobs.filter(({ cancelled }) => cancelled).length === 3);
+  await until(() => wide.model.jobs.filter((local) => local.cancelled).length === 3);
+  const others = one.published.slice(1).map(({ job: { id } }) => `${id} gateway`);
+  expect([...cancelled].toSorted()).toEqual(others.toSorted());
   expect(other.registry.get("local", taken)?.log.terminal).toBeUndefined();
 });

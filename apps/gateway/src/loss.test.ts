@@ -1,7 +1,7 @@
 // Tests a gateway when one worker, all workers, the queue's jobs or NATS are lost.
 import { pass, tokenEvent, until, useFleet, withParts } from "@waggle/fleet/testing";
 import { beforeEach, expect, it } from "vitest";
-import { received, startGateway, startWorker, type TestGateway, type TestWorker } from "./testing/gateway.ts";
+import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
 const fleet = useFleet();
 let worker: TestWorker;
@@ -94,15 +94,10 @@ it("ends the job of a lost worker if no other worker continues the job for two m
   expect(full.model.jobs).toHaveLength(1);
 });
 
-async function stopNats(...gateways: readonly TestGateway[]): Promise<void> {
-  fleet.server.stop();
-  await until(() => gateways.every(({ member }) => !member.connected));
-}
-
 it("continues running and waiting jobs when NATS returns in time, and reserves the ids of those accepted meanwhile", async () => {
   await gateway.post("/v1/jobs", job);
   await worker.tokens(0, "a");
-  await stopNats(gateway);
+  await stopNats(fleet, gateway);
   expect((await gateway.post("/v1/jobs", { ...job, job_id: "late" })).status).toBe(202);
   await pass(fleet, 25_000);
   fleet.server.start();
@@ -116,7 +111,7 @@ it("continues running and waiting jobs when NATS returns in time, and reserves t
 it("ends all jobs when NATS is away for half a minute, refuses others, and takes jobs again when it is back", async () => {
   for (const id of ["runs", "waits"]) await gateway.post("/v1/jobs", { ...job, job_id: id });
   await worker.tokens(0);
-  await stopNats(gateway);
+  await stopNats(fleet, gateway);
   await gateway.post("/v1/jobs", { ...job, job_id: "hopes" });
   await pass(fleet, 31_500);
   for (const id of ["runs", "waits", "hopes"]) expect(await gateway.status(id)).toMatchObject(failed("NATS"));

@@ -7,7 +7,7 @@ import { madeUpPng } from "@waggle/testing";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createJobNames } from "./jobs/job-names.ts";
 import { createQuestions } from "./link/questions.ts";
-import { received, startGateway, startWorker, type TestGateway, type TestWorker } from "./testing/gateway.ts";
+import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
 const [red, green] = [madeUpPng(0xff0000), madeUpPng(0x00ff00)];
 const pictures = [red, green].map((bytes) => ({
@@ -36,7 +36,11 @@ beforeEach(async () => {
 });
 
 const areStored = async (): Promise<boolean> => (await one.member.storeUse()).pictures > 0;
-const areGone = async (): Promise<void> => await until(async () => !(await areStored()));
+/** Checks that no pictures are left in a moment, long before NATS deletes them by age. */
+async function expectGone(): Promise<void> {
+  await pass(fleet, 1_000);
+  expect(await areStored()).toBe(false);
+}
 
 /** Fills the worker with this gateway's job. */
 async function fill(): Promise<void> {
@@ -47,11 +51,6 @@ async function fill(): Promise<void> {
 /** Checks that the worker gets the pictures with its job. */
 async function expectPictures(index: number): Promise<void> {
   expect((await worker.tokens(index, "a")).spec.work).toMatchObject({ pictures });
-}
-
-async function stopNats(...gateways: readonly TestGateway[]): Promise<void> {
-  fleet.server.stop();
-  await until(() => gateways.every(({ member }) => !member.connected));
 }
 
 describe("the pictures of a job", () => {
@@ -65,7 +64,7 @@ describe("the pictures of a job", () => {
     expect([record?.pictures, JSON.stringify(record).includes('"bytes"')]).toEqual([job?.pictures, false]);
     expect(await areStored()).toBe(true);
     await worker.finish(0);
-    await areGone();
+    await expectGone();
     const terminal = one.registry.get("local", "j")?.log.terminal;
     expect(terminal).toMatchObject({ type: "end", receipt: { pictures_sha256: hashes } });
   });
@@ -81,7 +80,7 @@ describe("the pictures of a job", () => {
     expect(await areStored()).toBe(true);
     await worker.finish(1);
     expect((await answer).status).toBe(200);
-    await areGone();
+    await expectGone();
   });
 
   it("are removed when the job is cancelled while it waits, or is refused", async () => {
@@ -89,10 +88,10 @@ describe("the pictures of a job", () => {
     await one.post("/v1/jobs", request());
     expect(await areStored()).toBe(true);
     await one.delete("/v1/jobs/j");
-    await areGone();
+    await expectGone();
     const other = await startGateway(fleet, { id: "g2" });
     expect((await other.post("/v1/jobs", request({ job_id: "fills" }))).status).toBe(409);
-    await areGone();
+    await expectGone();
   });
 
   it("must fit into the store before the job is accepted", async () => {
@@ -122,7 +121,7 @@ describe("the pictures of a job", () => {
 
   it("are stored when NATS is back, before the job is published", async () => {
     await one.member.pictures.put("others", pictures, { client: "another", signal: new AbortController().signal });
-    await stopNats(one);
+    await stopNats(fleet, one);
     expect((await one.post("/v1/jobs", request())).status).toBe(202);
     fleet.server.fill("pictures");
     fleet.server.start();
@@ -154,17 +153,17 @@ describe("the pictures of a job", () => {
     await expectPictures(1);
     await worker.finish(1);
     expect((await reading).text).toContain(`"pictures_sha256":["${hashes.join('","')}"]`);
-    await areGone();
+    await expectGone();
   });
 
   it("are stored once for two gateways that accepted the job while NATS was away", async () => {
     const other = await startGateway(fleet, { id: "g2" });
-    await stopNats(one, other);
+    await stopNats(fleet, one, other);
     for (const gateway of [one, other]) await gateway.post("/v1/jobs", request());
     fleet.server.start();
     await expectPictures(0);
     await worker.finish(0);
-    await areGone();
+    await expectGone();
   });
 });
 
@@ -179,7 +178,7 @@ it("a question about pictures stores them for the answering worker, and removes 
   const question = { kind: "count", messages: [{ role: "user", content: [{ type: "image", picture: 0 }] }] } as const;
   expect(await query({ ...question, pictures }, "alice")).toEqual({ kind: "count", promptTokens: 42 });
   expect(asked).toMatchObject([{ question: { ...question, pictures }, client: "alice" }]);
-  await areGone();
+  await expectGone();
   for (const [given, code] of [
     [tooLarge, "payload_too_large"],
     [pictures, "unavailable"],
@@ -187,5 +186,5 @@ it("a question about pictures stores them for the answering worker, and removes 
     if (code === "unavailable") await worker.leave();
     expect(await query({ ...question, pictures: given }, "alice")).toMatchObject({ failure: { code } });
   }
-  await areGone();
+  await expectGone();
 });

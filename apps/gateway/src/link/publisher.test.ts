@@ -1,5 +1,6 @@
 import { deferred, type Deferred } from "@waggle/async";
 import type { FleetJob, GatewayProcessId, RecordListener } from "@waggle/fleet";
+import { until } from "@waggle/fleet/testing";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import { WaggleError } from "@waggle/protocol";
@@ -70,7 +71,7 @@ it("does not publish a sequence that is cancelled while a worker is asked for a 
 it("does not publish a sequence again when a worker's record shows that another gateway has published it", async () => {
   const { run, put, chosen, published, started } = setUp({ origin: "another gateway" });
   const done = put();
-  await expect.poll(() => started.length).toBe(1);
+  await until(() => started.length === 1);
   started[0]?.({} as never);
   chosen.resolve("w1");
   await done;
@@ -84,7 +85,7 @@ it("asks for a promised slot once, and after a refusal leaves the sequence to an
   chosen.resolve("w1");
   refusals.push(new WaggleError("resource_exhausted", "Full."));
   const done = put();
-  await expect.poll(() => publisher.full).toBe(true);
+  await until(() => publisher.full);
   publisher.wake();
   await done;
   expect(published).toEqual(["w1", undefined]);
@@ -96,7 +97,7 @@ it("notes that a sequence is published when a worker takes it although the answe
   chosen.resolve(undefined);
   refusals.push(new WaggleError("unavailable", "Timeout."));
   const done = put();
-  await expect.poll(() => published.length).toBe(1);
+  await until(() => published.length === 1);
   apply(run, "record");
   taken.resolve();
   await done;
@@ -113,12 +114,12 @@ it.each([
   refusals.push(...Array.from({ length: 40 }, () => new WaggleError(code, "Denied.")));
   const done = put();
   for (let tries = 1; tries <= 30; tries += 1) {
-    await expect.poll(() => published.length).toBe(tries);
-    await expect.poll(() => clock.pending).toBe(1);
+    await until(() => published.length === tries);
+    await until(() => clock.pending === 1);
     expect([publisher.full, ends]).toEqual([isFull, []]);
     clock.advance(1_000);
   }
-  await expect.poll(() => published.length).toBe(31);
+  await until(() => published.length === 31);
   if (isFull) return;
   await done;
   expect(ends).toEqual([

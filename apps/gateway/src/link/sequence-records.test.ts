@@ -15,7 +15,11 @@ function events(attempt: string, serial: number, ...jobEvents: readonly JobEvent
   return { kind: "events", attempt, serial, events: jobEvents };
 }
 
-it("returns each token once, from any worker", () => {
+function vector(index: number): JobEvent {
+  return { type: "embedding", jobId: "x", index, vector: [1], tokens: 1 };
+}
+
+it("returns each token and each vector once, from any worker", () => {
   const records = createSequenceRecords();
   records.take(fence("a"));
   expect(records.take(events("a", 0, token(0), token(1))).events).toEqual([token(0), token(1)]);
@@ -24,6 +28,9 @@ it("returns each token once, from any worker", () => {
   expect(records.take(events("b", 0, token(1), token(2))).events).toEqual([token(2)]);
   expect(records.take(events("a", 1, token(2), token(3))).events).toEqual([]);
   expect(records.worker).toBe("b");
+  expect(records.take(events("b", 1, vector(0))).events).toEqual([vector(0)]);
+  records.take(fence("c"));
+  expect(records.take(events("c", 0, vector(0), vector(1))).events).toEqual([vector(1)]);
 });
 
 it("reports a move only after output, and only for a new fence", () => {
@@ -41,10 +48,9 @@ it("refuses a gap between records, between tokens, and between vectors", () => {
   const others = createSequenceRecords();
   others.take(fence("a"));
   expect(() => others.take(events("a", 0, token(1)))).toThrow("Expected token 0, got token 1");
-  const vector = { type: "embedding", jobId: "x", index: 1, vector: [1], tokens: 1 } as const;
   const ofTexts = createSequenceRecords();
   ofTexts.take(fence("a"));
-  expect(() => ofTexts.take(events("a", 0, vector))).toThrow("Expected vector 0, got vector 1");
+  expect(() => ofTexts.take(events("a", 0, vector(1)))).toThrow("Expected vector 0, got vector 1");
 });
 
 it("starts with any record if NATS deleted the first ones, and returns nothing after the end", () => {

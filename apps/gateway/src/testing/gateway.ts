@@ -90,6 +90,12 @@ export async function startGateway(
   };
 }
 
+/** Resolves when the gateways have noticed that NATS is away. */
+export async function stopNats({ server }: Fleet, ...gateways: readonly TestGateway[]): Promise<void> {
+  server.stop();
+  await until(() => gateways.every(({ member }) => !member.connected));
+}
+
 export interface TestWorker extends FakeWorker {
   readonly model: FakeModel;
   /** The worker's answers; at first each job fits. */
@@ -106,10 +112,6 @@ export interface TestWorker extends FakeWorker {
 
 type Answer = (question: WorkerQuestion) => WorkerAnswer | Promise<WorkerAnswer>;
 
-interface TestWorkerOptions extends Omit<NonNullable<Parameters<typeof joinModel>[2]>, "answer"> {
-  readonly model?: string;
-}
-
 export const fits: Answer = ({ kind }) => {
   if (kind === "preflight") return { kind, size: { promptTokens: 3, cachedTokens: 0 } };
   throw new WaggleError("unavailable", "Not answered.");
@@ -118,10 +120,10 @@ export const fits: Answer = ({ kind }) => {
 /** A worker with a scripted model, which has one slot by default. */
 export async function startWorker(
   fleet: Fleet,
-  { id = "w1", model: name = "m", slots = 1, ...more }: TestWorkerOptions = {},
+  { model: name = "m", ...options }: Parameters<typeof joinModel>[2] & { readonly model?: string } = {},
 ): Promise<TestWorker> {
   const answer = async (question: WorkerQuestion): Promise<WorkerAnswer> => await self.answer(question);
-  const { model, worker } = await joinModel(fleet, name, { id, slots, answer, ...more });
+  const { model, worker } = await joinModel(fleet, name, { id: "w1", slots: 1, answer, ...options });
   /** The index of each started job's next token. */
   const next = new Map<LocalJob, number>();
 
