@@ -44,7 +44,7 @@ export const tools: Scenario = {
 };
 
 /** A file with names that the seed decides, the request to edit it, and two answers. Lengths are the same for all seeds; all characters are ASCII. */
-export function taskOf(seed: number): { readonly prompt: string; readonly edited: string; readonly call: string } {
+function taskOf(seed: number): { readonly prompt: string; readonly edited: string; readonly call: string } {
   const random = createRandom(seed);
   const letters = [..."abcdefghijklmnopqrstuvwxyz"];
   const name = (): string => Array.from({ length: nameLetters }, () => random.pick(letters)).join("");

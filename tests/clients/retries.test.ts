@@ -35,16 +35,16 @@ const prompt = "[eog:5] a tale that takes its time";
 
 describe("a client that retries", () => {
   test("after its timeout gets the answer of the job that the first request started", async () => {
-    let tries = 0;
+    let attempt = 0;
     const client = new OpenAI({
       baseURL: `${worker.url}/v1`,
       apiKey: "none",
       async fetch(url, init) {
-        tries += 1;
+        attempt += 1;
         const timeout = new AbortController();
         const answer = fetch(url, { ...init, signal: timeout.signal });
-        await counted(1, tries - 1, 0);
-        if (tries < 3) timeout.abort();
+        await counted(1, attempt - 1, 0);
+        if (attempt < 3) timeout.abort();
         else gate.open();
         return await answer;
       },

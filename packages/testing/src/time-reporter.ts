@@ -16,7 +16,7 @@ export function createTimeReporter(print: (text: string) => void = console.log):
 }
 
 /** Seconds of files are of loading and of tests. Files run at the same time, so they take longer together than the run. */
-export function timeLines(modules: readonly TimedModule[]): string[] {
+function timeLines(modules: readonly TimedModule[]): string[] {
   const files = modules.map((module) => {
     const { collectDuration, duration } = module.diagnostic();
     return {

@@ -118,7 +118,7 @@ export async function killInTurn(
   return ran;
 }
 
-/** Number of streams that another worker continued, or a problem if there is none. */
+/** Number of streams that another worker continued, or a problem if no worker continued one. */
 export function continuedProblems(ran: readonly Worker[], progress: (line: string) => void): readonly string[] {
   const continued = ran.flatMap(({ log }) => log.lines.filter(logged("fleet_job_continued"))).length;
   progress(`${ran.length} processes of workers ran; ${continued} streams continued elsewhere`);

@@ -62,7 +62,7 @@ const numberRanges = (count: number): unknown => ({
 });
 const patterned = (pattern: string): string => text({ type: "string", pattern });
 
-/** The first one takes most work, and stands for all where only one is tested. */
+/** The first one takes most work: a test of only one takes this one. */
 export const hostileSchemas: readonly HostileSchema[] = [
   { name: "195 KB of patterns", write: () => text(distinctPatterns(2_300)) },
   { name: "const 1e400", write: () => '{"const":1e400}', exactly: "" },

@@ -1,4 +1,4 @@
-// Owns a gate that holds the steps or the loads of a worker's fake backend, so that a test decides when each goes on.
+// Owns a gate that holds the steps or the loads of a worker's fake backend, so that a test decides when each continues.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
