@@ -5,7 +5,7 @@ import { createGate, poll, type Gate } from "@waggle/testing/harness";
 import { generateObject, streamText } from "ai";
 import OpenAI, { type ClientOptions } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   killDaemons,
@@ -247,11 +247,13 @@ describe("the openai client when things go wrong", () => {
     victim = await spawnFakeWorker([...gate.flags, "--slots", "1", "--queue-capacity", "1"]);
   });
   afterAll(() => gate[Symbol.dispose]());
+  beforeEach(() => gate.open());
   afterEach(async () => {
     await poll("a condition to hold", slotsAreIdle);
   });
 
   it("retries a 429 after its Retry-After", async () => {
+    gate.close();
     await victim.client.createJob({ prompt: "runs [eog:3]" });
     await gate.held();
     await victim.client.createJob({ prompt: "waits [eog:2]" });

@@ -9,7 +9,7 @@ let worker: ListeningWorker;
 let before: readonly number[];
 beforeAll(async () => {
   gate = await createGate();
-  worker = await spawnFakeWorker([...gate.flags, "--slots", "1"]);
+  worker = await spawnFakeWorker([...gate.flags, "--slots", "1", "--retry-grace", "60s"]);
 });
 beforeEach(async () => {
   gate.close();

@@ -145,7 +145,6 @@ describe("a fleet with minimal permissions", needs("nats-server"), () => {
       return answer.ok;
     });
     expect([...refused]).toEqual([]);
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test.each(Object.keys(passwords) as Role[])("gives a %s the rights of the table, and no others", async (role) => {
