@@ -4,14 +4,15 @@ import type { Problem } from "../../wire/problem.ts";
 import { newAnswer, type Answer } from "../conversation/answer.ts";
 import { createBusyRetry } from "./busy-retry.ts";
 
-beforeAll(() => void vi.useFakeTimers({ now: 0 }));
+beforeAll(() => void vi.useFakeTimers({ now }));
 afterAll(() => void vi.useRealTimers());
 
 const job = (id: string): Answer => newAnswer("answer", id, 1);
+const now = 1_700_000_000_000;
 const busy = (waitMs: number): Problem => ({
   code: "resource_exhausted",
   message: "Busy.",
-  retryAt: waitMs,
+  retryAt: now + waitMs,
 });
 
 it("waits for at most five retries in a row", () => {
