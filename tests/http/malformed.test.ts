@@ -69,7 +69,7 @@ describe("thousands of malformed requests", () => {
       fc.asyncProperty(fc.array(brokenRequest, { minLength: batch, maxLength: batch }), async (requests) => {
         await Promise.all(requests.map(sendParsed));
       }),
-      { numRuns: parsedRuns },
+      { numRuns: parsedRuns, endOnFailure: true },
     );
     // Requests are refused for several reasons (schema, path, host, size), and a few are valid.
     for (const status of [200, 400, 403, 404, 413]) expect(statuses[status], `status ${status}`).toBeGreaterThan(10);
@@ -82,7 +82,7 @@ describe("thousands of malformed requests", () => {
       fc.asyncProperty(fc.array(brokenBytes, { minLength: batch, maxLength: batch }), async (messages) => {
         await Promise.all(messages.map(sendBytes));
       }),
-      { numRuns: rawRuns },
+      { numRuns: rawRuns, endOnFailure: true },
     );
   });
 

@@ -244,6 +244,6 @@ it("gives each line one result, with kills, pauses, failing answers and a failin
         await world.reset();
       },
     ),
-    { numRuns: inject("runs").laneFaults },
+    { numRuns: inject("runs").laneFaults, endOnFailure: true },
   );
 });

@@ -13,8 +13,8 @@ import type { DaemonLane, LaneOptions } from "../lane/lane.ts";
 import type { AnswerLine, BatchShape, BatchView, LaneFront, LaneModel, WantedBatch } from "../lane/lane-port.ts";
 
 const hourMs = 3_600_000;
-/** Turns of the event loop in which the disk has no work. They are an hour of the clock, and some seconds of a processor. */
-const mostTurns = 144_000;
+/** Turns of the event loop in which the disk has no work. They are half an hour of the clock, and seconds of a processor. */
+const mostTurns = 72_000;
 
 /** A result as the lines of `testShape` have it. */
 export interface TestResult {
