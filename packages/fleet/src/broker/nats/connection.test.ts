@@ -1,8 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createFakeClock, needs } from "@waggle/testing";
 import { createLogger } from "@waggle/telemetry";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { ConnectionOptions, NatsLink } from "./connection.ts";
 import { jobsStream } from "./topology.ts";
@@ -59,7 +60,19 @@ test("an unreachable server is logged in one line, without a stack", async () =>
 });
 
 describe("a connection", needs("nats-server"), () => {
-  const nats = useNats();
+  const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
+  const nats = useNats({ folder });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("has all stores again when it is back and the server has lost its storage", async () => {
+    const link = await linkTo(nats.url);
+    await nats.server.stop("SIGKILL");
+    await whenUp(link, false);
+    rmSync(folder, { recursive: true });
+    await nats.server.start();
+    await whenUp(link);
+    expect((await link.use().jsm.streams.info(jobsStream)).config.name).toBe(jobsStream);
+  });
 
   test("is allowed to this machine, and to other machines with --nats-insecure; `use` throws unavailable until it is connected", async () => {
     for (const url of [
