@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import { deferred } from "@waggle/async";
 import { createWorkerClient } from "@waggle/client";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
+import { needs } from "@waggle/testing";
 import { percentile, poll } from "@waggle/testing/harness";
 import { writePictureModel } from "@waggle/testing/models";
 import { afterAll, expect, it } from "vitest";
@@ -35,12 +36,12 @@ const engineMib = 1_600;
 const workerMib = 640;
 
 /** Requests of four clients that need much before their first step, half of them next to other streams. */
-const mixedRequests = Number(process.env["WAGGLE_MIXED_REQUESTS"] ?? (isLong ? 1_000 : 16));
+const mixedRequests = Number(process.env["WAGGLE_MIXED_REQUESTS"] ?? 1_000);
 /**
  * Limit of what the engine holds more after the second half of these requests than after the first half. After few requests its caches still grow: by
  * 64 MiB from the 30th request to the 60th, and by less than that from the 500th to the 1,000th. Each of 30 pictures held for ever would show.
  */
-const grownMib = isLong ? 64 : 160;
+const grownMib = 64;
 
 /** With these, an answer does not depend on other jobs. */
 const exact = [
@@ -224,7 +225,7 @@ async function sendMixed({ url }: { readonly url: string }, draw: Draw, count: n
 
 it(
   `${mixedRequests} random requests that are prepared for long kill no engine, and memory stays flat, on an idle and on a busy worker`,
-  { timeout: limitMs },
+  { timeout: limitMs, ...needs("a long run") },
   async () => {
     const { model } = writePictureModel({ folder, name: "mixed", shape: "qwen2vl" });
     const names = ["client", "honest"].flatMap((name) => Array.from({ length: clients }, (_, i) => `${name}-${i}`));
