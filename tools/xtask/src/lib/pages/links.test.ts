@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
-import { headingsOf, linksOf } from "../../testing/links.ts";
 
 describe("links", () => {
   it("are found outside of code, with the headings after #", () => {
@@ -44,4 +43,41 @@ function pagesBelow(folder: string): string[] {
 
 function read(path: string): string {
   return readFileSync(repositoryPath(path), "utf8");
+}
+
+/** A link to a file of this repository: the path as the page writes it, and the heading after #. */
+interface PageLink {
+  readonly path: string;
+  readonly heading: string | undefined;
+}
+
+function linksOf(page: string): readonly PageLink[] {
+  const found = Array.from(withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g), ([, target = ""]) => target);
+  return found
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [path = "", heading] = target.split("#");
+      return { path, heading };
+    });
+}
+
+/**
+ * Anchors of a page's headings by GitHub's rule: lower case, blanks become hyphens, all characters but letters, digits, hyphens and
+ * underscores are removed.
+ */
+function headingsOf(page: string): ReadonlySet<string> {
+  const headings = withoutCode(page).matchAll(/^#+ (.+)$/gm);
+  return new Set(Array.from(headings, ([, heading = ""]) => anchorOf(heading)));
+}
+
+function anchorOf(heading: string): string {
+  const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+    .replaceAll(" ", "-");
+}
+
+function withoutCode(page: string): string {
+  return page.replaceAll(/^ *```.*?^ *```$/gms, "");
 }
