@@ -1,5 +1,6 @@
 // Owns how the tests run. Tests of `packages`, `apps` and `tools` are next to the code; each folder of `tests` is a project, so that the place of a
 // test decides how it runs. WAGGLE_LONG=1 makes some of them long: `pnpm test:long`.
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { budgetsOf } from "./packages/testing/src/budgets.ts";
 import { createSkippedReporter } from "./packages/testing/src/skipped-reporter.ts";
@@ -21,6 +22,8 @@ const report = process.env["WAGGLE_TEST_REPORT"];
 
 /** Vitest leaves a core free for itself, which on two cores is half of the time. */
 const allCores = { maxWorkers: "100%" };
+/** Files that wait for daemons use half of a core each. */
+const moreThanCores = { maxWorkers: Math.ceil(availableParallelism() * 1.5) };
 const oneFile = { fileParallelism: false };
 
 interface Shelf {
@@ -33,14 +36,14 @@ interface Shelf {
 /** The folders of `tests`, in the order in which they run. The folders of a row run together. */
 const shelves: readonly Shelf[] = [
   // These time nothing, and wait for their daemons half of the time.
-  { folders: ["clients", "http", "programs", "fleet", "models"], ...allCores },
+  { folders: ["clients", "http", "programs", "fleet", "models"], ...moreThanCores },
   // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
   { folders: ["timed"], ...oneFile },
   // Everything that a fault, a hostile client or a cheating worker can do: one row of each kind, and all rows in a long run. They time nothing, and
   // wait for their daemons half of the time.
-  { folders: ["faults", "attacks"], ...allCores },
+  { folders: ["faults", "attacks"], ...moreThanCores },
   // The pages in a real browser, served by real daemons. They time nothing, and wait for their pages most of the time.
-  { folders: ["browser"], ...allCores, globalSetup: ["tests/support/build-pages.ts"] },
+  { folders: ["browser"], ...moreThanCores, globalSetup: ["tests/support/build-pages.ts"] },
 ];
 
 export default defineConfig({

@@ -152,14 +152,20 @@ test.each([
 ])[])(
   "while %s, a second %s ends the job with a retryable error, and the worker with %i",
   async (_, signal, code, text, isDue) => {
-    // This process makes the steps, so that none follows what it waits for.
+    // This process makes the steps, so that few follow what it waits for: one at a time, and no more than the beginning needs without an event.
     using gate = await createGate();
     const worker = await spawn(hostile(), gate.flags);
-    const stepping = setInterval(gate.step, 5);
+    let stepsAhead = 0;
+    const stepping = setInterval(() => {
+      gate.close();
+      if (stepsAhead++ < mostStepsAhead) gate.step();
+    }, 5);
     let due: Promise<void> | undefined;
     const events = await endedEvents(worker, asking(text, "cut"), (soFar) => {
+      stepsAhead = 0;
       if (!isDue(soFar)) return;
       clearInterval(stepping);
+      gate.close();
       due ??= interruptTwice(worker, signal);
     });
     expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
@@ -167,6 +173,9 @@ test.each([
     expect((await worker.exited).code).toBe(code);
   },
 );
+
+/** Fewer than the steps of an answer. */
+const mostStepsAhead = 100;
 
 async function interruptTwice(worker: ListeningWorker, signal: NodeJS.Signals): Promise<void> {
   worker.signal(signal);
