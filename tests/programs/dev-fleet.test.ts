@@ -95,7 +95,6 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
   expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
 
   const job = { prompt: "a tale of bees" };
-  gate.step(200);
   const jobs = [await worker.client.createJob(job), await worker.client.createJob(job)];
   const load = async (): Promise<readonly number[]> => {
     const scrape = parseMetrics(await worker.client.metrics());
@@ -103,8 +102,10 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
     return names.map((name) => scrape.sum(`vllm:${name}`, { model_name: "waggle-fake" }));
   };
   await poll("the load of one running and one waiting job", async () => {
+    // The engine says now and then, between steps, what its slots hold.
+    gate.step(4);
     const [running, waiting, cells = 0] = await load();
-    return running === 1 && waiting === 1 && cells > 0.05;
+    return running === 1 && waiting === 1 && cells > 0;
   });
   for (const { job_id: id } of jobs) void worker.client.cancelJob(id);
   gate.open();
