@@ -5,7 +5,7 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ClientAccounts, Mcp } from "@waggle/front";
+import type { App, ClientAccounts, Mcp, SchemaCompiler } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, outcomeReason } from "@waggle/jobs";
 import type { Calls, JobObserver, JobRegistry, Lane } from "@waggle/jobs";
@@ -52,6 +52,7 @@ export interface WorkerOptions extends Pick<
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly listener?: WorkerListener | undefined;
+  readonly schemas?: SchemaCompiler;
   readonly mcp?: Mcp | undefined;
   readonly lane?: Lane | undefined;
   readonly tokens: () => TokenTable;
@@ -104,7 +105,7 @@ const waitingPrompts = 8;
 export const failedExitMs = 60_000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, log, metrics, clock, traces, listener } = options;
+  const { config, log, metrics, clock, traces, listener, schemas = createSchemaCompiler({ clock }) } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock, day: options.day });
@@ -169,7 +170,6 @@ export function createWorker(options: WorkerOptions): Worker {
     log,
     now: () => clock.now(),
   });
-  const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
     mcp: options.mcp,

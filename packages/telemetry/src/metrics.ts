@@ -40,11 +40,11 @@ export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<
 /** Milliseconds between two measurements of the event loop's delay. Node's default of 10 would wake an idle daemon 100 times a second. */
 const loopDelayResolutionMs = 20;
 
-/** Creates metrics that are all zero. Each call creates new registries, so that two workers in one process do not share numbers. */
-export function createWorkerMetrics(): WorkerMetrics {
+/** Creates metrics that are all zero, on new registries. @param ofNode with those of Node's process, whose timers run until its end */
+export function createWorkerMetrics(ofNode = true): WorkerMetrics {
   const registry = new Registry();
   const clients = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
+  if (ofNode) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
   const byName = new Map<string, Metric>();
   const readDerived = async (from: DerivedValue): Promise<number> =>
     from(await readSums((key) => byName.get(key), sourcesOf(from)));

@@ -2,12 +2,12 @@
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
+import { compileHere } from "@waggle/front/testing";
 import type { App, ClientAccounts, HttpAccess, Mcp } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry, Lane } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { createLogRing, createLogger, createWorkerMetrics, type DayLog } from "@waggle/telemetry";
-import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
@@ -48,8 +48,6 @@ export interface InlineWorkerOptions extends Pick<
   readonly mcp?: Mcp | undefined;
   readonly lane?: Lane | undefined;
   readonly day?: DayLog | undefined;
-  /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
-  readonly metrics?: WorkerMetrics;
 }
 
 export interface InlineWorker {
@@ -107,7 +105,8 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     keepAliveMs: Infinity,
     prepare: () => ({ memory: undefined }),
     log,
-    metrics: options.metrics ?? createWorkerMetrics(),
+    metrics: createWorkerMetrics(false),
+    schemas: compileHere(clock),
     clock,
     mcp: options.mcp,
     lane: options.lane,
@@ -152,10 +151,11 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   };
 }
 
+const parsed = parseConfig(["--local-mode", "--backend", "fake", "--worker-id", "test", "--log-format", "json"], {});
+
 /** The daemon's defaults, changed by the options of the test. */
 export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
   const { access = {}, limits = {} } = options;
-  const parsed = parseConfig(["--local-mode", "--backend", "fake", "--worker-id", "test", "--log-format", "json"], {});
   if (parsed.kind === "exit") throw new Error(parsed.stderr);
   return {
     ...parsed.config,

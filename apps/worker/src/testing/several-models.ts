@@ -7,6 +7,7 @@ import type { Clock, Deferred } from "@waggle/async";
 import type { FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess } from "@waggle/front";
+import { compileHere } from "@waggle/front/testing";
 import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
@@ -114,7 +115,8 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     keepAliveMs: options.keepAliveMs ?? Infinity,
     prepare,
     log,
-    metrics: createWorkerMetrics(),
+    metrics: createWorkerMetrics(false),
+    schemas: compileHere(clock),
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     drain: () => worker.refuse(),

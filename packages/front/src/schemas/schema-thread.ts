@@ -11,7 +11,7 @@ export type CompiledSchema =
   | { readonly kind: "grammar"; readonly grammar: string }
   | { readonly kind: "refused"; readonly message: string; readonly tool?: number | undefined };
 
-serveTasks((text: string): CompiledSchema => {
+export function compileTask(text: string): CompiledSchema {
   const task = JSON.parse(text) as GrammarTask;
   try {
     return { kind: "grammar", grammar: "schema" in task ? jsonSchemaToGbnf(task.schema) : answerGrammar(task.answer) };
@@ -20,4 +20,6 @@ serveTasks((text: string): CompiledSchema => {
     if (error instanceof AnswerGrammarError) return { kind: "refused", message: error.message, tool: error.tool };
     throw error;
   }
-});
+}
+
+serveTasks(compileTask);

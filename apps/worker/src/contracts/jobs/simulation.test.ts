@@ -1,7 +1,6 @@
 // Runs hundreds of random schedules against dispatcher, queue, registry, sessions, readers, tool calls and engine together, on a fake clock. A
 // failure names its seed and prints the history. To repeat a schedule, or to run more:
 //   WAGGLE_PROPERTY_SEED=17 WAGGLE_RUNS=1 vitest run apps/worker/src/contracts/jobs/simulation.test.ts -t "with calls"
-import { createWorkerMetrics } from "@waggle/telemetry";
 import { describe, expect, inject, test } from "vitest";
 import { simulate } from "../../testing/simulation/simulate.ts";
 
@@ -76,8 +75,7 @@ describe.each([
   { kind: "without calls", runs: inject("runs").workerSchedules, every: everyTurn },
   { kind: "with calls", runs: inject("runs").workerSchedulesWithCalls, every: everyTurnWithCalls },
 ])("random schedules $kind", ({ kind, runs, every }) => {
-  const metrics = createWorkerMetrics();
-  const run = (seed: number): ReturnType<typeof simulate> => simulate(seed, metrics, kind === "with calls");
+  const run = (seed: number): ReturnType<typeof simulate> => simulate(seed, kind === "with calls");
 
   test(`${runs} of them, from seed ${firstSeed} on, break no invariant`, async () => {
     const totals: Record<string, number> = {};

@@ -3,7 +3,6 @@
 import { isLane } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import type { AdmissionQueue } from "@waggle/queue";
-import type { WorkerMetrics } from "@waggle/telemetry";
 import type { Job } from "@waggle/jobs";
 import { createInlineWorker, testLimits } from "../inline-worker.ts";
 import { forTwoClients } from "../two-clients.ts";
@@ -36,7 +35,7 @@ const mostClosingTurns = 2_000;
  * @param withTools whether jobs have MCP tools, whose calls, consents and results are inputs too
  * @throws Error with the broken rules and the history
  */
-export async function simulate(seed: number, metrics: WorkerMetrics, withTools = false): Promise<SimulationReport> {
+export async function simulate(seed: number, withTools = false): Promise<SimulationReport> {
   const random = createRandom(seed);
   const history: string[] = [];
   const faults: string[] = [];
@@ -95,7 +94,6 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
       },
       access: forTwoClients,
       pictures: { ...pictureLimits, picturesTotalBytes },
-      metrics,
       ...(withTools ? { mcp: newTools.mcp } : {}),
       link: newWire.link,
       gate: newWire.gate,
