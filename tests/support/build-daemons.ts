@@ -2,6 +2,9 @@
 import { packageManager } from "@waggle/testing/harness";
 import { execa } from "execa";
 
+/** Vitest imports this file again for each project. */
+const shared = globalThis as { waggleBuild?: Promise<unknown> };
+
 export async function setup(): Promise<void> {
-  await execa("npx", ["--yes", packageManager, "build"]);
+  await (shared.waggleBuild ??= execa("npx", ["--yes", packageManager, "build"]));
 }
