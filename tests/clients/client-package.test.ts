@@ -8,12 +8,12 @@ import type * as Client from "@waggle/client/ask";
 import type { Answer, AnswerEvent, WaggleError } from "@waggle/client/ask";
 import { createGate, createRandom, openProxy, poll, repositoryPath, type CuttableProxy } from "@waggle/testing/harness";
 import { execa } from "execa";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 import { seed } from "../support/long.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-client-"));
-const cutsWanted = 200;
+const { clientCuts: cutsWanted } = inject("runs");
 const mostBytesBeforeCut = 3_000;
 const sideBySide = 8;
 

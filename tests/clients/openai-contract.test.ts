@@ -1,7 +1,7 @@
 // Tests what no test of a client covers: hundreds of schemas, characters that span tokens, and parallel requests of all kinds.
 import { Ajv } from "ajv";
 import { parseSse } from "@waggle/protocol/sse";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { createRandom, poll } from "@waggle/testing/harness";
 import { killDaemons, spawnFakeWorker, usualWorker, type ListeningWorker } from "../support/daemon.ts";
 
@@ -59,7 +59,9 @@ function randomSchema(random: () => number, depth = 0): Json {
 }
 
 describe("JSON schemas", () => {
-  it("are obeyed in 200 of 200 answers", async () => {
+  const { schemaAnswers: count } = inject("runs");
+
+  it(`are obeyed in ${count} of ${count} answers`, async () => {
     const ajv = new Ajv({ strict: false, formats: { date: /^\d{4}-\d{2}-\d{2}$/ } });
     const run = async (seed: number): Promise<string | undefined> => {
       const schema = randomSchema(createRandom(seed).next);
@@ -78,7 +80,7 @@ describe("JSON schemas", () => {
         ? undefined
         : `seed ${seed}: ${JSON.stringify(schema)} got ${content}`;
     };
-    const seeds = Array.from({ length: 200 }, (_, i) => i + 1);
+    const seeds = Array.from({ length: count }, (_, i) => i + 1);
     const failures: string[] = [];
     // As many parallel requests as slots, so that no request waits in the queue.
     await Promise.all(

@@ -5,8 +5,8 @@ import { runSoak } from "./several-models/soak.ts";
 import { runSwap } from "./several-models/swap.ts";
 import { howToRepeat, isLong, limitMs, say, seed } from "../support/long.ts";
 
-const requests = isLong ? 1_000 : 40;
-const streams = isLong ? 200 : 20;
+const requests = isLong ? 1_000 : 24;
+const streams = isLong ? 200 : 12;
 /** Parallel clients. */
 const clients = 16;
 const groups = createProcessGroups("several-models");

@@ -13,24 +13,28 @@ declare module "vitest" {
 /** Number of runs in `test`, and in `test:long`. */
 const budgets = {
   /** Each property without another row. */
-  property: [200, 2_000],
+  property: [100, 2_000],
   slowProperty: [25, 250],
   /** Properties that compute with a real model. */
   modelProperty: [2, 50],
   /** Random requests with guesses, for each backend. */
-  guessedRequests: [40, 200],
+  guessedRequests: [20, 200],
   /** Random texts of each chat template's grammar. */
   grammarTexts: [6, 60],
+  /** Cut and corrupted copies of each picture. */
+  brokenPictures: [2, 8],
+  schemaAnswers: [50, 200],
+  clientCuts: [100, 200],
   queueSchedules: [60, 1_000],
   /** Of fifty requests each. */
-  malformedBatches: [60, 600],
+  malformedBatches: [30, 600],
   laneFaults: [15, 300],
-  engineSchedules: [60, 2_000],
-  workerSchedules: [100, 2_000],
-  workerSchedulesWithCalls: [20, 500],
+  engineSchedules: [40, 2_000],
+  workerSchedules: [60, 2_000],
+  workerSchedulesWithCalls: [12, 500],
   /** Answers of each dialect that lose their engine. */
-  engineLosses: [8, 80],
-  fleets: [60, 600],
+  engineLosses: [6, 80],
+  fleets: [40, 600],
 } as const;
 
 const mostSeed = 1_000_000;
@@ -39,9 +43,6 @@ const mostSeed = 1_000_000;
 export function budgetsOf({ WAGGLE_LONG, WAGGLE_PROPERTY_SEED, WAGGLE_RUNS }: NodeJS.ProcessEnv): ProvidedContext {
   const isLong = WAGGLE_LONG === "1";
   const seed = Number(WAGGLE_PROPERTY_SEED ?? (isLong ? randomInt(mostSeed) : 1));
-  const rows = Object.entries(budgets).map(([name, [short, long]]) => [
-    name,
-    Number(WAGGLE_RUNS ?? (isLong ? long : short)),
-  ]);
+  const rows = Object.entries(budgets).map(([name, of]) => [name, Number(WAGGLE_RUNS ?? of[isLong ? 1 : 0])]);
   return { seed, runs: Object.fromEntries(rows) as ProvidedContext["runs"] };
 }

@@ -35,8 +35,14 @@ function read(format: ChatFormat, pieces: readonly string[]): AnswerPart[] {
   return readAnswer(format, pieces, { tools }).parts;
 }
 
+const matchers = new Map<ChatFormat, ReturnType<typeof createGbnfMatcher>>();
+
+/** Three tests have the same grammar, which takes longer to compile than to match. */
 function matcherOf(format: ChatFormat): ReturnType<typeof createGbnfMatcher> {
-  return createGbnfMatcher(readGbnf(answerGrammar({ format, tools, choice: "auto", parallel: true })));
+  const grammar = { format, tools, choice: "auto", parallel: true } as const;
+  const matcher = matchers.get(format) ?? createGbnfMatcher(readGbnf(answerGrammar(grammar)));
+  matchers.set(format, matcher);
+  return matcher;
 }
 
 const mentions: readonly (readonly [string, (marker: string) => string])[] = [
