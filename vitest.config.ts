@@ -20,11 +20,8 @@ const limits = {
 // A machine that counts tests names a file for the report.
 const report = process.env["WAGGLE_TEST_REPORT"];
 
-/** Vitest leaves a core free for itself, which on two cores is half of the time. */
-const allCores = { maxWorkers: "100%" };
-/** Files that wait for daemons use half of a core each. */
+/** Files wait for threads and processes, those of daemons half of their time. */
 const moreThanCores = { maxWorkers: Math.ceil(availableParallelism() * 1.5) };
-const oneFile = { fileParallelism: false };
 
 interface Shelf {
   readonly folders: readonly string[];
@@ -38,7 +35,7 @@ const shelves: readonly Shelf[] = [
   // These time nothing, and wait for their daemons half of the time.
   { folders: ["clients", "http", "programs", "fleet", "models"], ...moreThanCores },
   // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
-  { folders: ["timed"], ...oneFile },
+  { folders: ["timed"], fileParallelism: false },
   // Everything that a fault, a hostile client or a cheating worker can do: one row of each kind, and all rows in a long run. They time nothing, and
   // wait for their daemons half of the time.
   { folders: ["faults", "attacks"], ...moreThanCores },
@@ -68,7 +65,7 @@ export default defineConfig({
           setupFiles: ["vitest.setup.ts"],
           globalSetup: ["tests/support/build-missing-pages.ts"],
           include: ["{apps,packages,tools}/*/src/**/*.test.ts", "bench/**/*.test.ts"],
-          ...allCores,
+          ...moreThanCores,
           ...limits,
           sequence: { groupOrder: 0 },
         },
