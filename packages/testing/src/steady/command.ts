@@ -12,14 +12,12 @@ import { stopwatch, times } from "../harness/wait.ts";
 import { runLoaded } from "./loaded-run.ts";
 import { everRed, type RedTest } from "./red-tests.ts";
 
-type Flags = { readonly changed?: string | true; readonly pauses: boolean } & Readonly<
+type Flags = { readonly changed?: string | true } & Readonly<
   Record<"load" | "pauseMs", string> & Partial<Record<"runs" | "seed", string>>
 >;
 
-const mostRuns = 1_000;
-/** A busy loop that ends with its parent, also when that is killed. */
-const script = "const parent = process.ppid; while (process.ppid === parent) for (let i = 0; i < 1e7; i += 1);";
-const busyLoop = [process.execPath, "-e", script] as const;
+/** Runs until its parent ends, also when that is killed. */
+const loop = "const parent = process.ppid; while (process.ppid === parent) for (let i = 0; i < 1e7; i += 1);";
 
 export function addTestsSteady(command: Program): void {
   command
@@ -27,8 +25,7 @@ export function addTestsSteady(command: Program): void {
     .option("--runs <n>", "number of runs (default: 3; 20 with --changed)")
     .option("--changed [base]", "only test files changed since a commit (default: origin/main)")
     .option("--load <n>", "number of busy loops", "4")
-    .option("--pause-ms <ms>", "longest pause of a test process or a daemon", "2000")
-    .option("--no-pauses", "do not pause processes")
+    .option("--pause-ms <ms>", "longest pause of a test process or a daemon; 0 for none", "2000")
     .option("--seed <n>", "seed of the first run, to repeat it; later runs count up (default: random)")
     .action(testsSteady);
 }
@@ -36,9 +33,9 @@ export function addTestsSteady(command: Program): void {
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function testsSteady(paths: readonly string[], { changed, ...flags }: Flags): Promise<void> {
-  const runs = integerOf("--runs", flags.runs ?? (changed === undefined ? "3" : "20"), 1, mostRuns);
+  const runs = integerOf("--runs", flags.runs ?? (changed === undefined ? "3" : "20"), 1, 1_000);
   const loops = integerOf("--load", flags.load, 0, 256);
-  const pauseMs = flags.pauses ? integerOf("--pause-ms", flags.pauseMs, 1, 60_000) : 0;
+  const pauseMs = integerOf("--pause-ms", flags.pauseMs, 0, 60_000);
   const first = integerOf("--seed", flags.seed ?? `${randomInt(mostSeed - runs)}`, 0, mostSeed - runs);
   return guarded("tests:steady", async (groups, ending) => {
     const args = chosen(paths, changed === true ? "origin/main" : changed);
@@ -47,7 +44,7 @@ function testsSteady(paths: readonly string[], { changed, ...flags }: Flags): Pr
     const folder = mkdtempSync(`${tmpdir()}/waggle-steady-`);
     mkdirSync(`${folder}/tmp`);
     const found: RedTest[] = [];
-    await times(loops, () => groups.start({ name: "load", command: busyLoop, env: process.env }));
+    await times(loops, () => groups.start({ name: "load", command: [process.execPath, "-e", loop], env: process.env }));
     let run = 0;
     while (run < runs) {
       const [seed, ms] = [first + run, stopwatch()];
