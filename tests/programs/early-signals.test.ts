@@ -8,13 +8,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const groups = createProcessGroups("early-signals");
 const port = ["--port", "0"];
 const programs = {
-  worker: ["apps/worker/src/main.ts", "--local-mode", "--backend", "fake", ...port],
-  serve: ["apps/cli/src/main.ts", "serve", "--local-mode", "--backend", "fake", ...port],
+  worker: ["apps/worker/dist/main.js", "--local-mode", "--backend", "fake", ...port],
+  serve: ["apps/cli/dist/main.js", "serve", "--local-mode", "--backend", "fake", ...port],
   // A gateway starts without NATS.
-  gateway: ["apps/gateway/src/main.ts", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
-  hive: ["apps/mock-hive/src/main.ts", ...port],
-  "waggle hive": ["apps/cli/src/main.ts", "hive", ...port],
-  list: ["apps/cli/src/main.ts", "list", "--url", "http://127.0.0.1:2"],
+  gateway: ["apps/gateway/dist/main.js", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
+  hive: ["apps/mock-hive/dist/main.js", ...port],
+  "waggle hive": ["apps/cli/dist/main.js", "hive", ...port],
+  list: ["apps/cli/dist/main.js", "list", "--url", "http://127.0.0.1:2"],
 } as const;
 
 let folder = "";
@@ -26,14 +26,14 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Writes a loader hook that signals the process when it imports @waggle/protocol, which every program does early. */
+/** Writes a loader hook that signals the process when its main file imports the rest of the program. */
 function hookFor(signal: NodeJS.Signals): string {
   const hook = join(folder, `${signal}.mjs`);
   writeFileSync(
     hook,
     `let sent = false;
 export async function resolve(specifier, context, next) {
-  if (!sent && specifier.startsWith("@waggle/protocol")) {
+  if (!sent && specifier.startsWith("./run-")) {
     sent = true;
     process.kill(process.pid, "${signal}");
   }
@@ -52,12 +52,7 @@ async function start(name: keyof typeof programs, signal: NodeJS.Signals) {
   const listening = new Promise<void>((resolve) => (listens = resolve));
   const group = await groups.start({
     name,
-    command: [
-      process.execPath,
-      ...["--import", import.meta.resolve("tsx"), "--import", hookFor(signal)],
-      repositoryPath(entry),
-      ...flags,
-    ],
+    command: [process.execPath, ...["--import", hookFor(signal), repositoryPath(entry)], ...flags],
     env: withoutSettings(process.env),
     onStdoutLine(line) {
       if (line.includes('"listening"')) listens();
