@@ -132,7 +132,7 @@ describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
   };
 
   test("scores labels, codes, aliases and whole texts as fresh passes do", async () => {
-    const state = "The parcel arrived wet, and the lamp in it was broken. ".repeat(3);
+    const state = "The parcel arrived wet, and the lamp in it was broken. ";
     const codes = Array.from({ length: 27 }, (_, i) => [String.fromCharCode(65 + Math.floor(i / 26), 65 + (i % 26))]);
     const texts = [["refund"], ["refund now"], ["no"], ["no refund"], ["蜜蜂 🐝"], ["__proto__"], [" "], ["</s>"]];
     const { promptTokens, tokens } = await expectScores(

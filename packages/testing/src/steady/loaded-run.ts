@@ -71,6 +71,9 @@ async function pauseAtRandom(
 
 /** A random descendant of vitest. Not vitest's main process: it runs no test, and its limits for test processes would pass while it sleeps. */
 export function pausable(table: readonly ProcessEntry[], leader: number, random: Random): number | undefined {
-  const others = familyOf(table, [leader]).filter(({ pid }) => pid !== leader);
+  // The program of a test's terminal stops with its child, and nobody would continue it.
+  const terminals = table.filter(({ command }) => command.startsWith("script ")).map(({ pid }) => pid);
+  const family = familyOf(table, [leader]).filter(({ parentPid }) => !terminals.includes(parentPid));
+  const others = family.filter(({ pid }) => pid !== leader);
   return others.length === 0 ? undefined : random.pick(others).pid;
 }

@@ -39,4 +39,6 @@ it("pauses test processes and daemons in other groups, not vitest's main process
   const random = createRandom(1);
   expect(new Set(Array.from({ length: 50 }, () => pausable(table, 10, random)))).toEqual(new Set([11, 12]));
   expect(pausable(table, 20, random)).toBeUndefined();
+  const terminal = { ...entry(21, 20, 21), command: "script --quiet" };
+  expect(pausable([...table, terminal, entry(22, 21, 22)], 20, random)).toBe(21);
 });
