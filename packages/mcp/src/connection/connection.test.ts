@@ -386,11 +386,11 @@ it("tells a server over HTTP of a cancelled call, also when it takes no answers 
 });
 
 it("returns the memory that large messages needed", async () => {
-  const body = `{"id":1,"result":{"content":[],"_meta":[${"{},".repeat(1_000_000)}0]}}`;
+  const body = `{"id":1,"result":{"content":[],"_meta":[${"{},".repeat(400_000)}0]}}`;
   const [connection] = await connectionOver({ "tools/call": (_, response) => void response.end(body) });
   await connection.open();
   const before = process.memoryUsage.rss();
   for (let calls = 0; calls < 3; calls += 1) expect((await connection.call("echo", {}, never)).kind).toBe("done");
   const more = (): number => (process.memoryUsage.rss() - before) / 1_048_576;
-  await expect.poll(more).toBeLessThan(100);
+  await expect.poll(more).toBeLessThan(50);
 });
