@@ -167,13 +167,17 @@ describe("a stream whose engine dies", () => {
 
   test("ends as cancelled if its client cancels it before the next engine starts", async () => {
     const gate = start();
-    const job = await submit(request);
-    await step(gate, 4);
+    const [job, suspect] = [await submit(request), await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 })];
+    while (job.log.nextToken === 0) await step(gate, 1);
     worker.kill();
     worker.dispatcher.cancel(job, "client");
     const events = await readAll(job);
     const usage = { completion_tokens: tokensIn(events).flatMap(({ ids = [] }) => ids).length };
     expect(events.at(-1)).toMatchObject({ type: "end", cancelled_by: "client", usage });
+    expect(suspect.state, "it waits for no job that has left").toMatchObject({ enginesLost: 1 });
+    worker.load();
+    gate.open();
+    expect((await readAll(suspect)).at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
   });
 });
 
