@@ -28,7 +28,6 @@ const forks = {
   isolate: false,
   setupFiles: ["vitest.setup.ts"],
 };
-/** Files wait for threads and processes, those of daemons half of their time. */
 const moreThanCores = { maxWorkers: Math.ceil(availableParallelism() * 1.5) };
 
 interface Shelf {

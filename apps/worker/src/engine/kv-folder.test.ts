@@ -75,7 +75,7 @@ test("the folder of a killed worker is removed, even if another process here has
   mkdirSync(left);
   await lockAndDie(left);
   // A worker that is stopped for a second while it asks leaves the folder to the next one.
-  await expect.poll(async () => (await chosen(), existsSync(left))).toBe(false);
+  await expect.poll(() => chosen().then(() => existsSync(left))).toBe(false);
 });
 
 /** The id of a process that has exited. */

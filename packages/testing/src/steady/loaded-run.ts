@@ -11,7 +11,6 @@ import { familyOf, listProcesses, type ProcessEntry } from "../harness/processes
 import { repositoryPath } from "../harness/processes/repository.ts";
 import { redTestsOf, type RedTest } from "./red-tests.ts";
 
-/** Far above the time of the suite under load: only a run that hangs takes as long. */
 const runLimitMs = 14_400_000;
 
 /** @param args flags and filters of vitest @param pauseMs the longest pause; 0 for none @param folder for the report and the log */
@@ -71,9 +70,9 @@ async function pauseAtRandom(
 
 /** A random descendant of vitest. Not vitest's main process: it runs no test, and its limits for test processes would pass while it sleeps. */
 export function pausable(table: readonly ProcessEntry[], leader: number, random: Random): number | undefined {
-  // The program of a test's terminal stops with its child, and nobody would continue it.
-  const terminals = table.filter(({ command }) => command.startsWith("script ")).map(({ pid }) => pid);
-  const family = familyOf(table, [leader]).filter(({ parentPid }) => !terminals.includes(parentPid));
-  const others = family.filter(({ pid }) => pid !== leader);
+  // The program of a test's terminal stops with its child, and no process would continue it.
+  const isTerminal = ({ command }: ProcessEntry): boolean => command.startsWith("script ");
+  const [family, terminals] = [familyOf(table, [leader]), table.filter(isTerminal).map(({ pid }) => pid)];
+  const others = family.filter(({ pid, parentPid }) => pid !== leader && !terminals.includes(parentPid));
   return others.length === 0 ? undefined : random.pick(others).pid;
 }
