@@ -41,8 +41,8 @@ function testsSteady(paths: readonly string[], { changed, ...flags }: Flags): Pr
     const args = chosen(paths, changed === true ? "origin/main" : changed);
     if (args.length === 0) return say("PASSED: no test file has changed");
     say(`vitest run ${args.join(" ")}\n${loops} busy loops, pauses of up to ${pauseMs} ms`);
-    const folder = mkdtempSync(`${tmpdir()}/waggle-steady-`);
-    mkdirSync(`${folder}/tmp`);
+    const folder = mkdtempSync(`${tmpdir()}/steady-`);
+    mkdirSync(`${folder}/t`);
     const found: RedTest[] = [];
     await times(loops, () => groups.start({ name: "load", command: [process.execPath, "-e", loop], env: process.env }));
     let run = 0;
@@ -64,7 +64,7 @@ function testsSteady(paths: readonly string[], { changed, ...flags }: Flags): Pr
       say(`\nred in ${often} of ${run} runs: ${file} > ${name}\n${message.replaceAll(/^/gm, "  ")}`);
       say(`  repeat: npx --yes ${packageManager} xtask tests:steady --runs 1 --seed ${seed} ${file || args.join(" ")}`);
     }
-    rmSync(ever.length === 0 ? folder : `${folder}/tmp`, { recursive: true, force: true, maxRetries: 3 });
+    rmSync(ever.length === 0 ? folder : `${folder}/t`, { recursive: true, force: true, maxRetries: 3 });
     if (ever.length > 0) say(`FAILED: ${ever.length} tests were red; reports and logs are in ${folder}`);
     else say(run < runs ? `INTERRUPTED after ${run} runs` : "PASSED");
     process.exitCode = ending.exitCode ?? (ever.length === 0 ? 0 : 1);

@@ -24,7 +24,7 @@ export async function runLoaded(
     name: "vitest",
     command: [process.execPath, `${root}node_modules/vitest/vitest.mjs`, "run", ...args],
     cwd: root,
-    env: { ...process.env, WAGGLE_PROPERTY_SEED: `${seed}`, WAGGLE_TEST_REPORT: report, TMPDIR: `${folder}/tmp` },
+    env: { ...process.env, WAGGLE_PROPERTY_SEED: `${seed}`, WAGGLE_TEST_REPORT: report, TMPDIR: `${folder}/t` },
     onStdoutLine: add,
     onLogLine: add,
   });
