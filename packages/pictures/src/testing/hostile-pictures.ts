@@ -34,14 +34,16 @@ const sampleNames = [
   ...["interlaced.png", "palette-alpha.png", "420.jpg", "progressive.jpg"],
   ...["lossy-alpha.webp", "lossless.webp", "animated.webp", "plain.gif", "animated.gif"],
 ];
+const cutsPerSample = 5;
+const corruptionsPerSample = 5;
 
-/** Files of at most 8 MiB, the same for the same seed. Some decode. Each good file is cut and corrupted `perSample` times. */
-export function* hostilePictures(seed: number, perSample = 5): Generator<HostilePicture> {
+/** At least 200 files of at most 8 MiB. Some decode; the others must give an error. The same seed gives the same files. */
+export function* hostilePictures(seed: number): Generator<HostilePicture> {
   const random = randomNumbers(seed);
   const samples = sampleNames.map((name) => ({ name, bytes: sample(name) }));
   for (const one of [...samples, { name: "made.png", bytes: encodePng(gradientPicture(64, 48, seed)) }]) {
-    yield* truncated(one, perSample);
-    yield* corrupted(one, perSample, random);
+    yield* truncated(one);
+    yield* corrupted(one, random);
   }
   for (const files of [otherFormats, bombs, lies, hugeMetadata, badJpegs, badWebps, badGifs, badPngs]) {
     for (const [name, make] of Object.entries(files())) yield { name, bytes: make() };
@@ -52,19 +54,15 @@ function sample(name: string): Uint8Array {
   return readFileSync(new URL(`samples/${name}`, import.meta.url));
 }
 
-function* truncated({ name, bytes }: HostilePicture, perSample: number): Generator<HostilePicture> {
-  for (let cut = 1; cut <= perSample; cut += 1) {
-    const length = Math.floor((bytes.length * cut) / (perSample + 1));
+function* truncated({ name, bytes }: HostilePicture): Generator<HostilePicture> {
+  for (let cut = 1; cut <= cutsPerSample; cut += 1) {
+    const length = Math.floor((bytes.length * cut) / (cutsPerSample + 1));
     yield { name: `${name}, first ${length} bytes`, bytes: bytes.subarray(0, length) };
   }
 }
 
-function* corrupted(
-  { name, bytes }: HostilePicture,
-  perSample: number,
-  random: () => number,
-): Generator<HostilePicture> {
-  for (let n = 0; n < perSample; n += 1) {
+function* corrupted({ name, bytes }: HostilePicture, random: () => number): Generator<HostilePicture> {
+  for (let n = 0; n < corruptionsPerSample; n += 1) {
     const copy = Uint8Array.from(bytes);
     const changes = 1 + Math.floor(random() * 2 ** n);
     // Keep the first bytes, which show the format.
