@@ -44,6 +44,7 @@ const tools = [
 const ajv = new Ajv();
 const validators = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters)]));
 const texts = inject("runs").grammarTexts;
+const isLong = process.env["WAGGLE_LONG"] === "1";
 
 interface Read {
   readonly content: string;
@@ -100,14 +101,14 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
 
   test.each([true, false])("every call of its grammar is readable and valid; markers are tokens: %s", (marked) => {
     const format = open(marked);
-    for (const text of marked ? samples(format, { choice: "required" }) : []) {
+    for (const text of marked || isLong ? samples(format, { choice: "required" }) : []) {
       const answer = read(format, text);
       expect(faults(answer).join("\n"), text).toBe("");
       expect(answer.calls.length, text).toBeGreaterThan(0);
     }
     for (const text of samples(format, { choice: "auto" }))
       expect(faults(read(format, text)).join("\n"), text).toBe("");
-    for (const text of marked ? samples(format, { choice: { name: oddName } }) : []) {
+    for (const text of marked || isLong ? samples(format, { choice: { name: oddName } }) : []) {
       expect(read(format, text).calls, text).toEqual([
         { name: oddName, arguments: expect.stringMatching(/^\{\s*\}$/) },
       ]);
