@@ -41,7 +41,7 @@ export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<
 const loopDelayResolutionMs = 20;
 
 /** Creates metrics that are all zero, on new registries. @param ofNode with those of Node's process, whose timers run until its end */
-export function createWorkerMetrics(ofNode = true): WorkerMetrics {
+export function createWorkerMetrics({ ofNode = true } = {}): WorkerMetrics {
   const registry = new Registry();
   const clients = new Registry();
   if (ofNode) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });

@@ -64,7 +64,7 @@ export async function startGateway(
       name: "test",
       destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
     }),
-    metrics: createWorkerMetrics(false),
+    metrics: createWorkerMetrics({ ofNode: false }),
     traces,
     clock: member.process.clock,
     chance: member.chance,

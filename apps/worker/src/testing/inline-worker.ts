@@ -105,7 +105,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     keepAliveMs: Infinity,
     prepare: () => ({ memory: undefined }),
     log,
-    metrics: createWorkerMetrics(false),
+    metrics: createWorkerMetrics({ ofNode: false }),
     schemas: compileHere(clock),
     clock,
     mcp: options.mcp,

@@ -115,7 +115,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     keepAliveMs: options.keepAliveMs ?? Infinity,
     prepare,
     log,
-    metrics: createWorkerMetrics(false),
+    metrics: createWorkerMetrics({ ofNode: false }),
     schemas: compileHere(clock),
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),

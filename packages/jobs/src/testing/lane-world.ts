@@ -95,7 +95,7 @@ export function useLaneWorld(): LaneWorld {
   let process = 0;
   let clock = createFakeClock();
   let logged: Record<string, unknown>[] = [];
-  const metrics = createWorkerMetrics(false);
+  const metrics = createWorkerMetrics({ ofNode: false });
   let lanes: DaemonLane[] = [];
   const startedAt = Date.UTC(2026, 0, 1);
   const now = (): number => startedAt + clock.now();

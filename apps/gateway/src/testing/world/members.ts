@@ -27,7 +27,7 @@ export interface SimulatedWorker extends SimulatedMember {
 }
 
 const log = createLogger({ level: "silent", format: "json", name: "world" });
-const metrics = createWorkerMetrics(false);
+const metrics = createWorkerMetrics({ ofNode: false });
 /** As a daemon's `--drain-timeout`, which is short here. */
 const drainMs = 5_000;
 /** How long a member's last messages may take. */

@@ -1,4 +1,4 @@
-// Runs hundreds of random schedules against dispatcher, queue, registry, sessions, readers, tool calls and engine together, on a fake clock. A
+// Runs random schedules against dispatcher, queue, registry, sessions, readers, tool calls and engine together, on a fake clock. A
 // failure names its seed and prints the history. To repeat a schedule, or to run more:
 //   WAGGLE_PROPERTY_SEED=17 WAGGLE_RUNS=1 vitest run apps/worker/src/contracts/jobs/simulation.test.ts -t "with calls"
 import { describe, expect, inject, test } from "vitest";
