@@ -32,8 +32,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runHostile } from "./hostile/run.ts";
 import { hostileFailures } from "./hostile/verdict.ts";
 import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
-import { howToRepeat, isLong, limitMs, say, seed } from "../support/long.ts";
-import { rowsOfKind } from "../support/rows.ts";
+import { howToRepeat, isLong, limitMs, rowsOfKind, say, seed } from "../support/long.ts";
 import { answerProblems } from "../support/verdict.ts";
 import { forgetPeak, peakMib, watchWorker, type Watch } from "../support/watch.ts";
 

@@ -9,7 +9,7 @@ import type { ProcessEntry } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
-import { rowsOfKind } from "../support/rows.ts";
+import { rowsOfKind } from "../support/long.ts";
 
 const source = ["--import", "tsx"];
 const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));

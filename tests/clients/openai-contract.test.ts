@@ -1,4 +1,4 @@
-// Tests what no test of a client covers: hundreds of schemas, characters that span tokens, and parallel requests of all kinds.
+// Tests what no test of a client covers: random schemas, characters that span tokens, and parallel requests of all kinds.
 import { Ajv } from "ajv";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";

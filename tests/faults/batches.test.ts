@@ -9,8 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { answered, createBatch, idsOf, isOver, openAiOf, resultIds, untilBatch } from "../support/batch.ts";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 import type { ListeningWorker } from "../support/daemon.ts";
-import { rowsOfKind } from "../support/rows.ts";
-import { howToRepeat, isLong, limitMs, say, seed } from "../support/long.ts";
+import { howToRepeat, isLong, limitMs, rowsOfKind, say, seed } from "../support/long.ts";
 
 const kills = isLong ? 20 : 3;
 const lines = isLong ? 2_000 : 120;

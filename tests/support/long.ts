@@ -15,3 +15,6 @@ export const howToRepeat = `WAGGLE_PROPERTY_SEED=${seed}${isLong ? " WAGGLE_LONG
 export function say(line: string): void {
   if (isLong) process.stdout.write(`${line}\n`);
 }
+
+/** The rows of a table of attacks and faults that run: all in a long run, and otherwise the first one of each kind. */
+export const rowsOfKind = <T>(rows: readonly T[]): readonly T[] => (isLong ? rows : rows.slice(0, 1));

@@ -13,7 +13,7 @@ import { describe } from "vitest";
 import { openBystander, startBystander, type Bystander } from "../support/bystander.ts";
 import { decode, endedIn, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
 import type { Phase, Route, Target } from "./cancel-sides.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, ways, type Way } from "../support/ways.ts";
 

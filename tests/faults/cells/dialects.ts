@@ -12,7 +12,7 @@ import { describe } from "vitest";
 import { brief, endless, ended, open, shows } from "../support/any-dialect.ts";
 import { startBystander, type Bystander } from "../support/bystander.ts";
 import { dialectsTogether } from "./dialects-together.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
 

@@ -1,7 +1,6 @@
 // Tests engines that are killed, stopped, fail in a step, or die again and again. tests/timed/lifecycle tests that no engine outlives its worker.
 import { exitOf, isAlive, logged, stopwatch, type Facts, type Worker } from "@waggle/testing/harness";
-import { isLong } from "../../support/long.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { isLong, rowsOfKind } from "../../support/long.ts";
 import type { Stage } from "../support/stage.ts";
 import { freshId, inference, openRunning, openWaiting } from "../support/ways.ts";
 

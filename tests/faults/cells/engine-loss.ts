@@ -18,8 +18,7 @@ import { madeUpPng, needs } from "@waggle/testing";
 import { writeProjector, writeSinglePrecision } from "@waggle/testing/models";
 import { describe } from "vitest";
 import { marginOf, tieMargin } from "../../support/margin.ts";
-import { isLong } from "../../support/long.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { isLong, rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
 

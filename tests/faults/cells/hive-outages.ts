@@ -4,8 +4,7 @@ import { createHiveClient, type HiveClient } from "@waggle/client";
 import { poll, startDaemon, stopwatch, type Daemon, type Facts, type Worker } from "@waggle/testing/harness";
 import type { Fault } from "@waggle/protocol";
 import { startBystander, type Bystander } from "../support/bystander.ts";
-import { isLong } from "../../support/long.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { isLong, rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 
 const workerId = "chaos-worker";

@@ -4,7 +4,7 @@ import { sleep } from "@waggle/async";
 import { createLeftoverCheck, exitOf, isAlive, logged, type Worker } from "@waggle/testing/harness";
 import { describe } from "vitest";
 import { decode, endedIn, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
-import { rowsOfKind } from "../../support/rows.ts";
+import { rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { ways } from "../support/ways.ts";
 

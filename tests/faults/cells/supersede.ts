@@ -11,7 +11,7 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
-import { rowsOfKind } from "../../support/rows.ts";
+import { rowsOfKind } from "../../support/long.ts";
 import { shared, type Stage } from "../support/stage.ts";
 import { freshId, ways, type JobRequest, type Way } from "../support/ways.ts";
 

@@ -53,6 +53,7 @@ function testsSteady(paths: readonly string[], { changed, ...flags }: Flags): Pr
       const { red, tests, left } = await runLoaded(groups, { seed, args, folder, pauseMs });
       clearInterval(progress);
       showProgress("");
+      // The signal has killed this run.
       if (ending.signal.aborted) break;
       found.push(...red);
       say(`${state()}  ${tests} tests  ${red.length} red`);

@@ -11,6 +11,7 @@ import { familyOf, listProcesses, type ProcessEntry } from "../harness/processes
 import { repositoryPath } from "../harness/processes/repository.ts";
 import { redTestsOf, type RedTest } from "./red-tests.ts";
 
+/** Far above the time of the suite under load: only a run that hangs takes as long. */
 const runLimitMs = 14_400_000;
 
 /** @param args flags and filters of vitest @param pauseMs the longest pause; 0 for none @param folder for the report and the log */
