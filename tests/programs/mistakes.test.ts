@@ -175,7 +175,6 @@ const mistakes = (takenPort: string, noModel: string, webServer: string): readon
     made: [
       ["waggle", "run", "no-such-model", "hi"],
       ["waggle", "fit", "no-such-model"],
-      ["waggle", "tune", "no-such-model"],
       ["waggle", "rm", "--yes", "no-such-model"],
       ["waggle-worker", "--model", "no-such-model"],
     ],

@@ -14,7 +14,6 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   list: () => import("./commands/list.ts"),
   show: () => import("./commands/show.ts"),
   fit: () => import("./commands/fit.ts"),
-  tune: () => import("./commands/tune.ts"),
   ps: () => import("./commands/ps.ts"),
   jobs: () => import("./operate/jobs.ts"),
   cancel: () => import("./operate/cancel.ts"),

@@ -171,30 +171,6 @@ export const commandTable = [
     ],
   },
   {
-    name: "tune",
-    summary: "measure which settings make a model fastest on this machine",
-    arguments: [{ name: "model", help: "a GGUF file, or the name of a download", required: true, completion: "model" }],
-    options: [
-      {
-        flags: "--only <option>",
-        help: "measure only this option: flash-attention, batch-size or cache-type (repeatable)",
-        repeatable: true,
-        completion: ["flash-attention", "batch-size", "cache-type"],
-      },
-      { flags: "--prompt <tokens>", help: "length of the measured prompt (default: 1024)" },
-      { flags: "--allow-cache-type", help: "choose another type of the KV cache too, which changes answers slightly" },
-      { flags: "--write", help: "write the best settings into the settings file" },
-      { flags: "--config <file>", help: "settings file (default: $WAGGLE_CONFIG)", completion: "file" },
-      json,
-    ],
-    settings: ["slots"],
-    examples: [
-      "waggle tune ./qwen3-4b-q4_k_m.gguf",
-      "waggle tune qwen3-4b --only batch-size",
-      "waggle tune qwen3-4b --write --config waggle.yaml",
-    ],
-  },
-  {
     name: "ps",
     summary: "list the loaded models, with memory, slots and keep-alive",
     options: [url, json],

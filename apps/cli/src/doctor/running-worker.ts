@@ -1,7 +1,6 @@
 // Checks a running worker: which models failed, and what it has measured: what attention costs, and what the operator's bound of the token gap costs prompts.
-import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
+import type { AttentionCosts, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { Context } from "../command.ts";
-import { attentionWords } from "../worker/attention-words.ts";
 import { findWorker } from "../worker/reach.ts";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
@@ -35,4 +34,12 @@ export function checkRunning(measured: Measured | undefined): readonly Finding[]
     findings.push(warning("Max token gap", text, "Start the worker without --max-token-gap (WAGGLE_MAX_TOKEN_GAP)."));
   }
   return findings;
+}
+
+/** @param hasFlash whether the model is loaded with flash attention */
+function attentionWords({ cells, flash, plain }: AttentionCosts, hasFlash: boolean): string {
+  const [chosen, other] = hasFlash ? [flash, plain] : [plain, flash];
+  const times = (cost: keyof typeof flash): string => (other[cost] / chosen[cost]).toFixed(1);
+  const [name, otherwise] = hasFlash ? ["with", "without"] : ["without", "with"];
+  return `${name} flash attention; ${otherwise} it, attention takes ${times("row_ms")} times as long for a stream's token after ${cells.toLocaleString("en")} tokens here, and ${times("tile_ms")} times for a prompt's`;
 }

@@ -28,28 +28,6 @@ export async function modelSettings(
   return engineSettingsOf((await workerSettings(env, flags)).modelSettings);
 }
 
-/** What an engine needs to load a model, with the settings that a worker would use for this model. */
-export type LoadPlan = Pick<Settings, "backend" | "gpuFolder" | "maxThreads" | "fake"> & {
-  readonly settings: Settings["modelSettings"];
-};
-
-/**
- * @param wanted the name or the path of the model, as the user gave it
- * @param path the path of the model's file
- * @param file settings file, in which the model may have settings
- * @param flags the worker's flags
- * @throws CliError naming the flag, the variable or the file that is wrong
- */
-export async function loadPlan(
-  env: Environment,
-  { wanted, path, file, flags }: { wanted: string; path: string; file: string | undefined; flags: readonly string[] },
-): Promise<LoadPlan> {
-  const config = await workerSettings(env, [...(file === undefined ? [] : ["--config", file]), ...flags]);
-  const { models, modelSettings, backend, gpuFolder, maxThreads, fake } = config;
-  const own = models.find(({ name, reference }) => name === wanted || resolve(reference) === resolve(path));
-  return { backend, gpuFolder, maxThreads, fake, settings: own?.settings ?? modelSettings };
-}
-
 /**
  * Returns the options for downloads with @waggle/models.
  * @param hubUrl the value of `--hub-url` @throws CliError naming the flag or the variable that is wrong

@@ -4,18 +4,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";
 import { usualSizes } from "@waggle/models/memory";
-import type { ModelLoad } from "./engine-start.ts";
+import type { EngineStart } from "./engine-start.ts";
 
 /** Progress is reported in steps of a hundredth, because a message for every byte would flood the channel. */
 const progressSteps = 100;
 const fakeTrainedContext = 8_192;
 
 /** @throws WaggleError unavailable, with a message that names the model and the reason */
-export async function loadBackend(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
+export async function loadBackend(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
   return start.backend === "fake" ? await loadFake(start) : await loadLlama(start, emit);
 }
 
-async function loadFake(start: ModelLoad): Promise<Backend> {
+async function loadFake(start: EngineStart): Promise<Backend> {
   const { fake, settings, projector } = start;
   await passGate(fake.gate, "load");
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
@@ -41,7 +41,7 @@ async function passGate(path: string | undefined, what: "load" | "step"): Promis
   await new Promise((resolve) => socket.once("close", resolve));
 }
 
-async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
+async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
   return await loadLlamaBackend({
     ...start.settings,

@@ -7,9 +7,8 @@ import { createEngine, measureStepCosts, threadsToMeasure } from "@waggle/engine
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import type { StepCosts } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
-import type { EngineStart, MeasureEvent, MeasureStart } from "./engine-start.ts";
+import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
-import { measureSpeeds } from "./measure-speeds.ts";
 import { createPictureInlet, picturePipe, type CommandWithPictures } from "./picture-pipe.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
@@ -52,9 +51,8 @@ const pictures = createPictureInlet(new Socket({ fd: picturePipe, readable: true
   else if (command.type === "shutdown") process.exit(0);
 });
 process.on("message", (message) => {
-  const command = message as EngineStart | MeasureStart | EngineCommand | CommandWithPictures;
+  const command = message as EngineStart | EngineCommand | CommandWithPictures;
   if (command.type === "load") void run(command);
-  else if (command.type === "measure") void measure(command);
   else pictures.take(command);
 });
 
@@ -90,7 +88,7 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-function leaveWith(event: EngineEvent | MeasureEvent): void {
+function leaveWith(event: EngineEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
 }
@@ -165,20 +163,6 @@ async function measureCosts(backend: Backend, start: EngineStart, loadMs: number
     threads: isFixed ? [threads] : threadsToMeasure(threads, Math.min(start.maxThreads, backend.info.maxThreads)),
     now: () => performance.now(),
   });
-}
-
-async function measure(start: MeasureStart): Promise<void> {
-  try {
-    const backend = await loadBackend(start, emit);
-    const report = (progress: number): void => {
-      if (process.connected) process.send?.({ type: "measuring", progress } satisfies MeasureEvent);
-    };
-    report(0);
-    const measured = await measureSpeeds(backend, start, () => performance.now(), report);
-    leaveWith({ type: "measured", measured, info: backend.info, rssBytes: process.memoryUsage.rss() });
-  } catch (thrown) {
-    leaveWith({ type: "load_failed", message: thrownText(thrown) });
-  }
 }
 
 /** @throws Error when the backend cannot serve the configured number of slots */

@@ -1,13 +1,24 @@
-// Defines the first message to an engine process, to serve or to measure: all its settings, as plain data. Only the worker reads flags and variables.
+// Defines the first message to an engine process: all its settings, as plain data. Only the worker reads flags and variables.
 import type { BackendInfo, OpenedFile } from "@waggle/engine";
 import type { ProjectorSettings } from "@waggle/engine-llama";
 import type { BackendName } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
-import type { MeasuredSpeeds, SpeedsToMeasure } from "./measure-speeds.ts";
 
 /** Loads the model and serves jobs. */
-export interface EngineStart extends ModelLoad {
+export interface EngineStart {
   readonly type: "load";
+  readonly backend: BackendName;
+  /** Path of the model's file. */
+  readonly model: string;
+  readonly gpuFolder: string;
+  readonly settings: ModelSettings;
+  /** Undefined: the model reads no pictures. */
+  readonly projector?: ProjectorSettings | undefined;
+  /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
+  readonly maxThreads: number;
+  /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */
+  readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
+  readonly fake: FakeEngineOptions;
 }
 
 /** Returns the settings for the next engine: the attention that was measured and chosen for this one stays, and saved states with it. */
@@ -42,36 +53,6 @@ const remedies = {
 export function wordsAt({ kind, path }: OpenedFile, death: string): string {
   const [what, remedy] = remedies[kind];
   return `${death.replace(/\.$/, "")}, while it ${what} ${path}. ${remedy}`;
-}
-
-/** Loads the model, measures how fast it is, and exits. */
-export interface MeasureStart extends ModelLoad, SpeedsToMeasure {
-  readonly type: "measure";
-}
-
-/** What a measuring engine sends, in addition to the events of loading. */
-export type MeasureEvent =
-  | { readonly type: "measuring"; readonly progress: number }
-  | {
-      readonly type: "measured";
-      readonly measured: MeasuredSpeeds;
-      readonly info: BackendInfo;
-      readonly rssBytes: number;
-    };
-
-export interface ModelLoad {
-  readonly backend: BackendName;
-  /** Path of the model's file. */
-  readonly model: string;
-  readonly gpuFolder: string;
-  readonly settings: ModelSettings;
-  /** Undefined: the model reads no pictures. */
-  readonly projector?: ProjectorSettings | undefined;
-  /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
-  readonly maxThreads: number;
-  /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */
-  readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
-  readonly fake: FakeEngineOptions;
 }
 
 /** Faults and delays of the fake backend, for tests and benchmarks. */

@@ -6,7 +6,6 @@ import { errorReason } from "../terminal/index.ts";
 import { settingText } from "./file-values.ts";
 import type { FileValue } from "./file-values.ts";
 import { inGroup, setting, type OptionRow, type OptionRows } from "./option-row.ts";
-import { SettingsError } from "./settings-error.ts";
 import type { SettingsFile } from "./settings.ts";
 import { text } from "./values.ts";
 
@@ -42,10 +41,6 @@ export const fileOptions = inGroup("Settings file", {
 });
 
 /** @param reasons a reason for each problem, without a full stop */
-export function configFileError(path: string, reasons: readonly string[]): SettingsError {
-  return new SettingsError(configFileProblems(path, reasons));
-}
-
 export function configFileProblems(path: string, reasons: readonly string[]): readonly string[] {
   return reasons.slice(0, mostProblems).map((reason) => `Cannot use --config ${path}: ${reason}.`);
 }
