@@ -21,10 +21,6 @@ export const commandTable: CommandTable = {
           what: "run the commands in README.md (in a new clone) and in the quickstarts (in empty folders)",
           load: async () => (await import("./commands/check-docs.ts")).addCheckDocs,
         },
-        clients: {
-          what: "run agents and tools from npm offline, against a worker with a scripted model",
-          load: async () => (await import("./commands/check-clients.ts")).addCheckClients,
-        },
         mcp: {
           what: "run the official scenarios for MCP clients, from npm, against our client; needs the network",
           load: async () => (await import("./commands/check-mcp.ts")).addCheckMcp,

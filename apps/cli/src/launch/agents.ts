@@ -1,5 +1,5 @@
 // Owns the table of coding agents: how each one is installed, and which variables, arguments and files make it use a worker. `waggle launch`
-// starts agents with these rows, and `xtask check clients` tests the same rows.
+// starts agents with these rows.
 import { join } from "node:path";
 
 /** What an agent needs to know about a worker. */

@@ -1,6 +1,6 @@
 // Tests the files of scripted models: which bytes a script changes, and by how much the next token's logit leads.
 // tests/clients/families.test.ts tests what llama.cpp generates with them.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -125,16 +125,6 @@ describe("writeScriptedModel", () => {
     write("def");
     expect(statSync(path).ino).toBe(ino);
     expect(shares).toHaveLength(shares.lastIndexOf(1) + 1);
-  });
-
-  it("also writes a projector as wide as the model, if the model has to read pictures", () => {
-    writeScriptedModel({ path, template, context });
-    expect(readdirSync(folder)).toEqual(["a.gguf"]);
-    writeScriptedModel({ path, template, context, pictures: true });
-    const projector = readFileSync(join(folder, "mmproj-a.gguf"));
-    const key = "clip.vision.projection_dim";
-    // A type of four bytes is between key and value.
-    expect(projector.readUInt32LE(projector.indexOf(key) + key.length + 4)).toBe(128);
   });
 
   it("refuses an impossible model with its reason", () => {

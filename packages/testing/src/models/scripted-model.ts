@@ -6,7 +6,6 @@
 //
 // Zeros cost as much as other weights: in the shape of a real model, a scripted model computes as long as the real one.
 import { closeSync, existsSync, openSync, readSync, statSync, writeSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import { makeByteVocabulary, type ByteVocabulary } from "./vocabulary/byte-vocabulary.ts";
 import { familyVocabulary, type FamilyVocabulary } from "./vocabulary/family-vocabulary.ts";
 import { codeRow, codesOf, type Code, type CodeType } from "./codes.ts";
@@ -16,7 +15,6 @@ import { quantized, type Quantization } from "./quantization.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
 import type { ModelShape } from "./shapes.ts";
 import { endsMetadata } from "./vocabulary/tokenizer-ends.ts";
-import { writeProjector } from "./pictures/picture-model.ts";
 
 export interface ScriptedModelOptions {
   readonly path: string;
@@ -32,8 +30,6 @@ export interface ScriptedModelOptions {
   readonly context?: number;
   /** The model's answers; by default every answer is empty. */
   readonly script?: readonly Answer[];
-  /** Also writes a projector, so that the model reads pictures. The answer does not depend on them, but each picture takes positions. */
-  readonly pictures?: true;
   /** Size of the matrices and of the vocabulary, those of a decoder; by default as small as possible. */
   readonly shape?: ModelShape;
   /** Types of the weights of a model with a shape; Q8_0 by default. */
@@ -98,9 +94,6 @@ export function writeScriptedModel(options: ScriptedModelOptions): ScriptedModel
   const tokenize = createScriptTokenizer(vocabulary);
   const end = vocabulary.markers.get(family.eot ?? family.eos) as number;
   const sizes = shape === undefined ? smallest : sizesOf(shape);
-  // In the shape of LLaVA every token of a picture takes one position, and no markers are around a picture.
-  const projector = join(dirname(path), `mmproj-${basename(path)}`);
-  if (options.pictures) writeProjector({ path: projector, shape: "llava", textWidth: sizes.width });
   const codes = codesOf(vocabulary.usedCount, sizes.width);
   const embeddings = codes.map((code) => codeRow(code, "q8_0", 1));
   const positions = (answers: readonly Answer[]): Buffer =>

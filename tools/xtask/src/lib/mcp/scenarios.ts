@@ -1,11 +1,12 @@
 // Runs the official conformance scenarios for MCP clients, as far as they ask for what Waggle offers, against our client.
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
-import { nodePackage, npmInstall } from "../clients/install.ts";
 
-/** The package needs Node 22, so Node is installed with it. Our client runs on the Node of this process. */
-const runnerPackage = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
+/** The scenarios need Node 22, so Node is installed with them. Our client runs on the Node of this process. */
+const packages = ["node@22.23.3", "@modelcontextprotocol/conformance@0.2.0-alpha.12"];
+const installLimitMs = 600_000;
 const client = "packages/mcp/src/testing/conformance-client.ts";
 
 /** Not here: `auth/`, `elicitation`, `sep-2322` and `sep-2640` ask for OAuth, for input of a user, and for skills. */
@@ -32,7 +33,15 @@ export interface ScenarioRun {
 
 /** @throws Error with npm's message when npm fails */
 export async function installScenarios(folder: string, signal: AbortSignal): Promise<void> {
-  await npmInstall([nodePackage, runnerPackage], [], folder, process.env, signal);
+  // Without a manifest in this folder, npm would use a manifest of a parent folder.
+  mkdirSync(folder, { recursive: true });
+  const manifest = join(folder, "package.json");
+  if (!existsSync(manifest)) writeFileSync(manifest, "{}\n");
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  const { failed, stderr, shortMessage } = await execa("npm", ["install", ...quiet, ...packages], {
+    ...{ cwd: folder, reject: false, cancelSignal: signal, timeout: installLimitMs, stdin: "ignore" },
+  });
+  if (failed) throw new Error(`Cannot install ${packages.join(" ")}: ${stderr || shortMessage}`);
 }
 
 /** @param scenario the revision and the name */
