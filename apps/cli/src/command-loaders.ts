@@ -25,7 +25,6 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   load: () => import("./commands/load.ts"),
   unload: () => import("./commands/unload.ts"),
   pin: () => import("./commands/pin.ts"),
-  unpin: async () => ({ run: (await import("./commands/pin.ts")).unpin }),
   swap: () => import("./commands/swap.ts"),
   doctor: () => import("./commands/doctor.ts"),
   gpu: () => import("./commands/gpu.ts"),

@@ -246,8 +246,10 @@ export const commandTable = [
   onModel("rm", "delete a downloaded model", [url, yes]),
   onModel("load", "load a model into memory", [url, keepAlive], "--keep-alive 1h"),
   onModel("unload", "remove a model from memory when its jobs have ended", [url]),
-  onModel("pin", "keep a model loaded", [url]),
-  onModel("unpin", "let a pinned model be unloaded again", [url]),
+  onModel("pin", "keep a model loaded, or no longer with --off", [
+    url,
+    { flags: "--off", help: "let the model be unloaded again" },
+  ]),
   {
     name: "swap",
     summary: "serve another file under a model's name without interrupting answers",
@@ -281,8 +283,8 @@ export const commandTable = [
   {
     name: "completion",
     summary: "print completions for a shell",
-    arguments: [{ name: "shell", help: "bash, zsh or fish", required: true, completion: ["bash", "zsh", "fish"] }],
-    examples: ["source <(waggle completion bash)", "waggle completion fish > ~/.config/fish/completions/waggle.fish"],
+    arguments: [{ name: "shell", help: "bash or zsh", required: true, completion: ["bash", "zsh"] }],
+    examples: ["source <(waggle completion bash)", "source <(waggle completion zsh)"],
   },
 ] as const satisfies readonly CommandSpec[];
 

@@ -4,11 +4,10 @@ import type { Run } from "../command.ts";
 import { daemonSettings, withSettings } from "../command-loaders.ts";
 import { commandTable, daemonTable } from "../command-table.ts";
 import { bashScript } from "../completion/bash.ts";
-import { fishScript } from "../completion/fish.ts";
 import { completedCommand, completedDaemon } from "../completion/words.ts";
 import { zshScript } from "../completion/zsh.ts";
 
-const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
+const scripts = { bash: bashScript, zsh: zshScript };
 
 export const run: Run = async ({ out }, { args: [shell = ""] }) => {
   const write = Object.entries(scripts).find(([name]) => name === shell)?.[1];

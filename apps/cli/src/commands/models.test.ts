@@ -323,7 +323,7 @@ it("unload and pin print the model's new state", async () => {
   ]);
   const pinned = await ask(["pin", "bee"], { models: [{ ...bee, pinned: true }] });
   expect([pinned.out, pinned.asked[0]?.[2]]).toEqual(["bee is ready, pinned.\n", { model: "bee", pinned: true }]);
-  expect((await ask(["unpin", "bee"])).asked[0]?.[2]).toEqual({ model: "bee", pinned: false });
+  expect((await ask(["pin", "bee", "--off"])).asked[0]?.[2]).toEqual({ model: "bee", pinned: false });
 });
 
 describe("without a worker that accepts the request", () => {

@@ -1,13 +1,10 @@
-// Owns `waggle pin` and `waggle unpin`.
-import type { Context, Run, Words } from "../command.ts";
+// Owns `waggle pin`.
+import type { Run } from "../command.ts";
 import { stateWords } from "../worker/model-words.ts";
 import { needWorker } from "../worker/reach.ts";
 
-export const run: Run = (context, words) => setPinned(context, words, true);
-export const unpin: Run = (context, words) => setPinned(context, words, false);
-
-async function setPinned(context: Context, words: Words, pinned: boolean): Promise<undefined> {
+export const run: Run = async (context, words) => {
   const { client } = await needWorker(context, words.text("url"));
-  const model = await client.models.pin(words.args[0] ?? "", pinned, { signal: context.signal });
+  const model = await client.models.pin(words.args[0] ?? "", !words.has("off"), { signal: context.signal });
   context.out.write(`${model.name} is ${stateWords(model)}.\n`);
-}
+};
