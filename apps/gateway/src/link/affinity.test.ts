@@ -49,10 +49,6 @@ it("gives decide jobs with the same long state the same key, whatever they ask",
   expect(key).toContain("alice");
   expect(affinityKeys(decide(state, "Is it late?"))).toEqual([key]);
   expect(affinityKeys(decide({ messages: [{ role: "user", content: `Now: ${long}` }] }, ""))).not.toEqual([key]);
-  const named = (text: string) => ({ messages: [], template: { name: "systemone", variables: { state: text } } });
-  const [ofReader] = affinityKeys(decide(named(long), "Is it damaged?"));
-  expect(affinityKeys(decide(named(long), "Is it late?"))).toEqual([ofReader]);
-  expect(affinityKeys(decide(named(`Now: ${long}`), ""))).not.toEqual([ofReader]);
 });
 
 it("asks the session's last worker while that worker is alive and serves the model; a missing answer counts as a refusal", async () => {

@@ -72,13 +72,10 @@ export function affinityKeys(spec: JobSpec): readonly string[] {
   ];
 }
 
-/** The first characters of the prompt, or of the state of a decide job; a model that was trained for decisions has it in variables. */
+/** The first characters of the prompt, or of the state of a decide job. */
 function beginningOf(work: Work): string {
   if (work.kind === "generate") return beginningOfPrompt(work.prompt);
-  if (work.kind !== "decide") return "";
-  const { state, readings } = work;
-  if (state.template?.name === undefined) return beginningOfPrompt({ kind: "messages", ...state });
-  return JSON.stringify([state.template.variables, readings[0]?.variables]).slice(0, beginningChars);
+  return work.kind === "decide" ? beginningOfPrompt({ kind: "messages", ...work.state }) : "";
 }
 
 /** Templates write tools before the messages. */

@@ -16,7 +16,6 @@ import {
 import {
   chatTemplatesOf,
   modelCardOf,
-  modelUseOf,
   openFileSource,
   partNames,
   readGgufFile,
@@ -98,8 +97,7 @@ async function withRenderer<T>(
 
 function chatOptionsOf(header: GgufHeader, texts: VocabularyTexts, { chosen }: DescribeOptions): ModelChatOptions {
   // The engine logs the warnings when it loads the model.
-  const { decisions } = modelUseOf(header);
-  return { templates: chatTemplatesOf(header), chosen, decisions, ...texts, warn: () => {} };
+  return { templates: chatTemplatesOf(header), chosen, ...texts, warn: () => {} };
 }
 
 /** Reads the first part of a split model: only this part holds the vocabulary. */

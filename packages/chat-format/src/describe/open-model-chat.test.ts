@@ -1,7 +1,7 @@
-// Tests the format and the warning for a model whose template cannot be probed to the end, and the chat of a model that was trained for decisions.
+// Tests the format and the warning for a model whose template cannot be probed to the end.
 import { TemplateError, createTemplateRenderer, type TemplateRenderer } from "../template/index.ts";
-import { afterAll, describe, expect, test } from "vitest";
-import { openModelChat, type ModelChat } from "./open-model-chat.ts";
+import { expect, test } from "vitest";
+import { openModelChat } from "./open-model-chat.ts";
 
 const source = `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}
 {%- if add_generation_prompt %}<assistant>{% endif %}`;
@@ -12,7 +12,6 @@ function renderer({ eachMs = 0, failsFrom = Infinity }: { eachMs?: number; fails
   let asked = 0;
   return {
     close: () => real.close(),
-    openPlain: (plain) => real.openPlain(plain),
     async open(sources) {
       const template = await real.open(sources);
       return {
@@ -58,44 +57,4 @@ test.each([
     `Cannot find out what the chat template takes: ${why}. Tools and system messages go into the user's text.`,
   ]);
   expect(format.warning).toBe(warnings[0]);
-});
-
-describe("a model that was trained for decisions", () => {
-  const real = createTemplateRenderer();
-  afterAll(() => real.close());
-  const decisions = { reader: "lev", temperatures: { choice: 1.5 } } as const;
-  const systemone = "{{ state }}|{{ bos_token is defined or messages is defined or tools is defined }}";
-
-  async function chatOf(templates: Readonly<Record<string, string>>): Promise<ModelChat> {
-    const texts = { specialTokens: [], bosText: "<s>", eosText: "", warn: () => {} };
-    const options = { templates: new Map(Object.entries(templates)), chosen: undefined, decisions };
-    return await openModelChat(real, { ...options, ...texts });
-  }
-
-  test("has a chat, and a template that gets only the variables of a decision", async () => {
-    const chat = await chatOf({ default: source, systemone });
-    expect(chat.format).toMatchObject({ inputs: { system: true }, decisions });
-    expect(chat.source).toBe(source);
-    expect(await chat.decisionTemplate?.({ state: "wet" })).toBe("wet|False");
-  });
-
-  test("has the generic chat template if its file has only systemone", async () => {
-    const { source: used, format, decisionTemplate } = await chatOf({ systemone });
-    expect(used).toContain("Assistant:");
-    expect(format).toMatchObject({ decisions });
-    expect(decisionTemplate).toBeDefined();
-  });
-
-  test("has another hash of templates if systemone differs", async () => {
-    const hashes = [systemone, "{{ state }}"].map(
-      async (text) => (await chatOf({ default: source, systemone: text })).templateSha256,
-    );
-    expect(new Set(await Promise.all(hashes)).size).toBe(2);
-  });
-
-  test("is refused if systemone cannot be parsed", async () => {
-    await expect(chatOf({ default: source, systemone: "{% if %}" })).rejects.toThrow(
-      "the chat template systemone cannot",
-    );
-  });
 });

@@ -2,25 +2,17 @@
 // source is not changed.
 import { createHash } from "node:crypto";
 import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } from "../format/index.ts";
-import {
-  TemplateError,
-  type ChatTemplate,
-  type PlainTemplate,
-  type TemplateRenderer,
-  type TemplateValues,
-} from "../template/index.ts";
-import { GgufError, type SpecialToken } from "@waggle/models/header";
+import { TemplateError, type ChatTemplate, type TemplateRenderer, type TemplateValues } from "../template/index.ts";
+import type { SpecialToken } from "@waggle/models/header";
 import { chatMl, namedTemplate, plain } from "./named-templates.ts";
 
 export interface ModelChat {
   readonly template: ChatTemplate;
-  /** The template `systemone`; undefined for a model that was not trained for decisions. */
-  readonly decisionTemplate: PlainTemplate | undefined;
   /** The source of the template in use, for conversations without tools. */
   readonly source: string;
   /** The answer format, with marks for the markers that are tokens of the vocabulary. */
   readonly format: ChatFormat;
-  /** SHA-256 of the template's source in hexadecimal. If tools or decisions have separate sources, the hash covers all sources, one after the other. */
+  /** SHA-256 of the template's source in hexadecimal. If tools have a separate source, the hash covers both, one after the other. */
   readonly templateSha256: string;
 }
 
@@ -29,8 +21,6 @@ export interface ModelChatOptions {
   readonly templates: ReadonlyMap<string, string>;
   /** Template to use instead of the model's: a name from `templateNames`, or the source of a template. */
   readonly chosen: string | undefined;
-  /** Absent for a model that was not trained for decisions. With it, `templates` has `systemone`. */
-  readonly decisions?: ChatFormat["decisions"] | undefined;
   readonly specialTokens: readonly SpecialToken[];
   readonly bosText: string;
   readonly eosText: string;
@@ -40,19 +30,15 @@ export interface ModelChatOptions {
 /**
  * Opens the template and probes it once, which may take a second or two. If the model's template cannot be rendered, a built-in template replaces it.
  * If the probing stops early, the format covers text messages only. `warn` is called in both cases.
- * @throws TemplateError if the chosen template cannot be rendered; GgufError if the template `systemone` cannot be parsed
+ * @throws TemplateError if the chosen template cannot be rendered
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
   const template = await openChatTemplate(renderer, options);
-  const derived = await formatOf(template, options);
-  const { decisions } = options;
-  const format = decisions === undefined ? derived : { ...derived, decisions };
-  const decisionSource = decisions === undefined ? undefined : options.templates.get("systemone");
+  const format = await formatOf(template, options);
   if (format.warning !== undefined) options.warn(format.warning);
-  const sources = new Set([template.sourceFor(false), template.sourceFor(true), decisionSource ?? ""]);
+  const sources = new Set([template.sourceFor(false), template.sourceFor(true)]);
   return {
     template,
-    decisionTemplate: decisionSource === undefined ? undefined : await openDecisionTemplate(renderer, decisionSource),
     source: template.sourceFor(false),
     format,
     templateSha256: createHash("sha256")
@@ -79,15 +65,6 @@ async function openTemplate(
   const template = await renderer.open({ source, namedSources, bosText, eosText });
   await template.render({ messages: [{ role: "user", content: "Hello" }], add_generation_prompt: true });
   return template;
-}
-
-async function openDecisionTemplate(renderer: TemplateRenderer, source: string): Promise<PlainTemplate> {
-  try {
-    return await renderer.openPlain(source);
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error;
-    throw new GgufError(`the chat template systemone cannot be used: ${error.message}`, { cause: error });
-  }
 }
 
 async function formatOf(template: ChatTemplate, { specialTokens }: ModelChatOptions): Promise<ChatFormat> {
@@ -118,6 +95,6 @@ function sourcesOf({ templates, chosen, specialTokens }: ModelChatOptions): Temp
   const ours = hasChatMl ? chatMl : plain;
   if (chosen === "generic") return [ours, {}];
   if (chosen !== undefined) return [namedTemplate(chosen) ?? chosen, {}];
-  const [first] = [...templates].flatMap(([name, source]) => (name === "systemone" ? [] : [source]));
+  const [first] = templates.values();
   return [templates.get("default") ?? first ?? ours, Object.fromEntries(templates)];
 }

@@ -20,8 +20,6 @@ export interface ChatFormat {
   readonly thoughtEnd?: string;
   readonly inputs: TemplateInputs;
   readonly abilities: Abilities;
-  /** Absent for a model that was not trained for decisions. Decisions of such a model are ordinary messages. */
-  readonly decisions?: DecisionFormat;
   /** Why the format does not cover the whole template, as a sentence. */
   readonly warning?: string;
 }
@@ -50,14 +48,4 @@ export interface ThinkingSwitch {
   readonly name: string;
   readonly on: unknown;
   readonly off: unknown;
-}
-
-/** The models that were trained for decisions and answer with a label, as the metadata `<architecture>.decision.type` names them. */
-export type DecisionReader = "lev" | "nimble" | "openjev" | "pplx-decider" | "lfm2-d1";
-
-/** How to ask a model that was trained for decisions. Its prompt is the file's template `systemone`. */
-export interface DecisionFormat {
-  readonly reader: DecisionReader;
-  /** The metadata `<architecture>.decision.temperature.<key>` by key: a type of question, or a type and a bucket of numbers of options. */
-  readonly temperatures: Readonly<Record<string, number>>;
 }

@@ -1,5 +1,5 @@
 export { answerStart, type AnswerPart, type AnswerStart, type AnswerTool } from "./answer.ts";
-export type { Abilities, ChatFormat, DecisionFormat, DecisionReader, TemplateInputs } from "./format.ts";
+export type { Abilities, ChatFormat, TemplateInputs } from "./format.ts";
 export { escaped } from "./cursor.ts";
 export { markText, withMarks } from "./marks.ts";
 export { createReader, type AnswerReader } from "./reader.ts";

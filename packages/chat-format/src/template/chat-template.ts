@@ -23,11 +23,6 @@ export interface TemplateRenderer {
    * @throws TemplateError syntax, unsupported, limit; unavailable
    */
   open(sources: TemplateSources): Promise<ChatTemplate>;
-  /**
-   * Parses a template that is not for conversations.
-   * @throws TemplateError syntax, unsupported, limit; unavailable
-   */
-  openPlain(source: string): Promise<PlainTemplate>;
   /** Rejects waiting renderings as `unavailable`; resolves when the thread is gone. */
   close(): Promise<void>;
 }
@@ -72,12 +67,6 @@ export interface ChatTemplate {
   render(values: TemplateValues, client?: string): Promise<string>;
 }
 
-/**
- * Renders the template with exactly these variables: plain JSON data, in which a JsonText may replace a value.
- * @throws TemplateError refused, failed, unsupported, limit, unavailable
- */
-export type PlainTemplate = (variables: Readonly<Record<string, unknown>>) => Promise<string>;
-
 /** One source, and the value of `tools` for conversations without tools. */
 interface OpenSource {
   readonly number: number;
@@ -100,18 +89,12 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
   const runner = createTaskRunner(limits, options.startThread);
   let opened = 0;
 
-  /** @returns the number of the template */
-  async function parse(source: string): Promise<number> {
+  async function add(source: string, texts: TokenTexts): Promise<OpenSource> {
     if (opened >= limits.sources)
       throw new TemplateError("unavailable", `more than ${limits.sources} sources are open`);
     const number = opened;
     opened += 1;
     await runner.run({ template: number, nowMs: 0, limits }, source, "");
-    return number;
-  }
-
-  async function add(source: string, texts: TokenTexts): Promise<OpenSource> {
-    const number = await parse(source);
     const failureOf = async (noTools: OpenSource["noTools"]): Promise<string | undefined> => {
       const values = { messages: plainMessages, tools: noTools, add_generation_prompt: true };
       return await draw({ number, source, noTools }, texts, values, { client: "" }).then(
@@ -153,10 +136,6 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
         render: async (values, client = "") =>
           await draw(hasTools(values) ? forTools : usual, texts, values, { client, onSpent }),
       };
-    },
-    async openPlain(source) {
-      const template = await parse(source);
-      return async (values) => await runner.run({ template, values, nowMs: now().getTime(), limits }, source, "");
     },
     close: () => runner.close(),
   };

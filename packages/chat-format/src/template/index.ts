@@ -1,7 +1,6 @@
 export {
   createTemplateRenderer,
   type ChatTemplate,
-  type PlainTemplate,
   type TemplateRenderer,
   type TemplateRendererOptions,
   type TemplateValues,

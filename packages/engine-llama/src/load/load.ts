@@ -139,7 +139,6 @@ async function load(
   const chat = await openChat({
     templates: chatTemplatesOf(header),
     chosen: options.chatTemplate,
-    decisions: use.decisions,
     specialTokens: vocabulary.specialTokens,
     bosText: model.tokens.bosString ?? "",
     eosText: model.tokens.eosString ?? "",

@@ -26,7 +26,6 @@ export function createAnswerTokenizer(options: AnswerTokenizerOptions): AnswerTo
 
   /** The text between the generation prompt and the answer. It does not depend on the messages, so it is found once. */
   async function openingFor(template: Conversation["template"]): Promise<string> {
-    if (template?.name !== undefined) return "";
     const key = JSON.stringify(template ?? {});
     const opening = openings.get(key) ?? findOpening(template);
     openings.set(key, opening);

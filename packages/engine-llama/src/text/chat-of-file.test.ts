@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { openFileSource, readGgufHeader, readVocabularyTexts, type VocabularyTexts } from "@waggle/models/header";
-import { entryTokens } from "@waggle/engine";
 import { describeFile, renderByFile } from "@waggle/chat-format/describe";
 import {
   familyVocabulary,
@@ -84,17 +83,6 @@ describe("the header has the same texts as llama.cpp for the vocabulary", () => 
   });
 });
 
-/** A scripted model for decisions. Only its template `systemone` is in the file. */
-function decisionModel(type: string): string {
-  const path = join(folder, `${type}.gguf`);
-  const metadata = { "gpt2.decision.type": type, "gpt2.decision.temperature.choice.small": 1.5 };
-  writeScriptedModel({ path, template: "", templates: { systemone }, metadata, context: 256 });
-  return path;
-}
-
-const systemone =
-  "<|im_start|>user\n{{ state | tojson }}{% for o in options %}{{ o.label }}. {{ o.key }}{% endfor %}<|im_end|>";
-
 const look = { name: "look", parameters: { type: "object", properties: { "<|im_end|>": { type: "string" } } } };
 const call = { id: "1", type: "function" as const, function: { name: "look", arguments: { "<s>": "<|end|>" } } };
 const conversation = {
@@ -114,7 +102,6 @@ describe("the file describes the same chat as the loaded model", () => {
     ["a model with user-defined markers", () => family("openai-gpt-oss-120b")],
     ["a model with two templates", () => family("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use")],
     ["a model whose template cannot be rendered", () => scripted("broken", "{{ raise_exception('no') }}")],
-    ["a model that was trained for decisions", () => decisionModel("lev")],
     ["a model that embeds", () => randomModel("embed", 500)],
   ])("for %s", async (_, pathOf) => {
     const modelPath = pathOf();
@@ -138,42 +125,12 @@ describe("the file describes the same chat as the loaded model", () => {
   });
 });
 
-describe("a model that was trained for decisions", () => {
-  const named = (variables: Readonly<Record<string, unknown>>) =>
-    ({ kind: "messages", messages: [], template: { name: "systemone", variables } }) as const;
-
-  test("reads variables with its template, and no text in them becomes a control token", async () => {
-    const backend = await loadLlamaBackend({ modelPath: decisionModel("lev"), slots: 1, threads: 1, device: "cpu" });
-    const { generator, info } = backend;
-    expect(info.chatFormat.decisions).toEqual({ reader: "lev", temperatures: { "choice.small": 1.5 } });
-    const state = JSON.parse('{"<|im_end|>":["<|im_start|>","\\ufdd0 \\ufffe0\\ufffe"],"__proto__":1}') as object;
-    const variables = { state, options: [{ label: "A", key: "x<|im_end|>" }] };
-    const prompt =
-      '<|im_start|>user\n{"<|im_end|>": ["<|im_start|>", "\uFFFD \uFFFD0\uFFFD"], "__proto__": 1}A. x<|im_end|><|im_end|>';
-    expect(await generator?.renderMessages(named(variables))).toBe(prompt);
-    const tokenized = await generator?.tokenize(named(variables));
-    const controls = entryTokens(tokenized?.entries ?? []).filter((token) => token >= 256);
-    expect(controls).toHaveLength(2);
-    await expect(generator?.renderMessages(named({ state: "x", options: 1 }))).rejects.toThrow('field "questions"');
-    expect(
-      await generator?.renderMessages({ kind: "messages", messages: conversation.messages.slice(0, 1) }),
-    ).toContain("a<|im_end|>");
-    await backend.dispose();
-  });
-
-  test("is refused by the name of its type if it needs an output head", async () => {
-    const modelPath = decisionModel("kev");
-    const load = loadLlamaBackend({ modelPath, slots: 1, threads: 1, device: "cpu" });
-    await expect(load).rejects.toThrow(
-      /Cannot load model .*kev\.gguf: decision models of type "kev" are not supported/,
-    );
-    const { card } = await describeFile(modelPath, { chosen: undefined });
-    expect(card).toMatchObject({ kind: undefined, problem: expect.stringContaining('of type "kev"') });
-  });
-
-  test("is the only kind of model that takes the template systemone", async () => {
-    const backend = await loadLlamaBackend({ modelPath: storyModel, slots: 1, threads: 1, device: "cpu" });
-    await expect(backend.generator?.renderMessages(named({}))).rejects.toThrow("was not trained for decisions");
-    await backend.dispose();
-  });
+test("a model that was trained for decisions is refused by the name of its type", async () => {
+  const path = join(folder, "lev.gguf");
+  writeScriptedModel({ path, metadata: { "gpt2.decision.type": "lev" }, context: 64 });
+  const load = loadLlamaBackend({ modelPath: path, slots: 1, threads: 1, device: "cpu" });
+  const reason = 'models that were trained for decisions (type "lev") are not supported';
+  await expect(load).rejects.toThrow(`Cannot load model ${path}: ${reason}; use a chat model`);
+  const { card } = await describeFile(path, { chosen: undefined });
+  expect(card).toMatchObject({ kind: undefined, problem: expect.stringContaining(reason) });
 });

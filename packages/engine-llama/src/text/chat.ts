@@ -10,20 +10,19 @@ export type Conversation = Omit<PromptInput & { kind: "messages" }, "kind">;
 
 export interface ChatRenderer {
   /**
-   * Renders a conversation, or the variables of a decision if the conversation names the template `systemone`.
    * @returns the conversation up to the beginning of the assistant's turn, or to the end of an assistant's message that the job continues
-   * @throws WaggleError invalid_argument if the template cannot render these messages or variables, or the model has no such template
+   * @throws WaggleError invalid_argument if the template cannot render these messages
    */
   render(conversation: ChatConversation): Promise<string>;
 }
 
-export interface Chat extends ChatRenderer, Omit<ModelChat, "template" | "decisionTemplate"> {
+export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {
   /** Text that closes a thought; "" for a model without thoughts. */
   readonly thoughtEnd: string;
   close(): Promise<void>;
 }
 
-/** @throws WaggleError unavailable if the chosen template cannot be rendered; GgufError if the template `systemone` cannot be parsed */
+/** @throws WaggleError unavailable if the chosen template cannot be rendered */
 export async function openChat(options: ModelChatOptions): Promise<Chat> {
   const renderer = createTemplateRenderer();
   try {
@@ -36,22 +35,14 @@ export async function openChat(options: ModelChatOptions): Promise<Chat> {
   }
 }
 
-function chatOf({ template, decisionTemplate, ...chat }: ModelChat, close: () => Promise<void>): Chat {
+function chatOf({ template, ...chat }: ModelChat, close: () => Promise<void>): Chat {
   const { format } = chat;
-
-  async function renderDecision(name: string, variables: Readonly<Record<string, unknown>>): Promise<string> {
-    if (decisionTemplate !== undefined) return await decisionTemplate(variables);
-    const problem = `Cannot use the template ${name}: the model was not trained for decisions.`;
-    throw new WaggleError("invalid_argument", problem);
-  }
 
   return {
     ...chat,
     thoughtEnd: thoughtEndOf(format),
     async render(conversation) {
-      const { name, variables = {} } = conversation.template ?? {};
       try {
-        if (name !== undefined) return await renderDecision(name, variables);
         return await renderConversation(
           format.inputs,
           conversation,
@@ -59,7 +50,7 @@ function chatOf({ template, decisionTemplate, ...chat }: ModelChat, close: () =>
         );
       } catch (error) {
         const problem = problemOfMessages(error);
-        if (problem !== undefined) throw refuseField(name === undefined ? "messages" : "questions", problem, error);
+        if (problem !== undefined) throw refuseField("messages", problem, error);
         if (!(error instanceof TemplateError)) throw error;
         throw new WaggleError("resource_exhausted", `Cannot render the prompt: ${error.message}`);
       }

@@ -108,12 +108,11 @@ async function tokenizeReading(
 }
 
 /** The conversation of one reading. */
-export function conversationOf({ state }: DecideWork, { content, variables }: Reading): Conversation {
-  const { messages, template } = state;
+export function conversationOf({ state }: DecideWork, { content }: Reading): Conversation {
+  const { messages } = state;
   const last = messages.at(-1);
   const whole = last === undefined ? [] : [...messages.slice(0, -1), withContent(last, content)];
-  if (variables === undefined) return { ...state, messages: whole };
-  return { ...state, messages: whole, template: { ...template, variables: { ...template?.variables, ...variables } } };
+  return { ...state, messages: whole };
 }
 
 function withContent(message: TemplateMessage, added: Reading["content"]): TemplateMessage {

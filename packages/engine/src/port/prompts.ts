@@ -65,8 +65,6 @@ export interface Conversation {
 
 /** Input of a chat template in addition to messages and tools. */
 export interface TemplateOptions {
-  /** Another template of the model's file than the usual one: the template of a model that was trained for decisions. */
-  readonly name?: "systemone";
   /** Variables of the template by name, for example `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /** The answer continues the last message, which must be the assistant's. */

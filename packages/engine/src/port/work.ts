@@ -74,8 +74,6 @@ export interface DecideWork {
 export interface Reading {
   /** Follows the content of the state's last message. */
   readonly content: readonly TemplatePart[];
-  /** Variables of the chat template, in addition to the state's. */
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** The texts that count as each option; their probabilities are summed. Without `ends`, no text is the beginning of another one. */
   readonly options: readonly (readonly string[])[];
   /** Whether the answer must end after the text; otherwise any text may follow. */

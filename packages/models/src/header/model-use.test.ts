@@ -15,15 +15,6 @@ async function headerOf(
   return await readGgufHeader(bytesSource(madeUpHeader(metadata, tensors, { dataBytes: 32 })));
 }
 
-async function decisionHeader(
-  values: Readonly<Record<string, MadeUpValue>>,
-  template = "{{ state }}",
-): Promise<GgufHeader> {
-  const decision = Object.entries(values).map(([key, value]) => [`qwen35.decision.${key}`, value]);
-  const metadata = { "general.architecture": "qwen35", "tokenizer.chat_template.systemone": template };
-  return await readGgufHeader(bytesSource(madeUpHeader({ ...metadata, ...Object.fromEntries(decision) })));
-}
-
 describe("the use of a model", () => {
   test.each<[what: string, header: Promise<GgufHeader>, use: object]>([
     ["a Llama", headerOf("llama", {}), { kind: "generate", mustBeWhole: false }],
@@ -53,17 +44,6 @@ describe("the use of a model", () => {
     ],
   ])("%s", async (_, header, use) => expect(modelUseOf(await header)).toMatchObject(use));
 
-  test.each<[what: string, values: Readonly<Record<string, MadeUpValue>>, decisions: object]>([
-    ["without temperatures", { type: "nimble" }, { reader: "nimble", temperatures: {} }],
-    [
-      "with temperatures as numbers and as text",
-      { type: "lfm2-d1", "temperature.choice.3_5": 1.5, "temperature.noul": "1.25" },
-      { reader: "lfm2-d1", temperatures: { "choice.3_5": 1.5, noul: 1.25 } },
-    ],
-  ])("a decision model %s", async (_, values, decisions) => {
-    expect(modelUseOf(await decisionHeader(values))).toMatchObject({ kind: "generate", decisions });
-  });
-
   test.each<[what: string, reason: string, header: Promise<GgufHeader>]>([
     ["an encoder without a pooling type", "pooling_type", headerOf("bert", {})],
     [
@@ -81,24 +61,12 @@ describe("the use of a model", () => {
       "a context of 4294967295 tokens",
       headerOf("llama", { context_length: 2 ** 32 - 1 }),
     ],
-    ["a decision model with a head", 'of type "kev" are not supported', decisionHeader({ type: "kev" })],
-    ["a decision model of an unknown type", 'of type "lev2" are not supported', decisionHeader({ type: "lev2" })],
-    ["a decision model whose type is a number", 'of type "" are not supported', decisionHeader({ type: 7 })],
     [
-      "a decision model with a temperature of 0",
-      "qwen35.decision.temperature.score is 0",
-      decisionHeader({ type: "lev", "temperature.score": 0 }),
+      "a model for decisions",
+      'decisions (type "lev") are not supported',
+      headerOf("qwen35", { "decision.type": "lev" }),
     ],
-    [
-      "a decision model with a temperature that is not a number",
-      "qwen35.decision.temperature.score is NaN",
-      decisionHeader({ type: "lev", "temperature.score": "warm" }),
-    ],
-    [
-      "a decision model without its template",
-      "without the chat template systemone",
-      decisionHeader({ type: "lev" }, ""),
-    ],
+    ["a model for decisions of type 7", 'decisions (type "") are not', headerOf("qwen35", { "decision.type": 7 })],
     ["a model for pictures", "architecture clip neither generates", headerOf("clip", {})],
   ])("is an error for %s", async (_, reason, header) => {
     const read = await header;

@@ -1,6 +1,5 @@
-// Decides from the header what a model is for (generating text, embedding, reranking, decisions), and whether it reads a text in pieces.
+// Decides from the header what a model is for (generating text, embedding, reranking), and whether it reads a text in pieces.
 import { GgufError } from "./gguf-error.ts";
-import type { Metadata } from "./metadata.ts";
 import type { GgufHeader } from "./read-header.ts";
 
 /** `llama_pooling_type` of llama.h: how the vectors of a text's tokens become one. */
@@ -16,9 +15,6 @@ const lastTokenRankers: ReadonlySet<string> = new Set(["qwen3", "qwen3vl"]);
 /** Tokenizers (`tokenizer.ggml.model`) without an end-of-text token unless the file names one. */
 const withoutEnd: ReadonlySet<string> = new Set(["no_vocab", "none", "rwkv"]);
 
-/** Types of decision models that answer with a label, which is text of the vocabulary. The other types need an output head (llama.cpp's server-decision.cpp). */
-const labelReaders = ["lev", "nimble", "openjev", "pplx-decider", "lfm2-d1"] as const;
-
 /** llama.cpp and the library count tokens in 32 bits with a sign. */
 const mostContext = 2 ** 31 - 1;
 
@@ -31,16 +27,6 @@ export interface ModelUse {
   readonly mustBeWhole: boolean;
   /** Whether the model's score of a query and a text is already a probability. */
   readonly ranksByProbability: boolean;
-  /** Absent for a model that was not trained for decisions. */
-  readonly decisions?: DecisionTraining;
-}
-
-/** How a model was trained for decisions. Its prompt is the template `systemone`. */
-export interface DecisionTraining {
-  /** `<architecture>.decision.type` */
-  readonly reader: (typeof labelReaders)[number];
-  /** `<architecture>.decision.temperature.<key>` by key: `choice`, or `choice.small` for a range of numbers of options. Each is above 0. */
-  readonly temperatures: Readonly<Record<string, number>>;
 }
 
 /** Whether llama.cpp computes the model without a KV cache, all tokens of a text at once. */
@@ -60,7 +46,7 @@ export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" 
   if (/^t5|^clip$|^wavtokenizer/.test(architecture)) {
     throw new GgufError(`a model of architecture ${architecture} neither generates text nor embeds it`);
   }
-  const decisions = decisionsOf(header);
+  refuseDecisionModel(header);
   const context = metadata.number(`${architecture}.context_length`) ?? 0;
   if (context > mostContext) {
     throw new GgufError(
@@ -82,39 +68,18 @@ export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" 
   }
   const causal = !encoder && metadata.boolean(`${architecture}.attention.causal`) !== false;
   const lastKnowsAll = causal && poolingType !== pooling.mean && poolingType !== pooling.cls;
-  const kind = pools ? "embed" : "generate";
-  const forDecisions = kind === "generate" && decisions !== undefined ? { decisions } : {};
-  return { kind, mustBeWhole: !lastKnowsAll, ranksByProbability, ...forDecisions };
+  return { kind: pools ? "embed" : "generate", mustBeWhole: !lastKnowsAll, ranksByProbability };
 }
 
-function decisionsOf({
-  architecture,
-  metadata,
-}: Pick<GgufHeader, "architecture" | "metadata">): DecisionTraining | undefined {
-  const prefix = `${architecture}.decision.`;
-  if (!metadata.keys.includes(`${prefix}type`)) return undefined;
-  const type = metadata.string(`${prefix}type`) ?? "";
-  const reader = labelReaders.find((name) => name === type);
-  if (reader === undefined) {
-    const shown = JSON.stringify(type.slice(0, mostTypeChars));
-    throw new GgufError(
-      `decision models of type ${shown} are not supported, only those that answer with a label; use a model of type ${labelReaders.join(", ")}, or a chat model`,
-    );
-  }
-  if ((metadata.string("tokenizer.chat_template.systemone") ?? "").trim() === "") {
-    throw new GgufError(`a decision model of type ${type} without the chat template systemone; use another conversion`);
-  }
-  const start = `${prefix}temperature.`;
-  const keys = metadata.keys.filter((key) => key.startsWith(start));
-  const temperatures = keys.map((key) => [key.slice(start.length), temperatureAt(metadata, key)] as const);
-  return { reader, temperatures: Object.fromEntries(temperatures) };
-}
-
-/** Like llama.cpp, takes a number that is stored as text. */
-function temperatureAt(metadata: Metadata, key: string): number {
-  const value = metadata.number(key) ?? Number(metadata.string(key));
-  if (value > 0 && value < Infinity) return value;
-  throw new GgufError(`the temperature ${key} is ${value}, and not above 0; use another conversion`);
+/**
+ * Such a model answers prompts of its own kind (llama.cpp's server-decision.cpp), and answers those for chat models wrongly.
+ * @throws GgufError
+ */
+function refuseDecisionModel({ architecture, metadata }: Pick<GgufHeader, "architecture" | "metadata">): void {
+  const key = `${architecture}.decision.type`;
+  if (!metadata.keys.includes(key)) return;
+  const type = JSON.stringify((metadata.string(key) ?? "").slice(0, mostTypeChars));
+  throw new GgufError(`models that were trained for decisions (type ${type}) are not supported; use a chat model`);
 }
 
 /** Whether the model has a classification head, and a template or token that separates the query from the text. */

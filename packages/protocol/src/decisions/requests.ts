@@ -25,10 +25,10 @@ const mostNamedOptions = 26;
 const decisionShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
   orders: nullish(z.literal([1, 2])).describe(
-    "2: each question is also asked with its options in reverse order, and the probabilities are averaged. Default: 1. For a model trained for decisions, only choices are asked twice.",
+    "2: each question is also asked with its options in reverse order, and the probabilities are averaged. Default: 1.",
   ),
   temperature: nullish(z.number().positive()).describe(
-    "Divides the logprobs of the options before they become probabilities. Default: the value in the model's file, else 1.",
+    "Divides the logprobs of the options before they become probabilities. Default: 1.",
   ),
   scoring: nullish(z.enum(["labels", "text"])).describe(
     "labels: the model answers with a short label of an option. text: with the option's text. Default: labels.",

@@ -361,22 +361,6 @@ test("thinking is off where the model has a switch", async () => {
   expect((await post("/v1/decisions", on)).status).toBe(400);
 });
 
-test("a model that was trained for decisions gets its template's variables, and its temperature counts", async () => {
-  const chatFormat = { ...genericFormat, decisions: { reader: "nimble", temperatures: { noul: 2 } } } as const;
-  decideWith([[0.2, 0.8]], { fake: { chatFormat } });
-  const { answers, x_receipt: receipt } = await answerOf("/v1/systemone", one({}, { state: { t: 1 }, receipt: true }));
-  expect(answers).toMatchObject({ q: { noul: expect.closeTo(2 / 3, 9), x_label_mass: 1 } });
-  expect(receipt).toMatchObject({ labels: [["A", "B"]], temperatures: [2] });
-  const { state, readings } = lastDecision();
-  expect(state).toMatchObject({
-    messages: [],
-    template: { name: "systemone", variables: { state: { t: 1 }, images: [] } },
-  });
-  expect(readings).toMatchObject([
-    { content: [], ends: false, variables: { id: "q", type: "noul" }, options: [["A"], ["B"]] },
-  ]);
-});
-
 test("with two orders the second reading lists the options in reverse, and both count alike", async () => {
   decideWith([
     [0.6, 0.2],

@@ -28,8 +28,6 @@ export interface ChatConversation {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ChatTool[];
   readonly template?: {
-    /** The template of a model that was trained for decisions. It gets only `variables`. */
-    readonly name?: "systemone";
     /** The template's variables by name, such as `enable_thinking`. */
     readonly variables?: Readonly<Record<string, unknown>>;
     /** Whether the answer continues the last message, which must be the assistant's. */

@@ -9,7 +9,6 @@ import type { Generations } from "../../generation/generations.ts";
 import { collectedJobOf } from "../../generation/base-job-spec.ts";
 import { templateVariables } from "../../conversation/thinking.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
-import { planOfReader, sharedVariables } from "./label-readers.ts";
 import { promptFormatVersion, statePrompt } from "./prompt.ts";
 import type { DecisionRequest } from "./questions.ts";
 import { decidedOf, labelsOf, planOf } from "./readings.ts";
@@ -36,7 +35,7 @@ export async function decide(
 ): Promise<object> {
   const served = models.find(request.model);
   const format = await served.chatFormat();
-  const plans = await plansOf(c, request, format);
+  const plans = await plansOf(c, request);
   const work = await workOf(c, request, { served, format, plans });
   const { job, end } = await generations.complete(c, { ...collectedJobOf(c, served), work });
   return {
@@ -47,10 +46,10 @@ export async function decide(
 }
 
 /** The plan of each question. */
-async function plansOf(c: AppContext, request: DecisionRequest, { decisions }: ChatFormat): Promise<readonly Plan[]> {
+async function plansOf(c: AppContext, request: DecisionRequest): Promise<readonly Plan[]> {
   const plans: Plan[] = [];
   for (const question of request.questions) {
-    plans.push(decisions === undefined ? planOf(question, request) : planOfReader(decisions, question, request));
+    plans.push(planOf(question, request));
     // All prompts at once would delay streams: 400 questions with 255 options take a tenth of a second.
     await c.get("pace")((request.orders ?? 1) * question.options.length * optionChars);
   }
@@ -65,23 +64,19 @@ interface Planned {
 
 async function workOf(c: AppContext, request: DecisionRequest, planned: Planned): Promise<DecideWork> {
   const { served, format, plans } = planned;
-  const { decisions, abilities } = format;
   // An answer after a thought cannot be scored. Where thinking has no switch, the engine closes the thought.
-  const thinking = abilities.thinkingSwitch === undefined ? {} : { enable_thinking: false };
+  const thinking = format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: false };
   const { chat_template_kwargs } = request;
-  const template =
-    decisions === undefined
-      ? { variables: templateVariables({ ...thinking, chat_template_kwargs }, format) }
-      : ({ name: "systemone", variables: sharedVariables(decisions.reader, request) } as const);
+  const variables = templateVariables({ ...thinking, chat_template_kwargs }, format);
   const readings = plans.flatMap((plan) => plan.readings);
-  const prompt = decisions === undefined ? statePrompt(request.state) : [];
+  const prompt = statePrompt(request.state);
   const sources = [prompt, ...readings.map(({ content }) => content)].flatMap(sourcesIn);
   const { pictures, indexOf } = await pictureReader(c, served)(sources);
   const contentOf = (parts: Rendered["parts"]): readonly TemplatePart[] =>
     parts.map((part) => (part.type === "text" ? part : { type: "image", picture: indexOf(part.image_url.url) ?? 0 }));
   return {
     kind: "decide",
-    state: { messages: prompt.length === 0 ? [] : [{ role: "user", content: contentOf(prompt) }], template },
+    state: { messages: [{ role: "user", content: contentOf(prompt) }], template: { variables } },
     ...(pictures.length === 0 ? {} : { pictures }),
     readings: readings.map(({ content, toOptions: _, ...reading }) => ({ ...reading, content: contentOf(content) })),
   };
@@ -102,8 +97,7 @@ function receiptOf(
     scoring: scoring ?? "labels",
     orders: orders ?? 1,
     temperatures: plans.map(({ temperature }) => temperature),
-    // The hash is that of the usual template.
-    template_sha256: (work.state.template?.name === undefined ? computedBy?.templateSha256 : undefined) ?? null,
+    template_sha256: computedBy?.templateSha256 ?? null,
     model_sha256: computedBy?.modelSha256 ?? null,
     model_file: computedBy?.modelFile ?? null,
     pictures_sha256: (work.pictures ?? []).map(({ sha256 }) => sha256),

@@ -5,9 +5,9 @@ import type { Question, Settings } from "./questions.ts";
 /** The texts that count as one option. The first is the one in the prompt. */
 export type Answers = readonly string[];
 
-export const capitals = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+const capitals = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
-export const yesAndNo: readonly Answers[] = [
+const yesAndNo: readonly Answers[] = [
   ["yes", "Yes", "YES"],
   ["no", "No", "NO"],
 ];
@@ -38,7 +38,7 @@ export function inOrder<T>(items: readonly T[], order: readonly number[]): reado
 }
 
 /** Single signs; for more options than signs, all pairs. */
-export function codesOf(signs: readonly string[], count: number): readonly string[] {
+function codesOf(signs: readonly string[], count: number): readonly string[] {
   const codes = count <= signs.length ? signs : signs.flatMap((first) => signs.map((second) => first + second));
   return codes.slice(0, count);
 }

@@ -16,7 +16,7 @@ export type QuestionType = "noul" | "choice" | "score";
 export interface Question {
   /** `noul`: whether something is so. Its options are yes and no, in this order. */
   readonly type: QuestionType;
-  /** The client's name. Only models that were trained for decisions read it. */
+  /** The client's name, which no prompt has. */
   readonly id: string;
   /** The question's field in the request, for errors. */
   readonly field: string;

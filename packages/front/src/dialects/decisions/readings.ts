@@ -34,12 +34,12 @@ export interface Decided {
 }
 
 /** The orders in which options are listed, as lists of their indexes. Each is its inverse too. */
-export function ordersOf(count: number, orders: Settings["orders"]): readonly (readonly number[])[] {
+function ordersOf(count: number, orders: Settings["orders"]): readonly (readonly number[])[] {
   const forwards = Array.from({ length: count }, (_, index) => index);
   return orders !== 2 || count < 2 ? [forwards] : [forwards, forwards.toReversed()];
 }
 
-/** Questions to a model that was not trained for decisions. @throws WaggleError invalid_argument */
+/** @throws WaggleError invalid_argument */
 export function planOf(question: Question, { orders, temperature, scoring }: Settings): Plan {
   const readings = ordersOf(question.options.length, orders).map((order): PlannedReading => {
     const answers = answersOf(question, order, scoring);
