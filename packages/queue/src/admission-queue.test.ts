@@ -146,3 +146,14 @@ it("ignores a second end of a job, and the end of an unknown job", () => {
   queue.finished("never known");
   expect(queue.take()).toBe("b");
 });
+
+it("gives an item its places one by one, in turn with other clients, and counts it once", () => {
+  const queue = makeQueue({ capacity: 2 });
+  fill(queue, key("wide", { places: 3 }), key("other", { client: "d" }));
+  expect([queue.depth, queue.position("wide"), queue.position("other")]).toEqual([2, 1, 2]);
+  expect([queue.take(), queue.take(), queue.take()]).toEqual(["wide", "other", "wide"]);
+  queue.putBack("wide");
+  expect([queue.depth, ...drain(queue)]).toEqual([1, "wide", "wide"]);
+  for (let ended = 0; ended < 3; ended += 1) queue.finished("wide");
+  fill(queue, key("wide"));
+});

@@ -1,13 +1,7 @@
-// Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. The queue has no timers and
-// starts no jobs; the code that owns the queue takes jobs and reports their ends.
+// Keeps the waiting jobs in order: bounded admission, priorities, fairness between clients and between their flows. A job may want several places,
+// which it gets one by one. The queue has no timers and starts no jobs; the code that owns the queue takes places and reports their ends.
 import { createLedger, type Ledger } from "./ledger.ts";
 import { createLevels, type Entry, type Rotation } from "./levels.ts";
-
-/**
- * For so long, other items of the same priority may pass an item that does not fit. After this time they wait too, so that enough slots become free
- * for the item.
- */
-const passingLimitMs = 10_000;
 
 export interface QueueKey {
   /** Unique among the jobs that wait or run. */
@@ -18,6 +12,8 @@ export interface QueueKey {
   readonly client: string;
   /** The session or the batch, or "" without both. Flows share a client's turns fairly. */
   readonly flow: string;
+  /** Number of places that the item wants, 1 by default. It counts as one item in all limits. */
+  readonly places?: number;
 }
 
 /** A limit of the queue that an item would exceed. */
@@ -49,23 +45,24 @@ export interface AdmissionQueue<T> {
    */
   admit(item: T, key: QueueKey): void;
   /**
-   * The first item of the highest priority that fits; items of lower priorities wait. Clients with fewer running jobs come first, then clients whose
-   * last turn or arrival is longer ago. A client's flows take turns in the same way; a flow's items keep their order of arrival. An item that does
-   * not fit and has waited for 10 s blocks all items behind it.
-   * @param fits whether the item could begin now; by default every item fits
+   * The first item of the highest priority. Clients with fewer running places come first, then clients whose last turn or arrival is longer ago. A
+   * client's flows take turns in the same way; a flow's items keep their order of arrival.
    * @param passable whether the item cannot begin now and blocks no other item, of any priority
    */
-  next(fits?: (item: T) => boolean, passable?: (item: T) => boolean): T | undefined;
+  next(passable?: (item: T) => boolean): T | undefined;
   /**
-   * Removes and returns the next item, which counts as running for its client until `finished`.
-   * @param id take the waiting item with this id instead of the next item
+   * Takes a place for the next item, and returns the item. The place counts as running for the item's client until `finished`. The item waits until it
+   * has all its places.
+   * @param id take a place for the waiting item with this id instead of the next item
    */
   take(id?: string): T | undefined;
-  /** Returns a taken job to the queue if the job could not run. The job gets the position that it would have without the `take`. Unknown ids are ignored. */
+  /** A taken place waits again, because it cannot run. The item gets the position that it would have without the `take`. Unknown ids are ignored. */
   putBack(id: string): void;
-  /** Reports the end of a taken job. Unknown ids are ignored, so a second call is harmless. */
+  /** Reports the end of a taken place. Unknown ids are ignored, so a further call is harmless. */
   finished(id: string): void;
-  /** Removes and returns a waiting item. */
+  /** How long a waiting item has waited for its next place, in milliseconds. */
+  waitedMs(id: string): number;
+  /** Removes and returns a waiting item. The places that it has keep running. */
   remove(id: string): T | undefined;
   /**
    * Replaces a waiting item; false when the old item does not wait. With the same priority, client and flow, the new item is served exactly when the
@@ -75,8 +72,8 @@ export interface AdmissionQueue<T> {
    */
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
   /**
-   * The item's position, from 1: the `take` with this number returns the item, if nothing else changes the queue and taken jobs keep running. The
-   * first call after a change computes the positions of all items.
+   * The item's position, from 1: the number of items that get a place before it, and itself, if nothing else changes the queue and taken places keep
+   * running. The first call after a change computes the positions of all items.
    */
   position(id: string): number | undefined;
   /** Number of waiting entries that count. */
@@ -84,9 +81,10 @@ export interface AdmissionQueue<T> {
   readonly capacity: number;
 }
 
+/** Places of an entry that run; at least one. */
 interface Run<T> {
   readonly entry: Entry<T>;
-  readonly rotation: Rotation;
+  readonly rotations: Rotation[];
 }
 
 /** @throws RangeError unless capacity is a positive integer, and clientShare is above 0 and at most 1 */
@@ -111,22 +109,24 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   }
 
   function enter(item: T, key: QueueKey, { seq, sinceMs }: Pick<Entry<T>, "seq" | "sinceMs">): Entry<T> {
-    const { id, priority, flow } = key;
-    const entry = { id, item, priority, client: ledgerOf(key).enter(key.client), flow, seq, sinceMs };
+    const { id, priority, flow, places = 1 } = key;
+    const entry = { id, item, priority, client: ledgerOf(key).enter(key.client), flow, seq, sinceMs, places };
     entries.set(id, entry);
     return entry;
   }
 
-  function findNext(fits = (_: T): boolean => true, passable = (_: T): boolean => false): Entry<T> | undefined {
-    let highest: number | undefined;
-    for (const entry of levels.inTurn()) {
-      if (passable(entry.item)) continue;
-      highest ??= entry.priority;
-      if (entry.priority < highest) return undefined;
-      if (fits(entry.item)) return entry;
-      if (now() - entry.sinceMs >= passingLimitMs) return undefined;
-    }
+  function findNext(passable = (_: T): boolean => false): Entry<T> | undefined {
+    for (const entry of levels.inTurn()) if (!passable(entry.item)) return entry;
     return undefined;
+  }
+
+  /** Ends a running place, and returns its run; undefined for an unknown id. */
+  function endPlace(id: string): (Run<T> & { readonly rotation: Rotation | undefined }) | undefined {
+    const run = running.get(id);
+    if (run === undefined) return undefined;
+    const rotation = run.rotations.pop();
+    if (run.rotations.length === 0) running.delete(id);
+    return { ...run, rotation };
   }
 
   function admit(item: T, key: QueueKey): void {
@@ -148,38 +148,51 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       return undefined;
     },
     admit,
-    next: (fits, passable) => findNext(fits, passable)?.item,
+    next: (passable) => findNext(passable)?.item,
     take(id) {
       const entry = id === undefined ? findNext() : entries.get(id);
       if (entry === undefined) return undefined;
-      entries.delete(entry.id);
-      const rotation = levels.serve(entry);
-      ledgerOf(entry).serve(entry.client);
-      running.set(entry.id, { entry, rotation });
+      const run = running.get(entry.id) ?? { entry, rotations: [] };
+      run.rotations.push(levels.serve(entry));
+      running.set(entry.id, run);
+      entry.sinceMs = now();
+      const ledger = ledgerOf(entry);
+      ledger.start(entry.client);
+      if (entry.places === 0) {
+        entries.delete(entry.id);
+        ledger.leave(entry.client);
+      }
       changed();
       return entry.item;
     },
     putBack(id) {
-      const run = running.get(id);
+      const run = endPlace(id);
       if (run === undefined) return;
-      running.delete(id);
-      ledgerOf(run.entry).unserve(run.entry.client);
-      entries.set(id, run.entry);
-      levels.insert(run.entry, run.rotation);
+      const { entry, rotation } = run;
+      const ledger = ledgerOf(entry);
+      if (entry.places === 0) {
+        entries.set(id, entry);
+        ledger.enter(entry.client.name);
+        entry.sinceMs = now();
+      }
+      entry.places += 1;
+      ledger.finish(entry.client);
+      levels.insert(entry, rotation);
       changed();
     },
     finished(id) {
-      const run = running.get(id);
+      const run = endPlace(id);
       if (run === undefined) return;
-      running.delete(id);
       ledgerOf(run.entry).finish(run.entry.client);
       changed();
     },
+    waitedMs: (id) => now() - (entries.get(id)?.sinceMs ?? now()),
     remove(id) {
       const entry = entries.get(id);
       if (entry === undefined) return undefined;
       entries.delete(id);
       levels.remove(entry);
+      entry.places = 0;
       ledgerOf(entry).leave(entry.client);
       changed();
       return entry.item;

@@ -6,23 +6,24 @@ describe("createLedger", () => {
     const ledger = createLedger();
     const client = ledger.enter("a");
     expect(ledger.enter("a")).toBe(client);
-    ledger.serve(client);
-    ledger.leave(client);
+    ledger.start(client);
+    for (let i = 0; i < 2; i += 1) ledger.leave(client);
     expect([ledger.size, ledger.enter("a") === client]).toEqual([1, true]);
     ledger.leave(client);
     ledger.finish(client);
     expect(ledger.size).toBe(0);
   });
 
-  it("counts waiting and running jobs by client", () => {
+  it("counts waiting jobs and running places by client", () => {
     const ledger = createLedger();
     const client = ledger.enter("a");
     ledger.enter("a");
     expect([ledger.queuedBy("a"), ledger.queuedBy("b")]).toEqual([2, 0]);
-    ledger.serve(client);
+    ledger.start(client);
+    ledger.leave(client);
     expect([ledger.queuedBy("a"), client.running]).toEqual([1, 1]);
-    ledger.unserve(client);
-    expect([ledger.queuedBy("a"), client.running]).toEqual([2, 0]);
+    ledger.finish(client);
+    expect([ledger.queuedBy("a"), client.running]).toEqual([1, 0]);
   });
 
   it("is empty after a thousand clients have come and gone", () => {
@@ -31,7 +32,8 @@ describe("createLedger", () => {
       const client = ledger.enter(`client ${i}`);
       if (i % 2 === 0) ledger.leave(client);
       else {
-        ledger.serve(client);
+        ledger.start(client);
+        ledger.leave(client);
         ledger.finish(client);
       }
     }

@@ -1,4 +1,4 @@
-// Counts each client's waiting and running jobs.
+// Counts each client's waiting jobs and running places.
 
 export interface Client {
   readonly name: string;
@@ -10,13 +10,11 @@ export interface Ledger {
   queuedBy(client: string): number;
   /** A job of this client begins to wait. */
   enter(client: string): Client;
-  /** A waiting job has left the queue without a run. */
+  /** A job waits no longer. */
   leave(client: Client): void;
-  /** A waiting job begins to run. */
-  serve(client: Client): void;
-  /** A running job waits again. */
-  unserve(client: Client): void;
-  /** A running job has ended. */
+  /** A place of a job begins to run. */
+  start(client: Client): void;
+  /** A place of a job runs no longer. */
   finish(client: Client): void;
   /** Number of waiting jobs. */
   readonly queued: number;
@@ -49,13 +47,8 @@ export function createLedger(): Ledger {
       addQueued(client, -1);
       forgetIfIdle(client);
     },
-    serve(client) {
-      addQueued(client, -1);
+    start(client) {
       client.running += 1;
-    },
-    unserve(client) {
-      addQueued(client, 1);
-      client.running -= 1;
     },
     finish(client) {
       client.running -= 1;

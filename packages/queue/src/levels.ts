@@ -14,7 +14,9 @@ export interface Entry<T> {
   /** Order of arrival; a replacement has the number of the entry that it replaces. */
   readonly seq: number;
   /** When the entry began to wait, in milliseconds. */
-  readonly sinceMs: number;
+  sinceMs: number;
+  /** Number of places that the entry waits for. */
+  places: number;
 }
 
 /** One flow's entries of one priority, in order of arrival; never empty. */
@@ -45,20 +47,20 @@ export interface Rotation {
 }
 
 export interface Levels<T> {
-  /** @param before result of `serve` for an entry that waits again; the entry gets the position that it would have without `serve` */
+  /** @param before result of `serve` for a place that waits again; the entry, which may still wait, gets the position that it would have without `serve` */
   insert(entry: Entry<T>, before?: Rotation): void;
   remove(entry: Entry<T>): void;
-  /** Removes the entry, gives its client and its flow new turns, and returns their old turns. */
+  /** Takes one place off the entry, gives its client and its flow new turns, and returns their old turns. The last place removes the entry. */
   serve(entry: Entry<T>): Rotation;
   /** Replaces a waiting entry of the same priority, client and flow. */
   replace(old: Entry<T>, entry: Entry<T>): void;
   /** All entries, the highest priority first: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */
   inTurn(): Iterable<Entry<T>>;
-  /** All entries in the order in which they will be served, if nothing else changes and served jobs keep running. */
+  /** All entries in the order in which they get their first places, if nothing else changes and served jobs keep running. */
   inServiceOrder(): Entry<T>[];
 }
 
-/** Sorts clients by the number of their running jobs, then by turn. */
+/** Sorts clients by the number of their running places, then by turn. */
 function compareParties<T>(a: Party<T>, b: Party<T>): number {
   return a.client.running - b.client.running || compareTurns(a, b);
 }
@@ -109,7 +111,9 @@ export function createLevels<T>(): Levels<T> {
       // Served entries may be put back in any order. The lowest of their old turns is the turn that was valid before any of these entries was served.
       party.turn = Math.min(party.turn, before?.client ?? Infinity);
       line.turn = Math.min(line.turn, before?.flow ?? Infinity);
-      line.entries.splice(insertionIndex(line.entries, entry.seq), 0, entry);
+      const index = insertionIndex(line.entries, entry.seq);
+      if (line.entries[index] === entry) return;
+      line.entries.splice(index, 0, entry);
       party.size += 1;
       level.size += 1;
     },
@@ -119,7 +123,8 @@ export function createLevels<T>(): Levels<T> {
       const before = { client: party.turn, flow: line.turn };
       party.turn = nextTurn++;
       line.turn = nextTurn++;
-      remove(entry);
+      entry.places -= 1;
+      if (entry.places === 0) remove(entry);
       return before;
     },
     replace(old, entry) {
@@ -135,18 +140,18 @@ export function createLevels<T>(): Levels<T> {
     },
     inServiceOrder() {
       const running = new Map<Client, number>();
-      return levels.flatMap(({ parties }) => serveAll([...parties.values()], running));
+      return [...new Set(levels.flatMap(({ parties }) => serveAll([...parties.values()], running)))];
     },
   };
 }
 
 /**
- * Simulates the service of all entries of one level. A client that was served runs one more job, and is behind all clients that run as many.
- * @param running number of the running jobs of each client that was served in a higher level; gets the clients of this level
+ * Simulates the service of all places of one level. A client that was served runs one more, and is behind all clients that run as many.
+ * @param running number of the running places of each client that was served in a higher level; gets the clients of this level
  */
 function serveAll<T>(parties: readonly Party<T>[], running: Map<Client, number>): Entry<T>[] {
   const order: Entry<T>[] = [];
-  /** The clients by the number of their running jobs, each with the entries that are left. */
+  /** The clients by the number of their running places, each with the places that are left. */
   const rounds: { readonly client: Client; readonly left: Iterator<Entry<T>> }[][] = [];
   for (const { client, lines } of parties.toSorted(compareTurns)) {
     const round = running.get(client) ?? client.running;
@@ -165,10 +170,10 @@ function serveAll<T>(parties: readonly Party<T>[], running: Map<Client, number>)
   return order;
 }
 
-/** Simulates the service of one client's entries. A flow that was served is behind the other flows. */
+/** Simulates the service of one client's places. A flow that was served is behind the other flows. */
 function serveFlows<T>(lines: readonly Line<T>[]): Entry<T>[] {
   const order: Entry<T>[] = [];
-  const turns = lines.toSorted(compareTurns).map(({ entries }) => entries.values());
+  const turns = lines.toSorted(compareTurns).map(({ entries }) => entries.flatMap(placesOf).values());
   for (const left of turns) {
     const next = left.next();
     if (next.done === true) continue;
@@ -176,6 +181,10 @@ function serveFlows<T>(lines: readonly Line<T>[]): Entry<T>[] {
     turns.push(left);
   }
   return order;
+}
+
+function placesOf<T>(entry: Entry<T>): Entry<T>[] {
+  return Array.from({ length: entry.places }, () => entry);
 }
 
 /** The index of the first entry that did not arrive before `seq`. */

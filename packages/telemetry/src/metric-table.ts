@@ -59,7 +59,7 @@ export const metricTable = {
   ),
   jobsParked: ofModel.counter(
     "jobs_parked_total",
-    "Times that a job left its slot's cache, because the context pool was full.",
+    "Times that a job left its slot's cache, because the context pool was full or another client got the slot.",
   ),
   jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs rejected before admission, by error code.", ["code"]),

@@ -47,7 +47,7 @@ describe("an answer for a person", () => {
     ]);
     const dim = (words: string): string => `\r\u001b[2K\u001b[2m${words}\u001b[22m`;
     expect(text).toBe(
-      `${dim("waiting, position 2, about 3 s")}${dim("loading the model")}${dim("reading the prompt 45 %")}${dim("parked: waiting for memory")}\r\u001b[2KHello\n`,
+      `${dim("waiting, position 2, about 3 s")}${dim("loading the model")}${dim("reading the prompt 45 %")}${dim("parked: waiting for room")}\r\u001b[2KHello\n`,
     );
   });
 

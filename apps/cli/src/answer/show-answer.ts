@@ -94,7 +94,7 @@ function statusWords(event: Exclude<AnswerEvent, { type: "token" | "end" }>): st
 function phaseWords({ status, prompt_progress: progress }: StatusEvent): string | undefined {
   if (status === "loading") return "loading the model";
   if (status === "resuming") return "loading the model again";
-  if (status === "parked") return "parked: waiting for memory";
+  if (status === "parked") return "parked: waiting for room";
   if (status === "continued") return undefined;
   return `reading the prompt${progress === undefined ? "" : ` ${formatPercent(progress.processed / progress.total)}`}`;
 }

@@ -7,7 +7,7 @@ import type { AnswerMessage } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions, Spared } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
-import { createHeldSequences } from "./held-sequences.ts";
+import { createHeldSequences, shareAfterMs } from "./held-sequences.ts";
 import { createPositions } from "./positions.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers } from "../job/timers.ts";
@@ -40,6 +40,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         .toSorted((a, b) => a.at - b.at)
         .map(({ job }) => job),
     depth: () => queue.depth,
+    shares: executor.yieldsItself !== true,
   });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
@@ -94,7 +95,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "dequeue":
         return waiting.leave(job);
       case "submit":
-        return submitSequences(job);
+        return submitSequences(job, effect.uids);
       case "call":
         recordStep(job, options.fingerprints(job));
         positions.announce(job);
@@ -115,7 +116,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "keep":
         return keepComputed(job, effect.event);
       case "free":
-        return waiting.finished(job);
+        return waiting.finished(job, effect.places);
       case "leave":
         timers.clearAll(job);
         unchecked.delete(job);
@@ -151,14 +152,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const observer of options.observers) observer(job, what, options.model());
   }
 
-  function submitSequences(job: Job): void {
-    const running = job.state.sequences.filter((sequence) => sequence.held);
-    held.add(
-      job,
-      running.map(({ uid }) => uid),
-    );
+  function submitSequences(job: Job, uids: readonly string[]): void {
+    held.add(job, uids);
     if (isSuspect(job)) timers.set(job, "alone", aloneMs, pump);
-    executor.start(job, running);
+    executor.start(
+      job,
+      job.state.sequences.filter(({ uid }) => uids.includes(uid)),
+    );
   }
 
   /** Frees everything that depends on the job, after its last event. */
@@ -306,7 +306,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     startTimers(job);
     if (how.takenOver === "published") apply(job, { type: "submitted" });
     else {
-      waiting.enter(job, false);
+      waiting.enter(job);
       pump();
       positions.announce(job);
       if (!executor.ready) apply(job, { type: "loading" });
@@ -316,16 +316,33 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /** Starts waiting jobs in free slots. All sequences of a job start together. A lane job starts when no other job waits, and yields when one comes. */
+  /**
+   * Starts waiting jobs in free slots. In a fleet, all sequences of a job start together, because their workers know only them. A lane job starts when no
+   * other job waits, and yields when one comes.
+   */
   function pump(): void {
-    while (executor.ready && !executor.full && held.roomFor(queue.depth === 0) > 0) {
-      const job = waiting.next(held.hasSlotsFor, held.isPassable);
+    while (executor.ready && !executor.full) {
+      const job = waiting.next(held.isPassable);
       if (job === undefined || (isLane(job.spec.when) && queue.depth > 0)) return;
       for (const lane of held.inTheWayOf(job)) apply(lane, { type: "yield" });
-      if (!held.hasRoomFor(job)) return;
-      waiting.take(job);
-      apply(job, { type: "submitted" });
+      if (!held.hasRoomFor(job)) return share(job);
+      const room = executor.yieldsItself === true ? Infinity : held.roomFor(isLane(job.spec.when));
+      let places = 0;
+      for (; places < room && waiting.next(held.isPassable) === job; places += 1) waiting.take(job);
+      apply(job, { type: "submitted", places });
       positions.changed();
+    }
+  }
+
+  /** A client that waits gets a slot of a client that holds at least two more. That sequence continues later. */
+  function share(job: Job): void {
+    const rival = held.rivalOf(job);
+    if (rival === undefined) return;
+    const leftMs = shareAfterMs - waiting.waitedMs(job);
+    if (leftMs > 0) timers.set(job, "share", leftMs, pump);
+    else {
+      observe(rival.job, { type: "parked" });
+      apply(rival.job, { type: "yield", uids: [rival.uid] });
     }
   }
 
@@ -333,7 +350,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const job = held.get(event.jobId);
     if (job === undefined) return;
     // The listener does not learn of a yield: the job only continues later.
-    const listener = hasEnded(job) || (event.type === "cancelled" && isYielding(job)) ? undefined : job.listener;
+    const isParked = event.type === "cancelled" && isYielding(job, event.jobId);
+    const listener = hasEnded(job) || isParked ? undefined : job.listener;
     const input = { type: "engine", event, model: options.model(), at: clock.now() } as const;
     if (!isRelease(event)) {
       apply(job, input);

@@ -2,7 +2,7 @@
 import { SamplingSchema, type StepCosts } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { createForecast } from "./forecast.ts";
-import type { Job } from "../job/job.ts";
+import type { Job, SequenceState } from "../job/job.ts";
 import { createJob } from "../job/new-job.ts";
 
 const slots = 4;
@@ -85,32 +85,38 @@ function simulate(mix: Mix, seed: number): Outcome {
   const random = randomOf(seed);
   let now = 0;
   const queue: { job: Job; asked: Asked; promised: number | undefined; refusedBelow: number; at: number }[] = [];
-  const running = new Map<Job, { asked: Asked; from: number; to: number; first: number }>();
+  const running = new Map<Job, { asked: Asked; first: number; ends: Map<number, number> }>();
   const forecast = createForecast({
     now: () => now,
     ready: () => true,
     slots: () => slots,
     waiting: () => queue.map(({ job }) => job),
     depth: () => queue.length,
+    shares: true,
   });
   forecast.measured(costs);
   const ratios: number[] = [];
   let [wrongRefusals, judged] = [0, 0];
-  const used = (): number => [...running.values()].reduce((sum, { asked }) => sum + (asked.choices ?? 1), 0);
+  const change = (job: Job, choice: number, to: Partial<SequenceState>): void => {
+    const sequences = job.state.sequences.map((one) => (one.choice === choice ? { ...one, ...to } : one));
+    job.state = { ...job.state, sequences };
+  };
+  const used = (): number => [...running.values()].reduce((sum, { ends }) => sum + ends.size, 0);
+  /** Starts sequences in free slots. */
   const start = (): void => {
-    for (let next = queue[0]; next !== undefined && used() + (next.asked.choices ?? 1) <= slots; next = queue[0]) {
-      queue.shift();
+    for (let next = queue[0]; next !== undefined && used() < slots; next = queue[0]) {
       const { asked, promised, refusedBelow, at, job } = next;
-      const reading = (asked.prompt - (asked.cached ?? 0)) * promptMs;
-      const first = now + reading;
-      forecast.taken(job);
-      running.set(job, {
-        asked,
-        from: now,
-        first,
-        to: asked.embed === true ? first : first + (asked.writes - 1) * tokenMs,
-      });
-      if (asked.embed === true) continue;
+      const [choice = 0, ...more] = job.state.sequences.flatMap((one) =>
+        one.held || one.stoppedBy !== undefined ? [] : [one.choice],
+      );
+      if (more.length === 0) queue.shift();
+      const first = now + (asked.prompt - (asked.cached ?? 0)) * promptMs;
+      const begun = running.get(job) ?? { asked, first, ends: new Map<number, number>() };
+      if (choice === 0) forecast.taken(job);
+      running.set(job, begun);
+      begun.ends.set(choice, asked.embed === true ? first : first + (asked.writes - 1) * tokenMs);
+      change(job, choice, { held: true });
+      if (asked.embed === true || choice > 0) continue;
       const wait = first - at;
       if (promised !== undefined) ratios.push(promised / wait);
       judged += 1;
@@ -121,15 +127,15 @@ function simulate(mix: Mix, seed: number): Outcome {
   const runTo = (time: number): void => {
     for (;;) {
       const next = [...running]
-        .flatMap(([job, { first, to }]) => [
-          { job, at: to, what: "end" },
-          ...(job.state.firstTokenAt === undefined ? [{ job, at: first, what: "first" }] : []),
+        .flatMap(([job, { first, ends }]) => [
+          ...[...ends].map(([choice, at]) => ({ job, at, choice, what: "end" })),
+          ...(job.state.firstTokenAt === undefined ? [{ job, at: first, choice: 0, what: "first" }] : []),
         ])
         .toSorted((a, b) => a.at - b.at || a.what.localeCompare(b.what) * -1)[0];
       if (next === undefined || next.at > time) break;
       now = Math.max(now, next.at);
-      const { job } = next;
-      const { asked } = running.get(job) as { asked: Asked };
+      const { job, choice } = next;
+      const { asked, ends } = running.get(job) as { asked: Asked; ends: Map<number, number> };
       if (next.what === "first" && asked.embed !== true) {
         const counts = {
           ...job.state.counts,
@@ -145,12 +151,15 @@ function simulate(mix: Mix, seed: number): Outcome {
         job.state = { ...job.state, firstTokenAt: now };
         continue;
       }
-      running.delete(job);
+      ends.delete(choice);
       const by = asked.writes >= asked.asked ? "max_tokens" : "end";
       const counts = { ...job.state.counts, completionTokens: asked.writes * (asked.choices ?? 1) };
-      const sequences = job.state.sequences.map((one) => ({ ...one, stoppedBy: by }) as const);
-      job.state = { ...job.state, counts, sequences, phase: { name: "ended", outcome: { type: "finished", by } } };
-      forecast.freed(job);
+      change(job, choice, { held: false, stoppedBy: by });
+      if (job.state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined)) {
+        running.delete(job);
+        job.state = { ...job.state, counts, phase: { name: "ended", outcome: { type: "finished", by } } };
+        forecast.freed(job);
+      }
       start();
     }
     now = Math.max(now, time);
@@ -164,7 +173,7 @@ function simulate(mix: Mix, seed: number): Outcome {
     runTo(now + random(0, 400));
     const asked = mix(i, random);
     const job = jobOf(i, asked, now);
-    const position = used() + (asked.choices ?? 1) <= slots && queue.length === 0 ? 0 : queue.length + 1;
+    const position = used() < slots && queue.length === 0 ? 0 : queue.length + 1;
     // The largest deadline that is refused.
     let [refusedBelow, met] = [0, 200_000];
     for (let step = 0; step < 12; step += 1) {

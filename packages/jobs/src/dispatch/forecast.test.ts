@@ -25,6 +25,12 @@ function newJob(cachedTokens = 0): Job {
   return createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
 }
 
+/** Gives the job its slots. */
+function take(forecast: Forecast, job: Job): void {
+  job.state = { ...job.state, sequences: job.state.sequences.map((one) => ({ ...one, held: true })) };
+  forecast.taken(job);
+}
+
 function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
   const job = newJob();
   job.state = { ...job.state, counts: { ...job.state.counts, ...counts } };
@@ -46,6 +52,7 @@ function setUp(ready = () => true) {
       return queue;
     },
     depth: () => queue.length,
+    shares: true,
   });
   const pass = (ms: number): void => void (nowMs += ms);
   return {
@@ -54,7 +61,7 @@ function setUp(ready = () => true) {
     /** Runs a job whose answer of 11 tokens takes this time. @param isCut whether the job asked for no more */
     run(ms: number, isCut = false): void {
       const job = newJob();
-      forecast.taken(job);
+      take(forecast, job);
       const outcome = { type: "finished", by: "end" } as const;
       const counts = { ...job.state.counts, completionTokens: 11 };
       const sequences = job.state.sequences.map((one) => (isCut ? { ...one, stoppedBy: "max_tokens" as const } : one));
@@ -65,7 +72,7 @@ function setUp(ready = () => true) {
     /** Lets this number of jobs run from now on. */
     fill(jobs: number): void {
       for (let i = 0; i < jobs; i += 1) running.push(newJob());
-      for (const job of running.slice(-jobs)) forecast.taken(job);
+      for (const job of running.slice(-jobs)) take(forecast, job);
     },
     /** Lets this number of jobs wait. */
     wait(jobs: number): void {
@@ -144,7 +151,7 @@ describe("the forecast of the first token", () => {
       return createJob({ ...spec, work }, { uid: "e", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
     });
     for (const job of embeds) {
-      forecast.taken(job);
+      take(forecast, job);
       running.splice(0, 1, job);
       expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(job === embeds[0] ? undefined : 8_000 + 200);
       pass(200);
@@ -162,7 +169,7 @@ describe("the forecast of the first token", () => {
     const job = createJob({ ...spec, work }, of);
     expect(forecast.firstTokenMs(job, 0)).toBe(500);
     running.push(job);
-    forecast.taken(job);
+    take(forecast, job);
     expect(forecast.firstTokenMs({ spec, uncachedTokens: 400 }, 1)).toBe(500 + 200);
     pass(900);
     job.state = { ...job.state, phase: { name: "ended", outcome: { type: "finished", by: "end" } } };

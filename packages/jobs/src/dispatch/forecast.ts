@@ -4,6 +4,7 @@ import { choicesOf, type Work } from "@waggle/engine";
 import { isLane, WaggleError, type StepCosts } from "@waggle/protocol";
 import { createAnswerLengths, type AnswerLengths } from "./answer-lengths.ts";
 import type { Job } from "../job/job.ts";
+import { shareAfterMs } from "./held-sequences.ts";
 
 /** The forecast uses at most this many recent jobs, recent short prompts, and recent long prompts. */
 const samplesKept = 16;
@@ -29,6 +30,8 @@ export interface ForecastOptions {
   readonly waiting: () => readonly Job[];
   /** Number of waiting jobs. */
   readonly depth: () => number;
+  /** Whether a client that holds many slots gives one back to a client that waits. */
+  readonly shares: boolean;
 }
 
 export interface Forecast {
@@ -63,7 +66,7 @@ export interface Forecast {
   retryAfterS(depth: number): number;
 }
 
-export function createForecast({ now, ready, slots, waiting, depth }: ForecastOptions): Forecast {
+export function createForecast({ now, ready, slots, waiting, depth, shares }: ForecastOptions): Forecast {
   /** When each running job left the queue. */
   const takenAt = new Map<Job, number>();
   const durationsMs: number[] = [];
@@ -137,23 +140,37 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     const perToken = tokenMs();
     const free = Array.from({ length: Math.max(1, slots()) }, () => 0);
     let isKnown = true;
-    /** Gives the first free slots to a job. @returns when it starts; undefined from the first job on of which nothing is known */
-    const take = (job: Job): number | undefined => {
-      const count = Math.min(choicesOf(job.spec.work), free.length);
-      const at = free[count - 1] ?? 0;
+    /** Gives the first free slots to sequences of a job. @returns when the first starts; undefined from the first job on of which nothing is known */
+    const take = (job: Job, isHeld: boolean): number | undefined => {
+      const [first = 0] = free;
       const left = leftMs(job, answer, perToken);
       isKnown &&= left !== undefined;
       if (!isKnown || left === undefined) return undefined;
-      const rest = free.splice(0, count).map(() => at + left);
-      const place = free.findIndex((time) => time > at + left);
-      free.splice(place < 0 ? free.length : place, 0, ...rest);
-      return at;
+      for (const { held, stoppedBy } of job.state.sequences) {
+        if (held !== isHeld || stoppedBy !== undefined) continue;
+        const end = (free.shift() ?? 0) + left;
+        const place = free.findIndex((time) => time > end);
+        free.splice(place < 0 ? free.length : place, 0, end);
+      }
+      return first;
     };
-    for (const job of takenAt.keys()) take(job);
-    const starts = waiting().map(take);
+    for (const job of takenAt.keys()) take(job, true);
+    const starts = waiting().map((job) => take(job, false));
     starts.push(isKnown ? free[0] : undefined);
     queue = { at: now(), jobs, starts };
     return starts;
+  }
+
+  /** How long the job waits until a client that holds more slots gives one back, if each job before it gets a slot in the same way. */
+  function shareMs(client: string, position: number): number {
+    if (!shares) return Infinity;
+    const held = new Map<string, number>();
+    for (const { spec, state } of takenAt.keys()) {
+      const count = state.sequences.filter((sequence) => sequence.held).length;
+      held.set(spec.who.client, (held.get(spec.who.client) ?? 0) + count);
+    }
+    const most = Math.max(0, ...held.values()) - position + 1;
+    return most >= (held.get(client) ?? 0) + 2 ? shareAfterMs : Infinity;
   }
 
   function firstTokenMs(
@@ -164,9 +181,10 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     const { spec, uncachedTokens } = job;
     if (!ready() || uncachedTokens === undefined) return undefined;
     const starts = position === 0 ? [0] : startsMs(answer);
-    const start = starts[Math.min(Math.max(1, position), starts.length) - 1];
+    const inTurn = starts[Math.min(Math.max(1, position), starts.length) - 1];
+    const start = position === 0 ? 0 : Math.min(inTurn ?? Infinity, shareMs(spec.who.client, position));
     const computing = spec.work.kind === "decide" ? wholeMs(job) : prefillMs(uncachedTokens);
-    return start === undefined || computing === undefined ? undefined : Math.round(start + computing);
+    return start === Infinity || computing === undefined ? undefined : Math.round(start + computing);
   }
 
   function addAnswer({ spec, state, uncachedTokens }: Job, ms: number): void {
@@ -178,7 +196,9 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
       return;
     }
     const tokens = counts.completionTokens / choicesOf(spec.work);
-    if (firstTokenAt !== undefined && tokens > 1) keep(written, { tokens: tokens - 1, ms: now() - firstTokenAt });
+    // Choices may have run one after the other.
+    if (firstTokenAt !== undefined && tokens > 1 && sequences.length === 1)
+      keep(written, { tokens: tokens - 1, ms: now() - firstTokenAt });
     // An answer that a client cancelled, or that reached a limit, would have been longer.
     const isCut = !isWhole || sequences.some(({ stoppedBy }) => stoppedBy === "max_tokens" || stoppedBy === "context");
     if (tokens > 0) lengths.add(tokens, isCut);
@@ -191,7 +211,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     taken(job) {
       if (isLane(job.spec.when)) return;
       movedAt = now();
-      takenAt.set(job, movedAt);
+      if (!takenAt.has(job)) takenAt.set(job, movedAt);
     },
     putBack: (job) => void takenAt.delete(job),
     freed(job) {

@@ -1,9 +1,15 @@
-// Owns the sequences that the executor has. Decides which slots and which company a job may have, and which lane jobs must yield to it: a lane job holds a
-// slot only as far as no other job needs the slot.
+// Owns the sequences that the executor has. Decides which slots and which company a job may have, and what must yield to it: a lane job holds a slot only
+// as far as no other job needs the slot, and a client holds at most one slot more than a client that waits for one.
 import { isLane } from "@waggle/protocol";
 import { aloneMs, isSuspect, mayStartWith } from "../job/crash-blame.ts";
 import { isYielding, type Job } from "../job/job.ts";
 import type { Executor } from "./executor-port.ts";
+
+/**
+ * So long a job waits before a client that holds more slots gives one back: many steps, because a sequence that loses its slot may have to compute its
+ * context again, and other sequences may end meanwhile.
+ */
+export const shareAfterMs = 200;
 
 export interface HeldSequences {
   /** A suspect runs alone from now on, for at most `aloneMs`. */
@@ -17,9 +23,7 @@ export interface HeldSequences {
   readonly laneSize: number;
   /** Number of slots that a job may have: a lane job those without a sequence, another job also those of lane jobs. */
   roomFor(isOfLane: boolean): number;
-  /** Whether there are slots for all sequences of the job. A job with more sequences than there are slots needs all slots. */
-  hasSlotsFor(job: Job): boolean;
-  /** Whether the job could start now if it were next: it has slots, and no sequence runs that must not run together with the job. */
+  /** Whether a sequence of the job could start now if it were next: it has a slot, and no sequence runs that must not run together with the job. */
   hasRoomFor(job: Job): boolean;
   /** Whether other jobs may pass this one: a suspect waits for the output of another suspect. */
   isPassable(job: Job): boolean;
@@ -27,8 +31,17 @@ export interface HeldSequences {
   readonly runsSuspect: boolean;
   /** The lane jobs that must yield to this job, the latest first: as many as it needs, and those with which it may not start. */
   inTheWayOf(job: Job): readonly Job[];
+  /**
+   * The sequence that should give its slot to this job: of the clients with at least two slots more than the job's client, the latest of the client
+   * with most slots. Undefined if there is none, or if a slot becomes free anyway.
+   */
+  rivalOf(job: Job): { readonly uid: string; readonly job: Job } | undefined;
   /** The lane jobs that run and do not yield yet, the latest first. */
   readonly runningLane: readonly Job[];
+}
+
+function clientOf({ spec }: Job): string {
+  return spec.who.client;
 }
 
 export function createHeldSequences(
@@ -56,13 +69,6 @@ export function createHeldSequences(
       .filter((job) => isOfLane(job) && job.state.phase.name === "running" && !isYielding(job))
       .toReversed();
 
-  function slotsNeeded({ state }: Job): number {
-    const needed = state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined).length;
-    return Math.min(needed, executor.slots);
-  }
-
-  const hasSlotsFor = (job: Job): boolean => slotsNeeded(job) <= roomFor(isOfLane(job));
-
   return {
     add(job, uids) {
       for (const uid of uids) held.set(uid, job);
@@ -82,8 +88,7 @@ export function createHeldSequences(
       return count(isOfLane);
     },
     roomFor,
-    hasSlotsFor,
-    hasRoomFor: (job) => hasSlotsFor(job) && mayStartWith(job, held.values(), isAlone),
+    hasRoomFor: (job) => roomFor(isOfLane(job)) > 0 && mayStartWith(job, held.values(), isAlone),
     isPassable: (job) => isSuspect(job) && jobs().some((other) => isSuspect(other) && !isAlone(other)),
     get runsSuspect() {
       return jobs().some((job) => isSuspect(job) && isAlone(job) && !isOfLane(job));
@@ -91,12 +96,27 @@ export function createHeldSequences(
     inTheWayOf(job) {
       if (isOfLane(job) || executor.yieldsItself === true) return [];
       const running = runningLane();
-      let missing = slotsNeeded(job) - executor.slots + count((other) => !isOfLane(other) || running.includes(other));
+      let missing = 1 - executor.slots + count((other) => !isOfLane(other) || running.includes(other));
       return running.filter((other) => {
         const isNeeded = missing > 0 || !mayStartWith(job, [other], isAlone);
         if (isNeeded) missing -= other.state.sequences.filter((sequence) => sequence.held).length;
         return isNeeded;
       });
+    },
+    rivalOf(job) {
+      if (isOfLane(job) || executor.yieldsItself === true) return undefined;
+      const foreground = [...held].map(([uid, other]) => ({ uid, job: other })).filter((one) => !isOfLane(one.job));
+      const isLeaving = (other: Job): boolean => other.state.phase.name !== "running" || isYielding(other);
+      if (foreground.some((one) => isLeaving(one.job))) return undefined;
+      const slots = new Map<string, number>();
+      for (const one of foreground) slots.set(clientOf(one.job), slotsOf(one.job) + 1);
+      function slotsOf(other: Job): number {
+        return slots.get(clientOf(other)) ?? 0;
+      }
+      const rivals = foreground.filter(
+        (one) => slotsOf(one.job) >= slotsOf(job) + 2 && one.job.spec.when.priority <= job.spec.when.priority,
+      );
+      return rivals.toReversed().toSorted((a, b) => slotsOf(b.job) - slotsOf(a.job))[0];
     },
     get runningLane() {
       return runningLane();

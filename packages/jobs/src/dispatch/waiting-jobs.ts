@@ -3,7 +3,7 @@
 import { isLane, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey, QueueLimit } from "@waggle/queue";
 import type { Forecast } from "./forecast.ts";
-import type { Job } from "../job/job.ts";
+import { isWaiting, type Job } from "../job/job.ts";
 import { isSuspect } from "../job/crash-blame.ts";
 
 export interface WaitingJobs {
@@ -16,18 +16,24 @@ export interface WaitingJobs {
   replace(old: Job, job: Job): void;
   /** The job waits outside of the queue, until `enter`. */
   block(job: Job): void;
-  /** Puts a job into the queue, unless it is there, even if the queue is full. @param again whether the job lost its engine or has yielded; the job then gets its old position back */
-  enter(job: Job, again: boolean): void;
+  /**
+   * Puts a job into the queue, unless it is there, even if the queue is full.
+   * @param again number of places that lost their engine or have yielded: they wait again, and the job gets its old position back
+   */
+  enter(job: Job, again?: number): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, without taking the job. If this job is suspected of having crashed the engine, returns a job that had output
-   * before the crash, even if that job does not fit; the suspect is returned only if there is no such job.
+   * Returns the next job, without taking a place for it. If this job is suspected of having crashed the engine, returns a job that had output before the
+   * crash; the suspect is returned only if there is no such job.
    * @param passable whether other jobs start before this one, which may not start now
    */
-  next(fits: (job: Job) => boolean, passable: (job: Job) => boolean): Job | undefined;
+  next(passable: (job: Job) => boolean): Job | undefined;
+  /** Takes a place for one sequence of the job. */
   take(job: Job): void;
-  /** Called when a taken job has freed its slots. */
-  finished(job: Job): void;
+  /** How long the job has waited for its next place, in milliseconds. */
+  waitedMs(job: Job): number;
+  /** Called when a job has freed so many slots. */
+  finished(job: Job, places: number): void;
   /** Returns the job's position: 1 is next; undefined for a job that does not wait. */
   position(job: Job): number | undefined;
   /** Returns the position that this job would get. @param old the queued job of its session, which this job would replace */
@@ -60,8 +66,8 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
   }
 
   /** A suspect comes last: no other job starts until the suspect has output, so the streams to resume would wait for the suspect's whole prompt. */
-  function next(fits: (job: Job) => boolean, passable: (job: Job) => boolean): Job | undefined {
-    const first = queue.next(fits, passable);
+  function next(passable: (job: Job) => boolean): Job | undefined {
+    const first = queue.next(passable);
     if (first === undefined || !isSuspect(first)) return first;
     const [job = first] = resuming;
     return job;
@@ -87,9 +93,9 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     block: (job) => void blocked.add(job),
     enter(job, again) {
       blocked.delete(job);
-      if (again) {
-        queue.putBack(job.uid);
-        forecast.putBack(job);
+      if (again !== undefined) {
+        for (let place = 0; place < again; place += 1) queue.putBack(job.uid);
+        if (isWaiting(job)) forecast.putBack(job);
         if (!isSuspect(job) && !isLane(job.spec.when)) resuming.add(job);
       } else if (queue.position(job.uid) === undefined) {
         if (queue.depth === 0) forecast.waits();
@@ -107,9 +113,11 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
       queue.take(job.uid);
       forecast.taken(job);
     },
-    finished(job) {
-      queue.finished(job.uid);
-      forecast.freed(job);
+    waitedMs: (job) => queue.waitedMs(job.uid),
+    finished(job, places) {
+      for (let place = 0; place < places; place += 1) queue.finished(job.uid);
+      if (isWaiting(job)) forecast.putBack(job);
+      else if (!job.state.sequences.some(({ held }) => held)) forecast.freed(job);
     },
     position(job) {
       switch (job.state.phase.name) {
@@ -141,5 +149,6 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
 
 function queueKey(job: Job): QueueKey {
   const { who, when } = job.spec;
-  return { id: job.uid, priority: when.priority, client: who.client, flow: who.sessionId ?? who.batch ?? "" };
+  const flow = who.sessionId ?? who.batch ?? "";
+  return { id: job.uid, priority: when.priority, client: who.client, flow, places: job.state.sequences.length };
 }

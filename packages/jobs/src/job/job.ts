@@ -38,8 +38,8 @@ export type Phase =
   | { readonly name: "queued" }
   /** The job waits for the end of its session's running job, which it supersedes. */
   | { readonly name: "blocked" }
-  /** The job was submitted to the engine. With `yields`, the engine was asked to release the job, which then waits again. */
-  | { readonly name: "running"; readonly stage: Stage; readonly yields?: true }
+  /** The engine has sequences of the job. Further sequences may wait in the queue. */
+  | { readonly name: "running"; readonly stage: Stage }
   /** The engine was asked to release the job, which then ends with `outcome`. */
   | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
   /** The worker runs the tool calls of the last message. The engine holds no sequence of the job. */
@@ -82,6 +82,8 @@ export interface SequenceState {
   readonly choice: number;
   /** Whether the engine has the sequence. */
   readonly held: boolean;
+  /** The engine was asked to release the sequence, which then waits again. */
+  readonly yields: boolean;
   /** The slot in which the sequence runs, or ran last. */
   readonly slot: number | undefined;
   /** Set when the sequence finished; undefined if the sequence failed or was cancelled. */
@@ -133,7 +135,7 @@ export type StepReceipt = Receipt & { readonly step: number };
 /** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
 export type TakenOver = "waiting" | "published";
 
-export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget" | "alone";
+export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget" | "alone" | "share";
 
 export interface Job {
   /** The engine's name for the job, unique in this process. */
@@ -195,9 +197,9 @@ export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
 }
 
-/** Whether the engine was asked to release the job, which then waits again. */
-export function isYielding({ state: { phase } }: Pick<Job, "state">): boolean {
-  return phase.name === "running" && phase.yields === true;
+/** Whether the engine was asked to release a sequence of the job, which then waits again. @param uid of the sequence; by default any */
+export function isYielding({ state: { phase, sequences } }: Pick<Job, "state">, uid?: string): boolean {
+  return phase.name === "running" && sequences.some((one) => one.yields && (uid === undefined || one.uid === uid));
 }
 
 /** Whether the job waits for a person's consent to a call. */

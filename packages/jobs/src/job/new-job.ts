@@ -103,6 +103,7 @@ export function newStep(uid: string, work: Work, step: Step): Omit<JobState, "ph
       uid: sequenceUidOf(uid, choice),
       choice,
       held: false,
+      yields: false,
       slot: undefined,
       stoppedBy: undefined,
       stopString: undefined,

@@ -62,7 +62,7 @@ describe("a job", () => {
     const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
     expect(typesOf(effects)).toEqual([
       ...["submit", "observe started", "status", "started", "observe tokens", "output", "token"],
-      ...["observe tokens", "output", "token", "end", "ended", "free"],
+      ...["observe tokens", "output", "token", "dequeue", "end", "ended", "free"],
     ]);
     expect(job.state).toMatchObject({
       phase: { name: "ended", outcome: { type: "finished", by: "end" } },
@@ -78,7 +78,7 @@ describe("a job", () => {
     expect(typesOf(told)).toEqual(["observe parked", "status"]);
     expect(told.at(-1)).toEqual({ type: "append", event: { type: "status", stream_id: job.id, status: "parked" } });
     expect(typesOf(apply(job, token(1, 900), finished()))).toEqual([
-      ...["observe tokens", "output", "token", "end", "ended", "free"],
+      ...["observe tokens", "output", "token", "dequeue", "end", "ended", "free"],
     ]);
     expect(job.state).toMatchObject({ phase: { name: "ended" }, resumptions: 0 });
   });
@@ -117,23 +117,23 @@ describe("a job", () => {
     expect(typesOf(apply(newJob(), { type: "end", outcome: cancelled, at: 1 }))).toEqual(["dequeue", "end", "ended"]);
     const job = newJob();
     const asked = apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
-    expect(asked.at(-1)).toEqual({ type: "release", uids: ["j1"] });
+    expect(asked.slice(-2)).toEqual([{ type: "dequeue" }, { type: "release", uids: ["j1"] }]);
     expect(apply(job, { type: "end", outcome: died, at: 3 })).toEqual([]);
-    expect(typesOf(apply(job, released()))).toEqual(["observe released", "end", "ended", "free"]);
+    expect(typesOf(apply(job, released()))).toEqual(["observe released", "dequeue", "end", "ended", "free"]);
     expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
   });
 
   it("ends when the engine does not release it in time, and is freed at the late release", () => {
     const job = newJob();
     apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
-    expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["end", "ended"]);
+    expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["dequeue", "end", "ended"]);
     expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["observe released", "free"]);
   });
 
   it("cannot be submitted before the job that it supersedes has ended", () => {
     const job = newJob(1, "blocked");
     expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job input: submitted while blocked");
-    expect(apply(job, { type: "unblocked", at: 1 })).toEqual([{ type: "enqueue", again: false }]);
+    expect(apply(job, { type: "unblocked", at: 1 })).toEqual([{ type: "enqueue" }]);
     expect(() => reduce(job, { type: "unblocked", at: 1 })).toThrow("Illegal");
   });
 
@@ -198,7 +198,7 @@ describe("a job", () => {
       ]);
       apply(job, called(), { type: "submitted" }, started("j1", 70), ...calls);
       const last = apply(job, finished());
-      expect(typesOf(last)).toEqual(["end", "ended", "free"]);
+      expect(typesOf(last)).toEqual(["dequeue", "end", "ended", "free"]);
       expect(job.log.terminal).toMatchObject({
         message: { tool_calls: [{ function: { name: "s__t" } }] },
         usage: { prompt_tokens: 9, completion_tokens: 6 },
@@ -226,7 +226,7 @@ describe("a job", () => {
     it("ends as it was asked to if its answer is complete by then, and its calls have not run", () => {
       const job = callingJob();
       apply(job, { type: "submitted" }, started(), ...calls, { type: "end", outcome: cancelled, at: 40 });
-      expect(typesOf(apply(job, finished()))).toEqual(["end", "ended", "free"]);
+      expect(typesOf(apply(job, finished()))).toEqual(["dequeue", "end", "ended", "free"]);
       expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
     });
 
@@ -255,11 +255,11 @@ describe("a job", () => {
 
   it("without output starts again when its engine dies, fails at the second time, and sends `started` once", () => {
     const job = newJob();
-    expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
+    expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: 1 });
     expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
     expect(typesOf(apply(job, { type: "submitted" }, started("j1", 9)))).toEqual(["submit", "status"]);
     expect(job.state).toMatchObject({ enginesLost: 1, resumptions: 0 });
-    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+    expect(typesOf(apply(job, lost))).toEqual(["dequeue", "error", "ended", "free"]);
     expect(job.log.terminal).toMatchObject({
       code: "engine_failed",
       message: /^The engine crashed 2 times in a row while running this job/,
@@ -306,7 +306,7 @@ describe("a job", () => {
     const job = newJob();
     job.spec = { ...job.spec, when: { ...job.spec.when, onEngineLoss: "error" } };
     apply(job, { type: "submitted" }, started(), lost, { type: "submitted" }, started(), token(0, 1));
-    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+    expect(typesOf(apply(job, lost))).toEqual(["dequeue", "error", "ended", "free"]);
   });
 
   it("with several choices runs only the unfinished ones again", () => {
@@ -315,7 +315,12 @@ describe("a job", () => {
     expect(typesOf(apply(job, lost))).toEqual(["status", "enqueue"]);
     apply(job, { type: "submitted" });
     expect(job.state.sequences.map(({ held }) => held)).toEqual([false, true]);
-    expect(typesOf(apply(job, started("j1.1"), finished("j1.1"))).slice(-3)).toEqual(["end", "ended", "free"]);
+    expect(typesOf(apply(job, started("j1.1"), finished("j1.1"))).slice(-4)).toEqual([
+      "dequeue",
+      "end",
+      "ended",
+      "free",
+    ]);
     expect(job.state.counts.completionTokens).toBe(2 * counts.completionTokens);
   });
 
@@ -358,16 +363,20 @@ describe("a job", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
     const failed = engine({ type: "failed", jobId: "j1", code: "engine_failed", message: "no" });
-    expect(apply(job, failed)).toEqual([{ type: "release", uids: ["j1.1"] }]);
-    expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "error", "ended", "free"]);
+    expect(apply(job, failed)).toEqual([
+      { type: "dequeue" },
+      { type: "release", uids: ["j1.1"] },
+      { type: "free", places: 1 },
+    ]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "dequeue", "error", "ended", "free"]);
   });
 });
 
 describe("a job whose server leaves", () => {
   it.each<readonly [string, readonly JobInput[], readonly string[]]>([
     ["waits", [], ["dequeue", "leave"]],
-    ["runs without output", [{ type: "submitted" }, started()], ["leave"]],
-    ["has output", [{ type: "submitted" }, started(), token(0, 1)], ["status", "leave"]],
+    ["runs without output", [{ type: "submitted" }, started()], ["dequeue", "leave"]],
+    ["has output", [{ type: "submitted" }, started(), token(0, 1)], ["dequeue", "status", "leave"]],
     ["is about to end", [{ type: "submitted" }, { type: "end", outcome: cancelled, at: 3 }], []],
   ])("is left without an end if it %s, unless it is about to end", (_, inputs, effects) => {
     const job = newJob();
@@ -377,21 +386,48 @@ describe("a job whose server leaves", () => {
   });
 });
 
+describe("a job with fewer slots than choices", () => {
+  it("runs as many choices as there are slots, and continues with the others", () => {
+    const job = newJob(3);
+    expect(apply(job, { type: "submitted", places: 2 })).toEqual([{ type: "submit", uids: ["j1", "j1.1"] }]);
+    apply(job, started(), token(0, 5));
+    expect(typesOf(apply(job, finished()))).toEqual(["free"]);
+    expect(apply(job, { type: "submitted", places: 1 })).toEqual([{ type: "submit", uids: ["j1.2"] }]);
+    expect(typesOf(apply(job, finished("j1.1"), started("j1.2"), finished("j1.2")))).toEqual([
+      ...["free", "dequeue", "end", "ended", "free"],
+    ]);
+    expect(job.state.counts.completionTokens).toBe(3 * counts.completionTokens);
+  });
+
+  it("gives one slot back without a word in its stream, while others run", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started(), started("j1.1"), token(0, 5, "j1.1"));
+    expect(apply(job, { type: "yield", uids: ["j1.1"] })).toEqual([{ type: "release", uids: ["j1.1"], yields: true }]);
+    expect(apply(job, { type: "yield", uids: ["j1.1"] })).toEqual([]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "enqueue"]);
+    expect(apply(job, { type: "submitted", places: 1 })).toEqual([{ type: "submit", uids: ["j1.1"] }]);
+    expect(typesOf(apply(job, { type: "yield" }, released(), released("j1.1")))).toEqual([
+      ...["release", "observe released", "enqueue", "observe released", "status", "enqueue"],
+    ]);
+  });
+});
+
 describe("a job that yields", () => {
   it("keeps the choices that have finished, and runs only the others again", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started(), started("j1.1"), token(0, 5), { type: "yield" });
-    apply(job, released("j1.1"));
-    expect(typesOf(apply(job, finished()))).toEqual(["status", "enqueue"]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "enqueue"]);
+    expect(typesOf(apply(job, finished()))).toEqual(["free"]);
+    expect(job.state.phase.name).toBe("queued");
     expect(reduce(job, { type: "submitted" }).state.sequences.map(({ held }) => held)).toEqual([false, true]);
   });
 
   it("ends by what crosses the yield: its last event, or a cancel", () => {
     const [first, second] = [newJob(), newJob()];
     for (const job of [first, second]) apply(job, { type: "submitted" }, started(), token(0, 5), { type: "yield" });
-    expect(typesOf(apply(first, finished()))).toEqual(["end", "ended", "free"]);
+    expect(typesOf(apply(first, finished()))).toEqual(["dequeue", "end", "ended", "free"]);
     expect(typesOf(apply(second, { type: "end", outcome: cancelled, at: 9 }, released()))).toEqual([
-      ...["release", "observe released", "end", "ended", "free"],
+      ...["dequeue", "release", "observe released", "dequeue", "end", "ended", "free"],
     ]);
     expect(second.state.phase).toEqual({ name: "ended", outcome: cancelled });
   });
@@ -408,7 +444,9 @@ describe("for random inputs", () => {
       { type: "engine_lost", outcome: died, at: 5 },
       { type: "overdue", at: 6 },
       { type: "submitted" },
+      { type: "submitted", places: 1 },
       { type: "yield" },
+      { type: "yield", uids: ["j1.1"] },
       { type: "leave" },
     ),
     fc.constantFrom("j1", "j1.1").chain((uid) =>
@@ -427,10 +465,11 @@ describe("for random inputs", () => {
   function isPossible(job: Job, event: JobInput): boolean {
     const held = (uid: string): boolean =>
       job.state.sequences.some((sequence) => sequence.uid === uid && sequence.held);
+    const waits = job.state.sequences.some((one) => !one.held && one.stoppedBy === undefined);
     const { name } = job.state.phase;
     switch (event.type) {
       case "submitted":
-        return name === "queued";
+        return name === "queued" || (name === "running" && waits);
       case "overdue":
         return name === "ending";
       case "call":
@@ -454,20 +493,25 @@ describe("for random inputs", () => {
     }
   }
 
-  it("a job ends at most once, sends no event after its end, and is freed once for each submission", () => {
+  /** How many slots more the job has. */
+  function slotsOf(effect: Effect): number {
+    if (effect.type === "submit") return effect.uids.length;
+    if (effect.type === "enqueue") return -(effect.again ?? 0);
+    return effect.type === "free" ? -effect.places : 0;
+  }
+
+  it("a job ends at most once, sends no event after its end, and gives back each slot that it got", () => {
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
         const job = newJob(2);
-        const all: string[] = [];
-        for (const event of events) if (isPossible(job, event)) all.push(...typesOf(apply(job, event)));
+        const effects = events.flatMap((event) => (isPossible(job, event) ? apply(job, event) : []));
+        const all = typesOf(effects);
         const ends = all.filter((type) => type === "end" || type === "error");
         expect(ends.length).toBe(job.state.phase.name === "ended" ? 1 : 0);
         expect(all.filter((type) => type === "ended")).toHaveLength(ends.length);
         if (job.state.phase.name === "left") return;
-        const takes = all.filter((type) => type === "submit").length;
-        const gives = all.filter((type) => type === "free" || type === "enqueue").length;
-        const holds = job.state.sequences.some(({ held }) => held);
-        expect(gives).toBe(takes - (holds ? 1 : 0));
+        const holds = job.state.sequences.filter(({ held }) => held).length;
+        expect(effects.reduce((sum, effect) => sum + slotsOf(effect), 0)).toBe(holds);
         if (job.log.terminal?.type === "end") expect(job.log.terminal.usage.total_tokens).toBeGreaterThanOrEqual(0);
       }),
     );

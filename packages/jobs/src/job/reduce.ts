@@ -5,7 +5,8 @@
 //   queued --> running: queued, prefill, decode --> ending --> ended
 //     ^  ^         |        |                         |
 //     |  +---------+        | the answer has calls    |  from every phase: end, abort
-//     |   the engine died   | that the worker runs
+//     | no sequence has a   | that the worker runs
+//     | slot any more       |
 //     +----- calling <------+
 //            their results are there: the next step, with a longer prompt
 //
@@ -41,10 +42,10 @@ export type JobInput =
   | { readonly type: "unblocked"; readonly at: number }
   /** The job was accepted after messages that an earlier process has recorded. */
   | { readonly type: "recalled"; readonly at: number }
-  /** The job is next in the queue, and there are slots for all its sequences. */
-  | { readonly type: "submitted" }
-  /** Other jobs need the slots of this job of the lane, which continues after them. */
-  | { readonly type: "yield" }
+  /** The job is next in the queue, and there are slots for so many sequences more; by default for all. */
+  | { readonly type: "submitted"; readonly places?: number }
+  /** Other jobs need the slots of these sequences, which continue later. By default all sequences. */
+  | { readonly type: "yield"; readonly uids?: readonly string[] }
   /** The job's position in the queue has changed. */
   | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
   /** The engine is loading the model. */
@@ -76,15 +77,16 @@ type ReleaseEvent = EngineEventOf<"finished" | "cancelled" | "failed">;
 /** Work for the dispatcher, which performs the effects of a change in their order. */
 export type Effect =
   | { readonly type: "append"; readonly event: StreamEvent }
-  /** Put the job into the queue; with `again`, at its old position. */
-  | { readonly type: "enqueue"; readonly again: boolean }
+  /** Put the job into the queue; with `again`, so many of its places, at its old position. */
+  | { readonly type: "enqueue"; readonly again?: number }
   | { readonly type: "dequeue" }
-  | { readonly type: "submit" }
+  /** Start these sequences. */
+  | { readonly type: "submit"; readonly uids: readonly string[] }
   /** Run the calls of this message. */
   | { readonly type: "call"; readonly message: AnswerMessage }
   /** Give the job the work of its next step. */
   | { readonly type: "step"; readonly work: GenerateWork }
-  /** Ask the engine to release these sequences, and unless the job yields, apply `overdue` if that takes too long. */
+  /** Ask the engine to release these sequences, and unless they yield, apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[]; readonly yields?: true }
   /** Tell the observers of all jobs. */
   | { readonly type: "observe"; readonly what: Observation }
@@ -92,8 +94,8 @@ export type Effect =
   | { readonly type: "output"; readonly choice: number; readonly ids: readonly Token[] }
   /** Store output that is not in the stream. */
   | { readonly type: "keep"; readonly event: ComputedEvent }
-  /** The engine holds no sequence of the job any more, so the job no longer counts as a running job of its client. */
-  | { readonly type: "free" }
+  /** The engine holds so many sequences less, which no longer count as running sequences of the job's client. */
+  | { readonly type: "free"; readonly places: number }
   /** Forget the job, without an end of its stream. */
   | { readonly type: "leave"; readonly uids: readonly string[] }
   /** The job has ended, and its last event is in the log. */
@@ -119,14 +121,10 @@ export function reduce(job: Job, input: JobInput): Change {
       if (!isWaiting(job)) throw illegal(job, input);
       return recall(job, state, input.at) ?? unchanged(state);
     case "submitted":
-      if (phase.name !== "queued") throw illegal(job, input);
-      return submit(state);
+      if (phase.name !== "queued" && phase.name !== "running") throw illegal(job, input);
+      return submit(state, input.places);
     case "yield":
-      if (phase.name !== "running" || phase.yields === true) return unchanged(state);
-      return {
-        state: { ...state, phase: { ...phase, yields: true } },
-        effects: [{ type: "release", uids: heldIn(state), yields: true }],
-      };
+      return phase.name === "running" ? yieldSequences(state, input.uids ?? heldIn(state)) : unchanged(state);
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "calling" || phase.name === "ended"
@@ -190,13 +188,23 @@ function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "en
   }
 }
 
-function submit(state: JobState): Change {
-  // A sequence that finished under an earlier engine does not run again.
-  const sequences = state.sequences.map((sequence) => ({ ...sequence, held: sequence.stoppedBy === undefined }));
+function submit(state: JobState, places?: number): Change {
+  const uids = new Set(waitingIn(state).slice(0, places));
+  const sequences = state.sequences.map((one) => (uids.has(one.uid) ? { ...one, held: true } : one));
+  const effects: readonly Effect[] = [{ type: "submit", uids: [...uids] }];
+  if (state.phase.name === "running") return { state: { ...state, sequences }, effects };
   return {
     state: { ...state, phase: { name: "running", stage: "queued" }, sequences, hasNewOutput: false },
-    effects: [{ type: "submit" }],
+    effects,
   };
+}
+
+function yieldSequences(state: JobState, uids: readonly string[]): Change {
+  const yielding = state.sequences.filter(({ uid, held, yields }) => held && !yields && uids.includes(uid));
+  if (yielding.length === 0) return unchanged(state);
+  const sequences = state.sequences.map((one) => (yielding.includes(one) ? { ...one, yields: true } : one));
+  const release: Effect = { type: "release", uids: yielding.map(({ uid }) => uid), yields: true };
+  return { state: { ...state, sequences }, effects: [release] };
 }
 
 function start(
@@ -265,12 +273,13 @@ function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
 }
 
 function release(job: Job, event: ReleaseEvent, at: number): Change {
-  const yields = event.type === "cancelled" && isYielding(job);
+  const yields = event.type === "cancelled" && isYielding(job, event.jobId);
   const counts = event.type === "failed" || yields ? undefined : countsOf(event);
   const state: JobState = {
     ...job.state,
     sequences: withSequence(job.state, event.jobId, {
       held: false,
+      yields: false,
       ...(counts === undefined ? {} : { counts }),
       ...(event.type === "finished" ? { stoppedBy: event.by, stopString: event.stopString } : {}),
     }),
@@ -283,25 +292,28 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   ];
   const { phase } = state;
   const outcome = outcomeOf(event, state);
-  if (state.sequences.some(({ held }) => held)) {
+  if (phase.name === "ended") return { state, effects: [...steps, free(1)] };
+  const hasFailed = !yields && outcome.type !== "finished";
+  const isHeld = heldIn(state).length > 0;
+  if (phase.name === "running" && !hasFailed && (isHeld || waitingIn(state).length > 0)) {
+    if (!yields) return { state: isHeld ? state : waits(state), effects: [...steps, free(1)] };
+    const change = waitAgain(job, state, { places: 1, status: "parked" });
+    return { state: change.state, effects: [...steps, ...change.effects] };
+  }
+  if (isHeld) {
+    if (phase.name !== "running") return { state, effects: [...steps, free(1)] };
     // A failed choice also ends the other choices.
-    if (yields || outcome.type === "finished" || phase.name !== "running") return { state, effects: steps };
     const change = askToEnd({ ...job, state }, { outcome, at });
-    return { state: change.state, effects: [...steps, ...change.effects] };
+    return { state: change.state, effects: [...steps, ...change.effects, free(1)] };
   }
-  if (phase.name === "ended") return { state, effects: [...steps, free] };
   const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
-  if (event.type !== "failed" && isYielding(job) && !allFinished) {
-    const change = waitAgain(job, state, "parked");
-    return { state: change.state, effects: [...steps, ...change.effects] };
-  }
   const counted = { ...state, counts: totalsOf(state) };
   const message = allFinished ? callsIn(job, counted) : undefined;
   // A complete answer is the job's end, also if the job was to end otherwise, unless its calls have not run.
   const last = phase.name === "ending" && (!allFinished || message !== undefined) ? phase.outcome : outcome;
   const calls = phase.name !== "ending" && message !== undefined;
   const change = calls ? beginCalls(counted, message, at) : end(job, counted, last, at);
-  return { state: change.state, effects: [...steps, ...change.effects, free] };
+  return { state: change.state, effects: [...steps, ...change.effects, free(1)] };
 }
 
 /** The message of a complete answer, if the worker runs a call of it. The calls of an answer that was cut are not run. */
@@ -345,8 +357,8 @@ function takeResults(job: Job, { work, at }: Extract<JobInput, { type: "called" 
 
 /** The step waits for a slot, unless its message is recorded. */
 function wait(job: Job, state: JobState, at: number): Change {
-  const queued: JobState = { ...state, phase: { name: "queued" } };
-  return recall(job, queued, at) ?? { state: queued, effects: [{ type: "enqueue", again: false }] };
+  const queued = waits(state);
+  return recall(job, queued, at) ?? { state: queued, effects: [{ type: "enqueue" }] };
 }
 
 /** Continues with the step's message as an earlier process has recorded it; undefined if no message is recorded. */
@@ -385,17 +397,25 @@ function askToEnd(job: Job, { outcome, at }: { readonly outcome: Outcome; readon
   if (phase.name !== "running") return end(job, state, outcome, at);
   return {
     state: { ...state, phase: { name: "ending", stage: phase.stage, outcome } },
-    effects: [{ type: "release", uids: heldIn(state) }],
+    effects: [{ type: "dequeue" }, { type: "release", uids: heldIn(state) }],
   };
 }
 
-/** Waits for slots in the job's old position of the queue, to continue after the output so far. A job without output starts again. */
-function waitAgain(job: Job, state: JobState, status: "resuming" | "parked"): Change {
+/**
+ * Sequences wait for slots in the job's old position of the queue, to continue after the output so far. A job without output starts again. The stream
+ * says so when no sequence of the job is left in the engine.
+ */
+function waitAgain(
+  job: Job,
+  state: JobState,
+  { places, status }: { readonly places: number; readonly status: "resuming" | "parked" },
+): Change {
   const resumes = hasOutput(job);
-  const resumptions = state.resumptions + (resumes ? 1 : 0);
+  const isHeld = heldIn(state).length > 0;
+  const again: JobState = { ...state, resumptions: state.resumptions + (resumes ? 1 : 0) };
   return {
-    state: { ...state, phase: { name: "queued" }, resumptions },
-    effects: [...(resumes ? [append(statusEvent(job, status))] : []), { type: "enqueue", again: true }],
+    state: isHeld ? again : waits(again),
+    effects: [...(resumes && !isHeld ? [append(statusEvent(job, status))] : []), { type: "enqueue", again: places }],
   };
 }
 
@@ -403,15 +423,17 @@ function waitAgain(job: Job, state: JobState, status: "resuming" | "parked"): Ch
 function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine_lost" }>): Change {
   const { phase } = job.state;
   const enginesLost = lossesAfter(job.state);
-  const sequences = job.state.sequences.map((sequence) => ({ ...sequence, held: false }));
+  const places = heldIn(job.state).length;
+  const sequences = job.state.sequences.map((sequence) => ({ ...sequence, held: false, yields: false }));
   const state: JobState = { ...job.state, sequences, enginesLost };
-  if (phase.name === "ended") return { state, effects: [free] };
+  if (phase.name === "ended") return { state, effects: [free(places)] };
   if (isWaiting(job) && !hasUsedUpCrashes(enginesLost)) return unchanged(state);
   const refused = hasOutput(job) && job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
-  if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused) return waitAgain(job, state, "resuming");
+  if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused)
+    return waitAgain(job, state, { places, status: "resuming" });
   const why = hasUsedUpCrashes(enginesLost) ? crashFailure(outcome, enginesLost) : outcome;
   const change = end(job, state, phase.name === "ending" ? phase.outcome : why, at);
-  return { state: change.state, effects: [...change.effects, free] };
+  return { state: change.state, effects: [...change.effects, free(places)] };
 }
 
 function leave(job: Job): Change {
@@ -421,7 +443,7 @@ function leave(job: Job): Change {
   return {
     state: { ...state, phase: { name: "left", stage } },
     effects: [
-      ...(isWaiting(job) ? [{ type: "dequeue" } as const] : []),
+      { type: "dequeue" },
       ...(hasOutput(job) ? [append(statusEvent(job, "resuming"))] : []),
       { type: "leave", uids: heldIn(state) },
     ],
@@ -438,24 +460,30 @@ function resumeElsewhere(job: Job): Change {
  * Must be the last effect, so that the session's next job is in the queue by then: when a client has no queued and no running job,
  * the queue forgets the client's last turn.
  */
-const free: Effect = { type: "free" };
+function free(places: number): Effect {
+  return { type: "free", places };
+}
 
 /** The only function that ends a job. */
 function end(job: Job, state: JobState, outcome: Outcome, at: number): Change {
   const ended: JobState = { ...state, phase: { name: "ended", outcome }, endedAt: at };
-  const waited = state.phase.name === "queued" || state.phase.name === "blocked";
   return {
     state: ended,
-    effects: [
-      ...(waited ? [{ type: "dequeue" } as const] : []),
-      append(terminalEventOf(job, ended, outcome)),
-      { type: "ended", outcome },
-    ],
+    effects: [{ type: "dequeue" }, append(terminalEventOf(job, ended, outcome)), { type: "ended", outcome }],
   };
 }
 
 function withStage({ phase }: JobState, stage: "prefill" | "decode", from: "queued" | "prefill"): JobState["phase"] {
   return (phase.name === "running" || phase.name === "ending") && phase.stage === from ? { ...phase, stage } : phase;
+}
+
+function waits(state: JobState): JobState {
+  return { ...state, phase: { name: "queued" } };
+}
+
+/** The uids of the sequences that wait for a slot. A sequence that finished under an earlier engine does not run again. */
+function waitingIn({ sequences }: JobState): readonly string[] {
+  return sequences.flatMap(({ uid, held, stoppedBy }) => (held || stoppedBy !== undefined ? [] : [uid]));
 }
 
 /** The uids of the sequences that the engine holds. */

@@ -99,7 +99,7 @@ export const StatusEventSchema = z
     status: z
       .enum(["loading", "thinking", "continued", "resuming", "parked"])
       .describe(
-        "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer. parked: the context memory is full, so the answer, or one of its choices, waits for room and then continues.",
+        "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer. parked: the context memory is full, or another client got the slot, so the answer, or one of its choices, waits and then continues.",
       ),
     prompt_progress: optional(PromptProgressSchema).describe(
       "Sent with thinking, a few times a second, if the prompt takes more than one step.",

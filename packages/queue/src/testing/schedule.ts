@@ -16,8 +16,8 @@ export interface FlowPlan {
   readonly kind: "returns" | "repeats" | "once";
   readonly pauseMs: number;
   readonly startMs: number;
-  /** Slots and run times of the flow's requests, used in turn. */
-  readonly sizes: readonly { readonly slots: number; readonly runMs: number }[];
+  /** The places that the flow's requests want, and how long each place runs; used in turn. */
+  readonly sizes: readonly { readonly places: number; readonly runMs: number }[];
 }
 
 export interface SchedulePlan {
@@ -30,16 +30,16 @@ export interface Request {
   readonly client: string;
   readonly flow: string;
   readonly priority: number;
-  readonly slots: number;
+  readonly places: number;
   readonly runMs: number;
   readonly cameMs: number;
-  /** The request's position at its arrival, from 1, among the waiting requests of its flow and priority. */
+  /** At the request's arrival, from 1: the place that it gets first, among the places that its flow waits for with its priority. */
   readonly place: number;
   /** Largest number of flows of the same client and priority that waited at one time while the request waited. */
   mostFlows: number;
   /** Largest number of clients that had waiting requests of the same priority at one time while the request waited. */
   mostClients: number;
-  /** Number of requests of the same priority that began while the request waited. */
+  /** Number of places of the same priority that began while the request waited. */
   overtakenBy: number;
   /** Time until the request began, or until the schedule ended. */
   waitedMs: number;
@@ -51,8 +51,10 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
   let busy = 0;
   const queue = createAdmissionQueue<Request>({ capacity, now: () => nowMs });
   const requests: Request[] = [];
-  const waiting = new Set<Request>();
+  /** The requests that wait for a place, and for how many. */
+  const waiting = new Map<Request, number>();
   const ends = new Map<Request, () => void>();
+
   const events: { readonly atMs: number; readonly run: () => void }[] = [];
 
   function at(atMs: number, run: () => void): void {
@@ -63,7 +65,7 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
   function send(plan: FlowPlan, flow: string, round: number): void {
     let left = plan.burst;
     for (let i = 0; i < plan.burst; i += 1) {
-      const size = plan.sizes[(round + i) % plan.sizes.length] ?? { slots: 1, runMs: 1 };
+      const size = plan.sizes[(round + i) % plan.sizes.length] ?? { places: 1, runMs: 1 };
       offer(plan, flow, size, () => {
         left -= 1;
         if (left === 0 && plan.kind === "returns") send(plan, flow, round + plan.burst);
@@ -77,17 +79,16 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
   function offer(plan: FlowPlan, flow: string, size: FlowPlan["sizes"][number], onEnded: () => void): void {
     const { client, priority } = plan;
     const ahead = [...waiting].filter(
-      (other) => other.client === client && other.flow === flow && other.priority === priority,
+      ([other]) => other.client === client && other.flow === flow && other.priority === priority,
     );
     const request: Request = {
       id: `r${requests.length}`,
       client,
       flow,
       priority,
-      slots: Math.min(size.slots, slots),
-      runMs: size.runMs,
+      ...size,
       cameMs: nowMs,
-      place: ahead.length + 1,
+      place: ahead.reduce((sum, [, places]) => sum + places, 0) + 1,
       mostFlows: 1,
       mostClients: 1,
       overtakenBy: 0,
@@ -98,40 +99,36 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
       return;
     }
     requests.push(request);
-    waiting.add(request);
+    waiting.set(request, size.places);
     ends.set(request, onEnded);
   }
 
-  function begin(request: Request): void {
-    queue.take(request.id);
-    waiting.delete(request);
-    for (const other of waiting) if (other.priority === request.priority) other.overtakenBy += 1;
-    request.waitedMs = nowMs - request.cameMs;
-    busy += request.slots;
-    at(nowMs + request.runMs, () => {
-      busy -= request.slots;
-      queue.finished(request.id);
-      ends.get(request)?.();
-    });
-  }
-
-  /** Begins all requests that fit, as the dispatcher of jobs does. */
+  /** Begins as many places as there are free slots, as the dispatcher of jobs does. */
   function pump(): void {
-    const fits = (request: Request): boolean => request.slots <= slots - busy;
-    for (;;) {
-      const next = queue.next(fits);
-      if (next === undefined || !fits(next)) return;
-      begin(next);
+    for (let next = queue.next(); next !== undefined && busy < slots; next = queue.next()) {
+      const request = next;
+      queue.take();
+      const left = (waiting.get(request) ?? 0) - 1;
+      if (left + 1 === request.places) request.waitedMs = nowMs - request.cameMs;
+      if (left === 0) waiting.delete(request);
+      else waiting.set(request, left);
+      for (const other of waiting.keys()) if (other.priority === request.priority) other.overtakenBy += 1;
+      busy += 1;
+      at(nowMs + request.runMs, () => {
+        busy -= 1;
+        queue.finished(request.id);
+        if (left === 0) ends.get(request)?.();
+      });
     }
   }
 
   function count(): void {
     const flowsByPriority = new Map<number, Map<string, Set<string>>>();
-    for (const { priority, client, flow } of waiting) {
+    for (const { priority, client, flow } of waiting.keys()) {
       const flowsOf = flowsByPriority.get(priority) ?? new Map<string, Set<string>>();
       flowsByPriority.set(priority, flowsOf.set(client, (flowsOf.get(client) ?? new Set()).add(flow)));
     }
-    for (const request of waiting) {
+    for (const request of waiting.keys()) {
       const flowsOf = flowsByPriority.get(request.priority);
       request.mostFlows = Math.max(request.mostFlows, flowsOf?.get(request.client)?.size ?? 0);
       request.mostClients = Math.max(request.mostClients, flowsOf?.size ?? 0);
@@ -146,6 +143,8 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
     count();
     pump();
   }
-  for (const request of waiting) request.waitedMs = forMs - request.cameMs;
+  for (const [request, places] of waiting) {
+    if (places === request.places) request.waitedMs = forMs - request.cameMs;
+  }
   return requests;
 }

@@ -55,7 +55,7 @@ export interface Answer extends TreeMessage {
   readonly etaMs?: number;
   /** Processed share of the prompt, 0 to 1. */
   readonly promptShare?: number;
-  /** Whether the worker has parked the job, because its context memory is full. */
+  /** Whether the worker has parked the job, because its context memory is full or another client got its slot. */
   readonly parked?: true;
   /** Whether the connection is lost and the page tries to reconnect. */
   readonly reconnecting?: boolean;

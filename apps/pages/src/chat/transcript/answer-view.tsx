@@ -133,7 +133,7 @@ function Waiting({ answer }: { readonly answer: Answer }): VNode | null {
  * @param model the model that answers, at a worker with several models
  */
 function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
-  if (answer.parked === true) return "Parked: waiting for memory…";
+  if (answer.parked === true) return "Parked: waiting for room…";
   switch (answer.phase) {
     case "sending":
       return "Sending…";

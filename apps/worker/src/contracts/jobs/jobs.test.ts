@@ -292,19 +292,6 @@ describe("admission", () => {
     await expect(submit({ prompt: "b [eog:1]", job_id: "mine" })).resolves.toBeDefined();
   });
 
-  it("lets smaller jobs overtake a job that lacks slots for ten seconds, then reserves slots for it", async () => {
-    const clock = createFakeClock();
-    start({ slots: 4, clock, gate: createStepGate() });
-    for (const prompt of ["a", "b"]) await submit({ prompt });
-    const spec = specOf({ prompt: "all" });
-    const all = await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices: 4 } });
-    clock.advance(9_999);
-    const passes = await submit({ prompt: "c" });
-    clock.advance(1);
-    const waits = await submit({ prompt: "d" });
-    expect([all, passes, waits].map(({ state }) => state.phase.name)).toEqual(["queued", "running", "queued"]);
-  });
-
   it("reports new positions to waiting jobs, at most once a second", async () => {
     const clock = createFakeClock();
     const gate = startGated({ slots: 1, clock });

@@ -36,8 +36,8 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
   const unanswered = new Set<string>();
   /** The ids of queries that the engine has not answered. */
   const queries = new Set<string>();
-  /** The jobs of the sequences that the engine has. */
-  const running = new Map<string, Job>();
+  /** The sequences that the engine has, with their jobs and the ids of the work from which they start. */
+  const running = new Map<string, { readonly job: Job; readonly prepared: string; readonly choice: number }>();
 
   function prepare(job: EngineJob): void {
     sent.add(job.jobId);
@@ -46,12 +46,12 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
   }
 
   function prepareAgain(prepared: string): void {
-    const sequences = [...running].filter(([uid]) => jobUidOf(uid) === jobUidOf(prepared));
-    const job = sequences[0]?.[1];
-    if (job?.state.phase.name === "running") {
-      const group = groupsOf(job).find((each) => each.prepared === prepared);
-      if (group !== undefined) send({ type: "prepare", job: engineJobOf(prepared, job.spec, group.prior) });
-      return;
+    const sequences = [...running].filter(([, one]) => one.prepared === prepared);
+    const [first] = sequences;
+    if (first === undefined) return;
+    const { job, choice } = first[1];
+    if (job.state.phase.name === "running") {
+      return send({ type: "prepare", job: engineJobOf(prepared, job.spec, priorWorkOf(job, choice)) });
     }
     // The job has ended or is ending, so the engine must not wait for its work.
     for (const [uid] of sequences) send({ type: "cancel", jobId: uid });
@@ -87,8 +87,8 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
       }
     },
     start(job, sequences) {
-      for (const { uid } of sequences) running.set(uid, job);
-      for (const { prepared, sequences: group, prior } of groupsOf(job)) {
+      for (const { prepared, sequences: group, prior } of groupsOf(job, sequences)) {
+        for (const { uid, choice } of group) running.set(uid, { job, prepared, choice });
         if (!sent.has(prepared)) prepare(engineJobOf(prepared, job.spec, prior));
         sent.delete(prepared);
         send({ type: "start", prepared, choices: group.map(({ uid, choice }) => ({ jobId: uid, choice })) });
@@ -144,7 +144,7 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
       owner?.onLost(error, checking);
     },
     get preparing() {
-      return unanswered.size > 0 || queries.size > 0 || [...running.values()].some(tokenizes);
+      return unanswered.size > 0 || queries.size > 0 || [...running.values()].some(({ job }) => tokenizes(job));
     },
   };
 }
@@ -157,19 +157,21 @@ function tokenizes({ spec, state: { phase } }: Job): boolean {
   );
 }
 
-/** Sequences that start from the same prepared work. `prepared` is its id: the uid of the job or of the only sequence. */
+/** Sequences that start from the same prepared work. `prepared` is its id: the uid of the first sequence. */
 interface Group {
   readonly prepared: string;
   readonly sequences: readonly SequenceState[];
   readonly prior: PriorWork;
 }
 
-/** All choices of a new job share their work. Each choice of a resumed job has different output so far, and so different work. */
-function groupsOf(job: Job): readonly Group[] {
-  const sequences = job.state.sequences.filter(({ held }) => held);
-  const groups = sequences.map((one) => {
-    return { prepared: one.uid, sequences: [one], prior: priorWorkOf(job, one.choice) };
-  });
-  if (groups.some(({ prior }) => prior.output !== undefined)) return groups;
-  return [{ prepared: job.uid, sequences, prior: { computed: job.vectors.length } }];
+/** Choices that start together share their work. Each choice with output so far has different work. */
+function groupsOf(job: Job, sequences: readonly SequenceState[]): readonly Group[] {
+  const groups: Group[] = [];
+  const fresh: SequenceState[] = [];
+  for (const one of sequences) {
+    const prior = priorWorkOf(job, one.choice);
+    if (prior.output !== undefined) groups.push({ prepared: one.uid, sequences: [one], prior });
+    else if (fresh.push(one) === 1) groups.push({ prepared: one.uid, sequences: fresh, prior });
+  }
+  return groups;
 }
