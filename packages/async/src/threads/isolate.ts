@@ -76,7 +76,7 @@ export type IsolateErrorReason =
   | "left"
   /** The message cannot be sent to a thread. */
   | "not_data"
-  /** The thread did not start in time. */
+  /** The system has no thread now, or the thread did not start in time. */
   | "not_started"
   /** The task took longer than its limit. */
   | "too_slow"
@@ -151,7 +151,7 @@ export function createIsolate<Task, Result, Message = Task>(
       const message = toMessage(task);
       thread.perform(message, options.movedOf?.(message));
     } catch (error) {
-      settle(({ reject }) => reject(sendErrorOf(error)));
+      settle(({ reject }) => reject(thread === undefined ? notStarted(error as Error) : sendErrorOf(error)));
     }
   }
 
@@ -279,9 +279,17 @@ function sendErrorOf(error: unknown): IsolateError {
     : new IsolateError("not_data", "the values are not plain data", { cause: error });
 }
 
+function notStarted(cause: Error): IsolateError {
+  return new IsolateError("not_started", `its thread cannot start: ${cause.message}`, { cause });
+}
+
 function goneErrorOf(error: Error, { heapMiB }: ThreadMemory): IsolateError {
-  const isMemory = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
-  return isMemory
-    ? new IsolateError("out_of_memory", `it takes more than ${heapMiB} MiB of memory`)
-    : new IsolateError("failed", error.message);
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ERR_WORKER_OUT_OF_MEMORY":
+      return new IsolateError("out_of_memory", `it takes more than ${heapMiB} MiB of memory`);
+    case "ERR_WORKER_INIT_FAILED":
+      return notStarted(error);
+    default:
+      return new IsolateError("failed", error.message);
+  }
 }

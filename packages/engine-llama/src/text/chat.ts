@@ -1,4 +1,5 @@
 // Renders conversations with the chat template of a loaded model, on a separate thread.
+import { IsolateError } from "@waggle/async";
 import { renderConversation, thoughtEndOf, type ChatConversation } from "@waggle/chat-format/format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-format/template";
 import type { TemplateValues } from "@waggle/chat-format/template";
@@ -52,7 +53,11 @@ function chatOf({ template, ...chat }: ModelChat, close: () => Promise<void>): C
         const problem = problemOfMessages(error);
         if (problem !== undefined) throw refuseField("messages", problem, error);
         if (!(error instanceof TemplateError)) throw error;
-        throw new WaggleError("resource_exhausted", `Cannot render the prompt: ${error.message}`);
+        const isFull = error.cause instanceof IsolateError && error.cause.reason === "full";
+        throw new WaggleError(
+          isFull ? "resource_exhausted" : "unavailable",
+          `Cannot render the prompt: ${error.message}`,
+        );
       }
     },
     close,

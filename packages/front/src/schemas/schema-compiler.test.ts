@@ -111,11 +111,11 @@ describe("createSchemaCompiler", () => {
     await expect(given).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  it("fails with an internal error when the thread does not start, or exits", async () => {
+  it("fails with a typed error when the thread does not start in time, or exits", async () => {
     const { clock, compiler, last } = setUp();
     const first = compiler.compile({}, "a");
     clock.advance(10_000);
-    await expect(first).rejects.toMatchObject({ code: "internal" });
+    await expect(first).rejects.toMatchObject({ code: "unavailable" });
     const second = compiler.compile({}, "a");
     last().events.onGone(new Error("died"));
     await expect(second).rejects.toMatchObject({ code: "internal" });
@@ -190,10 +190,13 @@ describe("createSchemaCompiler", () => {
     expect(threads).toHaveLength(0);
   });
 
-  it("starts the thread with the first schema, and no thread after closing", async () => {
+  it("starts the thread with the first schema, if the system has one, and no thread after closing", async () => {
     const { compiler, threads } = setUp();
     await compiler.close();
     await expect(compiler.compile({}, "a")).rejects.toMatchObject({ code: "unavailable" });
     expect(threads).toHaveLength(0);
+    const startThread = (): never => expect.fail("EAGAIN");
+    const withoutThread = createSchemaCompiler({ startThread }).compile({}, "a");
+    await expect(withoutThread).rejects.toMatchObject({ code: "unavailable" });
   });
 });

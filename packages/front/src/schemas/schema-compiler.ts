@@ -121,6 +121,7 @@ function refusalOf(error: unknown): CompiledSchema {
       return refusal("it takes too much memory");
     case "full":
       throw new WaggleError("resource_exhausted", `${message}.`, { retryAfterS: 1 });
+    case "not_started":
     case "too_busy":
     case "closed":
       throw new WaggleError("unavailable", `${message}.`, { retryAfterS: 1 });

@@ -98,6 +98,7 @@ function decodeErrorOf(error: unknown, name: string): WaggleError {
     case "full":
       return new WaggleError("resource_exhausted", `${message}.`, { retryAfterS: 1 });
     case "closed":
+    case "not_started":
     case "too_busy":
       return new WaggleError("unavailable", `${message}.`, { retryAfterS: 1 });
     default:
