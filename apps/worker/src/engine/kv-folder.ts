@@ -54,14 +54,14 @@ export async function chooseKvFolder(options: KvFolderOptions): Promise<KvFolder
     });
     return { path: folder, maxBytes, shareOf, close: () => {} };
   }
-  const parent = parents.find(isUsable);
+  const name = `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`;
+  const parent = parents.find((one) => makesFolder(one, name));
   if (parent === undefined) return undefined;
   await removeLeftovers(parent);
-  const path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
+  const path = join(parent, name);
   const bounds = [maxBytes, freeBytes(parent) * largestShare.ofFileSystem];
   // Files in memory reduce the memory for everything else.
   if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
-  mkdirSync(path, { mode: 0o700 });
   const lock = await lockFolder(path);
   const ownBytes = Math.floor(Math.min(...bounds));
   return {
@@ -87,10 +87,13 @@ function removeFolder(path: string): void {
   }
 }
 
-function isUsable(parent: string): boolean {
+/** @returns whether the parent can be used, and has the folder now */
+function makesFolder(parent: string, name: string): boolean {
   try {
-    accessSync(parent, constants.W_OK);
-    return freeBytes(parent) >= leastMemoryFolderBytes;
+    accessSync(parent, constants.R_OK | constants.W_OK);
+    if (freeBytes(parent) < leastMemoryFolderBytes) return false;
+    mkdirSync(join(parent, name), { mode: 0o700 });
+    return true;
   } catch {
     return false;
   }

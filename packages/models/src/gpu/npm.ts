@@ -21,17 +21,18 @@ export async function callNpm({ npm, args, folder, limitMs, signal }: NpmCall): 
   signal?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
   using ending = linkSignals(signal, limit);
-  const child = spawn(npm, args, {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "pipe"],
-    // On Windows npm is a script, which only a shell can start.
-    shell: process.platform === "win32",
-    signal: ending,
-    killSignal: "SIGTERM",
-  });
   let text = "";
-  child.stderr.setEncoding("utf8").on("data", (more: string) => (text = (text + more).slice(-maxTextChars)));
   try {
+    // Throws if the system has no process or pipe now.
+    const child = spawn(npm, args, {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+      // On Windows npm is a script, which only a shell can start.
+      shell: process.platform === "win32",
+      signal: ending,
+      killSignal: "SIGTERM",
+    });
+    child.stderr.setEncoding("utf8").on("data", (more: string) => (text = (text + more).slice(-maxTextChars)));
     const [code] = (await once(child, "close")) as [number | null];
     if (code !== 0) throw new WaggleError("unavailable", `npm failed: ${reasonIn(text)}`);
   } catch (error) {
