@@ -8,17 +8,22 @@ import { needs } from "@waggle/testing";
 import { createGate, isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import type { ListeningWorker } from "../support/daemon.ts";
+import type { ListeningWorker, SpawnOptions } from "../support/daemon.ts";
 import { hostileServer, useMcpFolder } from "./mcp-folder.ts";
 import { asking, calling, consent, serverProgram, eventsOf, kill, results, say } from "./mcp-jobs.ts";
 
 const { path, ledger } = useMcpFolder();
 
 /** A worker with the fake model, and the journal of its predecessor. */
-async function spawn(servers: object = hostile(), flags: readonly string[] = []): Promise<ListeningWorker> {
+async function spawn(
+  servers: object = hostile(),
+  flags: readonly string[] = [],
+  options: SpawnOptions = {},
+): Promise<ListeningWorker> {
   writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: servers }));
   const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-test"];
-  return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s", ...flags]);
+  const own = ["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s"];
+  return await spawnFakeWorker([...own, ...flags], options);
 }
 
 const freeTools = ["echo", "hold", "die", "huge", "hostile", "fail"];
@@ -342,6 +347,41 @@ test.each([
   if (asks) await eventsOf(worker, asking(call("odd__echo", say("Done.")), "turn"));
   await worker.stop(120_000);
   expect(readdirSync(path("journal"))).toEqual(kept);
+});
+
+test("a server whose thread cannot start is not connected, work in the background fails alone, and the daemon lives", async () => {
+  writeFileSync(
+    path("hook.mjs"),
+    `import { existsSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import threads from "node:worker_threads";
+const { Worker } = threads;
+threads.Worker = class extends Worker {
+  constructor(file, options) {
+    const isDenied = String(file).includes("server-thread") && !existsSync(${JSON.stringify(path("threads"))});
+    if (isDenied) throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" });
+    super(file, options);
+  }
+};
+syncBuiltinESMExports();
+process.on("SIGUSR2", () => Promise.reject(Object.assign(new Error("Cannot do it"), { name: "BackgroundError" })));`,
+  );
+  const worker = await spawn(hostile(), [], { env: { NODE_OPTIONS: `--import ${path("hook.mjs")}` } });
+  const connect = async (): Promise<unknown> =>
+    await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).json();
+  const problem = "its thread cannot start: EAGAIN";
+  expect(await connect()).toMatchObject({ servers: [{ name: "odd", state: "failed", problem }] });
+  const body = JSON.stringify(asking("x", "turn", ["odd__echo"]));
+  const refused = await fetch(`${worker.url}/v1/inference`, { method: "POST", body });
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ error: { code: "unavailable", retryable: true } });
+  worker.signal("SIGUSR2");
+  const line = await worker.log.line("the failure", ({ msg }) => msg === "background_work_failed");
+  expect(line).toMatchObject({ err: { message: "Cannot do it" } });
+  writeFileSync(path("threads"), "");
+  await expect.poll(connect, { timeout: 60_000 }).toMatchObject({ servers: [{ state: "ready" }] });
+  worker.signal("SIGTERM");
+  expect((await worker.exited).code).toBe(0);
 });
 
 test("a file that cannot be used ends the start with its server and field, and without its values", async () => {

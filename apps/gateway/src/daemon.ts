@@ -1,6 +1,7 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+import { inBackground } from "@waggle/async";
 import { createDaemonLane, createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
@@ -95,7 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     drainTimeoutMs: config.drainTimeoutMs,
     refuse() {
       // Its lines are asked again after the restart, so the drain does not wait for them.
-      void lane.close();
+      inBackground("close the lane", lane.close());
       gateway.refuse();
     },
     idle: gateway.idle,

@@ -1,4 +1,5 @@
 // Composes a gateway: the worker's HTTP front over a fleet. It starts no process and opens no socket, so tests run it as the daemon does.
+import { inBackground } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { Chance, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
@@ -104,7 +105,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     queueMicrotask(report.history.sample);
   }
 
-  const historyTimer = takeRegularly(clock, () => void report.history.take());
+  const historyTimer = takeRegularly(clock, () => inBackground("take the history", report.history.take()));
 
   return {
     ...jobs,

@@ -1,4 +1,5 @@
 // Owns the gauge of the fleet's stores. It is read in the background, since NATS answers later than a scrape may take.
+import { inBackground } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import type { WorkerMetrics } from "@waggle/telemetry";
 
@@ -19,5 +20,5 @@ export function createStoreGauge(side: Pick<GatewaySide, "storeUse">): (metrics:
     }
   }
 
-  return (metrics) => void read(metrics);
+  return (metrics) => inBackground("read the use of the store", read(metrics));
 }

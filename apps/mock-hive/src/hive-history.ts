@@ -1,5 +1,6 @@
 // Keeps the history of the last hour, of all workers together and of each worker, from their heartbeats. Latencies are added up by bucket, so that
 // a quantile is that of all workers' values.
+import { inBackground } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { addBuckets, growthOfBuckets, historyPointsLimit, latencyOf } from "@waggle/protocol";
 import type {
@@ -116,9 +117,9 @@ export function createHiveHistory({ clock, wallClock, workers }: HiveHistoryOpti
     const listed = new Set(workers().map(({ worker_id: id }) => id));
     for (const id of tallies.keys()) if (!listed.has(id)) tallies.delete(id);
     updateAlive();
-    void whole.take();
+    inBackground("take the history", whole.take());
     const each = Math.min(historyPointsLimit, Math.floor(singlePointsLimit / Math.max(1, tallies.size)));
-    for (const { history } of tallies.values()) void history.take(each);
+    for (const { history } of tallies.values()) inBackground("take the history", history.take(each));
     // All points above have read the values.
     for (const tally of tallies.values())
       if (tally.present !== undefined) tally.present = presentAfter(tally.present.last);

@@ -1,5 +1,5 @@
 // Runs the hive's process: starts the server, and stops it at a signal.
-import { deferred } from "@waggle/async";
+import { deferred, inBackground } from "@waggle/async";
 import { runDaemon, withoutCredentials, type DaemonContext, type Departure } from "@waggle/daemon";
 import type { RunProgram } from "@waggle/daemon/signals";
 import { addressToOpen, machineAddress, type Banner } from "@waggle/daemon/terminal";
@@ -29,9 +29,9 @@ async function start({ config, tokens, log, traces, screen, print }: DaemonConte
 
   return {
     stopped: stopped.promise,
-    drain: () => void leave(),
+    drain: () => inBackground("leave", leave()),
     // The end of the parent process has the same effect as a signal. A second signal exits at once.
-    abort: (code) => (leaving ? process.exit(code) : void leave()),
+    abort: (code) => (leaving ? process.exit(code) : inBackground("leave", leave())),
   };
 }
 

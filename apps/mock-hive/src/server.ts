@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
-import { systemClock } from "@waggle/async";
+import { inBackground, systemClock } from "@waggle/async";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { listenError } from "@waggle/daemon/ports";
 import type { Traces } from "@waggle/daemon/traces";
@@ -72,7 +72,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     hostname: "unknown",
     errorHandler: (error) => errorResponse(error instanceof RequestError ? unreadable(error) : WaggleError.from(error)),
   });
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => inBackground("answer", answer(request, response)));
   server.maxConnections = connectionsLimit;
   await listen(server, options).catch(async (error: unknown) => {
     await members?.close();

@@ -1,6 +1,6 @@
 // Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
 // simulations run the same composition as the daemon.
-import { deferred } from "@waggle/async";
+import { deferred, inBackground } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
@@ -313,7 +313,7 @@ export function createWorker(options: WorkerOptions): Worker {
       preloaded = models.entries().filter(isNeeded);
       for (const { current } of preloaded) models.pool.loadNow(current);
       updateState();
-      historyTimer = takeRegularly(clock, () => void report.history.take());
+      historyTimer = takeRegularly(clock, () => inBackground("take the history", report.history.take()));
     },
     async describeModels() {
       for (const { current } of [...models.entries()]) await describe(current);

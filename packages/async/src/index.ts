@@ -9,6 +9,7 @@ export * from "./waiting/deferred.ts";
 export * from "./files/append-file.ts";
 export * from "./files/make-folder.ts";
 export * from "./files/read-lines.ts";
+export * from "./waiting/in-background.ts";
 export * from "./waiting/in-order.ts";
 export * from "./waiting/listeners.ts";
 export * from "./waiting/pace.ts";

@@ -3,7 +3,7 @@
 import { appendFileSync, createReadStream } from "node:fs";
 import { appendFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createHoldings, makeFolder, type Clock, type TimerHandle } from "@waggle/async";
+import { createHoldings, makeFolder, type Clock, type TimerHandle, inBackground } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 
 export type RowKind = "log" | "job" | "point";
@@ -175,7 +175,7 @@ export function createDayLog(options: DayLogOptions): DayLog {
       if (file.rows.length === 0) file.waitsFrom = now;
       file.rows.push(row);
       pendingBytes += row.length;
-      timer ??= clock.setTimeout(() => void flush(), flushMs);
+      timer ??= clock.setTimeout(() => inBackground("write the history", flush()), flushMs);
     },
     async read(query) {
       if (reads >= mostReads) {

@@ -1,6 +1,6 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten. The job's pictures are stored before its record, and deleted at the job's end.
-import { deferred, type Clock } from "@waggle/async";
+import { deferred, type Clock, inBackground } from "@waggle/async";
 import { choicesOf, picturesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion, storedPictures } from "@waggle/fleet";
@@ -141,7 +141,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     }
     drop(callKey);
     names.record = record;
-    void names.pictures?.remove();
+    inBackground("remove pictures of a job", names.pictures?.remove());
     names.pictures = picturesOfRecord(record);
     names.fleetIds = record.fleetIds;
     job.spec = { ...specOfRecord(record), id };
@@ -175,7 +175,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
   async function release(names: Names, client: string, id: string): Promise<void> {
     names.pictures?.stop();
     await names.writing?.catch(() => {});
-    void names.pictures?.remove();
+    inBackground("remove pictures of a job", names.pictures?.remove());
     const { revision } = names;
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
@@ -273,7 +273,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       try {
         if (record !== undefined || stored !== undefined) await writeSoon(names, id);
       } catch (error) {
-        void release(names, who.client, id);
+        inBackground("release a job's record", release(names, who.client, id));
         throw error;
       }
       remember(callKey, names);
@@ -281,7 +281,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
         callKey,
         release() {
           drop(callKey);
-          void release(names, who.client, id);
+          inBackground("release a job's record", release(names, who.client, id));
         },
       };
     },
@@ -322,7 +322,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       names.published += 1;
       if (names.record === undefined || names.published < names.fleetIds.length) return;
       names.record = withoutContent(names.record);
-      void strip(names, names.record);
+      inBackground("shorten a job's record", strip(names, names.record));
     },
     async ownerOf(job) {
       const names = known.get(job.callKey);
@@ -335,11 +335,11 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     },
     ended(job, outcome) {
       const names = known.get(job.callKey);
-      if (names?.pictures !== undefined) void removePictures(job, names);
+      if (names?.pictures !== undefined) inBackground("remove pictures of a job", removePictures(job, names));
       if (names?.waits !== true || names.record === undefined) return;
       names.waits = false;
       names.record = withoutContent(names.record);
-      void endElsewhere(job, names, outcome);
+      inBackground("end a job in the fleet", endElsewhere(job, names, outcome));
     },
     canContinueElsewhere(job) {
       const names = known.get(job.callKey);
@@ -354,7 +354,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       const names = known.get(job.callKey);
       if (names === undefined) return;
       drop(job.callKey);
-      void forgetInFleet(job, names);
+      inBackground("forget a job in the fleet", forgetInFleet(job, names));
     },
   };
 }

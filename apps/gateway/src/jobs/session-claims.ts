@@ -1,5 +1,6 @@
 // Ensures that a session has one live job in the whole fleet: the one that was accepted last. A gateway that accepts a job claims the session in the
 // bucket, then waits until the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
+import { inBackground } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { GatewayProcessId, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
@@ -50,7 +51,8 @@ export function createSessionClaims({ side, gateway, supersede, clock, log }: Se
         const claimed = await side.sessions.claim(client, sessionId, record);
         if ("newer" in claimed) return supersede(job);
         const { before } = claimed;
-        void job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
+        const released = job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
+        inBackground("release a session", released);
         if (before !== undefined && before.gateway !== gateway) await end(before, client, "superseded");
         return;
       } catch (error) {
@@ -84,9 +86,10 @@ export function createSessionClaims({ side, gateway, supersede, clock, log }: Se
       // `sessionFree` reports a failure.
       const settled = claimed.catch(() => {});
       turns.set(key, settled);
-      void settled.then(() => {
+      const forgotten = settled.then(() => {
         if (turns.get(key) === settled) turns.delete(key);
       });
+      inBackground("forget a session's turn", forgotten);
     },
     sessionFree: (job) => claims.get(job),
     async cancelElsewhere(client, sessionId) {

@@ -1,4 +1,5 @@
 // Runs jobs on the workers of a fleet: sequences become jobs in its queue, records become events of an engine. Knows no HTTP. Decision 092.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
@@ -18,6 +19,8 @@ import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
 import { apply, createSequenceRun, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
+
+const cancelling = "cancel a job in the fleet";
 
 const checkIntervalMs = 1_000;
 /** How long a job may be silent after its worker was lost, while other workers serve the model; and how long a cancelled job may take to end. */
@@ -99,7 +102,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     runs.set(sequence.uid, one);
     keepChecking();
     const listener = (record: EventRecord): void => onRecord(one, record);
-    void (job.takenOver === "published" ? publisher.follow(one, listener) : publisher.put(one, listener, named));
+    const isPublished = job.takenOver === "published";
+    inBackground("publish a job", isPublished ? publisher.follow(one, listener) : publisher.put(one, listener, named));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
@@ -117,7 +121,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
       // If another gateway published the job, that gateway may have all records.
-      if (phaseOf(one) !== "elsewhere") void cancelInFleet(one);
+      if (phaseOf(one) !== "elsewhere") inBackground(cancelling, cancelInFleet(one));
       fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
   }
@@ -158,8 +162,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       (phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed");
     // Continue in a later turn of the event loop, because an engine never answers within the call.
     if (phaseOf(one) === "withdrawn") queueMicrotask(() => release(one));
-    else if (abandoned) void cancelUnlessTakenOver(one);
-    else queueMicrotask(() => void end(one));
+    else if (abandoned) inBackground(cancelling, cancelUnlessTakenOver(one));
+    else queueMicrotask(() => inBackground(cancelling, end(one)));
   }
 
   /** Cancels the job in the fleet. A job that no worker has taken ends here at once; another job ends with its last record. */
@@ -176,7 +180,8 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
     const owner = await names.ownerOf(one.job).catch(() => "unknown" as const);
     if (phaseOf(one) === "over") return;
-    if (owner === "unknown") clock.setTimeout(() => void cancelUnlessTakenOver(one), checkIntervalMs);
+    if (owner === "unknown")
+      clock.setTimeout(() => inBackground(cancelling, cancelUnlessTakenOver(one)), checkIntervalMs);
     else if (owner === undefined || owner === side.id) await end(one);
     else release(one);
   }
@@ -252,7 +257,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   /** No worker should run the job any more, when there is one again. */
   function giveUp(one: SequenceRun, error: WaggleError): void {
     const phase = phaseOf(one);
-    if (phase === "published" || phase === "taken") void cancelInFleet(one);
+    if (phase === "published" || phase === "taken") inBackground(cancelling, cancelInFleet(one));
     fail(one, error);
   }
 
@@ -300,8 +305,10 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
         }),
       );
     },
-    query: (id, question, client) =>
-      void questions.query(question, client).then((answer) => owner?.onAnswer(id, answer)),
+    query(id, question, client) {
+      const answered = questions.query(question, client).then((answer) => owner?.onAnswer(id, answer));
+      inBackground("answer a query", answered);
+    },
     dropQuery: (id) => owner?.onAnswer(id, dropped),
     changed() {
       payOwed();

@@ -1,4 +1,5 @@
 // Asks workers about a model: whether they would accept a job's work, and the questions of an engine.
+import { inBackground } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { picturesOf, withPictures } from "@waggle/engine";
 import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, TemplatePart, Work } from "@waggle/engine";
@@ -40,7 +41,7 @@ export function createQuestions({ side, model, clock, chance }: QuestionsOptions
       return await side.ask(asked, { timeoutMs: queryTimeoutMs, ability: "pictures" });
     } finally {
       limit.cancel();
-      void side.pictures.remove(stored.key);
+      inBackground("remove pictures of a question", side.pictures.remove(stored.key));
     }
   }
 

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
 import { cpus } from "node:os";
+import { inBackground } from "@waggle/async";
 import { createEngine, measureStepCosts, threadsToMeasure } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import type { StepCosts } from "@waggle/protocol";
@@ -52,7 +53,7 @@ const pictures = createPictureInlet(new Socket({ fd: picturePipe, readable: true
 });
 process.on("message", (message) => {
   const command = message as EngineStart | EngineCommand | CommandWithPictures;
-  if (command.type === "load") void run(command);
+  if (command.type === "load") inBackground("load", run(command));
   else pictures.take(command);
 });
 

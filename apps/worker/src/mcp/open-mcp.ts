@@ -1,7 +1,7 @@
 // Opens what a worker with `--mcp-config` needs: the servers of the file, and the journal of their calls.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { deferred, makeFolder } from "@waggle/async";
+import { deferred, inBackground, makeFolder } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { StartError, takeLock } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
@@ -54,7 +54,7 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
     async open() {
       opened.resolve(await journalOf(config, log));
       // The first request need not wait for the servers' start.
-      void servers.list();
+      inBackground("start the MCP servers", servers.list());
     },
   };
 }

@@ -1,5 +1,6 @@
 // Owns the daemon: starts its parts in the order in which they need each other, and closes everything at the end.
 import { constants } from "node:os";
+import { inBackground } from "@waggle/async";
 import {
   StartError,
   createDaemonLane,
@@ -180,7 +181,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       // Called first: if another worker can continue a job, this worker hands the job over instead of waiting for its end.
       const handedOver = fleet.leave();
       // Its lines are asked again after the restart, so the drain does not wait for them.
-      void lane.close();
+      inBackground("close the lane", lane.close());
       worker.refuse();
       stopping.abort();
       await handedOver;
@@ -233,10 +234,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   });
   let failure: string | undefined;
-  void worker.failed.then((why) => {
+  const left = worker.failed.then((why) => {
     failure = why;
     departure.abort(exitCodes.modelCannotBeLoaded);
   });
+  inBackground("leave", left);
   worker.start();
   const first = worker.models.main;
   if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.loading);

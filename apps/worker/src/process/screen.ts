@@ -1,4 +1,5 @@
 // Owns what a worker shows on a terminal: its address, the loading of its model, its device, and how it leaves.
+import { inBackground } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
@@ -62,7 +63,7 @@ export function createWorkerScreen({ config, screen, clock }: WorkerScreenOption
       screen.opened(bannerOf(facts, config));
     },
     follow(model, loading) {
-      void show(model, loading);
+      inBackground("show the load", show(model, loading));
     },
     downloading: (now) => void (transfer = now),
     ready(model, info) {

@@ -1,5 +1,6 @@
 // Owns the gauges of the disks that the worker writes to. A reading is taken in the background, since a network disk can block for minutes.
 import { statfs } from "node:fs/promises";
+import { inBackground } from "@waggle/async";
 import type { WorkerMetrics } from "@waggle/telemetry";
 
 /** Label `folder` of the gauges: the folder of downloaded models, and the prefix store's folder if one was chosen. */
@@ -33,7 +34,8 @@ export function createDiskGauges(folders: DiskFolders, readDisk: typeof readDisk
 
   return {
     read(metrics) {
-      for (const [folder, path] of Object.entries(folders)) void readFolder(folder, path, metrics);
+      for (const [folder, path] of Object.entries(folders))
+        inBackground("measure a folder", readFolder(folder, path, metrics));
     },
   };
 }

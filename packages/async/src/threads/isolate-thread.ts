@@ -1,5 +1,6 @@
 // Implements both ends of a thread that performs tasks: its start, the messages in both directions, and its processor time.
 import { parentPort, type Transferable } from "node:worker_threads";
+import { inBackground } from "../waiting/in-background.ts";
 import { cpuTimeMs, cpuTimePath } from "./cpu-time.ts";
 import { startThread } from "./start-thread.ts";
 
@@ -97,12 +98,13 @@ export function performHere<Message, Result>(
     const value = await answer;
     if (!isEnded) deliver(value, events);
   };
-  void later(Promise.resolve({ kind: "ready", times }));
+  inBackground("report the start", later(Promise.resolve({ kind: "ready", times })));
   return {
     perform(message) {
       // Copy the message, as sending it to a thread would, since a task may change its message.
       const copy = structuredClone(message);
-      void later(Promise.resolve().then(async () => await answerTask(perform, copy)));
+      const answer = Promise.resolve().then(async () => await answerTask(perform, copy));
+      inBackground("report a result", later(answer));
     },
     cpuMs: () => cpuTimeMs(times),
     async end() {

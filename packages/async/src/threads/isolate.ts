@@ -3,6 +3,7 @@ import type { Transferable } from "node:worker_threads";
 import { createFairQueue } from "../clients/fair-queue.ts";
 import { createShares } from "../clients/shares.ts";
 import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
+import { inBackground } from "../waiting/in-background.ts";
 import { onAbort } from "../waiting/signals.ts";
 import {
   startIsolateThread,
@@ -225,7 +226,10 @@ export function createIsolate<Task, Result, Message = Task>(
     const gone = thread.end().catch(() => undefined);
     thread = undefined;
     ending.add(gone);
-    void gone.then(() => ending.delete(gone));
+    inBackground(
+      "forget a thread",
+      gone.then(() => ending.delete(gone)),
+    );
   }
 
   function settle(how: (task: Waiting<Task, Result>) => void): void {

@@ -1,6 +1,6 @@
 // Shuts a daemon down. The first request decides between drain and abort. In a drain, running jobs may finish within a time limit; a later abort
 // ends the drain.
-import { deferred, onAbort } from "@waggle/async";
+import { deferred, inBackground, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -56,7 +56,10 @@ export function createDeparture(options: DepartureOptions): Departure {
     const ended = deferred<boolean>();
     const timer = clock.setTimeout(() => ended.resolve(false), ms);
     // Work that ended counts as finished even after an abort.
-    void work.then(() => ended.resolve(true));
+    inBackground(
+      "end work before the exit",
+      work.then(() => ended.resolve(true)),
+    );
     const forget = onAbort(phase.signal, () => queueMicrotask(() => ended.resolve(false)));
     const inTime = await ended.promise;
     timer.cancel();

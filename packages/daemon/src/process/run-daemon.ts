@@ -1,5 +1,5 @@
 // Runs a daemon as a process: reports wrong settings, starts the daemon, connects the signals, and sets the exit code when the daemon has ended.
-import { systemClock, type Clock } from "@waggle/async";
+import { backgroundError, systemClock, type Clock } from "@waggle/async";
 import { WaggleError, exitCodes, type StdoutLine } from "@waggle/protocol";
 import {
   createDayLog,
@@ -129,10 +129,13 @@ async function run<C extends DaemonConfig & TokenSources>(
   leaveWith(await live().catch((error: unknown) => startFailed(error, config, log)));
 }
 
-/** An error that no code catches ends the process, with its reason in the log. */
+/** An error that no code catches ends the process, with its reason in the log. Work in the background fails alone. */
 function endOnDefects(log: Logger): void {
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
+      // By name: a build may have the class more than once.
+      if (error instanceof Error && error.name === backgroundError)
+        return log.error({ err: error }, "background_work_failed");
       log.fatal({ err: error }, event);
       process.exit(exitCodes.internal);
     });

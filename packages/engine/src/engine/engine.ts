@@ -1,4 +1,5 @@
 // Runs the engine: commands in, events out, the step loop between them. It knows no process, socket or file, and never waits for a reader.
+import { inBackground } from "@waggle/async";
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import { createPacing, type Pacing } from "../schedule/costs/pacing.ts";
 import type { ThreadChange } from "../schedule/costs/threads.ts";
@@ -170,10 +171,11 @@ export function createEngine(options: EngineOptions): Engine {
   function query({ id, question, client }: Extract<EngineCommand, { type: "query" }>): void {
     const leaving = new AbortController();
     queries.set(id, leaving);
-    void answer(backend, question, pieces.of(client, leaving.signal)).then((reply) => {
+    const answered = answer(backend, question, pieces.of(client, leaving.signal)).then((reply) => {
       queries.delete(id);
       if (!over) emit({ type: "query_result", id, answer: reply });
     });
+    inBackground("answer a query", answered);
   }
 
   return {

@@ -1,4 +1,5 @@
 // Receives the records of a gateway's jobs: one subscription for all jobs that it accepted, and one more for each job that it took over.
+import { inBackground } from "@waggle/async";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
 import type { StoredEvent } from "../broker/port.ts";
@@ -63,7 +64,7 @@ export function createEventFeed(
         await stop();
         throw error;
       }
-      return () => void stop();
+      return () => inBackground("end a subscription", stop());
     },
     async close() {
       await Promise.all([own.close(), ...[...others].map((stop) => stop())]);

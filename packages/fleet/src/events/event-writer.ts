@@ -1,6 +1,6 @@
 // Publishes a worker's records of a job: each once, in order, and none after another worker has taken over the job. The engine does not wait:
 // events that arrive while a record is in flight go into the next record.
-import { createBackoff, deferred } from "@waggle/async";
+import { createBackoff, deferred, inBackground } from "@waggle/async";
 import type { JobEvent, PriorOutput } from "@waggle/engine";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
@@ -82,7 +82,7 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     if (running) return;
     running = true;
     idle = deferred<void>();
-    void run();
+    inBackground("write events", run());
   }
 
   async function run(): Promise<void> {

@@ -1,4 +1,5 @@
 // Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { WaggleError, type CancelledBy } from "@waggle/protocol";
 import { errorReason } from "@waggle/daemon/terminal";
@@ -59,7 +60,7 @@ export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
 
   function checkWorkers(): void {
     rescuing = clock.setTimeout(checkWorkers, rescueIntervalMs);
-    if (broker.connected) void rescueJobs();
+    if (broker.connected) inBackground("rescue jobs", rescueJobs());
   }
   checkWorkers();
 

@@ -1,9 +1,12 @@
 // Owns a member's heartbeat: a record in the bucket of members, written every few seconds and deleted when the member leaves.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
 import { keys } from "../broker/names.ts";
 import { decodeOwn, encode, type Member } from "../queue/records.ts";
+
+const reporting = "report to the fleet";
 
 export const memberIntervalMs = 5_000;
 /** How long a leaving member waits for its last writes. Then the other members notice the missing heartbeats. */
@@ -56,7 +59,7 @@ export function createHeartbeat({ broker, clock, log, self, onOther }: Heartbeat
   async function report(): Promise<void> {
     if (closed) return;
     timer?.cancel();
-    timer = clock.setTimeout(() => void report(), memberIntervalMs);
+    timer = clock.setTimeout(() => inBackground(reporting, report()), memberIntervalMs);
     if (broker.connected) writing = writing.then(write);
     await writing;
   }
@@ -67,7 +70,7 @@ export function createHeartbeat({ broker, clock, log, self, onOther }: Heartbeat
   }
 
   const forget = broker.onConnection((connected) => {
-    if (connected) void report();
+    if (connected) inBackground(reporting, report());
   });
 
   return {
@@ -79,7 +82,7 @@ export function createHeartbeat({ broker, clock, log, self, onOther }: Heartbeat
       await new Promise<void>((resolve) => {
         const limit = clock.setTimeout(resolve, lastWritesMs);
         const removed = writing.then(remove).catch(() => {});
-        void removed.then(() => limit.cancel()).then(resolve);
+        inBackground("leave the list", removed.then(() => limit.cancel()).then(resolve));
       });
     },
   };

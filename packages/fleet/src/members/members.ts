@@ -1,4 +1,5 @@
 // Owns the list of members. Each member keeps its heartbeat in a bucket; a member whose heartbeat is too old is removed from the list.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import type { MemberContext } from "../broker/member-context.ts";
 import type { DeletedRecord, StoredRecord } from "../broker/port.ts";
@@ -69,7 +70,7 @@ export function createMembers({ broker, clock, log }: Pick<MemberContext, "broke
     },
     report(self) {
       heartbeat ??= createHeartbeat({ broker, self, clock, log });
-      void heartbeat.report();
+      inBackground("report to the fleet", heartbeat.report());
     },
     async close() {
       forget();

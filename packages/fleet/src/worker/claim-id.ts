@@ -1,10 +1,13 @@
 // Ensures that one process of the fleet has a worker's id: two machines may have the same host name, and so the same default id.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
 import { ask } from "../members/questions.ts";
 import type { IdentityQuestion, WorkerAnswer } from "../queue/records.ts";
+
+const claiming = "claim the id";
 
 /** How long the process that has the id may take to answer. */
 const answerMs = 1_000;
@@ -52,7 +55,7 @@ export function createIdClaim({
       if (!reported)
         log.error({ worker: id, hint: "give each worker its own --worker-id" }, "another worker has the id");
       reported = true;
-      timer = clock.setTimeout(() => void attempt(), retryMs);
+      timer = clock.setTimeout(() => inBackground(claiming, attempt()), retryMs);
       return;
     }
     asking = false;
@@ -64,7 +67,7 @@ export function createIdClaim({
     begin() {
       if (asking || closed) return;
       asking = true;
-      void attempt();
+      inBackground(claiming, attempt());
     },
     close() {
       closed = true;

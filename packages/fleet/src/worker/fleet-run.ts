@@ -1,5 +1,5 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
-import { deferred, type TimerHandle } from "@waggle/async";
+import { deferred, inBackground, type TimerHandle } from "@waggle/async";
 import { noTotals, withPictures, type JobEvent, type Work } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { failureError, failureOf, WaggleError } from "@waggle/protocol";
@@ -13,6 +13,8 @@ import { readPictures } from "../pictures/picture-store.ts";
 import type { EndedBy, FleetJob } from "../queue/records.ts";
 import { isActive, transition, type RunEvent, type RunState } from "./run-state.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
+
+const returning = "return a job to the fleet";
 
 /** Interval of `working`. After five seconds without it, NATS gives the job to another worker. */
 const workingIntervalMs = 2_000;
@@ -204,7 +206,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   /** The model refused the job. If the fault is this worker's, another worker may run the job. */
   function refused(error: WaggleError): void {
     if (!isActive(state)) return;
-    if (error.code === "unavailable" || error.code === "resource_exhausted") return void leaveToOthers();
+    if (error.code === "unavailable" || error.code === "resource_exhausted")
+      return inBackground(returning, leaveToOthers());
     end({ type: "failed", jobId: job.id, ...failureOf(error) });
   }
 
@@ -222,7 +225,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   function onEnded(outcome: Outcome): void {
     if (!isActive(state)) return;
     if (outcome.type !== "failed") return end(nothingDone(job.id));
-    if (outcome.code === "unavailable") return void leaveToOthers();
+    if (outcome.code === "unavailable") return inBackground(returning, leaveToOthers());
     end({ type: "failed", jobId: job.id, ...failureOf(failureError(outcome)) });
   }
 
@@ -230,7 +233,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   function end(event: JobEvent): void {
     apply("end");
     writer?.write([event], event.type === "cancelled" ? cancelledBy : undefined);
-    void writer?.flushed().then(acknowledge);
+    inBackground("end a job in the queue", writer?.flushed().then(acknowledge));
   }
 
   async function acknowledge(): Promise<void> {
@@ -259,7 +262,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   keep();
   begin().catch((error: unknown) => {
     log.warn({ err: error }, "fleet_take_failed");
-    if (isActive(state)) void leaveToOthers();
+    if (isActive(state)) inBackground(returning, leaveToOthers());
   });
 
   return {

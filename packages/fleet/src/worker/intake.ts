@@ -1,4 +1,5 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
 import { isLane } from "@waggle/protocol";
@@ -7,6 +8,8 @@ import { queues, topics } from "../broker/names.ts";
 import { openQueue, shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
 import { canRun, isLaneQueue, queuesOf } from "../queue/records.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
+
+const sharing = "move a job to the common queue";
 
 export interface IntakeOptions extends Pick<MemberContext, "broker" | "clock" | "log"> {
   readonly port: Pick<WorkerPort, "id" | "models">;
@@ -43,11 +46,12 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
     again = true;
     if (running || !broker.connected) return;
     running = true;
-    void takeAll().finally(() => {
+    const taken = takeAll().finally(() => {
       running = false;
       // `takeJobs` may have been called after the last round.
       if (again) takeJobs();
     });
+    inBackground("take jobs", taken);
   }
 
   async function takeAll(): Promise<void> {
@@ -116,10 +120,10 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
   }
 
   function shareLater(taken: TakenJob, afterMs: number): void {
-    if (leaving || afterMs === 0) return void share(taken);
+    if (leaving || afterMs === 0) return inBackground(sharing, share(taken));
     returning.set(
       taken,
-      clock.setTimeout(() => void share(taken), afterMs),
+      clock.setTimeout(() => inBackground(sharing, share(taken)), afterMs),
     );
   }
 
@@ -146,7 +150,7 @@ export function createIntake({ broker, port, roomOf, arrived, begin, clock, log 
     leave() {
       leaving = true;
       ownDue = true;
-      for (const taken of returning.keys()) void share(taken);
+      for (const taken of returning.keys()) inBackground(sharing, share(taken));
       takeJobs();
     },
   };

@@ -1,4 +1,5 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
+import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { errorReason } from "@waggle/daemon/terminal";
 import { isLane, WaggleError } from "@waggle/protocol";
@@ -105,13 +106,13 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
       if (!connected) return;
       denied = false;
       if (forgets.length === 0) return claim.begin();
-      void cancelMissed();
+      inBackground("cancel jobs", cancelMissed());
       intake.renew();
       refill();
     }),
     broker.onDenied(() => {
       denied = true;
-      void heartbeat.report();
+      inBackground("report to the fleet", heartbeat.report());
     }),
   ];
 
@@ -130,7 +131,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
       messages.receive(topics.hintAt(port.id), () => intake.takeOwnJobs()),
     ];
     beats.beat();
-    void heartbeat.report();
+    inBackground("report to the fleet", heartbeat.report());
     intake.renew();
     refill();
   }
@@ -281,7 +282,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
       intake.takeOwnJobs();
       refill();
     }
-    if (broker.connected) void endOrphans();
+    if (broker.connected) inBackground("end orphaned jobs", endOrphans());
   }
   tick();
 
@@ -308,7 +309,7 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
     changed() {
       // Subscribes first: a gateway that reads the heartbeat may send a question at once.
       refill();
-      void heartbeat.report();
+      inBackground("report to the fleet", heartbeat.report());
     },
     async leave() {
       if (leaving) return;

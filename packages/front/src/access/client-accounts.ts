@@ -1,6 +1,6 @@
 // Owns the usage and the quota of each client. Only this file admits a client's jobs, and counts jobs and tokens: for the quota, for the metrics and
 // for `GET /v1/usage`.
-import { deferred, onAbort } from "@waggle/async";
+import { deferred, inBackground, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { totalCountsOf } from "@waggle/jobs";
 import type { Job, JobObserver } from "@waggle/jobs";
@@ -130,7 +130,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       const admission = admissionTo(client, account, first, inPlace);
       return {
         accepted(job) {
-          void job.ended.promise.then(admission.ended);
+          inBackground("count a job", job.ended.promise.then(admission.ended));
           if (first) accept(client);
         },
         refused() {

@@ -1,6 +1,6 @@
 // Runs the tool calls of jobs, each at most once: a call is in the journal before it is sent. After a restart, a request with the same key continues
 // after the recorded messages, and the outcome of a call without a result is unknown. Decision 126.
-import { createHoldings, createShares, deferred, unlessAborted } from "@waggle/async";
+import { createHoldings, createShares, deferred, inBackground, unlessAborted } from "@waggle/async";
 import { drawnId, streamKeys, toolOf } from "@waggle/jobs";
 import type { CallableTool, Calls, GenerateSpec, Job, JobCalls, JobRegistry } from "@waggle/jobs";
 import type { GenerateWork, Picture } from "@waggle/engine";
@@ -142,12 +142,13 @@ export function createCalls(options: CallsOptions): FrontCalls {
     session.over.abort(new Error("The job has ended"));
     for (const { release } of session.pictures) release();
     const lastCalls = session.own.returned.then(() => sentBy(session.key).map(({ outcome }) => outcome));
-    void lastCalls
+    const released = lastCalls
       .then(async (outcomes) => await Promise.all(outcomes))
-      .then(() => {
+      .finally(() => {
         session.record.release();
         shares.add(client, -1);
       });
+    inBackground("end the calls of a job", released);
   }
 
   async function outcomeOf(
@@ -342,7 +343,10 @@ export function createCalls(options: CallsOptions): FrontCalls {
           accepted(job) {
             accepted.resolve(job);
             // From its end on, the registry decides how long the job is kept.
-            void job.ended.promise.then(() => (own.job = job.id));
+            inBackground(
+              "note the end of a job",
+              job.ended.promise.then(() => (own.job = job.id)),
+            );
             keys.set(who.client, name, 1);
             const [oldest] = keys.size > mostKeys ? keys.ofLargest : [];
             if (oldest !== undefined) forget(oldest);

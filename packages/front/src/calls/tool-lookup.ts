@@ -1,6 +1,6 @@
 // Owns which MCP tools a request may offer: those of the servers that its client may use.
 import type { ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
-import { refuseField, requestLimits } from "@waggle/protocol";
+import { WaggleError, refuseField, requestLimits } from "@waggle/protocol";
 import type { Tool, ToolChoice } from "@waggle/protocol";
 import { mayUseTools, toolsForbidden } from "../access/tool-rights.ts";
 import type { HttpAccess } from "../server/context.ts";
@@ -20,7 +20,7 @@ export interface ToolLookup {
   list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
   /**
    * The tools of these names, or all that the client may use.
-   * @throws WaggleError forbidden; invalid_argument for an unknown name, with the problem of its server
+   * @throws WaggleError forbidden; unavailable if the server of a name has a problem; invalid_argument for an unknown name
    */
   find(client: string, wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
 }
@@ -60,8 +60,8 @@ export function createToolLookup(
         const tool = tools.find(({ functionName }) => functionName === name);
         if (tool !== undefined) return tool;
         const server = found.find((one) => name.startsWith(`${one.name}__`));
-        const why = server?.problem === undefined ? "" : `; its server cannot be used: ${server.problem}`;
-        throw refuseField(`${field}.${index}`, `there is no MCP tool "${name}"${why}`);
+        if (server?.problem === undefined) throw refuseField(`${field}.${index}`, `there is no MCP tool "${name}"`);
+        throw new WaggleError("unavailable", `Cannot use the MCP server "${server.name}": ${server.problem}.`);
       });
     },
   };

@@ -1,5 +1,5 @@
 // Runs the jobs of one request concurrently, and joins their events to one stream with one end.
-import { deferred } from "@waggle/async";
+import { deferred, inBackground } from "@waggle/async";
 import type { GenerateSpec, Job, Reader } from "@waggle/jobs";
 import { isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
@@ -72,9 +72,10 @@ export async function runBatch(options: BatchOptions): Promise<EventReader> {
   }
 
   function ask(index: number, reader: Pick<Reader, "next">): void {
-    void reader.next().then(({ done, value }) => {
+    const read = reader.next().then(({ done, value }) => {
       if (done !== true) arrive({ index, events: value });
     });
+    inBackground("read an answer", read);
   }
 
   function arrive(next: Arrival): void {

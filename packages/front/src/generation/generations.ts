@@ -1,5 +1,6 @@
 // Owns the way from a translated request to its response, for all dialects: submits the job, reads its events at the client's pace or collects
 // them, and cancels the job when the client leaves.
+import { inBackground } from "@waggle/async";
 import { picturesOf } from "@waggle/engine";
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal, lanePriority } from "@waggle/protocol";
@@ -90,7 +91,7 @@ export function createGenerations(
       const hasLeft = (): boolean => connectionOf(c).left && spec.when.onDisconnect === "cancel";
       const job = await submitWithin(spec, first, hasLeft);
       admitted?.accepted(job);
-      void job.ended.promise.then(holdPictures([spec]));
+      inBackground("release pictures", job.ended.promise.then(holdPictures([spec])));
       c.get("trace")?.adopt(job);
       return { job, joined: false };
     } catch (error) {

@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
-import { createHoldings } from "@waggle/async";
+import { createHoldings, inBackground } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { listenError } from "@waggle/daemon/ports";
 import type { App } from "./app.ts";
@@ -87,7 +87,7 @@ export async function listen(
         for (const resolve of waiters) resolve();
         waiters = [];
       });
-      void listener(incoming, outgoing);
+      inBackground("answer a request", listener(incoming, outgoing));
     },
   );
   server.on("connection", (socket) => {

@@ -1,6 +1,7 @@
 // Writes chunks of text as the body of a response: pulls one chunk at a time, at the client's pace.
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
+import { inBackground } from "@waggle/async";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { connectionOf } from "../server/connection.ts";
 import type { Connection } from "../server/connection.ts";
@@ -20,7 +21,7 @@ export function streamResponse(
   // Writes to the socket directly: a web stream makes each token 1.5 times as expensive (bench/sse.ts).
   outgoing.writeHead(200, Object.fromEntries(c.body(null, 200, { ...headers }).headers));
   outgoing.flushHeaders();
-  void writeChunks(outgoing, chunks, connectionOf(c));
+  inBackground("write an answer", writeChunks(outgoing, chunks, connectionOf(c)));
   return RESPONSE_ALREADY_SENT;
 }
 
@@ -29,7 +30,7 @@ async function writeChunks(
   chunks: AsyncIterator<string>,
   connection: Connection,
 ): Promise<void> {
-  const leave = (): void => void chunks.return?.();
+  const leave = (): void => inBackground("end an answer", chunks.return?.());
   connection.onLeft(leave);
   try {
     while (!connection.left) {

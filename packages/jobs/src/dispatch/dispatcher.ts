@@ -1,6 +1,6 @@
 // Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
 // dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
-import { createCondition } from "@waggle/async";
+import { createCondition, inBackground } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
 import { isLane, WaggleError } from "@waggle/protocol";
 import type { AnswerMessage } from "@waggle/protocol";
@@ -99,7 +99,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "call":
         recordStep(job, options.fingerprints(job));
         positions.announce(job);
-        return void runCalls(job, effect.message);
+        return inBackground("run tool calls", runCalls(job, effect.message));
       case "step":
         // A recorded message was not run, so the executor still has the work before it.
         executor.cancel(job.uid);

@@ -1,4 +1,5 @@
 // Routes each job to the dispatcher of its model. To the front, the router looks like one dispatcher.
+import { inBackground } from "@waggle/async";
 import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
@@ -50,7 +51,10 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
     leases.set(job, lease);
     // The calls of a recorded message have begun before.
     if (job.state.phase.name === "calling") lease.pause();
-    void job.ended.promise.then(() => lease.end(job));
+    inBackground(
+      "end a lease",
+      job.ended.promise.then(() => lease.end(job)),
+    );
   }
 
   return {

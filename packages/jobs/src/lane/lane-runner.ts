@@ -1,6 +1,6 @@
 // Runs batches: checks their inputs, reads their lines ahead, asks for the answers and writes the results. Some batches have a turn at a time, in
 // which they read ahead; the others wait for theirs. After a pause or a restart a batch reads its input from the start, without the answered lines.
-import { createBackoff, createCondition, createHoldings } from "@waggle/async";
+import { createBackoff, createCondition, createHoldings, inBackground } from "@waggle/async";
 import type { Backoff, Clock, Condition, TimerHandle } from "@waggle/async";
 import type { BatchInput, BatchRecord } from "./batch.ts";
 import { checkInput, inputStart, modelNotFound, readInput } from "./batch-input.ts";
@@ -142,11 +142,11 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       run.turn = turns += 1;
       active.set(run.client, run, 1);
     }
-    for (const run of active) if (canRead(run) && !window.canUse(run)) void work(run, () => read(run));
+    for (const run of active) if (canRead(run) && !window.canUse(run)) begin(run, () => read(run));
     const asking = [...active].filter(mayAsk);
     for (let placed = window.take(asking); placed !== undefined; placed = window.take(asking)) {
       const next = placed;
-      void work(next.batch, () => ask(next));
+      begin(next.batch, () => ask(next));
     }
     onPlaces(window.places);
     beat ??= runs.size === 0 ? undefined : clock.setTimeout(onBeat, beatMs);
@@ -202,7 +202,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     beat = undefined;
     for (const run of runs.values()) {
       write(run);
-      void finish(run);
+      inBackground("end a batch", finish(run));
     }
     fill();
   }
@@ -222,6 +222,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     await finish(run);
     fill();
   }
+
+  const begin: (...part: Parameters<typeof work>) => void = (...part) => inBackground("run a batch", work(...part));
 
   // ---- lines ----------------------------------------------------------------------------------------------------------
 
@@ -298,7 +300,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   function write(run: Run): void {
-    if (run.unwritten.size > 0 && !run.isWriting && mayTry(run)) void work(run, () => writeAll(run));
+    if (run.unwritten.size > 0 && !run.isWriting && mayTry(run)) begin(run, () => writeAll(run));
   }
 
   async function writeAll(run: Run): Promise<void> {

@@ -27,8 +27,12 @@ afterEach(async () => {
 const client = "c";
 const never = { client, signal: new AbortController().signal };
 
-function connectionTo(transport: ServerSpec["transport"], clock = createFakeClock()): Connection {
-  const spec = { name: "odd", transport, alwaysAllow: new Set<string>() };
+function connectionTo(
+  transport: ServerSpec["transport"],
+  clock = createFakeClock(),
+  alwaysAllow = new Set<string>(),
+): Connection {
+  const spec = { name: "odd", transport, alwaysAllow };
   const settings = { env: process.env, version: "1", callTimeoutMs: 60_000, clock, onState: () => {} };
   const connection = createConnection({ spec, ...settings });
   open.push(connection);
@@ -59,6 +63,21 @@ it("ends a call whose caller leaves while the server does not answer its start",
   // The start continues until the connection is closed.
   await connection.close();
   expect(connection.state).toEqual({ name: "closed" });
+});
+
+it("fails alone without a thread, and calls try again after a delay", async () => {
+  // A thread does not start with data that cannot be copied.
+  const alwaysAllow = new Set([(() => {}) as never]);
+  const clock = createFakeClock();
+  const connection = connectionTo(stdio({}), clock, alwaysAllow);
+  const failed = { kind: "failed", text: expect.stringMatching(/its thread cannot start: .*not sent/) as string };
+  expect(await connection.call("echo", {}, never)).toMatchObject(failed);
+  await connection.firstStart();
+  expect(connection.state.name).toBe("failed");
+  alwaysAllow.clear();
+  expect(await connection.call("echo", {}, never)).toMatchObject(failed);
+  clock.advance(1_000);
+  expect((await connection.call("echo", {}, never)).kind).toBe("done");
 });
 
 it("starts a server that ends with each call only so often", async () => {

@@ -1,9 +1,9 @@
 // Owns the connection to one MCP server: opens it when it is needed, opens it again after a loss with growing delays, and calls its tools.
-import { createBackoff, deferred, onAbort } from "@waggle/async";
+import { createBackoff, deferred, inBackground, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { startServer } from "../thread/server-link.ts";
-import type { ServerLink } from "../thread/server-link.ts";
+import type { ServerLink, ServerLinkOptions } from "../thread/server-link.ts";
 import { failedOutcome } from "./call-outcome.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import type { JsonObject } from "./json.ts";
@@ -76,7 +76,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function connect(): Promise<void> {
     enter({ name: "connecting" });
     const started = deferred<string | undefined>();
-    const starting = startServer({
+    const starting = start(started.resolve, {
       spec,
       env,
       version,
@@ -93,7 +93,6 @@ export function createConnection(options: ConnectionOptions): Connection {
         if (!isClosed) enter({ name: "failed", problem });
       },
     });
-    running.add(starting);
     const timer = clock.setTimeout(
       () => started.resolve(`it did not answer within ${limits.connectMs / 1_000} s`),
       limits.connectMs,
@@ -107,10 +106,22 @@ export function createConnection(options: ConnectionOptions): Connection {
       enter({ name: "ready" });
       return;
     }
-    void end(starting);
+    if (starting !== undefined) inBackground("end an MCP server", end(starting));
     list = noTools;
     retryAt = clock.now() + backoff.next();
     enter({ name: "failed", problem });
+  }
+
+  /** @returns undefined if the system has no thread now; after a delay a call tries again */
+  function start(onFailed: (problem: string) => void, server: ServerLinkOptions): ServerLink | undefined {
+    try {
+      const starting = startServer(server);
+      running.add(starting);
+      return starting;
+    } catch (error) {
+      onFailed(`its thread cannot start: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   async function end(ending: ServerLink): Promise<void> {
@@ -133,10 +144,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     const first = opening;
     firstStart ??= new Promise((resolve) => {
       const timer = clock.setTimeout(resolve, limits.firstStartMs);
-      void first.finally(() => {
+      const done = first.finally(() => {
         timer.cancel();
         resolve();
       });
+      inBackground("start an MCP server", done);
     });
     await opening;
   }
@@ -166,7 +178,10 @@ export function createConnection(options: ConnectionOptions): Connection {
         return await link.call(tool, given, { signal, timeoutMs: options.callTimeoutMs });
       } finally {
         unlisten();
-        void turn.then((release) => release());
+        inBackground(
+          "end a turn",
+          turn.then((release) => release()),
+        );
       }
     },
     async close() {

@@ -2,7 +2,7 @@
 // daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes. Decision 113.
 import { rm } from "node:fs/promises";
 import type { open } from "node:fs/promises";
-import { createHoldings, createInOrder, createShares } from "@waggle/async";
+import { createHoldings, createInOrder, createShares, inBackground } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import { createJournalFile } from "./journal-file.ts";
@@ -235,11 +235,12 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     reserve(turn, -resultBytes * (turn.state?.awaited.size ?? 0));
     turn.state = undefined;
     leave(running, turn);
-    void inOrder(async () => {
+    const ended = inOrder(async () => {
       if (turn.runs > 0 || turns.get(turnName(turn)) !== turn) return;
       if (turn.text === "") forget(turn);
       else if (turn.isOpen) await addLater(turn, { kind: "end", key: turnName(turn) });
     });
+    inBackground("write the end of a turn", ended);
   }
 
   function recordOf(turn: Turn, state: TurnState): TurnRecord {

@@ -1,4 +1,5 @@
 // Speaks MCP with one server: opens a session, lists its tools, follows changes of the list, and calls tools.
+import { inBackground } from "@waggle/async";
 import { failedOutcome } from "../connection/call-outcome.ts";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import { isObject } from "../connection/json.ts";
@@ -74,7 +75,7 @@ export function createClient({ server, version, channel, isHttp, onTools }: Clie
     const { supportedVersions, capabilities } =
       answer.kind === "result" && isObject(answer.result) ? answer.result : {};
     isStateless = Array.isArray(supportedVersions) && supportedVersions.includes(statelessVersion);
-    if (isStateless && readTools(capabilities)) void followTools();
+    if (isStateless && readTools(capabilities)) inBackground("follow the tools", followTools());
     return isStateless;
   }
 

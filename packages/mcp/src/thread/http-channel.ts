@@ -1,5 +1,5 @@
 // Reaches an MCP server over streamable HTTP. A request is sent once; a stream that ends before its answer is continued by a GET, which sends no call.
-import { linkSignals, sleep } from "@waggle/async";
+import { inBackground, linkSignals, sleep } from "@waggle/async";
 import type { JsonObject } from "../connection/json.ts";
 import { isObject } from "../connection/json.ts";
 import { serverLimits as limits } from "../connection/limits.ts";
@@ -72,12 +72,19 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
       .catch(() => {});
   }
 
+  function notify(method: string, params: JsonObject = {}): void {
+    inBackground("notify the server", post({ method, params }));
+  }
+
   function receive(message: JsonObject): void {
     const reply = replyTo(message);
     if (reply === undefined && typeof message["method"] === "string") onNotification(message["method"]);
     if (reply === undefined || replies >= limits.replies) return;
     replies += 1;
-    void post(reply).finally(() => (replies -= 1));
+    inBackground(
+      "reply",
+      post(reply).finally(() => (replies -= 1)),
+    );
   }
 
   function count(messages: number, bytes: number, kept = 0): void {
@@ -182,7 +189,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     } catch (error) {
       if (!leaving.aborted) return lostBy(error);
       if (!closing.signal.aborted && own === undefined)
-        void post({ method: "notifications/cancelled", params: { requestId: id, reason: "The caller left." } });
+        notify("notifications/cancelled", { requestId: id, reason: "The caller left." });
       return { kind: "lost", problem: "the request was cancelled", wasSent: true };
     }
   }
@@ -215,13 +222,13 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
         probe.kind === "refused" ? probe.isSession : probe.kind === "error" && errorWords(probe.error) === words;
       return isSession ? { kind: "refused", problem: "it does not know the session", isSession } : answer;
     },
-    notify: (method, params = {}) => void post({ method, params }),
+    notify,
     onInitialized(agreed, followsTools) {
       version = agreed;
       listening?.abort();
       if (!followsTools) return;
       listening = new AbortController();
-      void listen(listening.signal);
+      inBackground("listen", listen(listening.signal));
     },
     async close() {
       listening?.abort();

@@ -1,5 +1,5 @@
 // Starts a server's thread, and carries its calls. A thread that hangs or fills its memory is killed with its processes. Decision 125.
-import { deferred, onAbort, startThread } from "@waggle/async";
+import { deferred, inBackground, onAbort, startThread } from "@waggle/async";
 import type { Clock, ThreadModule, TimerHandle } from "@waggle/async";
 import { failedOutcome } from "../connection/call-outcome.ts";
 import type { CallOutcome } from "../connection/call-outcome.ts";
@@ -116,7 +116,7 @@ export function startServer(options: ServerLinkOptions): ServerLink {
 
   function kill(): void {
     killGroup();
-    void worker.terminate();
+    inBackground("end a thread", worker.terminate());
   }
 
   function killGroup(): void {

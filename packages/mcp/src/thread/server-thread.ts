@@ -1,6 +1,7 @@
 // The thread of one MCP server: it owns the connection, parses and reads what the server sends, and reports outcomes and tools to the daemon's thread.
 import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import { inBackground } from "@waggle/async";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import type { JsonObject } from "../connection/json.ts";
 import { serverLimits } from "../connection/limits.ts";
@@ -67,7 +68,10 @@ function end(problem: string): void {
   if (isEnded) return;
   isEnded = true;
   post({ kind: "ended", problem });
-  void channel.close().finally(() => parentPort?.close());
+  inBackground(
+    "close the channel",
+    channel.close().finally(() => parentPort?.close()),
+  );
 }
 
 async function call(id: number, tool: string, given: JsonObject): Promise<void> {
@@ -85,7 +89,7 @@ async function call(id: number, tool: string, given: JsonObject): Promise<void> 
 parentPort?.on("message", (message: ToServer) => {
   switch (message.kind) {
     case "call":
-      return void call(message.id, message.tool, message.given);
+      return inBackground("run a call", call(message.id, message.tool, message.given));
     case "cancel":
       return calls.get(message.id)?.abort();
     case "close":
@@ -93,4 +97,7 @@ parentPort?.on("message", (message: ToServer) => {
   }
 });
 
-void client.open().then((problem) => problem !== undefined && end(problem));
+inBackground(
+  "connect",
+  client.open().then((problem) => problem !== undefined && end(problem)),
+);

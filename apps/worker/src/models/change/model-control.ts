@@ -1,6 +1,6 @@
 // Carries out an operator's changes: load, unload, pin, swap, delete, add an alias. Each change reports its progress.
 import { resolve } from "node:path";
-import { createConflatedChannel } from "@waggle/async";
+import { createConflatedChannel, inBackground } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
 import type { DownloadControl, ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
@@ -46,7 +46,7 @@ export function createModelControl(options: ModelControlOptions): Omit<ModelCont
     const follow = (): void => {
       if (isOver(change)) return;
       change.set(now());
-      if (isOver(change)) void events.return?.();
+      if (isOver(change)) inBackground("leave the progress of a load", events.return?.());
     };
     tellFailure(change, async () => {
       const forget = host.state.onChange(follow);

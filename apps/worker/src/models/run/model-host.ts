@@ -1,7 +1,7 @@
 // Owns everything of one served file: its engine, queue, jobs, state, name, hash and measurements. It knows no HTTP, no hive and no other
 // model. The pool decides when it loads and unloads.
 import { basename, dirname } from "node:path";
-import { createCondition } from "@waggle/async";
+import { createCondition, inBackground } from "@waggle/async";
 import type { BackendInfo, Measurement } from "@waggle/engine";
 import { createJobHost } from "@waggle/jobs";
 import type { Fingerprints } from "@waggle/jobs";
@@ -152,7 +152,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   /** Moves the counts from the old name to the new name. */
   function takeName(own: string): void {
     if (own === name) return;
-    void metrics.renameModel(name, own);
+    inBackground("rename the counts of a model", metrics.renameModel(name, own));
     name = own;
     measured().begin();
   }

@@ -1,4 +1,5 @@
 // Implements the messages of the port on the modelled broker.
+import { inBackground } from "@waggle/async";
 import type { Messages } from "../port.ts";
 import type { Member } from "./member.ts";
 import type { ModelServer, Route } from "./server.ts";
@@ -31,9 +32,10 @@ export function createMessages(server: ModelServer, member: Member, mostBytes: n
     receive: (pattern, listener) => subscribe(pattern, false, listener),
     answer: (topic, handler, { shared = false } = {}) =>
       subscribe(topic, shared, (_, question, answer) => {
-        void handler(question).then(([whole, short]) =>
+        const answered = handler(question).then(([whole, short]) =>
           member.post(() => answer?.(whole.length > mostBytes ? short : whole)),
         );
+        inBackground("answer", answered);
       }),
     ask: async (topic, question, limitMs) =>
       await member.request<Uint8Array | undefined>(

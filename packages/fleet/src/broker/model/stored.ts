@@ -1,4 +1,5 @@
 // Implements the stored parts of the port on the modelled broker: jobs, events, pictures and buckets.
+import { inBackground } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Bucket, Delivery, EventLog, PieceStore, Records, StoredEvent, StoredRecord, WorkQueue } from "../port.ts";
 import { takenForMs } from "../stores.ts";
@@ -107,7 +108,7 @@ export function createRecords(server: ModelServer, member: Member, bucket: Bucke
         from: "anew",
         take: (stored) => listener(recordOf(stored) ?? { key: stored.topic, value: undefined }),
       });
-      return () => void close();
+      return () => inBackground("end a subscription", close());
     },
   };
 }

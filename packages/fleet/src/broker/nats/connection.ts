@@ -1,6 +1,6 @@
 // Owns the connection to NATS. It checks which servers are allowed, reconnects after a loss, and ensures that the streams and buckets exist.
 import { isIP } from "node:net";
-import { createBackoff, readText, withTimeout } from "@waggle/async";
+import { createBackoff, inBackground, readText, withTimeout } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -13,6 +13,8 @@ import { attempt, isStoreMissing, isTimeout, natsRetryAfterS } from "./nats-erro
 import { answerLimitMs } from "../port.ts";
 import type { FleetLimits } from "../stores.ts";
 import { ensureTopology, type Buckets, type Role } from "./topology.ts";
+
+const restoring = "restore the connection";
 
 /** Waits before the 1st, 2nd … attempt to connect. */
 const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
@@ -112,7 +114,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
       retry = clock.setTimeout(begin, backoff.next());
       return;
     }
-    void watch(current.nc);
+    inBackground("watch the connection", watch(current.nc));
     isUp(true);
   }
 
@@ -152,7 +154,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     } catch (error) {
       if (closing || departure !== departures) return;
       if (backoff.attempts === 0) log.warn({ err: error }, "nats_not_ready");
-      retry = clock.setTimeout(() => void restore(departure), backoff.next());
+      retry = clock.setTimeout(() => inBackground(restoring, restore(departure)), backoff.next());
     }
   }
 
@@ -191,7 +193,7 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
   async function watch(nc: NatsConnection): Promise<void> {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") isDown(status.server);
-      else if (status.type === "reconnect") void restore(departures);
+      else if (status.type === "reconnect") inBackground(restoring, restore(departures));
       else if (status.type === "error") onError(status.error);
     }
     const why = await nc.closed();

@@ -1,4 +1,5 @@
 // Implements the log of the jobs' records on a stream of NATS.
+import { inBackground } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { DeliverPolicy, type Consumer, type ConsumerMessages, type JsMsg } from "@nats-io/jetstream";
 import type { Logger } from "@waggle/telemetry";
@@ -84,7 +85,7 @@ async function readTo(
   let timer: TimerHandle | undefined;
   const wait = (): void => {
     timer?.cancel();
-    timer = clock.setTimeout(() => void messages.close(), answerLimitMs);
+    timer = clock.setTimeout(() => inBackground("end a reading", messages.close()), answerLimitMs);
   };
   wait();
   try {

@@ -1,4 +1,5 @@
 // Implements messages and questions on NATS, with subscriptions that last over all connections.
+import { inBackground } from "@waggle/async";
 import { Svcm } from "@nats-io/services";
 import { RequestError, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import type { Answers, Listing, Messages } from "../port.ts";
@@ -44,7 +45,11 @@ export function createMessages({ connected, use, onChange }: MessagesLink): Mess
       ),
     answer(topic, handler, { shared = false, listed } = {}) {
       const onQuestion = (error: Error | null, message: Msg): void => {
-        if (error === null) void handler(message.data).then((answers) => respond(message, answers));
+        if (error === null)
+          inBackground(
+            "answer",
+            handler(message.data).then((answers) => respond(message, answers)),
+          );
       };
       if (listed !== undefined) return always((nc) => list(nc, listed, topic, onQuestion));
       return always((nc) => nc.subscribe(topic, { ...(shared ? { queue: sharedGroup } : {}), callback: onQuestion }));

@@ -1,4 +1,5 @@
 // Implements the stores of records and of pieces of pictures on buckets and a stream of NATS, and reads how full the stores are.
+import { inBackground } from "@waggle/async";
 import type { KV, KvEntry } from "@nats-io/kv";
 import { DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import type { Clock, TimerHandle } from "@waggle/async";
@@ -94,7 +95,7 @@ export function createRecords(bucket: Bucket, options: RecordsOptions): Records 
           return { consumer, messages };
         },
       });
-      return () => void watch.close();
+      return () => inBackground("end a subscription", watch.close());
     },
   };
 }

@@ -1,11 +1,13 @@
 // Keeps a consumer of a stream, over all connections and after the loss of the consumer or the stream.
-import { deferred, type Clock, type Deferred, type TimerHandle } from "@waggle/async";
+import { deferred, type Clock, type Deferred, type TimerHandle, inBackground } from "@waggle/async";
 import type { Consumer, ConsumerMessages } from "@nats-io/jetstream";
 import { errorReason } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import type { Following } from "../port.ts";
 import type { Connected, NatsLink } from "./connection.ts";
 import { unavailable } from "./nats-errors.ts";
+
+const ending = "end a subscription";
 
 /** Pause after a failed attempt to subscribe. */
 const retryDelayMs = 500;
@@ -52,7 +54,7 @@ export function keepConsumer({ link, clock, log, what, consume }: SubscriptionOp
     if (subscribed.settled) subscribed = deferred();
     subscribed.promise.catch(() => {});
     if (current === undefined) return;
-    void current.messages.close();
+    inBackground(ending, current.messages.close());
     stale = current.consumer;
     current = undefined;
   }
@@ -78,14 +80,17 @@ export function keepConsumer({ link, clock, log, what, consume }: SubscriptionOp
   async function attempt(connected: Connected, mine: number): Promise<void> {
     const consumed = await consume(connected, () => mine === generation);
     if (mine !== generation) {
-      void consumed.messages.close();
+      inBackground(ending, consumed.messages.close());
       return drop(consumed.consumer);
     }
     current = consumed;
     drop(stale);
     stale = undefined;
-    void watchLoss(consumed.messages, mine);
-    void consumed.messages.closed().then(() => lost(mine));
+    inBackground("watch a subscription", watchLoss(consumed.messages, mine));
+    inBackground(
+      "begin a subscription again",
+      consumed.messages.closed().then(() => lost(mine)),
+    );
   }
 
   async function watchLoss(messages: ConsumerMessages, mine: number): Promise<void> {

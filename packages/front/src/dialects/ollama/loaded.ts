@@ -1,4 +1,5 @@
 // Waits for the end of a model's load or download.
+import { inBackground } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { KeepAlive } from "@waggle/protocol";
 import { connectionOf } from "../../server/connection.ts";
@@ -18,7 +19,7 @@ export async function loaded(
 /** @throws WaggleError with the reason why the change failed, or when the client leaves */
 export async function changeDone(c: AppContext, change: ModelChange): Promise<void> {
   const events = change.watch();
-  const forget = connectionOf(c).onLeft(() => void events.return?.());
+  const forget = connectionOf(c).onLeft(() => inBackground("leave the progress of a load", events.return?.()));
   try {
     for await (const event of events) {
       if (event.type === "done") return;

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deferred } from "@waggle/async";
+import { deferred, inBackground } from "@waggle/async";
 import { killGroup, poll, waitFor } from "@waggle/testing/harness";
 import { plain } from "./expected.ts";
 
@@ -89,7 +89,10 @@ export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: num
 /** @throws Error when the block ends before it prints the text, or exceeds the limit */
 export async function untilItSays(terminal: Terminal, text: string, limitMs: number): Promise<string> {
   let ended = false;
-  void terminal.exited.then(() => (ended = true));
+  inBackground(
+    "note the end",
+    terminal.exited.then(() => (ended = true)),
+  );
   const says = (): boolean => terminal.output().includes(text);
   await poll(`"${text}"`, () => says() || ended, limitMs).catch((error: unknown) => {
     throw withOutput(error as Error, terminal);
