@@ -43,6 +43,8 @@ export interface EngineExit {
   readonly opening?: OpenedFile | undefined;
   /** Whether a picture has been encoded. */
   readonly hasSeen?: boolean;
+  /** Milliseconds per token of the last transfer of a KV snapshot, or of the one that ran. */
+  readonly transferTokenMs?: number | undefined;
   /** Fields for the log. `killed_by` is undefined for a fault in the engine's code. */
   readonly facts?: { readonly engine_exit: number | null; readonly engine_signal: string | null; killed_by?: string };
 }
@@ -68,6 +70,7 @@ export function createEngineInstance(engine: ChildProcess, options: EngineInstan
   let condemned = false;
   let opening: OpenedFile | undefined;
   let hasSeen = false;
+  let transferTokenMs: number | undefined;
   let loadTimer: TimerHandle | undefined;
 
   const watchdog = createWatchdog({
@@ -106,6 +109,10 @@ export function createEngineInstance(engine: ChildProcess, options: EngineInstan
     sortEvent(event, owner, onLife);
     // Called last, because the watchdog needs `busy` to be up to date.
     if (event.type === "step") watchdog.stepped(event.stats?.passMs);
+    // No step is made during a transfer, which takes long in a slow folder.
+    if (event.type !== "prefix_store") return;
+    transferTokenMs = event.ms / Math.max(1, event.tokens);
+    watchdog.stepped();
   }
 
   function onLife(event: EngineLife): void {
@@ -151,7 +158,7 @@ export function createEngineInstance(engine: ChildProcess, options: EngineInstan
     options.onExit({
       ...(doom ?? deathOf(code, signal)),
       served: ready === undefined ? undefined : { info: ready.info, ms: clock.now() - ready.atMs },
-      ...{ progressed, opening, hasSeen },
+      ...{ progressed, opening, hasSeen, transferTokenMs },
       facts: { engine_exit: code, engine_signal: signal, ...killerOf(signal, condemned, doom !== undefined) },
     });
   }

@@ -176,6 +176,7 @@ function createEngineOn(backend: Backend, start: EngineStart, stepCosts: StepCos
       maxTokenGapMs: maxTokenGapMs === "none" ? Infinity : maxTokenGapMs,
       guesses,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
+      prefixStoreTokenMs: start.prefixStore?.tokenMs,
       maxWaiting,
     },
     now: () => performance.now(),

@@ -71,6 +71,7 @@ function record(metrics: ModelMetrics, measurement: Measurement): Partial<Engine
       return { threads: stats.threads, cells: stats.cells };
     }
     case "prefix_store":
+      if (measurement.operation === "underway") return {};
       metrics.prefixTransfers.inc({ operation: measurement.operation });
       metrics.prefixTransferSeconds.observe(measurement.ms / 1000);
       return { prefixStates: measurement.states, prefixBytes: measurement.bytes };

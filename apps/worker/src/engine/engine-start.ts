@@ -16,13 +16,23 @@ export interface EngineStart {
   readonly projector?: ProjectorSettings | undefined;
   /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
   readonly maxThreads: number;
-  /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */
-  readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
+  /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. `tokenMs`: as `prefixStoreTokenMs` of the engine. */
+  readonly prefixStore:
+    | { readonly folder: string; readonly maxBytes: number; readonly tokenMs?: number | undefined }
+    | undefined;
   readonly fake: FakeEngineOptions;
 }
 
-/** Returns the settings for the next engine: the attention that was measured and chosen for this one stays, and saved states with it. */
-export function startAgain(start: EngineStart, { attention, settings: loaded }: BackendInfo): EngineStart {
+/**
+ * Returns the settings for the next engine: the attention that was measured and chosen for this one stays, and saved states with it.
+ * @param tokenMs time per token of the engine's last transfer of a KV snapshot: a folder that is slow stays slow
+ */
+export function startAgain(
+  last: EngineStart,
+  { attention, settings: loaded }: BackendInfo,
+  tokenMs = last.prefixStore?.tokenMs,
+): EngineStart {
+  const start = { ...last, prefixStore: last.prefixStore && { ...last.prefixStore, tokenMs } };
   const { settings } = start;
   if (attention === undefined || loaded === undefined || settings.flashAttention !== "auto") return start;
   return { ...start, settings: { ...settings, flashAttention: loaded.flash_attention ? "on" : "off" } };

@@ -406,6 +406,23 @@ describe("an engine that hangs", () => {
     }
     expect(worker.calls.slice(2)).toEqual(["death: hung", "lost", "start"]);
   });
+
+  it("is not killed as long as it reports a transfer, and the next engine gets its time", () => {
+    const prefixStore = { folder: "f", maxBytes: 1 };
+    const worker = setUp(createFakeEngine, { start: { type: "load", settings: {}, prefixStore } as EngineStart });
+    worker.ready();
+    worker.run(1);
+    worker.supervisor.send({ type: "start", choices: [] } as unknown as EngineCommand);
+    for (let second = 0; second <= 60; second += 1) {
+      worker.clock.advance(1_000);
+      const sizes = { tokens: 100, states: 0, bytes: 0 };
+      worker.send({ type: "prefix_store", operation: "underway", ms: second * 1_000, ...sizes });
+    }
+    expect(worker.calls).toEqual(["start", "ready"]);
+    worker.clock.advance(30_000);
+    expect(worker.calls.slice(2)).toEqual(["death: hung", "lost", "start"]);
+    expect(worker.current().sent[0]).toMatchObject({ prefixStore: { ...prefixStore, tokenMs: 600 } });
+  });
 });
 
 it.each([

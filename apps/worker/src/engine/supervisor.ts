@@ -77,7 +77,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     hasSeen ||= exit.hasSeen === true;
     if (stopping) return;
     deaths += 1;
-    if (served !== undefined) start = startAgain(start, served.info);
+    if (served !== undefined) start = startAgain(start, served.info, exit.transferTokenMs);
     const at = reason === "load_failed" || hasSeen ? undefined : exit.opening;
     const message = at === undefined ? exit.message : wordsAt(at, exit.message);
     const mayBlame = at !== undefined && (!everReady || (served !== undefined && facts?.killed_by === undefined));

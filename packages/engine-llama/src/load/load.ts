@@ -151,7 +151,7 @@ async function load(
   const embedder = embedderOf(loaded, { maxTokens, batchSize, threads: maxThreads });
   const settings = loaded.loadedSettings(batchSize);
   const entryOf = createChunkEntries();
-  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form }, entryOf);
+  const states = openSnapshotFiles(options, { header, model, llama, settings, adapters, form }, entryOf);
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
   const { isRecurrent, isHybrid } = model.fileInsights;
   const passes = createPasses({

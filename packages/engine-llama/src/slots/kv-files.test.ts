@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PromptChunk } from "@waggle/engine";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { createChunkEntries } from "./chunk-entries.ts";
 import { openKvFiles, type KvFiles } from "./kv-files.ts";
 
@@ -13,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(parent, { recursive: true }));
 
-const open = (): KvFiles => openKvFiles(parent, "model", createChunkEntries());
+const open = (): KvFiles => openKvFiles(parent, "model", createChunkEntries(), 8);
 
 async function save(folder: KvFiles, tokens: readonly number[]): Promise<string> {
   const { id, path } = folder.newFile(0);
@@ -62,8 +63,27 @@ test("a removed folder is made again", async () => {
   expect(await folder.isSound({ id: lost, entries: [1], chunks: [], cacheScope: "alice", bytes: 1 })).toBe(false);
 });
 
-test("a file that would fill the file system is rejected", () => {
-  expect(() => open().newFile(2 ** 60)).toThrow("nearly full");
+test("a file that would fill the file system, or the memory that it is in, is rejected", () => {
+  expect(() => open().newFile(2 ** 50)).toThrow("nearly full");
+  vi.spyOn(fs, "statfsSync").mockReturnValue({ ...fs.statfsSync(parent), bavail: 2 ** 30, type: 0x01021994 });
+  vi.spyOn(process, "availableMemory").mockReturnValue(2 ** 30);
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  });
+  expect(open().newFile(2 ** 25).path).toContain(parent);
+  expect(() => open().newFile(2 ** 26)).toThrow("nearly full");
+});
+
+test("a file's size is expected by the model's cells, and by larger files before", async () => {
+  const folder = open();
+  expect(folder.bytesOf(10)).toBe(240);
+  const { id, path } = folder.newFile(2);
+  writeFileSync(path, "x".repeat(60));
+  folder.seal(id, { entries: [1, 2], chunks: [] }, "alice");
+  expect(folder.bytesOf(10)).toBe(300);
+  await folder.settled();
 });
 
 test("old files without a description are removed; young files stay, because another worker may be writing them", () => {

@@ -26,6 +26,10 @@ import type { EntryOfChunk } from "./chunk-entries.ts";
 const sliceBytes = 1 << 20;
 /** Space that must stay free on the folder's file system. */
 const reservedBytes = 64 * 2 ** 20;
+/** Linux's number of a file system in memory (tmpfs): its files take memory that others need. */
+const memoryFileSystem = 0x01021994;
+/** Bytes of a token in a file besides its keys and values, at most: its number, and its cell's position and sequences. */
+const tokenBytes = 16;
 /** Files without a description are removed at this age. Another worker may still be writing younger files. */
 const orphanAgeMs = 600_000;
 /** Limit for a description: enough for more than a million tokens. */
@@ -35,8 +39,10 @@ const version = 1;
 export interface KvFiles {
   /** Snapshots of earlier processes, least recently used first. Each has a description and a file of the right size. */
   readonly found: readonly KvSnapshot[];
-  /** Makes the name of a new file, and the folder if it is missing. @throws Error if this many bytes would fill the file system */
-  newFile(expectedBytes: number): { readonly id: string; readonly path: string };
+  /** The expected size of a file with this many tokens. */
+  bytesOf(tokens: number): number;
+  /** Makes the name of a new file, and the folder if it is missing. @throws Error if so many tokens would fill the file system, or the memory that it is in */
+  newFile(tokens: number): { readonly id: string; readonly path: string };
   pathOf(id: string): string;
   /** Call it when the file is complete. Writes its description in the background: later processes ignore files without a description. */
   seal(id: string, entries: Entries, cacheScope: string): KvSnapshot;
@@ -57,8 +63,8 @@ interface Description {
   readonly crc32: number;
 }
 
-/** @throws Error if the folder cannot be made or written */
-export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryOfChunk): KvFiles {
+/** @param cellBytes bytes of a token in the KV cache @throws Error if the folder cannot be made or written */
+export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryOfChunk, cellBytes: number): KvFiles {
   const home = join(folder, fingerprint);
   makeHome();
   const pathOf = (id: string): string => join(home, `${id}.kv`);
@@ -71,6 +77,9 @@ export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryO
   const sealing = new Set<Promise<void>>();
   /** Buffer for all checksums: with a new buffer for each, V8 kept a hundred buffers of 1 MiB as garbage. */
   const slice = Buffer.alloc(sliceBytes);
+
+  let largest = cellBytes + tokenBytes;
+  const bytesOf = (tokens: number): number => tokens * largest;
 
   function makeHome(): void {
     makeFolder(home, { mode: 0o700 });
@@ -148,11 +157,13 @@ export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryO
     found: scan(),
     pathOf,
     remove,
-    newFile(expectedBytes) {
+    bytesOf,
+    newFile(tokens) {
       // A user or a clean-up program may have removed the folder.
       if (!existsSync(home)) makeHome();
-      const { bavail, bsize } = statfsSync(home);
-      if (bavail * bsize < expectedBytes + reservedBytes)
+      const { bavail, bsize, type } = statfsSync(home);
+      const freeBytes = Math.min(bavail * bsize, type === memoryFileSystem ? process.availableMemory() : Infinity);
+      if (freeBytes < bytesOf(tokens) + reservedBytes)
         throw new Error(`the file system of ${home} is nearly full. Free space, or choose another --prefix-store-dir`);
       const id = randomUUID();
       return { id, path: pathOf(id) };
@@ -160,6 +171,7 @@ export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryO
     seal(id, entries, cacheScope) {
       chmodSync(pathOf(id), 0o600);
       const state = { id, ...entries, cacheScope, bytes: statSync(pathOf(id)).size };
+      largest = Math.max(largest, state.bytes / Math.max(1, entries.entries.length));
       known.set(id, identityOf(pathOf(id)));
       const described = describe(state).finally(() => sealing.delete(described));
       sealing.add(described);

@@ -11,9 +11,6 @@ export function createKvSnapshots(
   folder: KvFiles,
   capacity: number,
 ): KvSnapshots {
-  /** Bytes per token in the last saved snapshot. The number is nearly the same in all snapshots of a model. */
-  let bytesPerToken = 0;
-
   /** @returns false if the file does not begin with these entries, or the library rejects it; the slot's contents are then unknown */
   async function loadEntries(slot: number, path: string, { entries, chunks }: Entries): Promise<boolean> {
     const found = await passes.load(slot, path).catch(() => []);
@@ -27,13 +24,13 @@ export function createKvSnapshots(
   return {
     // Longer snapshots stay in the folder for workers with a larger context.
     found: folder.found.filter(({ entries }) => entries.length <= capacity),
+    bytesOf: folder.bytesOf,
     async save(slot, held, tokens, cacheScope) {
-      const { id, path } = folder.newFile(bytesPerToken * tokens);
+      const { id, path } = folder.newFile(held.entries.length);
       try {
         const bytes = await passes.save(slot, path, tokensInFile(held.entries));
         // The library does not report a failed write.
         if (statSync(path).size !== bytes) throw new Error("the file is incomplete");
-        bytesPerToken = bytes / Math.max(1, tokens);
         return folder.seal(id, firstEntries(held, tokens), cacheScope);
       } catch (error) {
         folder.remove({ id });

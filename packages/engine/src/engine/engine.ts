@@ -34,6 +34,7 @@ export interface EngineLimits {
   readonly guesses?: boolean | undefined;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
+  readonly prefixStoreTokenMs?: number | undefined;
   /** Maximum number of started jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;
   /** Maximum number of bytes of prepared work that has not started. Work beyond this limit is prepared again at its start. */
@@ -104,6 +105,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...{ backend, slots, waiting, outbox, emit, now: options.now },
     addTexts: texts.add,
     prefixStoreBytes: limits.prefixStoreBytes,
+    prefixStoreTokenMs: limits.prefixStoreTokenMs,
     headroomCells: limits.headroomCells,
     tokenMs: (tokens) => pacing.tokenMs(tokens),
     stepMs: (shape) => pacing.stepMs(shape),
@@ -148,6 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (hung !== undefined) emit({ type: "broken", message: hung });
     const change = freeCores === undefined ? undefined : pacing.recordFreeCores(freeCores);
     if (change !== undefined) onThreadChange(change);
+    schedulingPoint.reportUnderway();
     loop.maintain();
     calls += 1;
     if (calls % callsPerReport !== 0 || meter.passes === passesReported) return;

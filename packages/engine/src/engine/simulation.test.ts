@@ -328,7 +328,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       return;
     }
     if (event.type === "broken" || (event.type === "log" && event.level === "error")) throw new Error(event.message);
-    if (event.type === "prefix_store") transfers[event.operation] += 1;
+    if (event.type === "prefix_store" && event.operation !== "underway") transfers[event.operation] += 1;
     if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;
     guessed += event.stats?.guessed ?? 0;

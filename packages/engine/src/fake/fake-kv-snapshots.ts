@@ -44,6 +44,7 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
     },
     attach: (slotAt, checkPool = () => {}) => ({
       found: all(),
+      bytesOf: (tokens) => tokens,
       async save(id, held, count, cacheScope) {
         const { cells } = slotAt(id);
         if (!isExact(held, cells)) throw new Error(`Slot ${id} does not hold these tokens`);

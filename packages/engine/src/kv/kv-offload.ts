@@ -12,6 +12,9 @@ import { thrownMessage } from "../sequence/fail-job.ts";
 /** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
 
+/** A transfer that takes longer is no sign of life: the engine counts as hung soon. */
+const longestTransferMs = 120_000;
+
 /** What a slot holds. */
 interface SlotCache {
   readonly id: number;
@@ -24,6 +27,8 @@ export interface KvOffloadOptions {
   readonly backend: Pick<Backend, "generator">;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
+  /** Milliseconds per token of a transfer in an earlier engine; undefined: none was measured. */
+  readonly prefixStoreTokenMs?: number | undefined;
   /** Milliseconds per prompt token when this many are computed; undefined before the first measurement. */
   readonly tokenMs: (tokens: number) => number | undefined;
   readonly emit: (event: EngineEvent) => void;
@@ -39,6 +44,8 @@ export interface KvOffload {
    */
   open(most: number, underway: () => void): void;
   readonly pays: (transfer: Transfer) => boolean;
+  /** Reports a save or a load that runs, as a sign of life, with the time so far: if the engine dies, the next one knows how slow the folder is. */
+  reportUnderway(): void;
   /** Whether a job that keeps `keepTokens` of the slot's cache would discard tokens that are worth saving and in no snapshot. */
   wouldLose(slot: SlotCache, keepTokens: number): boolean;
   /**
@@ -64,17 +71,30 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
   const { generator } = options.backend;
   const states = prefixStoreBytes > 0 ? generator?.states : undefined;
   const store = createKvIndex(prefixStoreBytes);
-  const cost = createTransferCost();
+  const cost = createTransferCost(options.prefixStoreTokenMs);
   let allowed = Infinity;
   let underway = (): void => {};
   let pause = 0;
+  let running: { readonly tokens: number; readonly startMs: number } | undefined;
 
   for (const found of states?.found ?? []) discard(store.add(found));
 
   function pays(transfer: Transfer): boolean {
     const usesStore = transfer.loaded !== undefined || transfer.saved !== undefined;
-    if (usesStore && (states === undefined || (transfer.saved !== undefined && pause > 0))) return false;
+    if (usesStore && states === undefined) return false;
+    if (transfer.saved !== undefined && (pause > 0 || !fits(transfer.saved))) return false;
     return transfer.pictures === true || cost.pays(transfer, options.tokenMs(transfer.gained));
+  }
+
+  /** A larger snapshot would take the folder's memory, and be evicted at once. */
+  function fits(tokens: number): boolean {
+    return states !== undefined && states.bytesOf(tokens) <= prefixStoreBytes;
+  }
+
+  async function follow<T>(tokens: number, startMs: number, transfer: Promise<T>): Promise<T> {
+    running = { tokens, startMs };
+    underway();
+    return await transfer.finally(() => (running = undefined));
   }
 
   function take(): boolean {
@@ -87,14 +107,18 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     for (const state of going) states?.remove(state);
   }
 
-  function report(operation: "save" | "load" | "damaged", { entries }: KvSnapshot, startMs: number): void {
+  function report(operation: "save" | "load" | "damaged" | "underway", tokens: number, startMs: number): void {
     const { count, bytes } = store;
-    emit({ type: "prefix_store", operation, tokens: entries.length, ms: now() - startMs, states: count, bytes });
+    emit({ type: "prefix_store", operation, tokens, ms: now() - startMs, states: count, bytes });
   }
 
   return {
     store,
     pays,
+    reportUnderway() {
+      if (running === undefined || now() - running.startMs > longestTransferMs) return;
+      report("underway", running.tokens, running.startMs);
+    },
     open(most, whenUnderway) {
       allowed = most;
       underway = whenUnderway;
@@ -107,22 +131,17 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       if (isLaneCache || cacheScope === undefined || length <= keepTokens) return false;
       const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
       const pictures = hasPictures(chunks, kept, length);
-      return pays({ gained: length - kept, loaded: length, saved: length, pictures });
+      return pays({ gained: length - kept, loaded: length, saved: slot.held.entries.length, pictures });
     },
     async save(slot, isUrgent = false) {
       if (states === undefined || !(isUrgent || take())) return false;
       const startMs = now();
       const { length } = slot.held.reusable;
       try {
-        const saving = states.save(slot.id, slot.held, length, slot.cacheScope ?? "");
-        underway();
-        const state = await saving;
+        const state = await follow(length, startMs, states.save(slot.id, slot.held, length, slot.cacheScope ?? ""));
         cost.addSave(length, now() - startMs);
-        const going = store.add(state);
-        discard(going);
-        // The snapshot alone exceeds the limit of bytes, and the next snapshot probably would too.
-        if (going.includes(state)) pause = pauseAfterFailure;
-        report("save", state, startMs);
+        discard(store.add(state));
+        report("save", length, startMs);
       } catch (error) {
         pause = pauseAfterFailure;
         emit({
@@ -136,16 +155,15 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     async load(slot, state) {
       if (states === undefined || !take()) return undefined;
       const startMs = now();
-      const loading = states.load(slot.id, state);
-      underway();
-      const loaded = await loading;
+      const { length } = state.entries;
+      const loaded = await follow(length, startMs, states.load(slot.id, state));
       if (loaded) {
-        cost.addLoad(state.entries.length, now() - startMs);
+        cost.addLoad(length, now() - startMs);
         store.touch(state);
       } else {
         store.remove(state);
       }
-      report(loaded ? "load" : "damaged", state, startMs);
+      report(loaded ? "load" : "damaged", length, startMs);
       return loaded;
     },
     saves: states !== undefined,

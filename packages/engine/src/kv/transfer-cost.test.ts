@@ -22,6 +22,16 @@ describe("a transfer", () => {
     expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
   });
 
+  test("in a folder that was slow does not pay, in this engine and the next one", () => {
+    const cost = createTransferCost();
+    cost.addSave(1_000, 10_000);
+    for (const each of [cost, createTransferCost(10)]) {
+      expect(each.pays({ gained: 1_000, loaded: 1_000, saved: 1_000 }, 1)).toBe(false);
+      expect(each.pays({ gained: 1_000, loaded: 1_000 }, 1)).toBe(false);
+      expect(each.pays({ gained: 1_000, loaded: 1_000 }, 20)).toBe(true);
+    }
+  });
+
   test("between slots has a separate cost", () => {
     const cost = createTransferCost();
     cost.addLoad(1_000, 1_000);

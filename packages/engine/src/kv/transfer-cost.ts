@@ -28,20 +28,25 @@ export interface TransferCost {
   pays(transfer: Transfer, tokenMs: number | undefined): boolean;
 }
 
-export function createTransferCost(): TransferCost {
+/** @param transferMs milliseconds per token in an earlier engine */
+export function createTransferCost(transferMs?: number): TransferCost {
   const saveMs = createRecentMedian(measuredTransfers);
   const loadMs = createRecentMedian(measuredTransfers);
   const copyMs = createRecentMedian(measuredTransfers);
+  if (transferMs !== undefined) saveMs.add(transferMs);
   return {
     addSave: (tokens, ms) => saveMs.add(ms / Math.max(1, tokens)),
     addLoad: (tokens, ms) => loadMs.add(ms / Math.max(1, tokens)),
     addCopy: (tokens, ms) => copyMs.add(ms / Math.max(1, tokens)),
     pays({ gained, loaded = 0, saved = 0, copied = 0 }, tokenMs) {
       if (gained <= 0) return false;
-      const isMeasured = (loaded === 0 || loadMs.value !== undefined) && (copied === 0 || copyMs.value !== undefined);
-      if (tokenMs === undefined || !isMeasured) return gained >= leastTokens;
-      const transferMs = loaded * (loadMs.value ?? 0) + saved * (saveMs.value ?? 0) + copied * (copyMs.value ?? 0);
-      return gained * tokenMs >= leastGain * transferMs;
+      const { value: readMs } = loadMs;
+      const isMeasured = (loaded === 0 || readMs !== undefined) && (copied === 0 || copyMs.value !== undefined);
+      if ((tokenMs === undefined || !isMeasured) && gained < leastTokens) return false;
+      // Before a load is measured it counts as a save: a folder is slow for both.
+      const writeMs = saveMs.value ?? 0;
+      const ms = loaded * (readMs ?? writeMs) + saved * writeMs + copied * (copyMs.value ?? 0);
+      return gained * (tokenMs ?? Infinity) >= leastGain * ms;
     },
   };
 }

@@ -36,6 +36,8 @@ export interface KvSnapshot extends Entries {
 export interface KvSnapshots {
   /** Snapshots of this model from an earlier engine, least recently used first. Their contents are not checked yet. */
   readonly found: readonly KvSnapshot[];
+  /** The expected size of a snapshot with this many tokens. */
+  bytesOf(tokens: number): number;
   /**
    * Saves the slot's cache; the slot does not change.
    * @param tokens number of entries, from the first, that the snapshot offers

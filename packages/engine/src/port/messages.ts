@@ -277,12 +277,12 @@ export interface StepMessage {
 export type Measurement =
   | StepMessage
   /**
-   * A KV snapshot with this many tokens was saved, loaded or found damaged. `states` is the number of all snapshots after
-   * the operation, `bytes` their total size.
+   * A KV snapshot with this many tokens was saved, loaded or found damaged, or its transfer is `underway`: sent about once a second.
+   * `states` is the number of all snapshots after the operation, `bytes` their total size.
    */
   | {
       readonly type: "prefix_store";
-      readonly operation: "save" | "load" | "damaged";
+      readonly operation: "save" | "load" | "damaged" | "underway";
       readonly tokens: number;
       readonly ms: number;
       readonly states: number;

@@ -71,7 +71,8 @@ export function findPrefixSource(
       if (gained < leastCopiedTokens || !pays({ gained, copied, pictures }) || !hasRoom(copied, own, slot)) continue;
       best = { kind: "copy", slot, keepTokens: length };
     } else {
-      if (!pays({ gained, loaded: reusable.length, saved: reusable.length, pictures })) continue;
+      const written = slot.held.entries.length;
+      if (!pays({ gained, loaded: reusable.length, saved: written, pictures })) continue;
       if (!hasRoom(reusable.length, own, slot)) continue;
       best = { kind: "save", slot };
     }

@@ -1,5 +1,7 @@
 // Tests prefixes that one job computes and others load, in the whole engine. The fake backend's next token depends on every token before it.
+import { deferred } from "@waggle/async";
 import { describe, expect, test } from "vitest";
+import type { EngineLimits } from "../engine/engine.ts";
 import type { KvSnapshots } from "../port/kv.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
@@ -325,11 +327,50 @@ describe("the cache of a conversation whose slot was taken", () => {
     expect(saved.log).toEqual([]);
   });
 
-  test("is not saved again after a save that exceeded the limit", async () => {
+  test("is not saved if it would exceed the limit alone", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 20 } });
     await runInTurn(harness, names.map(turn));
-    expect(saved.all).toEqual([]);
-    expect(saved.log).toHaveLength(1);
+    expect(saved.log).toEqual([]);
+  });
+
+  test("is reported while it is saved, up to a limit, and not saved again in a slow folder, nor by the next engine", async () => {
+    const [saved, saving, slowly] = [createFakeKvSnapshots(), deferred<void>(), deferred<void>()];
+    let ms = 0;
+    const engineWith = (limits: Partial<EngineLimits>): EngineHarness =>
+      startEngine({
+        ...{ slots: 1, contextSize: 2_048, now: () => (ms += 0.01), saved, limits },
+        wrap: withGenerator(({ states }) => ({
+          states: states && {
+            ...states,
+            async save(...what) {
+              saving.resolve();
+              await slowly.promise;
+              return await states.save(...what);
+            },
+          },
+        })),
+      });
+    const first = engineWith({});
+    await runAll(first, [turn("a")]);
+    submit(first.engine, turn("b"));
+    await saving.promise;
+    const reports = (): number[] =>
+      first.events
+        .filter(isType("prefix_store"))
+        .flatMap((event) => (event.operation === "underway" ? [event.ms] : []));
+    for (const at of [50_000, 60_000, 20_000]) {
+      ms += at;
+      first.engine.maintain();
+    }
+    expect(reports().map((each) => Math.round(each / 1_000))).toEqual([50, 110]);
+    slowly.resolve();
+    await first.untilJob("b", "finished");
+    await runAll(first, [turn("c")]);
+    expect(saved.log).toEqual(["save 0"]);
+
+    const { tokens = 1, ms: lastMs = 0 } = first.events.findLast(isType("prefix_store")) ?? {};
+    await runInTurn(engineWith({ prefixStoreTokenMs: lastMs / tokens }), [turn("d"), turn("e")]);
+    expect(saved.log).toEqual(["save 0"]);
   });
 });

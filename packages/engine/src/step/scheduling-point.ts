@@ -2,7 +2,7 @@
 // decodes, a scheduling point does few transfers.
 import type { Backend } from "../port/backend.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
-import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
+import { createKvOffload, type KvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import type { Pacing } from "../schedule/costs/pacing.ts";
 import { shapeOf } from "../schedule/costs/step-shape.ts";
 import { contextCapacity } from "../port/info.ts";
@@ -54,6 +54,7 @@ export interface Arrival {
 
 export interface SchedulingPoint {
   run(arrival: Arrival): Promise<void>;
+  readonly reportUnderway: KvOffload["reportUnderway"];
   /** Returns how many of the prompt's first tokens a cache holds now. */
   cachedTokens(prepared: PreparedSlotJob): number;
 }
@@ -136,6 +137,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   return {
+    reportUnderway: offload.reportUnderway,
     cachedTokens(prepared) {
       const found = cachedTokens(prepared.prompt, cacheScopeOf(prepared), { slots, store: offload.store });
       return Math.min(prepared.reusableTokens, found);
