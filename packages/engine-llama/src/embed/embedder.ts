@@ -113,8 +113,8 @@ async function checkMemory(
 
 function noMemory(maxTokens: number, cause?: unknown): WaggleError {
   return new WaggleError(
-    "resource_exhausted",
-    `Cannot embed: not enough memory for another context of ${maxTokens} tokens.`,
+    "unavailable",
+    `Cannot embed: not enough memory for another context of ${maxTokens} tokens. Retry when memory is free.`,
     { cause },
   );
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Backend, EmbedInput, TextPair } from "@waggle/engine";
 import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
 import { getLlama, type LlamaContextSequence, type Token } from "node-llama-cpp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "encoders-"));
@@ -60,6 +60,13 @@ describe("a model that embeds texts", () => {
     expect([bee[0], bee.at(-1)]).toEqual([2, 3]);
     expect(await tokenize(bee)).toEqual(bee);
     await expect(tokenize([5, 1_024])).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  test("is unavailable as long as there is no memory for its context", async () => {
+    const free = vi.spyOn(process, "availableMemory").mockReturnValue(1_000);
+    await expect(compute(backend, "a bee")).rejects.toMatchObject({ code: "unavailable" });
+    free.mockRestore();
+    expect(await compute(backend, "a bee")).toHaveLength(64);
   });
 
   test("returns the library's vectors, scaled to length 1, even for a text of the greatest length", async () => {

@@ -43,7 +43,7 @@ export interface Embedder {
   /**
    * Computes a piece. The last piece yields the result: for a text its vector, of length 1; for a pair a logit, which is
    * higher the better the document fits.
-   * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
+   * @throws WaggleError unavailable when there is no memory for the context, which the first piece opens
    */
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
 }
