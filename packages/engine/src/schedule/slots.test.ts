@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { range, runIn, slotOf } from "../testing/run-in.ts";
 import {
+  alignTargets,
   beginSlot,
   bindSlot,
   copySlot,
@@ -14,6 +15,7 @@ import {
   returnSlot,
   runsIn,
   slotStatus,
+  type DecideRun,
   type Run,
   type Slot,
   type SlotState,
@@ -152,4 +154,20 @@ describe("a slot", () => {
     expect(reusableOf(runIn("prefilling", given))).toBe(0);
     expect(reusableOf(runIn("preempted", given))).toBe(4);
   });
+});
+
+test("branches are padded to a length that a job alone may have, or else to the longest of them", () => {
+  const padded = (most: number): readonly (readonly number[])[] => {
+    const runs = [[1, 2], [3]].map((target) => ({ target }) as unknown as DecideRun);
+    alignTargets(runs, most, (longest) => longest + 2);
+    return runs.map(({ target }) => target);
+  };
+  expect(padded(4)).toEqual([
+    [1, 2, 2, 2],
+    [3, 3, 3, 3],
+  ]);
+  expect(padded(3)).toEqual([
+    [1, 2],
+    [3, 3],
+  ]);
 });

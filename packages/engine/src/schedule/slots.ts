@@ -199,11 +199,14 @@ export function targetNextBranch(run: DecideRun): boolean {
 
 /**
  * Repeats the last token of the shorter targets, so that all are equally long: slots next to each other are then one matrix.
+ * @param most cells that a job alone may have: no job makes room for a longer target
  * @param lengthFor how long they should be at least, if the longest has this length
  */
-export function alignTargets(runs: readonly DecideRun[], lengthFor: (longest: number) => number): void {
-  const longest = lengthFor(Math.max(...runs.map(({ target }) => target.length)));
-  for (const { target } of runs) while (target.length < longest) target.push(target.at(-1) ?? 0);
+export function alignTargets(runs: readonly DecideRun[], most: number, lengthFor: (longest: number) => number): void {
+  const longest = Math.max(...runs.map(({ target }) => target.length));
+  const wanted = lengthFor(longest);
+  const length = wanted > most ? longest : wanted;
+  for (const { target } of runs) while (target.length < length) target.push(target.at(-1) ?? 0);
 }
 
 /** Ends the use of a lent slot. Another slot begins its reading again. */

@@ -96,7 +96,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   function cheapestLength(tokens: number, held: number): number {
     const generator = generatorOf(backend);
     const { attentionTile: tile } = generator;
-    if (tokens >= tile || held + tile > contextCapacity(backend.info.contextSize)) return tokens;
+    if (tokens >= tile) return tokens;
     const priceOf = (count: number): number =>
       options.stepMs(shapeOf([{ slot: 0, tokens: count, held, decodes: false }], generator)) ?? count;
     return priceOf(tile) < priceOf(tokens) ? tile : tokens;
@@ -107,8 +107,10 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const isReady = (run: Run): run is DecideRun => run.kind === "decision" && missingOf(run) === 0;
     const runs = runsIn(slots, "prefilling").filter(isReady).filter(targetNextBranch);
     const bySequence = new Map(runs.map(({ sequence }) => [sequence, runs.filter((run) => run.sequence === sequence)]));
+    const { contextSize, contextPool } = backend.info;
+    const most = Math.min(contextCapacity(contextSize), contextPool);
     for (const [{ prefixTokens }, together] of bySequence) {
-      alignTargets(together, (longest) => prefixTokens + cheapestLength(longest - prefixTokens, prefixTokens));
+      alignTargets(together, most, (longest) => prefixTokens + cheapestLength(longest - prefixTokens, prefixTokens));
     }
     const generator = generatorOf(backend);
     for (const run of runs) {
