@@ -8,7 +8,7 @@ import type { Environment } from "@waggle/daemon";
 import type { Mcp } from "@waggle/front";
 import { McpFileError, createJournal, createToolServers, readServers } from "@waggle/mcp";
 import type { Journal, ServerSpec } from "@waggle/mcp";
-import { exitCodes } from "@waggle/protocol";
+import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 
@@ -48,7 +48,11 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
     journal: {
       begin: async (turn) => await (await opened.promise).begin(turn),
       newest: async (...request) => await (await opened.promise).newest(...request),
-      close: async () => await (await opened.promise).close(),
+      async close() {
+        // Has no effect on an open journal. After a start that failed before, requests must not wait for one.
+        opened.reject(new WaggleError("unavailable", "The worker stops."));
+        await (await opened.promise.catch(() => undefined))?.close();
+      },
     },
     limits: { steps, timeoutMs },
     async open() {

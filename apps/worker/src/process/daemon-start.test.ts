@@ -1,11 +1,14 @@
 // Tests the answers of a worker that starts: its port is open, but other parts are not ready.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type * as Front from "@waggle/front";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import type { Daemon, startDaemon as StartDaemon } from "./daemon.ts";
 import type * as Fleet from "../fleet/fleet-membership.ts";
@@ -67,17 +70,15 @@ let starting: Promise<Daemon> | undefined;
 afterEach(async () => {
   gates.secondPort?.open.resolve();
   gates.fleet?.open.resolve();
-  const daemon = await starting;
+  const daemon = await starting?.catch(() => undefined);
   daemon?.abort(0);
   await daemon?.stopped;
 });
 
 /** @returns the URL of the starting worker */
-async function start(): Promise<string> {
-  const parsed = parseConfig(
-    ["--local-mode", "--backend", "fake", "--ollama", "--ollama-port", "0", "--port", "0"],
-    {},
-  );
+async function start(flags: readonly string[] = []): Promise<string> {
+  const usual = ["--local-mode", "--backend", "fake", "--ollama", "--ollama-port", "0", "--port", "0"];
+  const parsed = parseConfig([...usual, ...flags], {});
   if (parsed.kind === "exit") expect.fail(parsed.stderr);
   starting = startDaemon({
     logLines: createLogRing(),
@@ -110,4 +111,22 @@ test("the main port answers while Ollama's port is opened", async () => {
   await gates.secondPort?.reached.promise;
   const response = await fetch(`${url}/v1/info`);
   expect(await response.json()).toMatchObject({ url });
+});
+
+test("a start that fails closes what its first requests have opened", async () => {
+  const batches = mkdtempSync(join(tmpdir(), "waggle-start-"));
+  onTestFinished(() => rmSync(batches, { recursive: true }));
+  const url = await start(["--batch-dir", batches]);
+  gates.secondPort?.open.resolve();
+  await gates.fleet?.reached.promise;
+  const body = new FormData();
+  body.set("purpose", "batch");
+  body.set("file", new Blob(["{}"]), "lines.jsonl");
+  expect((await fetch(`${url}/v1/files`, { method: "POST", body })).status).toBe(200);
+  expect(readdirSync(batches)).toHaveLength(1);
+  gates.fleet?.open.reject(new Error("no fleet"));
+  await expect(starting).rejects.toThrow("no fleet");
+  // The next start has another name, and would not find the folder.
+  expect(readdirSync(batches)).toEqual([]);
+  await expect(fetch(url)).rejects.toThrow();
 });

@@ -22,7 +22,7 @@ import { createSupervisor } from "../engine/supervisor.ts";
 import { createFleetMembership } from "../fleet/fleet-membership.ts";
 import { createHiveMembership } from "../hive/hive-membership.ts";
 import { createMcp } from "../mcp/open-mcp.ts";
-import { openPorts } from "./ports.ts";
+import { openPorts, type Ports } from "./ports.ts";
 import { createWorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
 import { budgetOf } from "../models/memory/memory-plan.ts";
@@ -157,21 +157,32 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   });
 
-  const server = await openPorts(worker.app, config, (opened) => (ownUrl = opened)).catch((error: unknown) => {
-    prefixFolder?.close();
-    throw error;
-  });
-  try {
+  let ports: Ports | undefined;
+  async function open(): Promise<Ports> {
+    ports = await openPorts(worker.app, config, (opened) => (ownUrl = opened));
     await fleet.join(worker);
     await mcp?.open();
     lane.start();
-  } catch (error) {
-    // Otherwise the fleet would send jobs to this worker until its heartbeat expires.
+    return ports;
+  }
+
+  async function takeDown(sent?: () => Promise<unknown>): Promise<void> {
+    worker.abort();
+    // Ended streams and collected answers still have to reach their clients.
+    ports?.stopAccepting();
+    await Promise.all([hive.leave(), worker.stop(), lane.close(), sent?.()]);
     await fleet.close();
     prefixFolder?.close();
-    await server.close();
-    throw error;
+    await ports?.close();
+    worker.close();
   }
+
+  const server = await open().catch(async (error: unknown) => {
+    stopping.abort();
+    // Requests may have loaded models and opened the lane: the port was open.
+    await takeDown().catch((failure: unknown) => log.error({ err: failure }, "start_not_undone"));
+    throw error;
+  });
 
   const departure = (begun = createDeparture({
     clock,
@@ -191,16 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     cutJobs: () => worker.cutJobs,
     onLeaving: screen?.leaving,
     onCutting: screen?.cutting,
-    async takeDown(before) {
-      worker.abort();
-      // Ended streams and collected answers still have to reach their clients.
-      server.stopAccepting();
-      await Promise.all([hive.leave(), worker.stop(), lane.close(), before(server.answered(), flushTimeoutMs)]);
-      await fleet.close();
-      prefixFolder?.close();
-      await server.close();
-      worker.close();
-    },
+    takeDown: async (before) => await takeDown(async () => await before(server.answered(), flushTimeoutMs)),
   }));
 
   const { url } = server;
