@@ -102,6 +102,8 @@ async function listen(server: Server, { host, port }: HiveOptions): Promise<void
   server.listen(port, host);
   try {
     await once(server, "listening");
+    // A connection that the system cannot give fails alone.
+    server.on("error", () => {});
   } catch (error) {
     throw await listenError(error, host, port);
   }

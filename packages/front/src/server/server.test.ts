@@ -1,6 +1,6 @@
 // Tests which connection ends at the limit of connections, and which body is too slow.
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { Server, connect, type Socket } from "node:net";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { App } from "./app.ts";
 import { listen } from "./server.ts";
@@ -92,4 +92,14 @@ it.each([
   if (times > 0) socket.write("0\r\n\r\n");
   else vi.advanceTimersByTime(30_000);
   expect((await answered)[0].toString()).toContain(status);
+});
+
+it("lives on when the system cannot give a connection", async () => {
+  const listening = vi.spyOn(Server.prototype, "listen");
+  onTestFinished(() => listening.mockRestore());
+  const limits = { maxConnections: 3, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
+  const server = await listen({ fetch: () => new Response("ok") } as unknown as App, "127.0.0.1", 0, limits);
+  onTestFinished(async () => await server.close());
+  listening.mock.contexts[0]?.emit("error", new Error("accept EMFILE"));
+  expect(await (await fetch(server.url)).text()).toBe("ok");
 });

@@ -147,11 +147,9 @@ const backlog = 4_096;
 async function bind(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ port, host, exclusive: true, backlog }, () => {
-        server.off("error", reject);
-        resolve();
-      });
+      // Also handles later errors: a connection that the system cannot give fails alone.
+      server.on("error", reject);
+      server.listen({ port, host, exclusive: true, backlog }, resolve);
     });
   } catch (error) {
     throw await listenError(error, host, port);
