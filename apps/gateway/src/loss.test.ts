@@ -154,6 +154,23 @@ it("publishes a job again ten seconds after the queue has lost it", async () => 
   await gateway.has("j", 1);
 });
 
+it("ends a job that no worker takes from the queue of a lost worker for two minutes, and cancels it there", async () => {
+  // Without a queue, the gateways cannot move the job.
+  const lost = await startGateway(fleet, {
+    id: "g2",
+    through: (side) => withParts(side, { publish: (one, to) => side.publish(one, { ...to, at: "gone" }) }),
+  });
+  const cancelled: string[] = [];
+  lost.member.onCancel((id, by) => cancelled.push(`${id} ${by}`));
+  await lost.post("/v1/jobs", job);
+  await until(() => lost.published.length === 1);
+  await pass(fleet, 118_000);
+  expect(await stateOf("j", lost)).not.toBe("failed");
+  await pass(fleet, 13_000);
+  expect(await lost.status("j")).toMatchObject(failed("has not begun it for 120 s"));
+  expect(cancelled).toContain(`${lost.published[0]?.job.id} gateway`);
+});
+
 it("waits for the end of a job that has left the queue, for a minute", async () => {
   const placeOf = async () => "ended" as const;
   const late = await startGateway(fleet, { id: "g2", through: (side) => withParts(side, { placeOf }) });

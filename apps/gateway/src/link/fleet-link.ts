@@ -13,7 +13,7 @@ import { endedByOf, type JobNames } from "../jobs/job-names.ts";
 import { createQuestions } from "./questions.ts";
 import { createPublisher } from "./publisher.ts";
 import type { PublisherOptions } from "./publisher.ts";
-import { watchLostEntries } from "./lost-entries.ts";
+import { lostLimitMs, watchLostEntries } from "./lost-entries.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
@@ -23,8 +23,7 @@ import type { SequenceRun } from "./sequence-run.ts";
 const cancelling = "cancel a job in the fleet";
 
 const checkIntervalMs = 1_000;
-/** How long a job may be silent after its worker was lost, while other workers serve the model; and how long a cancelled job may take to end. */
-const lostLimitMs = 120_000;
+/** How long a cancelled job may take to end. */
 const cancelLimitMs = 30_000;
 
 const dropped = { kind: "failed", failure: { code: "cancelled", message: "The query was dropped." } } as const;
@@ -82,7 +81,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
   let owner: ExecutorOwner | undefined;
   const questions = createQuestions(options);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
-  const checkEntry = watchLostEntries({ side, names, publisher, clock, log }, fail);
+  const checkEntry = watchLostEntries({ side, names, publisher, clock, log }, giveUp);
   let checking: TimerHandle | undefined;
   let isUnreachable = false;
   let lastSlots = 1;

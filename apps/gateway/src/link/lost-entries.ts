@@ -10,6 +10,8 @@ import type { SequenceRun } from "./sequence-run.ts";
 /** How long a published sequence may have no records, and a taken one no more of them, before NATS is asked about its entry. */
 const untakenMs = 10_000;
 const silentMs = 15_000;
+/** How long a job may be silent while its worker is lost, or unbegun in the queue of one worker. */
+export const lostLimitMs = 120_000;
 /** How long the end of a job may be on its way. */
 const endLimitMs = 60_000;
 /** Shortest time between two questions about one sequence. */
@@ -25,7 +27,7 @@ export interface LostEntriesOptions {
 
 /**
  * Returns a function that checks one sequence; call it about once a second. It never throws.
- * @param onLost called for a lost sequence that cannot be published again, because only an earlier gateway had its prompt
+ * @param onLost called for a sequence that cannot continue, for example because only an earlier gateway had its prompt
  */
 export function watchLostEntries(
   { side, names, publisher, clock, log }: LostEntriesOptions,
@@ -48,8 +50,14 @@ export function watchLostEntries(
   async function ask(run: SequenceRun): Promise<void> {
     const { lastRecordAt } = run;
     const place = await side.placeOf(run.fleetJob);
-    if (place === "queued" || !(await isOurs(run))) return;
+    if (place === "queued" || (place !== "reserved" && !(await isOurs(run)))) return;
     if (!isAsked(run) || run.lastRecordAt !== lastRecordAt) return;
+    if (place === "reserved") {
+      // Gateways move the jobs of lost workers. They cannot if NATS has lost the worker's queue.
+      const isStuck = run.phase === "published" && clock.now() - lastRecordAt >= lostLimitMs;
+      if (isStuck) giveUp(run, `the worker that reserved a slot for it has not begun it for ${lostLimitMs / 1_000} s`);
+      return;
+    }
     if (place === "ended") {
       // After a lost connection, the last records arrive later than this answer.
       if (clock.now() - lastRecordAt >= endLimitMs) giveUp(run, "its last records have not arrived");

@@ -178,6 +178,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return undefined;
           apply(run, "publish");
+          run.lastRecordAt = clock.now();
         }
         // After a failed attempt, any worker may take the job.
         const full = await publish(run, to);

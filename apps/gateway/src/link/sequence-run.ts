@@ -57,6 +57,7 @@ export interface SequenceRun {
   /** Its id is final once the job's record is written. */
   fleetJob: FleetJob;
   readonly records: SequenceRecords;
+  /** When the last record came. Before the first one: when the sequence was published or, before that, started. */
   lastRecordAt: number;
   /** How often the sequence was lost from the fleet's queue and published again. */
   again: number;

@@ -19,7 +19,7 @@ import type {
   WorkerQuestion,
 } from "../queue/records.ts";
 
-export type JobPlace = "queued" | "ended" | "lost";
+export type JobPlace = "queued" | "reserved" | "ended" | "lost";
 
 export interface GatewaySide {
   readonly id: GatewayProcessId;
@@ -43,7 +43,8 @@ export interface GatewaySide {
    */
   publish(job: FleetJob, to?: PublishTo): Promise<void>;
   /**
-   * Where the job is. `queued`: in the queue, waiting or with a worker. `ended`: its last record is its end, which may be on its way. `lost`: neither.
+   * Where the job is. `queued`: in the common queue, waiting or with a worker. `reserved`: the same in the queue of one worker. `ended`: its last
+   * record is its end, which may be on its way. `lost`: none of these.
    * @throws WaggleError unavailable
    */
   placeOf(job: FleetJob): Promise<JobPlace>;

@@ -12,7 +12,7 @@ import { createMembers } from "../members/members.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createPictureStore } from "../pictures/picture-store.ts";
 import { cancelJob, onCancels } from "../queue/cancels.ts";
-import { isQueued, publishJob } from "../queue/job-queue.ts";
+import { placeInQueue, publishJob } from "../queue/job-queue.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { createJobRecords, createSessions } from "./shared-records.ts";
@@ -81,7 +81,8 @@ export function createGatewaySide(options: GatewaySideOptions): GatewaySide {
       await publishJob(broker, job, to);
     },
     async placeOf(job) {
-      if (await isQueued(broker, job)) return "queued";
+      const place = await placeInQueue(broker, job);
+      if (place !== undefined) return place;
       const last = await broker.events.last(topics.events(job.gateway, job.id));
       return last !== undefined && isEnd(decode<EventRecord>(last.data)) ? "ended" : "lost";
     },

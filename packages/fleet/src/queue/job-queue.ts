@@ -43,10 +43,12 @@ async function put(broker: Broker, job: FleetJob, at: string | undefined, messag
   broker.messages.send(at === undefined ? topics.hint(model) : topics.hintAt(at));
 }
 
-/** Whether the queue has the job, for any worker or for one. @throws WaggleError unavailable */
-export async function isQueued({ jobs }: Broker, job: FleetJob): Promise<boolean> {
+/** Whether the queue has the job for one worker (`reserved`) or for any (`queued`). @throws WaggleError unavailable */
+export async function placeInQueue({ jobs }: Broker, job: FleetJob): Promise<"reserved" | "queued" | undefined> {
   const { model, id } = job;
-  return (await jobs.has(topics.job(model, queueOf(job), id))) || (await jobs.has(topics.jobAt(model, undefined, id)));
+  // A job that moves enters the common queue before it leaves the worker's.
+  if (await jobs.has(topics.jobAt(model, undefined, id))) return "reserved";
+  return (await jobs.has(topics.job(model, queueOf(job), id))) ? "queued" : undefined;
 }
 
 export async function openQueue({ jobs }: Broker, model: string, queue: JobQueue): Promise<void> {

@@ -24,7 +24,7 @@ export function createRescue(options: RescueOptions): () => Promise<void> {
   const { broker, beats, models, clock, log } = options;
   /** The time when each worker was first found silent. */
   const silentSince = new Map<string, number>();
-  /** Silent workers whose queues are gone. */
+  /** Silent workers whose queues are gone, since the last list of queues. */
   const cleared = new Set<string>();
   /** Workers with a queue. Some may never have sent us a beat. */
   let owners: readonly string[] = [];
@@ -74,20 +74,22 @@ export function createRescue(options: RescueOptions): () => Promise<void> {
     if (clock.now() - listedAt < listIntervalMs) return;
     owners = (await broker.jobs.list()).map(queues.ownerOf).filter((worker) => worker !== undefined);
     listedAt = clock.now();
+    cleared.clear();
+  }
+
+  /** What fails is tried again in the next round. */
+  async function attempt(step: () => Promise<void>): Promise<void> {
+    await step().catch((error: unknown) => log.debug({ reason: errorReason(error) }, "fleet_rescue_failed"));
   }
 
   return async () => {
     if (running) return;
     running = true;
-    try {
-      await list();
-      updateSilent();
-      hintIdleWorkers();
-      for (const [worker, since] of [...silentSince]) if (!cleared.has(worker)) await rescue(worker, since);
-    } catch (error) {
-      log.debug({ reason: errorReason(error) }, "fleet_rescue_failed");
-    } finally {
-      running = false;
-    }
+    await attempt(list);
+    updateSilent();
+    hintIdleWorkers();
+    for (const [worker, since] of [...silentSince])
+      if (!cleared.has(worker)) await attempt(async () => await rescue(worker, since));
+    running = false;
   };
 }

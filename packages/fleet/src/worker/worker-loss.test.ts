@@ -293,11 +293,15 @@ describe("jobs in the queue of a lost worker", () => {
     await publish(2, alive);
     const clock = createFakeClock();
     const beats = {
-      silentWorkers: () => [announced],
+      silentWorkers: () => ["unasked", announced],
       hasLeft: () => false,
       isAlive: (_: string, id: string) => id === alive,
     };
-    const rescueJobs = createRescue({ broker: gateway, beats, models: () => [], clock, log: silent });
+    // The size of one worker's queue cannot be asked: the other workers' jobs move meanwhile.
+    const sizeOf: Broker["jobs"]["sizeOf"] = async (queue) =>
+      queue === queues.at("unasked") ? await Promise.reject(new Error("late")) : await gateway.jobs.sizeOf(queue);
+    const asking = withParts(gateway, { jobs: withParts(gateway.jobs, { sizeOf }) });
+    const rescueJobs = createRescue({ broker: asking, beats, models: () => [], clock, log: silent });
     const takeShared = () => takeJob(broker, queues.of(model, "normal"));
     await rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[0]);
@@ -326,6 +330,13 @@ describe("jobs in the queue of a lost worker", () => {
     await rescueJobs();
     expect(await haveQueues()).toEqual([false, false, true]);
     expect((await takeJob(broker, queues.at(alive)))?.job).toEqual(jobs[2]);
+    // The broker has lost the queue and found it again.
+    const found = fleetJob({ model });
+    await broker.jobs.open(queues.at(announced), topics.jobsAt(announced));
+    await publishJob(broker, found, { at: announced });
+    clock.advance(60_000);
+    await rescueJobs();
+    expect((await takeShared())?.job).toEqual(found);
   });
 });
 
