@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { TimeoutError } from "@nats-io/transport-node";
 import { createFakeClock, needs } from "@waggle/testing";
 import { createLogger } from "@waggle/telemetry";
 import { afterAll, describe, expect, test } from "vitest";
@@ -109,6 +110,30 @@ describe("a connection", needs("nats-server"), () => {
     expect(changes).toEqual(["there first", "gone", "there"]);
     await connection.close();
     expect(changes).toHaveLength(3);
+  });
+
+  test("begins no subscription anew after a late answer, but after another member has made a store again", async () => {
+    const checks: boolean[] = [];
+    const write = (line: string): void => {
+      const { msg, replaced } = JSON.parse(line) as { msg: string; replaced: boolean };
+      if (msg === "nats_stores_checked") checks.push(replaced);
+    };
+    const log = createLogger({ level: "info", format: "json", name: "test", destination: { write } });
+    const clock = createFakeClock();
+    const link = await linkTo(nats.url, { log, clock });
+    const admin = await linkTo(nats.url);
+    let begun = 0;
+    link.onChange(() => (begun += 1));
+    for (const [index, wanted] of [1, 2].entries()) {
+      const late = link.call("wait", async () => await Promise.reject(new TimeoutError()));
+      await expect(late).rejects.toMatchObject({ code: "unavailable" });
+      await expect.poll(() => checks).toHaveLength(index + 1);
+      expect(begun).toBe(wanted);
+      clock.advance(5_000);
+      await admin.use().jsm.streams.delete(jobsStream);
+      await admin.checkStores();
+    }
+    expect(checks).toEqual([false, true]);
   });
 
   test("leaves streams with other limits as they are", async () => {

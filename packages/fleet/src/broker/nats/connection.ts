@@ -21,7 +21,7 @@ const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** Interval of pings. The connection counts as lost after two pings without an answer. */
 const pingIntervalMs = 5_000;
-/** Shortest time between two checks of the streams and buckets because NATS did not answer. */
+/** Shortest time between two checks of the stores because NATS did not answer. */
 const checkIntervalMs = 5_000;
 /** Limit of the topics that are remembered as denied. */
 const mostDenied = 100;
@@ -68,8 +68,8 @@ export interface NatsLink {
   /** Calls back when a connection is up, with its streams and buckets, when a connection or a store is lost, and when a store has been made again. */
   onChange(listener: ConnectionListener): () => void;
   onDenied(listener: (topic: string) => void): () => void;
-  /** Reports that a store has been made again by another member, so that subscriptions to the lost one begin again. */
-  storeReplaced(): void;
+  /** Makes missing stores. If a store was made again, also by another member, subscriptions begin again. @throws Error if NATS does not answer */
+  checkStores(): Promise<void>;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */
   close(): Promise<void>;
 }
@@ -87,7 +87,9 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
   let closing = false;
   let retry: TimerHandle | undefined;
   let opening: Promise<void> | undefined;
-  let making: Promise<unknown> | undefined;
+  let checking: Promise<void> | undefined;
+  /** When the stores of the present subscriptions were created. */
+  let created = "";
   let checkedAt = -Infinity;
   /** Counts lost connections: a restoration that finishes after another loss is ignored. */
   let departures = 0;
@@ -101,8 +103,10 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     try {
       nc = await connect(target);
       const jsm = await jetstreamManager(nc, { timeout: answerLimitMs });
-      const buckets = await ensureTopology(nc, jsm, role, limits);
+      const topology = await ensureTopology(nc, jsm, role, limits);
       if (closing) return await nc.close();
+      ({ created } = topology);
+      const { buckets } = topology;
       const { inboxPrefix } = target;
       current = { nc, js: jetstream(nc, { timeout: answerLimitMs }), jsm, buckets, inboxPrefix };
     } catch (error) {
@@ -149,8 +153,10 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     if (current === undefined || closing || departure !== departures) return;
     const { nc, jsm } = current;
     try {
-      await ensureTopology(nc, jsm, role, limits);
-      if (departure === departures) isUp(false);
+      const topology = await ensureTopology(nc, jsm, role, limits);
+      if (departure !== departures) return;
+      ({ created } = topology);
+      isUp(false);
     } catch (error) {
       if (closing || departure !== departures) return;
       if (backoff.attempts === 0) log.warn({ err: error }, "nats_not_ready");
@@ -170,17 +176,19 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
     for (const listener of deniedListeners) listener(subject);
   }
 
-  /** Makes missing streams and buckets again. Concurrent callers share one attempt. @throws Error if NATS does not */
-  async function makeStores(): Promise<void> {
-    const { nc, jsm } = use();
-    making ??= ensureTopology(nc, jsm, role, limits).finally(() => (making = undefined));
-    await making;
-    log.warn("nats_stores_checked");
-    storeReplaced();
+  /** Concurrent callers share one attempt. */
+  async function checkStores(): Promise<void> {
+    checking ??= check().finally(() => (checking = undefined));
+    await checking;
   }
 
-  function storeReplaced(): void {
-    if (up) notify(false);
+  async function check(): Promise<void> {
+    const { nc, jsm } = use();
+    const topology = await ensureTopology(nc, jsm, role, limits);
+    const replaced = topology.created !== created;
+    log.warn({ replaced }, "nats_stores_checked");
+    ({ created } = topology);
+    if (replaced && up) notify(false);
   }
 
   function use(): Connected {
@@ -218,17 +226,17 @@ export function openNatsLink(options: ConnectionOptions): NatsLink {
           const isMissing = isStoreMissing(error);
           if (!isMissing && !(isTimeout(error) && clock.now() - checkedAt >= checkIntervalMs)) throw error;
           checkedAt = clock.now();
-          const made = makeStores();
+          const checked = checkStores();
           if (isMissing) {
-            await made;
+            await checked;
             return await request(use());
           }
           // A server that does not answer would delay the error by several limits.
-          made.catch(() => {});
+          checked.catch(() => {});
           throw error;
         }
       }),
-    storeReplaced,
+    checkStores,
     onDenied(listener) {
       deniedListeners.add(listener);
       return () => deniedListeners.delete(listener);

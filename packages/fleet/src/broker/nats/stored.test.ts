@@ -1,12 +1,29 @@
-import { needs } from "@waggle/testing";
+import { createFakeClock, needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { unique } from "../../testing/fleet.ts";
+import { silent, unique } from "../../testing/fleet.ts";
 import { connectTo, linkTo, useNats } from "../../testing/nats.ts";
 import { topics } from "../names.ts";
 import type { Bucket } from "../port.ts";
+import type { NatsLink } from "./connection.ts";
+import { createRecords } from "./stored.ts";
 import { picturesStream } from "./topology.ts";
 
 const value = new Uint8Array([1]);
+
+test("a list ends when the records expire after they were counted", async () => {
+  const counts = [1, 0];
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const next = async (): Promise<object> => await stopped.then(() => ({ done: true }));
+  const entries = { stop, [Symbol.asyncIterator]: () => ({ next }) };
+  const kv = { status: async () => ({ values: counts.shift() }), watch: async () => entries };
+  const call: NatsLink["call"] = async (_, request) => await request({ buckets: { jobs: kv } } as never);
+  const clock = createFakeClock();
+  const list = createRecords("jobs", { link: { call } as NatsLink, clock, log: silent }).list();
+  await new Promise(setImmediate);
+  clock.advance(100);
+  expect(await list).toEqual([]);
+});
 
 describe("the stores on NATS", needs("nats-server"), () => {
   const nats = useNats();

@@ -42,6 +42,12 @@ const bucketsOf: Readonly<Record<Role, readonly Bucket[]>> = {
 
 export type Buckets = Readonly<Record<Bucket, KV>>;
 
+export interface Topology {
+  readonly buckets: Buckets;
+  /** When each store of the role was created: another time shows that a store was lost and made again. */
+  readonly created: string;
+}
+
 const nanosPerMs = 1_000_000;
 /** Share of the room for pictures that is reserved where NATS has no storage for all of it. */
 const smallShare = 1 / 4;
@@ -57,27 +63,31 @@ export async function ensureTopology(
   jsm: JetStreamManager,
   role: Role,
   given: Partial<FleetLimits> = {},
-): Promise<Buckets> {
+): Promise<Topology> {
   const limits = { ...defaultFleetLimits, ...given };
-  if (role !== "hive") await ensureStreams(jsm, limits);
+  const created = role === "hive" ? [] : await ensureStreams(jsm, limits);
   const kvm = new Kvm(jetstream(nc, { timeout: answerLimitMs }));
   const open = async (bucket: Bucket): Promise<KV> => {
     const name = bucketNames[bucket];
     // This sends nothing to NATS, which may let this member read only single keys.
     if (!bucketsOf[role].includes(bucket)) return await kvm.open(name, { allow_direct: true });
     const options = { ttl: bucketLifetimesMs[bucket], history: 1, storage: StorageType.File };
-    return await explained(name, kvm.create(name, options));
+    const kv = await explained(name, kvm.create(name, options));
+    created.push((await kv.status()).streamInfo.created);
+    return kv;
   };
-  return {
+  const buckets = {
     members: await open("members"),
     cancels: await open("cancels"),
     sessions: await open("sessions"),
     jobs: await open("jobs"),
   };
+  return { buckets, created: created.join(" ") };
 }
 
-async function ensureStreams(jsm: JetStreamManager, limits: FleetLimits): Promise<void> {
-  await ensureStream(jsm, {
+/** @returns when each stream was created */
+async function ensureStreams(jsm: JetStreamManager, limits: FleetLimits): Promise<string[]> {
+  const jobs = await ensureStream(jsm, {
     name: jobsStream,
     subjects: [topics.allJobs],
     retention: RetentionPolicy.Workqueue,
@@ -86,7 +96,7 @@ async function ensureStreams(jsm: JetStreamManager, limits: FleetLimits): Promis
     max_msgs: limits.jobs,
     max_bytes: limits.jobBytes,
   });
-  await ensureStream(jsm, {
+  const events = await ensureStream(jsm, {
     name: eventsStream,
     subjects: [topics.allEvents],
     storage: StorageType.File,
@@ -94,15 +104,16 @@ async function ensureStreams(jsm: JetStreamManager, limits: FleetLimits): Promis
     max_bytes: limits.eventBytes,
     allow_direct: true,
   });
-  await ensurePictures(jsm, limits.pictureBytes).catch(async (error: unknown) => {
+  const pictures = await ensurePictures(jsm, limits.pictureBytes).catch(async (error: unknown) => {
     // NATS reserves the bytes of a stream. A fleet on a small disk has less room for pictures.
     if (!isStreamFull(error)) throw error;
-    await ensurePictures(jsm, limits.pictureBytes * smallShare);
+    return await ensurePictures(jsm, limits.pictureBytes * smallShare);
   });
+  return [jobs, events, pictures];
 }
 
-async function ensurePictures(jsm: JetStreamManager, maxBytes: number): Promise<void> {
-  await ensureStream(jsm, {
+async function ensurePictures(jsm: JetStreamManager, maxBytes: number): Promise<string> {
+  return await ensureStream(jsm, {
     name: picturesStream,
     subjects: [topics.allPictures],
     storage: StorageType.File,
@@ -115,20 +126,24 @@ async function ensurePictures(jsm: JetStreamManager, maxBytes: number): Promise<
 }
 
 /** Asks first whether the stream exists: NATS may not let this member create streams. */
-async function ensureStream(jsm: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
-  if (await exists(jsm, config.name)) return;
-  await explained(config.name, jsm.streams.add(config)).catch(async (error: unknown) => {
+async function ensureStream(jsm: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<string> {
+  const there = await createdAt(jsm, config.name);
+  if (there !== undefined) return there;
+  try {
+    return (await explained(config.name, jsm.streams.add(config))).created;
+  } catch (error) {
     // Another member may have created it at the same moment.
-    if (!(await exists(jsm, config.name))) throw error;
-  });
+    const now = await createdAt(jsm, config.name);
+    if (now === undefined) throw error;
+    return now;
+  }
 }
 
-async function exists(jsm: JetStreamManager, stream: string): Promise<boolean> {
+async function createdAt(jsm: JetStreamManager, stream: string): Promise<string | undefined> {
   try {
-    await jsm.streams.info(stream);
-    return true;
+    return (await jsm.streams.info(stream)).created;
   } catch (error) {
-    if (isStoreMissing(error)) return false;
+    if (isStoreMissing(error)) return undefined;
     throw error;
   }
 }
