@@ -1,3 +1,4 @@
+import { deferred, type Deferred } from "@waggle/async";
 import { createFakeClock } from "@waggle/testing";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
@@ -84,6 +85,25 @@ describe("a worker's id", () => {
       await new Promise(setImmediate);
       expect(free).toBe(isConnected ? 1 : 0);
     }
+    claim.close();
+  });
+
+  test("is asked for again if the connection was lost and came back during the question", async () => {
+    const questions: Deferred<undefined>[] = [];
+    const ask = async (): Promise<undefined> =>
+      await (questions[questions.push(deferred()) - 1] as Deferred<undefined>).promise;
+    const broker = { mostBytes: Infinity, connected: true, messages: { ask } } as unknown as Broker;
+    let free = 0;
+    const claim = createIdClaim({ broker, clock: createFakeClock(), log: silent, id: "id", onFree: () => (free += 1) });
+    claim.begin();
+    await new Promise(setImmediate);
+    claim.begin();
+    questions[0]?.reject(new Error("the connection is lost"));
+    await new Promise(setImmediate);
+    expect([free, questions.length]).toEqual([0, 2]);
+    questions[1]?.resolve(undefined);
+    await new Promise(setImmediate);
+    expect([free, questions.length]).toEqual([1, 2]);
     claim.close();
   });
 

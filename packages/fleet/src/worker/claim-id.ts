@@ -28,6 +28,8 @@ export function createIdClaim({
   onFree,
 }: Pick<MemberContext, "broker" | "clock" | "log"> & { readonly id: string; readonly onFree: () => void }): IdClaim {
   let asking = false;
+  /** Counts the connections: a question that crosses from one to the next has no answer. */
+  let connections = 0;
   let closed = false;
   let reported = false;
   let timer: TimerHandle | undefined;
@@ -44,6 +46,7 @@ export function createIdClaim({
   }
 
   async function attempt(): Promise<void> {
+    const asked = connections;
     const taken = await isTaken();
     if (closed) return;
     if (!broker.connected) {
@@ -51,6 +54,7 @@ export function createIdClaim({
       asking = false;
       return;
     }
+    if (asked !== connections) return await attempt();
     if (taken) {
       if (!reported)
         log.error({ worker: id, hint: "give each worker its own --worker-id" }, "another worker has the id");
@@ -65,6 +69,7 @@ export function createIdClaim({
 
   return {
     begin() {
+      connections += 1;
       if (asking || closed) return;
       asking = true;
       inBackground(claiming, attempt());
