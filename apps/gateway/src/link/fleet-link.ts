@@ -243,7 +243,9 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) return giveUp(one, error);
     checkEntry(one);
     const { worker } = records;
-    const isLost = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
+    // NATS may have deleted the fence that names the worker.
+    const isUnknown = phaseOf(one) === "elsewhere" || phaseOf(one) === "taken";
+    const isLost = worker === undefined ? isUnknown : !side.isAlive("worker", worker);
     if (!isLost || silentMs < lostLimitMs || !side.connected) return;
     const seconds = lostLimitMs / 1000;
     const why =

@@ -33,6 +33,16 @@ it("returns each token and each vector once, from any worker", () => {
   expect(records.take(events("c", 0, vector(0), vector(1))).events).toEqual([vector(1)]);
 });
 
+it("continues with an attempt whose fence is lost, and ignores earlier attempts that are delivered again", () => {
+  const records = createSequenceRecords();
+  records.take(fence("a"));
+  records.take(events("a", 0, token(0)));
+  expect(records.take(events("b", 3, token(1)))).toEqual({ events: [token(1)], moved: true });
+  expect(records.worker).toBeUndefined();
+  expect(records.take(events("a", 1, token(1), token(2))).events).toEqual([]);
+  expect(() => records.take(events("b", 5, token(2)))).toThrow("Expected record 4");
+});
+
 it("reports a move only after output, and only for a new fence", () => {
   const records = createSequenceRecords();
   expect(records.take(fence("a")).moved).toBe(false);

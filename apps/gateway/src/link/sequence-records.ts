@@ -24,8 +24,10 @@ const nothing: News = { events: [], moved: false };
 export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let worker: string | undefined;
   let file: FleetModelFile | undefined;
+  /** The newest attempt is the last one. NATS refuses records of earlier attempts, but may deliver their old ones again. */
+  const attempts = new Set<string>();
   let attempt: string | undefined;
-  /** Undefined before this attempt's first record. That record may have any serial if NATS deleted the fence by age. */
+  /** Undefined before this attempt's first record. That record may have any serial if NATS has deleted the fence. */
   let serial: number | undefined;
   let tokens = 0;
   let vectors = 0;
@@ -35,15 +37,23 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     const moved = tokens > 0 && record.attempt !== attempt;
     worker = record.worker;
     file = fileIn(record);
-    attempt = record.attempt;
+    enter(record.attempt);
     serial = 0;
     return { events: [], moved };
   }
 
+  function enter(next: string): void {
+    attempt = next;
+    attempts.add(next);
+  }
+
   /** False for a repeated record, and for a record of an earlier attempt. @throws Error for a gap */
   function isNext(record: Exclude<EventRecord, { kind: "fence" }>): boolean {
-    // NATS deleted the fence by age.
-    attempt ??= record.attempt;
+    if (!attempts.has(record.attempt)) {
+      // NATS has deleted the fence of this attempt, by age or because the log was full.
+      enter(record.attempt);
+      [worker, serial] = [undefined, undefined];
+    }
     if (record.attempt !== attempt) return false;
     serial ??= record.serial;
     if (record.serial > serial)
@@ -90,13 +100,11 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     },
     take(record) {
       if (record.kind === "fence") return takeFence(record);
+      const isOfAnother = attempt !== undefined && !attempts.has(record.attempt);
       if (!isNext(record)) return nothing;
-      if (record.kind === "output") {
-        file = fileIn(record);
-        return nothing;
-      }
-      if (record.kind === "engine_lost") return { events: [], moved: tokens > 0 };
-      return { events: record.events.filter(isNew), moved: false };
+      if (record.kind === "output") file = fileIn(record);
+      const moved = tokens > 0 && (isOfAnother || record.kind === "engine_lost");
+      return { events: record.kind === "events" ? record.events.filter(isNew) : [], moved };
     },
   };
 }
