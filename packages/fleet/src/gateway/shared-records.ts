@@ -4,7 +4,15 @@ import type { MemberContext } from "../broker/member-context.ts";
 import { keys } from "../broker/names.ts";
 import type { StoredRecord } from "../broker/port.ts";
 import { requireFit } from "../broker/sizes.ts";
-import { decode, decodeOwn, encode, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
+import {
+  decode,
+  decodeOwn,
+  encode,
+  encodeOffThread,
+  type FoundRecord,
+  type JobRecord,
+  type SessionRecord,
+} from "../queue/records.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 
 /** How long a claim is tried while other gateways claim the same session. */
@@ -75,7 +83,7 @@ export function createJobRecords({ broker }: Pick<MemberContext, "broker">): Gat
   return {
     async create(record) {
       const key = keyOf(record);
-      const data = encode(record);
+      const data = await encodeOffThread(record);
       requireFit(broker, data, "hand the job to the fleet");
       for (let creation = 0; creation < mostCreations; creation += 1) {
         const revision = await jobs.put(key, data, 0);
@@ -91,7 +99,7 @@ export function createJobRecords({ broker }: Pick<MemberContext, "broker">): Gat
       const found = await jobs.get(keys.job(client, jobId));
       return found && read(found);
     },
-    update: async (record, revision) => await jobs.put(keyOf(record), encode(record), revision),
+    update: async (record, revision) => await jobs.put(keyOf(record), await encodeOffThread(record), revision),
     remove: async (client, jobId, revision) => void (await jobs.delete(keys.job(client, jobId), revision)),
     list: async () => (await jobs.list()).map(read).filter((found) => found !== undefined),
   };

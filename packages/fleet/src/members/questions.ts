@@ -2,7 +2,7 @@
 import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import type { Answers, Broker } from "../broker/port.ts";
 import { requireFit } from "../broker/sizes.ts";
-import { decode, encode } from "../queue/records.ts";
+import { decode, encode, encodeOffThread } from "../queue/records.ts";
 import type { GatewayAnswer, WorkerAnswer } from "../queue/records.ts";
 
 type Answer = WorkerAnswer | GatewayAnswer;
@@ -17,7 +17,7 @@ export async function ask<T extends Answer>(
   question: unknown,
   timeoutMs: number,
 ): Promise<Exclude<T, { kind: "failed" }> | undefined> {
-  const data = encode(question);
+  const data = await encodeOffThread(question);
   requireFit(broker, data, "hand the request to the fleet");
   const reply = await broker.messages.ask(topic, data, timeoutMs);
   if (reply === undefined) return undefined;

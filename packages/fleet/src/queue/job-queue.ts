@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import { queues, topics } from "../broker/names.ts";
 import type { Broker, Delivery } from "../broker/port.ts";
 import { requireFit } from "../broker/sizes.ts";
-import { decodeOwn, encode, queueOf, type FleetJob, type JobQueue } from "./records.ts";
+import { decodeOwn, encodeOffThread, queueOf, type FleetJob, type JobQueue } from "./records.ts";
 
 /** Seconds until a client may retry what the full queue refused. */
 const retryAfterS = 2;
@@ -33,7 +33,7 @@ export async function shareJob(broker: Broker, job: FleetJob): Promise<void> {
 }
 
 async function put(broker: Broker, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
-  const data = encode(job);
+  const data = await encodeOffThread(job);
   requireFit(broker, data, "hand the job to the fleet");
   const { model, id } = job;
   const topic = at === undefined ? topics.job(model, queueOf(job), id) : topics.jobAt(model, at, id);

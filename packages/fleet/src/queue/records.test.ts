@@ -4,7 +4,7 @@ import { lanePriority } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { queues, keys, topics, fromToken } from "../broker/names.ts";
-import { abilitiesOf, canRun, classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
+import { abilitiesOf, canRun, classOf, decode, encode, encodeOffThread, queueOf, queuesOf } from "./records.ts";
 
 test("decoding returns the encoded value, short and long", () => {
   for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
@@ -18,6 +18,17 @@ test("long values are compressed, and short ones are plain JSON", () => {
   expect(bytes.length).toBeLessThan(10_000);
   expect(JSON.parse(gunzipSync(bytes).toString())).toEqual(long);
   expect(Buffer.from(encode({ a: 1 })).toString()).toBe('{"a":1}');
+});
+
+test("messages that take long to compress leave their thread free", async () => {
+  const long = { text: "word ".repeat(200_000) };
+  let isEncoded = false;
+  const encoded = encodeOffThread(long).finally(() => (isEncoded = true));
+  // Only another thread's answer needs a turn of the event loop.
+  for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+  expect(isEncoded).toBe(false);
+  expect(decode(await encoded)).toEqual(long);
+  expect(decode(await encodeOffThread({ a: 1 }))).toEqual({ a: 1 });
 });
 
 test.each([

@@ -1,5 +1,6 @@
 // Defines the messages on NATS and their encoding: JSON, compressed with gzip if it is long. Members of another version are ignored.
-import { gunzipSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzipSync, gzip, gzipSync } from "node:zlib";
 import type {
   BackendInfo,
   EngineJob,
@@ -303,13 +304,26 @@ export interface SessionRecord {
 
 /** Bytes from which messages are compressed. Compression of shorter ones saves too little. */
 const compressFrom = 16_384;
+/** Bytes whose compression takes longer than a millisecond, in which a gateway streams nothing. */
+const offThreadFrom = 131_072;
+const gzipOffThread = promisify(gzip);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** The first byte of gzip data (RFC 1952). No JSON text begins with this byte. */
 const gzipMagic = 0x1f;
 
 export function encode(value: unknown): Uint8Array {
+  return compressed(encoder.encode(JSON.stringify(value)));
+}
+
+/** As `encode`, but a long message is compressed on another thread. */
+export async function encodeOffThread(value: unknown): Promise<Uint8Array> {
   const bytes = encoder.encode(JSON.stringify(value));
+  if (bytes.length >= offThreadFrom) return await gzipOffThread(bytes, { level: 1 });
+  return compressed(bytes);
+}
+
+function compressed(bytes: Uint8Array): Uint8Array {
   return bytes.length < compressFrom ? bytes : gzipSync(bytes, { level: 1 });
 }
 
