@@ -119,6 +119,16 @@ describe("an answer", () => {
     expect((await outcomeOf(world)).parts).toEqual(words);
   });
 
+  it("has each state for a loop that reads meanwhile, and only the last one for later loops", async () => {
+    const queued = (id: string, position: number): string => frame({ type: "queued", stream_id: id, position });
+    const get: Reply = ({ id }) => sse([3, 2, 1].map((position) => queued(id, position)).join("") + streamOf(id, null));
+    const world = ask({ get: [get] });
+    const positions = async (): Promise<unknown[]> =>
+      (await outcomeOf(world)).events.flatMap((event) => (event.type === "queued" ? [event.position] : []));
+    expect(await positions()).toEqual([3, 2, 1]);
+    expect(await positions()).toEqual([1]);
+  });
+
   it("sends the request with an id of the client", async () => {
     let body: unknown;
     const post: Reply = (request) => {

@@ -18,6 +18,8 @@ export interface RetryEvent {
 
 export type AnswerEvent = StreamEvent | RetryEvent;
 
+/** Events that only matter until the next one of them. An answer may wait for hours, with one each second. */
+const states: ReadonlySet<AnswerEvent["type"]> = new Set(["queued", "status", "retry"]);
 /** Jobs of one answer: a job that ends without a token by a fault that may pass is followed by another. */
 const maxJobs = 3;
 /** How long a cancelled answer waits until the server has cancelled the job. */
@@ -31,7 +33,7 @@ export function startAnswer(
   isLatest: () => boolean,
   maxTries = defaultMaxTries,
 ): Answer {
-  const log = createAnswerLog<AnswerEvent>();
+  const log = createAnswerLog<AnswerEvent>(({ type }) => states.has(type));
   const stop = new AbortController();
   let jobId = newJobId();
   let lastIndex = -1;
