@@ -18,7 +18,7 @@ const failed = (why: string, code = "unavailable"): object => ({
 const stateOf = async (id = "j", at = gateway): Promise<unknown> => ((await at.status(id)) as { state: string }).state;
 
 async function expectRefusal(why: string): Promise<void> {
-  const refused = await gateway.post("/v1/jobs", { ...job, model: "m" });
+  const refused = await gateway.post("/v1/jobs", { ...job, job_id: "new", model: "m" });
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, expect.any(String)]);
   expect(await refused.json()).toMatchObject(failed(why));
 }
@@ -98,7 +98,8 @@ it("continues running and waiting jobs when NATS returns in time, and reserves t
   await gateway.post("/v1/jobs", job);
   await worker.tokens(0, "a");
   await stopNats(fleet, gateway);
-  expect((await gateway.post("/v1/jobs", { ...job, job_id: "late" })).status).toBe(202);
+  expect((await gateway.post("/v1/inference", { prompt: "x", job_id: "late" })).status).toBe(200);
+  await expectRefusal("there is no connection to NATS, which keeps its record");
   await pass(fleet, 25_000);
   fleet.server.start();
   await worker.finish(0, "b");
@@ -108,11 +109,31 @@ it("continues running and waiting jobs when NATS returns in time, and reserves t
   expect((await other.get("/v1/jobs/late")).status).toBe(200);
 });
 
+it("refuses a job to continue whose record NATS does not confirm, and runs it only when it is asked for again", async () => {
+  const other = await startGateway(fleet, { id: "g2" });
+  const recordOf = async (id: string) => await other.member.records.get("local", id);
+  const link = fleet.server.link("g1");
+  link.hold();
+  const answers = ["again", "never"].map(async (id) => await gateway.post("/v1/jobs", { ...job, job_id: id }));
+  for (const answer of await Promise.all(answers)) {
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect(await answer.json()).toMatchObject(failed("repeat the request with this job_id"));
+  }
+  link.release();
+  // By now NATS has both records.
+  expect((await gateway.post("/v1/jobs", { ...job, job_id: "again" })).status).toBe(202);
+  await pass(fleet, 3_000);
+  await gateway.leave();
+  await pass(fleet, 30_000);
+  await worker.finish(0);
+  expect([await recordOf("never"), worker.model.jobs.length]).toEqual([undefined, 1]);
+});
+
 it("ends all jobs when NATS is away for half a minute, refuses others, and takes jobs again when it is back", async () => {
   for (const id of ["runs", "waits"]) await gateway.post("/v1/jobs", { ...job, job_id: id });
   await worker.tokens(0);
   await stopNats(fleet, gateway);
-  await gateway.post("/v1/jobs", { ...job, job_id: "hopes" });
+  await gateway.post("/v1/inference", { prompt: "x", job_id: "hopes" });
   await pass(fleet, 31_500);
   for (const id of ["runs", "waits", "hopes"]) expect(await gateway.status(id)).toMatchObject(failed("NATS"));
   await expectRefusal("NATS");

@@ -172,7 +172,7 @@ it.each([
   ["are one job with one receipt if the requests are the same", "x"],
   ["end in a conflict at one gateway if the requests differ", "another"],
 ])("two jobs that two gateways accepted with one id while NATS was away %s", async (_, prompt) => {
-  const { seed: _seed, ...unseeded } = job;
+  const { seed: _seed, ...unseeded } = { ...job, on_disconnect: "cancel" };
   await stopNats(fleet, one, other);
   for (const [gateway, asked] of [
     [one, "x"],

@@ -122,7 +122,7 @@ describe("the pictures of a job", () => {
   it("are stored when NATS is back, before the job is published", async () => {
     await one.member.pictures.put("others", pictures, { client: "another", signal: new AbortController().signal });
     await stopNats(fleet, one);
-    expect((await one.post("/v1/jobs", request())).status).toBe(202);
+    expect((await one.post("/v1/jobs", request({ on_disconnect: "cancel" }))).status).toBe(202);
     fleet.server.fill("pictures");
     fleet.server.start();
     await until(() => one.logLines.some(({ msg }) => msg === "fleet_publish_failed"));
@@ -159,7 +159,7 @@ describe("the pictures of a job", () => {
   it("are stored once for two gateways that accepted the job while NATS was away", async () => {
     const other = await startGateway(fleet, { id: "g2" });
     await stopNats(fleet, one, other);
-    for (const gateway of [one, other]) await gateway.post("/v1/jobs", request());
+    for (const gateway of [one, other]) await gateway.post("/v1/jobs", request({ on_disconnect: "cancel" }));
     fleet.server.start();
     await expectPictures(0);
     await worker.finish(0);

@@ -1,6 +1,6 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten. The job's pictures are stored before its record, and deleted at the job's end.
-import { deferred, type Clock, inBackground } from "@waggle/async";
+import { deferred, type Clock, inBackground, type TimerHandle } from "@waggle/async";
 import { choicesOf, picturesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion, storedPictures } from "@waggle/fleet";
@@ -18,14 +18,20 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createJobPictures, specOfRecord, withoutPictures, type JobPictures } from "./job-pictures.ts";
 
-/** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
+/**
+ * Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. A job with
+ * `on_disconnect: continue` would end with this gateway: it waits as long as NATS answers each request in time, and is refused without a record.
+ */
 const reserveLimitMs = 500;
+/** Interval of the attempts to delete the records of refused jobs. */
+const removeIntervalMs = 1_000;
+const retryAfterS = 2;
 
 /** Digits of a call key. */
 const callKeyDigits = 16;
 
 export interface JobNames {
-  /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large, resource_exhausted */
+  /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large, resource_exhausted, unavailable */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called after the job's acceptance. */
   add(job: Job): void;
@@ -89,6 +95,12 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
   /** Names by call key, which is unique for each job. */
   const known = new Map<string, Names>();
   const byFleetId = new Map<string, Names>();
+  /** Records of refused jobs by call key, which NATS may have or may yet get. Without them, no gateway may run the jobs. */
+  const refused = new Map<string, JobRecord>();
+  /** Those that NATS has not found once. */
+  const missing = new WeakSet<JobRecord>();
+  let removing: TimerHandle | undefined;
+  let hasLeft = false;
 
   function remember(callKey: string, names: Names): Names {
     known.set(callKey, names);
@@ -128,6 +140,10 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       throw new WaggleError("conflict", `Cannot accept job ${record.id}: ${why}`);
     }
     const { taken } = created;
+    if (refused.has(taken.record.callKey)) {
+      await removeRefused(taken.record);
+      return await create(names, record);
+    }
     // A record with the same call key is this job's record: an earlier attempt wrote the record, but NATS's answer was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
@@ -154,9 +170,13 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     return stored && createJobPictures({ side, client: spec.who.client, stored, pictures: undefined, clock });
   }
 
-  /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large, resource_exhausted */
+  /**
+   * Resolves when the record is written, or for most jobs after `reserveLimitMs`.
+   * @throws WaggleError conflict, payload_too_large, resource_exhausted; unavailable for a job that must have a record
+   */
   async function writeSoon(names: Names, id: string): Promise<void> {
     if (!side.connected) return;
+    const isNeeded = names.record?.spec.when.onDisconnect === "continue";
     const written = write(names, names.record).catch((thrown: unknown) => {
       const error = WaggleError.from(thrown);
       if (error.code !== "unavailable") throw error;
@@ -165,19 +185,48 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     const late = deferred<void>();
     const timer = clock.setTimeout(late.resolve, reserveLimitMs);
     try {
-      await Promise.race([written, late.promise]);
+      await (isNeeded ? written : Promise.race([written, late.promise]));
     } finally {
       timer.cancel();
       written.catch(() => {});
     }
+    if (!isNeeded || names.revision !== undefined) return;
+    const why =
+      "NATS has not confirmed its record in time. The job runs if NATS has it: repeat the request with this job_id";
+    throw withoutRecord(id, why);
   }
 
-  async function release(names: Names, client: string, id: string): Promise<void> {
+  async function release(names: Names): Promise<void> {
     names.pictures?.stop();
     await names.writing?.catch(() => {});
     inBackground("remove pictures of a job", names.pictures?.remove());
-    const { revision } = names;
-    if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
+    if (names.record === undefined) return;
+    const record = withoutContent(names.record);
+    refused.set(record.callKey, record);
+    if (names.revision !== undefined) await removeRefused(record).catch(() => {});
+    removeSoon();
+  }
+
+  function removeSoon(): void {
+    if (refused.size === 0 || hasLeft || removing !== undefined) return;
+    removing = clock.setTimeout(() => {
+      const round = side.connected ? [...refused.values()].map(removeRefused) : [];
+      // A record that reaches NATS after the answers of this round is found in the next one.
+      const removed = Promise.allSettled(round).then(() => {
+        removing = undefined;
+        removeSoon();
+      });
+      inBackground("remove records of refused jobs", removed);
+    }, removeIntervalMs);
+  }
+
+  /** Another gateway may have taken the job over, because the client has repeated its request there. @throws WaggleError unavailable */
+  async function removeRefused(record: JobRecord): Promise<void> {
+    const found = await read(record);
+    // NATS may still be about to store it.
+    if (found === undefined && !missing.has(record)) return void missing.add(record);
+    if (found?.record.gateway === gateway) await side.records.remove(record.spec.who.client, record.id, found.revision);
+    refused.delete(record.callKey);
   }
 
   /** The job's record now; undefined without a record. Another job with the same id has another call key. @throws WaggleError unavailable */
@@ -250,7 +299,9 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
   return {
     async reserve(spec) {
       const callKey = chance.id().slice(0, callKeyDigits);
-      const { id, who, work } = spec;
+      const { id, who, work, when } = spec;
+      if (!side.connected && work.kind === "generate" && when.onDisconnect === "continue")
+        throw withoutRecord(id, "there is no connection to NATS, which keeps its record");
       const fleetIds = Array.from({ length: choicesOf(work) }, () => chance.id());
       const base = {
         version: fleetVersion,
@@ -273,7 +324,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       try {
         if (record !== undefined || stored !== undefined) await writeSoon(names, id);
       } catch (error) {
-        inBackground("release a job's record", release(names, who.client, id));
+        inBackground("release a job's record", release(names));
         throw error;
       }
       remember(callKey, names);
@@ -281,7 +332,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
         callKey,
         release() {
           drop(callKey);
-          inBackground("release a job's record", release(names, who.client, id));
+          inBackground("release a job's record", release(names));
         },
       };
     },
@@ -347,6 +398,8 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       return names?.revision !== undefined && (names.waits || names.fleetIds.length === 1);
     },
     leave() {
+      hasLeft = true;
+      removing?.cancel();
       known.clear();
       byFleetId.clear();
     },
@@ -357,6 +410,12 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
       inBackground("forget a job in the fleet", forgetInFleet(job, names));
     },
   };
+}
+
+function withoutRecord(id: string, why: string): WaggleError {
+  return new WaggleError("unavailable", `Cannot accept job ${id} with on_disconnect "continue": ${why}.`, {
+    retryAfterS,
+  });
 }
 
 /** Whether a client or a newer job ended the job. A job without readers at this gateway may still have readers at other gateways. */
