@@ -1,5 +1,6 @@
-// A lock file, so that only one process downloads a model. The holder keeps renewing the file's modification time: an old time means that the
-// holder was killed. A process id in the file would not work across containers.
+// A lock file, so that only one process downloads a model. The holder keeps writing to the file: an old modification time means that the
+// holder was killed. All times are the file system's, because clocks of machines that share it differ. A process id in the file would not work
+// across containers.
 import { randomBytes } from "node:crypto";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -59,9 +60,9 @@ function hold(handle: FileHandle, path: string): FileLock {
   }
 
   async function renew(): Promise<void> {
-    const now = new Date();
     // Renew through the open file: by now, the path may be that of another process's lock file.
-    await handle.utimes(now, now);
+    await handle.write(".", 0);
+    await handle.sync();
     if (!(await isOurs())) lost.abort(new LockLostError());
   }
 
@@ -84,7 +85,7 @@ function hold(handle: FileHandle, path: string): FileLock {
  */
 async function removeStale(path: string): Promise<void> {
   if (!(await isStale(path))) return;
-  const aside = `${path}.${randomBytes(4).toString("hex")}`;
+  const aside = nameBeside(path);
   try {
     await rename(path, aside);
   } catch (error) {
@@ -97,7 +98,22 @@ async function removeStale(path: string): Promise<void> {
 
 async function isStale(path: string): Promise<boolean> {
   const stats = await statOf(path);
-  return stats !== undefined && Date.now() - stats.mtimeMs > staleMs;
+  // The time of the file system costs a file, and is asked only where this machine's clock does not see a new lock.
+  if (stats === undefined || Math.abs(Date.now() - stats.mtimeMs) <= staleMs) return false;
+  return (await nowBeside(path)) - stats.mtimeMs > staleMs;
+}
+
+/** The file system's time, as that of a new file next to the lock. */
+async function nowBeside(path: string): Promise<number> {
+  const probe = nameBeside(path);
+  await using handle = await open(probe, "wx");
+  await rm(probe);
+  return (await handle.stat()).mtimeMs;
+}
+
+/** A name that searches for models leave out. */
+function nameBeside(path: string): string {
+  return `${path}.${randomBytes(4).toString("hex")}`;
 }
 
 async function statOf(path: string): Promise<{ ino: number; mtimeMs: number } | undefined> {
