@@ -83,6 +83,17 @@ describe("waggle launch", () => {
     });
   });
 
+  it("removes the folder of a launch that was killed, and not of one that runs", async () => {
+    // No system has a process with the first id.
+    const [killed, runs] = [4_194_305, process.pid].map((pid) =>
+      mkdtempSync(join(tmpdir(), `waggle-launch-${pid}-`)),
+    ) as [string, string];
+    writeFileSync(join(killed, "cline.json"), "s3cret");
+    expect((await launch(["claude"])).code).toBe(7);
+    expect([existsSync(killed), existsSync(runs)]).toEqual([false, true]);
+    rmSync(runs, { recursive: true });
+  });
+
   it("removes variables with which Claude Code would use another server", async () => {
     const { start } = await launch(["claude"], undefined, { ANTHROPIC_API_KEY: "sk", KEPT: "yes" });
     expect(start?.env).toMatchObject({ KEPT: "yes", CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192" });

@@ -1,7 +1,7 @@
 // Owns `waggle launch`: starts a coding agent of this machine with a worker's address, model and window. The agent's settings on this machine
 // do not change.
 import { spawn } from "node:child_process";
-import { accessSync, constants as access, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants as access, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { nearWord, WaggleError, type ModelStatus } from "@waggle/protocol";
@@ -16,6 +16,8 @@ import { agents, type Agent, type AgentStart } from "./agents.ts";
 
 /** The token for a worker in local mode, which accepts any. */
 const anyToken = "waggle";
+/** Before the process id in the names of the temporary folders. */
+const folderPrefix = "waggle-launch-";
 
 export const run: Run = async (context, words) => {
   const [name = "", ...args] = words.args;
@@ -36,7 +38,8 @@ export const run: Run = async (context, words) => {
         "Restart the worker with a larger --context-size.\n",
     );
   }
-  const folder = mkdtempSync(join(tmpdir(), "waggle-launch-"));
+  removeStaleFolders();
+  const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`));
   try {
     const place = { url: worker.url, token: config.token ?? anyToken, model: model.name, contextSize, folder };
     return await runAgent(context, agent, agent.start(place), { folder, args });
@@ -44,6 +47,28 @@ export const run: Run = async (context, words) => {
     rmSync(folder, { recursive: true, force: true });
   }
 };
+
+/** Removes this user's folders of launches that were killed: their files may have a token. */
+function removeStaleFolders(): void {
+  try {
+    for (const name of readdirSync(tmpdir())) {
+      const [, pid] = new RegExp(`^${folderPrefix}(\\d+)-`).exec(name) ?? [];
+      const path = join(tmpdir(), name);
+      if (pid === undefined || isRunning(Number(pid)) || lstatSync(path).uid !== process.getuid?.()) continue;
+      rmSync(path, { recursive: true, force: true });
+    }
+  } catch {
+    // The launch does not depend on it, and the next one tries again.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
 
 function agentOf(name: string): Agent {
   const found = agents.find((agent) => agent.name === name);
