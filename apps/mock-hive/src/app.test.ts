@@ -320,7 +320,7 @@ describe("with tokens", () => {
     ["hive.lan:7700", "https://evil.example", [], 403],
     ["hive.lan:7700", undefined, ["hive.lan"], 200],
     ["other.lan:7700", undefined, ["hive.lan"], 403],
-    ["localhost:7700", undefined, ["hive.lan"], 403],
+    ["localhost:7700", undefined, ["hive.lan"], 200],
   ])("with Host %s and Origin %s, where %j is allowed, answers %i", async (host, origin, allowedHosts, status) => {
     const { call } = createHive(undefined, { access: { ...access, allowedHosts } });
     const headers = { host, ...bearer("of-an-admin"), ...(origin === undefined ? {} : { origin }) };

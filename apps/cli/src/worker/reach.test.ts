@@ -46,6 +46,16 @@ it("no worker is started when another program listens at the default address", a
   });
 });
 
+it.each([
+  [{ url: "https://llm.example" }, "Name its address with --url https://llm.example."],
+  [undefined, "Name its address with --url."],
+])("a server that refuses the host names its address: %j", async (details, remedy) => {
+  const error = { code: "forbidden", message: "Cannot answer for the host.", details };
+  await using other = await listen((_, response) => void response.writeHead(403).end(JSON.stringify({ error })));
+  const { err } = await runCommand(["ps", "--url", other.url]);
+  expect(err).toBe(`waggle: Cannot use the worker at ${other.url}: Cannot answer for the host. ${remedy}\n`);
+});
+
 it("a worker is started when the default address refuses connections", async () => {
   expect(await runCommand(["run", "hi"])).toMatchObject({
     code: 1,

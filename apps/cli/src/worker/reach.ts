@@ -28,14 +28,18 @@ export async function findWorker(context: Context, url: string | undefined): Pro
     if (!(error instanceof WaggleError)) throw error;
     if (error.code === "unauthenticated") throw error;
     if (!given && isRefused(error)) return undefined;
-    const remedy = given
-      ? "Is a worker running there?"
-      : 'If a worker is busy there, try again; "--url" names another one.';
     const reason = error.message.replace(/\.$/, "");
     const message = reason.startsWith("Cannot reach") ? reason : `Cannot use the worker at ${address}: ${reason}`;
     const hive = given && error.code === "not_found" ? " If it is a hive, name one of its workers with --url." : "";
-    throw new CliError(`${message}. ${remedy}${hive}`, exitCodes.unavailable, { cause: error });
+    throw new CliError(`${message}. ${remedyOf(error, given)}${hive}`, exitCodes.unavailable, { cause: error });
   }
+}
+
+function remedyOf({ code, details }: WaggleError, given: boolean): string {
+  // The server answered, under another host name than its own.
+  const url = details?.["url"];
+  if (code === "forbidden") return `Name its address with --url${typeof url === "string" ? ` ${url}` : ""}.`;
+  return given ? "Is a worker running there?" : 'If a worker is busy there, try again; "--url" names another one.';
 }
 
 /** Whether the user names a worker. If not, a command may also use the models of this machine without that worker. */

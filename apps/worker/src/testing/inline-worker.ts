@@ -176,6 +176,7 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,
     localMode: access.localMode ?? true,
     allowedHosts: access.allowedHosts ?? [],
+    advertiseUrl: access.advertiseUrl,
     allowedOrigins: access.allowedOrigins ?? [],
     openMetrics: access.openMetrics ?? false,
   };

@@ -5,8 +5,10 @@ import type { TokenTable } from "../tokens/token-table.ts";
 export interface HostRules {
   /** Whether the daemon serves only this machine, under its loopback names. */
   readonly localMode: boolean;
-  /** Accepted host names, in lower case and without port. An empty list accepts loopback names in local mode, and any name otherwise. */
+  /** Accepted host names, in lower case and without port; loopback names are always accepted. An empty list accepts any name, except in local mode. */
   readonly allowedHosts: readonly string[];
+  /** The address to use in place of a refused one, if it is known. */
+  readonly advertiseUrl?: string | undefined;
 }
 
 export interface OriginRules {
@@ -19,14 +21,20 @@ export interface OriginRules {
 /** Names and addresses that mean this machine without a look-up by a name server. Any other name may be a DNS rebinding attack. */
 const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
-/** @throws WaggleError forbidden when the Host header is not an accepted name */
-export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRules): void {
+/**
+ * The check protects from pages of other origins: a browser sends the name of the page's address, and no such page has a loopback name. Other
+ * clients can send any name. So loopback names are accepted whatever address the request comes from: behind a proxy that is always loopback.
+ * @throws WaggleError forbidden when the Host header is not an accepted name
+ */
+export function checkHost(headers: Headers, { localMode, allowedHosts, advertiseUrl: url }: HostRules): void {
   if (!localMode && allowedHosts.length === 0) return;
   const name = hostNameOf(headers);
-  if ((localMode && loopbackName.test(name)) || allowedHosts.includes(name)) return;
+  if (loopbackName.test(name) || allowedHosts.includes(name)) return;
+  const names = allowedHosts.length === 0 ? "localhost" : allowedHosts.join(", ");
   throw new WaggleError(
     "forbidden",
-    `Cannot answer for the host "${hostOf(headers).slice(0, 100)}": allow it with --allowed-host.`,
+    `Cannot answer for the host "${hostOf(headers).slice(0, 100)}": the server answers to ${names} only. Use that name, or allow this one with --allowed-host.`,
+    url === undefined ? {} : { details: { url } },
   );
 }
 

@@ -3,6 +3,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
+import type { HostRules } from "@waggle/daemon/access";
 import type { Pages } from "@waggle/daemon/pages";
 import type {
   Download,
@@ -85,10 +86,7 @@ export interface HttpLimits extends PictureLimits {
   readonly retryGraceMs: number;
 }
 
-export interface HttpAccess {
-  readonly localMode: boolean;
-  /** Accepted host names, without ports. In local mode, loopback names are always accepted. */
-  readonly allowedHosts: readonly string[];
+export interface HttpAccess extends HostRules {
   /** Origins such as `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
   /** Whether the metrics are served without a token. A scrape without a token does not get the series of single clients. */

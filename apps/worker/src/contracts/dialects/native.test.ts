@@ -374,8 +374,22 @@ describe("network mode", () => {
   });
 
   it("checks the Host when names are configured, and accepts an allowed Origin", async () => {
-    start({ access: { ...forTwoClients, allowedHosts: ["waggle.example"], allowedOrigins: ["https://chat.example"] } });
-    expect((await get("/v1/info", { ...alice, host: "other.example" })).status).toBe(403);
+    const advertiseUrl = "https://waggle.example";
+    const allowedOrigins = ["https://chat.example"];
+    start({ access: { ...forTwoClients, allowedHosts: ["waggle.example"], allowedOrigins, advertiseUrl } });
+    const refused = await get("/v1/info", { ...alice, host: "other.example" });
+    expect(await refused.json()).toMatchObject({
+      error: {
+        code: "forbidden",
+        details: { url: advertiseUrl },
+        message: expect.stringContaining("answers to waggle.example only") as string,
+      },
+    });
+    // The operator's commands, and a Prometheus of the same machine, use a loopback name.
+    for (const host of ["localhost", "127.0.0.1:7711", "[::1]:7711"]) {
+      for (const path of ["/v1/info", "/metrics"]) expect((await get(path, { ...alice, host })).status).toBe(200);
+      expect((await get("/v1/info", { host })).status).toBe(401);
+    }
     const here = { ...alice, host: "waggle.example:443" };
     expect((await get("/v1/info", here)).status).toBe(200);
     const allowed = await get("/v1/info", { ...here, origin: "https://chat.example" });

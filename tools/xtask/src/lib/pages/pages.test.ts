@@ -47,6 +47,11 @@ describe("readPage", () => {
     ["an unknown mark", page("<!-- check: walk -->"), "Line 1: <!-- check: walk --> is not a known mark"],
     ["an unknown option", page('<!-- check: run wihtin="3" -->'), "Line 1: unknown option wihtin"],
     ["a file without a name", page("<!-- check: file -->", "```js", "```"), 'Line 1: a mark "file" needs name="…"'],
+    [
+      "a start without a command",
+      page('<!-- check: background until="ready" -->', "```sh", "waggle serve", "```", "<!-- check: stop -->"),
+      "Line 3: no command follows this start",
+    ],
     ["a block without an end", page("```text", "open"), "Line 1: this block has no end"],
   ])("refuses %s", (_, text, message) => {
     expect(() => readPage(text)).toThrow(message);

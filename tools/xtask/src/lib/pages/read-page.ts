@@ -80,6 +80,12 @@ export function readPage(page: string): readonly Step[] {
     }
   }
   if (mark !== undefined) throw new Error(`Line ${mark.line}: no block follows this mark`);
+  for (const [at, { kind, line: start }] of steps.entries()) {
+    const next = steps.slice(at + 1).find((step) => ["run", "skip", "stop"].includes(step.kind));
+    // A program may start with settings under which none of its users' commands work.
+    if (kind === "background" && (next?.kind ?? "stop") === "stop")
+      throw new Error(`Line ${start}: no command follows this start`);
+  }
   return steps;
 }
 
