@@ -20,12 +20,6 @@ it("an error of the file system names the path and the reason, in our words", ()
   expect(failureOf(new Error("It broke."))).toEqual({ message: "It broke.", exitCode: 1 });
 });
 
-it("a used up quota says when to try again", () => {
-  const message = "Cannot accept the request: this client's quota is used up.";
-  const failed = new WaggleError("resource_exhausted", message, { retryAfterS: 34 });
-  expect(failureOf(failed).message).toBe(`${message} Try again in 34 s.`);
-});
-
 it("a model that the worker does not know has the exit code of a missing file", () => {
   const failed = new WaggleError("not_found", 'Cannot find model "bee": this worker has no models.');
   expect(failureOf(failed).exitCode).toBe(66);

@@ -1,6 +1,6 @@
 // Defines how a command fails: with a sentence that says what to do, and an exit code. Also converts all other errors to this form.
 import { BrokenStreamError } from "@waggle/client";
-import { formatDuration, errorReason, sentence } from "@waggle/daemon/terminal";
+import { errorReason, sentence } from "@waggle/daemon/terminal";
 import { GgufError } from "@waggle/models/header";
 import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
@@ -68,10 +68,7 @@ function errorExitCode({ code, cause, message }: WaggleError): number {
   return code === "unavailable" ? exitCodes.unavailable : exitCodes.failed;
 }
 
-function withRemedy({ code, message, retryAfterMs }: WaggleError): string {
-  // Only a quota has a time that is known; a server that is unavailable names a guess.
-  if (code === "resource_exhausted" && retryAfterMs !== undefined)
-    return `${sentence(message)} Try again in ${formatDuration(retryAfterMs)}.`;
+function withRemedy({ code, message }: WaggleError): string {
   const remedy = code === "unauthenticated" ? " Set the variable WAGGLE_API_TOKEN to one of its tokens." : "";
   return sentence(message) + remedy;
 }

@@ -2,6 +2,7 @@
 import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { QuotaUse } from "@waggle/protocol";
+import { formatDuration } from "@waggle/daemon/terminal";
 import { createSlidingWindow } from "./sliding-window.ts";
 import type { SlidingWindow } from "./sliding-window.ts";
 import type { Quota } from "@waggle/daemon/tokens";
@@ -67,15 +68,21 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
 
   function checkWindow(quota: Quota, key: WindowKey): void {
     const waitMs = waitMsFor(quota, key);
-    if (waitMs > 0)
-      throw refused(words[key][0], `quota of ${words[key][1]} (${quota[key]}) is used up`, Math.ceil(waitMs / 1_000));
+    if (waitMs === 0) return;
+    const retryAfterS = Math.ceil(waitMs / 1_000);
+    const reason = `quota of ${words[key][1]} (${quota[key]}) is used up. Retry in ${formatDuration(retryAfterS * 1_000)}`;
+    throw refused(words[key][0], reason, retryAfterS);
   }
 
   function check(quota: Quota, inPlace: boolean): void {
     for (const key of windowKeys) checkWindow(quota, key);
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
-      throw refused("running_jobs", `limit of waiting and running jobs (${limit}) is reached`, retryRunningAfterS);
+      throw refused(
+        "running_jobs",
+        `limit of waiting and running jobs (${limit}) is reached. Retry when one has ended`,
+        retryRunningAfterS,
+      );
     }
   }
 

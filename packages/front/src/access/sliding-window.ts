@@ -1,5 +1,5 @@
-// Owns the use of a limited quantity within a sliding time window. The window consists of cells, and uses expire cell by cell. So a use may count
-// for up to one cell longer than the window. A token bucket would need less memory, but allows twice its rate in the first minute.
+// Owns the use of a limited quantity within a sliding time window. The window consists of cells, and uses expire cell by cell, one window after the
+// cell's last use. A token bucket would need less memory, but allows twice its rate in the first minute.
 export interface SlidingWindow {
   /** @returns a function that undoes the call */
   add(amount: number, now: number): () => void;
@@ -12,6 +12,7 @@ interface Cell {
   /** Number of the cell, from time 0 of the clock. */
   readonly number: number;
   amount: number;
+  lastUseAt: number;
 }
 
 /** @param cells number of cells in the window; at most `cells + 1` are stored */
@@ -20,13 +21,8 @@ export function createSlidingWindow(windowMs: number, cells: number): SlidingWin
   /** The cells with any use, oldest first. */
   let kept: Cell[] = [];
 
-  /** The use of a cell expires when the whole cell is outside the window. */
-  function leavesAt(cell: Cell): number {
-    return (cell.number + 1) * cellMs + windowMs;
-  }
-
   function drop(now: number): void {
-    const first = kept.findIndex((cell) => leavesAt(cell) > now);
+    const first = kept.findIndex(({ lastUseAt }) => lastUseAt + windowMs > now);
     if (first !== 0) kept = first === -1 ? [] : kept.slice(first);
   }
 
@@ -42,11 +38,12 @@ export function createSlidingWindow(windowMs: number, cells: number): SlidingWin
       const number = Math.floor(now / cellMs);
       let cell = kept.at(-1);
       if (cell?.number !== number) {
-        cell = { number, amount: 0 };
+        cell = { number, amount: 0, lastUseAt: now };
         kept.push(cell);
       }
       const counted = cell;
       counted.amount += amount;
+      counted.lastUseAt = now;
       return () => void (counted.amount -= amount);
     },
     belowInMs(limit, now) {
@@ -54,7 +51,7 @@ export function createSlidingWindow(windowMs: number, cells: number): SlidingWin
       if (left < limit) return 0;
       for (const cell of kept) {
         left -= cell.amount;
-        if (left < limit) return leavesAt(cell) - now;
+        if (left < limit) return cell.lastUseAt + windowMs - now;
       }
       return windowMs;
     },

@@ -65,13 +65,15 @@ test("every route that begins a job limits requests per minute, and reports when
 
       const second = await post(path, body, alice);
       expect([path, second.status]).toEqual([path, 429]);
-      expect(await second.text()).toContain("this client's quota of requests per minute (1) is used up");
+      const wait = Number(second.headers.get("retry-after"));
+      const when = wait === 60 ? "1 min" : `${wait} s`;
+      const why = `this client's quota of requests per minute (1) is used up. Retry in ${when}.`;
+      expect(await second.text()).toContain(why);
       expect(worker.commands).toHaveLength(asked);
       const others = await post(path, body, bob);
       await others.text();
       expect(others.status).toBeLessThan(300);
 
-      const wait = Number(second.headers.get("retry-after"));
       clock.advance((wait - 2) * 1_000);
       expect((await post(path, body, alice)).status).toBe(429);
       clock.advance(2_000);
@@ -102,7 +104,7 @@ test("used tokens count towards the limit per minute, then per day", async () =>
   expect(alices.models).toEqual({ "waggle-fake": { prompt_tokens, cached_tokens, completion_tokens } });
   expect(quota).toMatchObject({ tokens_per_minute: { left: 20 }, tokens_per_day: { limit: 50, left: 0 } });
   const late = await post(chatPath, chat("more"), alice);
-  expect(await late.text()).toContain("quota of tokens per day (50) is used up");
+  expect(await late.text()).toMatch(/quota of tokens per day \(50\) is used up\. Retry in 23 h \d\d min\./);
   expect(Number(late.headers.get("retry-after"))).toBeGreaterThan(80_000);
 });
 
