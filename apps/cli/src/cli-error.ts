@@ -61,7 +61,7 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonl
 }
 
 function errorExitCode({ code, cause, message }: WaggleError): number {
-  if (code === "not_found" && message.startsWith("Cannot find model ")) return exitCodes.fileUnusable;
+  if (code === "not_found" && /^Cannot find (a )?model\b/.test(message)) return exitCodes.fileUnusable;
   // The file itself is faulty; reading it worked.
   if (cause instanceof GgufError) return exitCodes.fileUnusable;
   if (code === "invalid_argument") return exitCodes.wrongUse;

@@ -34,7 +34,12 @@ test("the error for an unknown model lists the known names, and shortens long na
   const { message } = unknownModel("y".repeat(10_000), many);
   expect(message).toContain(" m19 and 3 more.");
   expect(message.length).toBeLessThan(600);
-  expect(unknownModel("x", []).message).toContain("this worker has no models");
+  const none = 'this worker has no models. "waggle pull" downloads one.';
+  expect(unknownModel("x", []).message).toBe(`Cannot find model "x": it does not exist; ${none}`);
+  for (const asked of ["", null, undefined])
+    expect(() => requireModel([], asked, { implied: undefined })).toThrow(
+      expect.objectContaining({ code: "not_found", message: `Cannot find a model: ${none}` }),
+    );
 });
 
 test("a request with an unknown name or none gets the implied model, and otherwise an error", () => {

@@ -38,22 +38,22 @@ export function requireModel<T extends Named>(
   const name = asked ?? "";
   const found = findNamed(entries, name) ?? implied;
   if (found !== undefined) return found;
-  if (name !== "") throw unknownModel(name, entries, who);
+  if (name !== "" || entries.length === 0) throw unknownModel(name, entries, who);
   throw refuseField("model", `it is required, since ${servedNamesText(entries, who)}`);
 }
 
 /** @param who how the error message names the server of the models */
 export function unknownModel(asked: string, entries: readonly Pick<Named, "name">[], who = "this worker"): WaggleError {
-  const shown = asked.slice(0, shownChars);
   const problem = "it does not exist";
   // Clients search for these words, or for the code that OpenAI's dialect makes of the field.
-  return new WaggleError("not_found", `Cannot find model "${shown}": ${problem}; ${servedNamesText(entries, who)}.`, {
+  const missing = asked === "" ? "a model:" : `model "${asked.slice(0, shownChars)}": ${problem};`;
+  return new WaggleError("not_found", `Cannot find ${missing} ${servedNamesText(entries, who)}.`, {
     details: { problems: [{ field: "model", problem }] },
   });
 }
 
 function servedNamesText(entries: readonly Pick<Named, "name">[], who: string): string {
-  if (entries.length === 0) return `${who} has no models`;
+  if (entries.length === 0) return `${who} has no models. "waggle pull" downloads one`;
   const names = entries.slice(0, shownNames).map(({ name }) => name);
   const more = entries.length - names.length;
   return `${who} serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
