@@ -5,6 +5,7 @@ const entries = [
   { name: "Qwen3", aliases: new Set(["gpt-4o"]) },
   { name: "qwen3", aliases: new Set<string>() },
   { name: "story.gguf", aliases: new Set(["Teller:latest"]) },
+  { name: "My-Bee", aliases: new Set<string>() },
 ];
 
 test.each<[asked: string, name: string | undefined]>([
@@ -18,6 +19,8 @@ test.each<[asked: string, name: string | undefined]>([
   ["STORY.GGUF", "story.gguf"],
   ["teller", "story.gguf"],
   ["teller:latest", "story.gguf"],
+  ["my bee", "My-Bee"],
+  ["My bee.gguf", "My-Bee"],
   ["qwen", undefined],
   ["qwen3:8b", undefined],
   ["", undefined],
@@ -28,7 +31,7 @@ test.each<[asked: string, name: string | undefined]>([
 test("the error for an unknown model lists the known names, and shortens long names", () => {
   expect(unknownModel("x", entries)).toMatchObject({
     code: "not_found",
-    message: 'Cannot find model "x": it does not exist; this worker serves Qwen3, qwen3, story.gguf.',
+    message: 'Cannot find model "x": it does not exist; this worker serves Qwen3, qwen3, story.gguf, My-Bee.',
   });
   const many = Array.from({ length: 23 }, (_, i) => ({ name: `m${i}`, aliases: new Set<string>() }));
   const { message } = unknownModel("y".repeat(10_000), many);

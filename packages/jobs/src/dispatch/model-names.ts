@@ -11,7 +11,7 @@ interface Named {
   readonly fileName?: string | undefined;
 }
 
-/** Compares `asked` with names and aliases: first exactly, then without regard to case, `:latest` and `.gguf`; then with the names of files. */
+/** Compares `asked` with names and aliases: first exactly, then without regard to case, spaces, `:latest` and `.gguf`; then with the names of files. */
 export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
   const plainName = plain(asked);
   const names = ({ name, aliases }: T): string[] => [name, ...aliases];
@@ -23,7 +23,10 @@ export function findNamed<T extends Named>(entries: readonly T[], asked: string)
 }
 
 function plain(name: string): string {
-  return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
+  return name
+    .toLowerCase()
+    .replaceAll(/\s+/g, "-")
+    .replace(/(:latest|\.gguf)$/, "");
 }
 
 /**

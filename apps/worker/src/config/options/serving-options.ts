@@ -44,7 +44,7 @@ export const servingOptions = inGroup("Model", {
   ),
   modelRef: setting("--model-ref <name>", text(1, maxNameChars), {
     help: "name to serve the model under, if there is only one",
-    defaultText: "the GGUF's general.name, else its file name; for downloads, the short reference",
+    defaultText: "the GGUF's general.name, else its file name, with - for spaces; for downloads, the short reference",
   }),
   modelsFolder: setting("--models-dir <folder>", text(1, maxReferenceChars), {
     help: "folder of models to serve, also for downloads",

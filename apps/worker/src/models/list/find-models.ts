@@ -22,12 +22,19 @@ export async function findModels(config: WorkerConfig, lastUsed?: string): Promi
   const here = offersMachine(config) ? await modelsHere(config, given, lastUsed) : given;
   const models = withAliases([...here, ...inFolder], config);
   if (config.backend === "fake") return models;
-  if (inFolder.length === 0) await requireUsable(given.map(({ reference }) => reference));
+  if (inFolder.length === 0)
+    await requireUsable(
+      given.map(({ reference }) => reference),
+      config.modelsFolder,
+    );
   await requireAdapters(
     models.map(({ settings = config.modelSettings }) => (settings.lora ?? []).map(({ path }) => path)),
   );
   return await Promise.all(
-    models.map(async (model) => ({ ...model, name: model.name ?? (await ownName(model.reference)) })),
+    models.map(async (model) => ({
+      ...model,
+      name: model.name ?? (await ownName(model.reference, config.modelsFolder)),
+    })),
   );
 }
 

@@ -20,17 +20,23 @@ describe("a configured model file", () => {
     ["", "a directory, not a file"],
   ])("is refused with exit code 66 and one sentence if it cannot be a model: %j", async (name, why) => {
     const path = join(folder, name);
-    await expect(requireUsable([path])).rejects.toMatchObject({
+    await expect(requireUsable([path], folder)).rejects.toMatchObject({
       exitCode: 66,
       message: `Cannot load model ${path}: ${why}.`,
     });
   });
 
+  it("that is a word, and neither a file nor a download, is refused with the folder of downloads", async () => {
+    await expect(requireUsable(["no-such-word"], folder)).rejects.toThrow(
+      `Cannot load model no-such-word: no such file, and no such download in ${folder}. "waggle pull" lists models for this machine.`,
+    );
+  });
+
   it("may be unusable if another model is a usable file or a download", async () => {
     const missing = join(folder, "missing.gguf");
-    await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
-    await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
-    await expect(requireUsable([])).resolves.toBeUndefined();
+    await expect(requireUsable([missing, embeddedModelPath()], folder)).resolves.toBeUndefined();
+    await expect(requireUsable([missing, "hf:user/repo:Q4_0"], folder)).resolves.toBeUndefined();
+    await expect(requireUsable([], folder)).resolves.toBeUndefined();
   });
 });
 
@@ -56,9 +62,9 @@ describe("a configured adapter", () => {
   });
 });
 
-it("a model without a configured name has the name in its header, or its reference", async () => {
-  expect(await ownName(embeddedModelPath())).toBe("Waggle Tiny Stories");
-  expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M")).toBe("bee-1b-q4_k_m");
+it("a model without a configured name has the name in its header without spaces, or its reference", async () => {
+  expect(await ownName(embeddedModelPath(), folder)).toBe("Waggle-Tiny-Stories");
+  expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M", folder)).toBe("bee-1b-q4_k_m");
 });
 
 describe("a file that a request names", () => {

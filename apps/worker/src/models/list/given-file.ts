@@ -13,13 +13,13 @@ export function isLocalFile(reference: string): boolean {
 }
 
 /**
- * The name of a model without a configured name. A file gets the name in its header, or else its file name; a download gets its reference,
- * even before it is on disk. The name stays the same when the model is loaded.
+ * The name of a model without a configured name. A file gets the name in its header, or else its file name, without spaces, which shells would
+ * split; a download gets its reference, even before it is on disk. The name stays the same when the model is loaded.
  * @throws StartError for a file that is missing, unreadable, or no model
  */
-export async function ownName(reference: string): Promise<string> {
+export async function ownName(reference: string, folder: string): Promise<string> {
   const name = isLocalFile(reference)
-    ? ((await lookAt(reference)).name ?? basename(reference))
+    ? ((await lookAt(reference, folder)).name ?? basename(reference)).replaceAll(/\s+/g, "-")
     : defaultModelName(reference);
   return uniqueName(name, new Set());
 }
@@ -27,14 +27,15 @@ export async function ownName(reference: string): Promise<string> {
 /**
  * Checks that at least one model is a download or a usable file. The worker then serves the usable models and reports the problems of the
  * other models.
+ * @param folder where downloads would be
  * @throws StartError when no file is usable; its message has a sentence for each file
  */
-export async function requireUsable(references: readonly string[]): Promise<void> {
+export async function requireUsable(references: readonly string[], folder: string): Promise<void> {
   const problems: string[] = [];
   for (const reference of references) {
     if (!isLocalFile(reference)) return;
     try {
-      await lookAt(reference);
+      await lookAt(reference, folder);
       return;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -69,12 +70,14 @@ async function adapterProblem(path: string): Promise<string | undefined> {
   }
 }
 
-async function lookAt(reference: string): Promise<{ readonly name: string | undefined }> {
+async function lookAt(reference: string, folder: string): Promise<{ readonly name: string | undefined }> {
   try {
     return await readGgufFile(reference);
   } catch (error) {
     if (!(error instanceof GgufError)) throw error;
-    const hint = existsSync(reference) ? "" : downloadHint(reference);
+    const isWord = !/[/\\]/.test(reference);
+    const nowhere = `, and no such download in ${folder}. "waggle pull" lists models for this machine`;
+    const hint = existsSync(reference) ? "" : isWord ? nowhere : downloadHint(reference);
     const why = `Cannot load model ${shownReference(reference)}: ${error.message}${hint}.`;
     throw new StartError(why, exitCodes.fileUnusable, { cause: error });
   }
