@@ -26,6 +26,14 @@ describe("the command line", () => {
     [["lits"], "Unknown command 'lits'. Did you mean list? (waggle --help lists the commands.)"],
     [["ls"], "Unknown command 'ls'. Use waggle list. (waggle --help lists the commands.)"],
     [
+      ["create", "x"],
+      "Unknown command 'create'. Waggle serves GGUF files without a Modelfile: waggle serve <file>. (waggle --help lists the commands.)",
+    ],
+    [
+      ["push", "a"],
+      "Unknown command 'push'. Waggle downloads models only: upload them with the tools of their hub. (waggle --help lists the commands.)",
+    ],
+    [
       ["run", "-m", "bee.gguf"],
       "Unknown option '-m'. Name the model as the first word. (waggle run --help says more.)",
     ],

@@ -1,12 +1,16 @@
 // Owns what users of Ollama, llama.cpp and Docker probably mean by a command or an option that `waggle` does not have.
 const firstWord = "Name the model as the first word.";
 const lastWord = "Write the prompt as the last word, in quotes.";
+const ofHub = "Waggle has no account: HF_TOKEN has the token for models of Hugging Face.";
 const ofWorker = "Use waggle serve --context-size <tokens>.";
 
 const commands: Readonly<Record<string, string>> = {
   ls: "Use waggle list.",
   stop: "waggle unload removes a model from memory, and waggle drain ends a worker.",
   cp: "Use waggle serve --alias <alias=name>.",
+  create: "Waggle serves GGUF files without a Modelfile: waggle serve <file>.",
+  push: "Waggle downloads models only: upload them with the tools of their hub.",
+  ...{ signin: ofHub, signout: ofHub },
 };
 
 const question: Readonly<Record<string, string>> = {

@@ -11,10 +11,12 @@ const nameColumns = 17;
 export const run: Run = async (context, words) => {
   const { out } = context;
   const json = words.has("json");
+  const url = words.text("url");
+  const at = url === undefined ? context : { ...context, config: { ...context.config, url, urlGiven: true } };
   const status = createStatusLine(out);
   const findings: Finding[] = [];
   try {
-    for await (const finding of examine(context, (what) => void (json || status.show(`  ${what} …`)))) {
+    for await (const finding of examine(at, (what) => void (json || status.show(`  ${what} …`)))) {
       status.clear();
       findings.push(finding);
       if (!json) out.write(formatFinding(finding, out.style));

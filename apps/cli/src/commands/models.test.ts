@@ -167,7 +167,7 @@ describe("downloads that a running worker does not serve", () => {
 
 it("a served model has the name of its file, too", async () => {
   const models = [{ ...bee, name: "Vespa Crabro", file: "my-model.gguf" }];
-  for (const name of ["my-model", "my-model.gguf", "MY-MODEL.GGUF"]) {
+  for (const name of ["my-model", "my-model.gguf", "MY-MODEL.GGUF", "vespa-crabro"]) {
     expect((await ask(["rm", name, "--yes"], { models })).asked.at(-1)?.slice(0, 2)).toEqual([
       ...["DELETE", "/v1/models/Vespa%20Crabro"],
     ]);

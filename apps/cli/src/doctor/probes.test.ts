@@ -164,7 +164,8 @@ describe("the facts of a check", () => {
 describe("waggle doctor", () => {
   it("runs all checks, and fails when one finds a problem", async () => {
     const env = { WAGGLE_MCP_CONFIG: "mcp.json", WAGGLE_API_TOKEN: "secret-one" };
-    const { code, out } = await runCommand(["doctor", "--json"], { config: { modelsFolder: folder, env } });
+    const argv = ["doctor", "--json", "--url", "http://127.0.0.1:1"];
+    const { code, out } = await runCommand(argv, { config: { modelsFolder: folder, env } });
     const findings = JSON.parse(out) as readonly Finding[];
     const names = [
       "Node",
@@ -182,6 +183,10 @@ describe("waggle doctor", () => {
     expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(names));
     // The worker's program does not exist in this test.
     expect(findings.find(({ check }) => check === "Engine")?.level).toBe("problem");
+    expect(findings.find(({ check }) => check === "Running worker")).toMatchObject({
+      level: "warning",
+      text: expect.stringContaining("Cannot reach http://127.0.0.1:1") as string,
+    });
     expect(code).toBe(1);
   });
 

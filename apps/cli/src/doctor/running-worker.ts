@@ -11,9 +11,15 @@ type Measured = Pick<WorkerInfo, "settings" | "max_token_gap_ms" | "prompt_piece
   readonly models?: readonly Pick<ModelStatus, "name" | "state" | "reason">[];
 };
 
-/** Undefined if no worker runs, or if it does not answer: the check of its port says who does. */
+/**
+ * Undefined if no worker runs at the usual address, or if it does not answer: the check of its port says who does.
+ * @throws CliError, WaggleError when the worker of a given address does not answer
+ */
 export async function probeRunning(context: Context): Promise<Measured | undefined> {
-  const found = await findWorker(context, undefined).catch(() => undefined);
+  const found = await findWorker(context, undefined).catch((error: unknown) => {
+    if (context.config.urlGiven) throw error;
+    return undefined;
+  });
   const listed = await found?.client.models.list({ signal: context.signal }).catch(() => undefined);
   return found && { ...found.info, models: listed?.models ?? [] };
 }

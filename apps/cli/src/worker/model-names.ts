@@ -9,9 +9,13 @@ export async function modelsOf(client: WorkerClient, signal: AbortSignal): Promi
   return (await client.models.list({ signal })).models;
 }
 
-/** Finds a model by its name, an alias, or the name of its file with or without the ending. */
+/** Finds a model by its name, an alias, or the name of its file with or without the ending; spaces count as hyphens. */
 export function findModel(models: readonly ModelStatus[], wanted: string): ModelStatus | undefined {
-  const plain = (name: string): string => name.toLowerCase().replace(/\.gguf$/, "");
+  const plain = (name: string): string =>
+    name
+      .toLowerCase()
+      .replaceAll(" ", "-")
+      .replace(/\.gguf$/, "");
   return (
     models.find(({ name, aliases }) => name === wanted || aliases.includes(wanted)) ??
     models.find(({ name, file = "" }) => [name, file].map(plain).includes(plain(wanted)))
