@@ -64,7 +64,7 @@ it("says so if its code cannot be loaded, as after an update of the server", asy
 const bee: RecommendedModel = {
   ...{ name: "Bee 4B", reference: "hf:bees/bee:Q4_K_M", purposes: ["chat"], best_for: ["chat"], languages: "7" },
   ...{ parameters: 4e9, bytes: 2.5e9, downloaded: "never" },
-  fit: { verdict: "fits", context_size: 4_096, memory_bytes: 3e9, gpu: "none" },
+  fit: { verdict: "fits", context_size: 4_096, one_answer_bytes: 3e9, memory_bytes: 3e9, gpu: "none" },
 };
 
 async function recommend(page: Page, models: readonly RecommendedModel[]): Promise<void> {
@@ -92,7 +92,7 @@ it("begins with the recommended models, follows a download in its row, also afte
   await recommend(page, [
     { ...bee, name: "Bee 1B", reference: "hf:bees/small:Q4_K_M", bytes: 1e9, best_for: [] },
     bee,
-    { ...huge, fit: { verdict: "none", context_size: 1, memory_bytes: 9e10, gpu: "none" } },
+    { ...huge, fit: { verdict: "none", context_size: 1, one_answer_bytes: 9e10, memory_bytes: 9e10, gpu: "none" } },
   ]);
   const rows = page.locator("[data-recommended]");
   await rows.first().waitFor();

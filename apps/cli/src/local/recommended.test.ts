@@ -1,5 +1,6 @@
 // Tests what commands say of recommended models, on machines of made-up sizes.
-import { createStyle } from "@waggle/daemon/terminal";
+import { createStyle, formatBytes } from "@waggle/daemon/terminal";
+import { busyWords, neededBytes } from "@waggle/models/memory";
 import { adviseModels, listedOn, recommendedModels } from "@waggle/models/recommended";
 import { describe, expect, test } from "vitest";
 import { checkRecommended } from "../doctor/recommended.ts";
@@ -43,6 +44,16 @@ describe("the list of recommended models", () => {
     expect([row("Gemma 3 27B"), row("Qwen3 4B"), row("Llama 3.3 70B")].map(fitWord)).toEqual([
       ...["slow on this machine", "fits", "slow on this machine"],
     ]);
+  });
+
+  test("shows the memory of one answer, and marks no model after a measurement of a busy machine", () => {
+    const { row } = small.advice.find(({ model }) => model.name === "Qwen3 4B") ?? expect.fail();
+    expect(row.fit?.oneAnswerBytes).toBeLessThan(row.fit === undefined ? 0 : neededBytes(row.fit));
+    expect(text).toMatch(new RegExp(`^Qwen3 4B .* 2\\.5 GB +${formatBytes(row.fit?.oneAnswerBytes ?? 0)} `, "m"));
+    const busy = { ...small, machine: { ...small.machine, bandwidth: { ...small.machine.bandwidth, error: 0.5 } } };
+    expect(formatAdvice(busy, createStyle(false))).not.toContain("take this one");
+    expect(formatAdvice(busy, createStyle(false))).toContain(`\n${busyWords}\n`);
+    expect(checkRecommended(busy)).toMatchObject({ level: "note", text: busyWords });
   });
 
   test("counts the others, and has the date and the free memory", () => {

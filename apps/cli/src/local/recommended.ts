@@ -1,6 +1,6 @@
 // Shows the recommended models with what `waggle fit` says of them on this machine.
 import { formatBytes, type Style } from "@waggle/daemon/terminal";
-import { isSlow, neededBytes, type Fit, type Machine } from "@waggle/models/memory";
+import { busyWords, isSlow, wasBusy, type Fit, type Machine } from "@waggle/models/memory";
 import { adviseModels, bestOf, bestOfPurposes, listWords, purposeNames, type Advice } from "@waggle/models/recommended";
 import type { Context } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
@@ -17,6 +17,12 @@ export async function adviseHere(context: Pick<Context, "config" | "signal">): P
   const settings = await modelSettings(context.config.env);
   const machine = await measureMachine(context, settings);
   return { advice: adviseModels(machine, settings), machine };
+}
+
+/** The model to take for a chat; undefined after a measurement of a busy machine, which says nothing about speeds. */
+export function modelToTake({ advice, machine }: AdviceHere): Advice["model"] | undefined {
+  if (wasBusy(machine)) return undefined;
+  return bestOfPurposes(advice, machine).find(({ purpose }) => purpose === "chat")?.best?.model;
 }
 
 /** The model to take of these: the best that is useful here, or else the largest that fits, or else the smallest. */
@@ -46,7 +52,7 @@ const columns: readonly FittingColumn[] = [
   { title: "MODEL", cell: ({ model }) => model.name },
   { title: "FOR", cell: ({ model }) => model.purposes.map((purpose) => purposeNames[purpose]).join(", ") },
   { title: "FILE", right: true, cell: ({ model }) => formatBytes(model.bytes) },
-  { title: "MEMORY", right: true, cell: ({ fit }) => formatBytes(neededBytes(fit)) },
+  { title: "MEMORY", right: true, cell: ({ fit }) => formatBytes(fit.oneAnswerBytes) },
   { title: "CONTEXT", right: true, cell: ({ fit }) => String(fit.contextSize) },
   { title: "TOK/S", right: true, cell: ({ fit, isSlow: slow }) => (slow ? "slow" : (speedOf(fit) ?? "")) },
 ];
@@ -56,12 +62,13 @@ const gpuColumn: FittingColumn = {
 };
 
 /** Formats the models that fit as a table, with the command that downloads each below its row. The model to take is marked. */
-export function formatAdvice({ advice, machine }: AdviceHere, style: Style): string {
+export function formatAdvice(here: AdviceHere, style: Style): string {
+  const { advice, machine } = here;
   const { freeBytes, gpu } = machine;
   const fitting = advice.flatMap(({ model, row }): Fitting[] =>
     row.fit === undefined || row.fit.verdict === "none" ? [] : [{ model, fit: row.fit, isSlow: isSlow(row.fit) }],
   );
-  const best = bestOfPurposes(advice, machine).find(({ purpose }) => purpose === "chat")?.best?.model;
+  const best = modelToTake(here);
   const shown = [...columns, ...(gpu === undefined ? [] : [gpuColumn])];
   const rows = fitting.map((one) => shown.map(({ cell }) => cell(one)));
   const [title = "", ...lines] = formatTable(shown, rows).trimEnd().split("\n");
@@ -76,9 +83,10 @@ export function formatAdvice({ advice, machine }: AdviceHere, style: Style): str
     ...(more > 0 ? [`${more} more ${more === 1 ? "model of the list does" : "models of the list do"} not fit.`] : []),
     listWords(),
     `${formatBytes(freeBytes)} of memory are free${onGpu}.`,
-    "MEMORY is for a context of CONTEXT tokens, which is smaller if memory is short.",
+    "MEMORY is for one answer at a time with CONTEXT tokens, fewer if memory is short.",
     "TOK/S is the most tokens that one answer gets a second. slow: less than a word.",
-    '"waggle fit <reference>" computes the memory of any model, from its file.',
+    ...(wasBusy(machine) ? [busyWords] : []),
+    '"waggle fit <reference>" computes the memory of any model, also for more answers.',
   ];
   return `Recommended models for this machine:\n\n${table}\n\n${notes.join("\n")}\n`;
 }

@@ -16,6 +16,7 @@ test("the rate is the median of all threads' sums, and the error is the median d
   expect(resultOf([steady, steady])).toEqual({ bytesPerSecond: 200, error: 0, threads: 2 });
   const disturbed = [slice(100), slice(50), slice(150), slice(10), slice(100)];
   expect(resultOf([disturbed])).toEqual({ bytesPerSecond: 100, error: 0.5, threads: 1 });
+  expect(resultOf([disturbed], 0.7).error).toBe(0.7);
 });
 
 test("a thread that read nothing gives a rate of 0 and an error of 1", () => {

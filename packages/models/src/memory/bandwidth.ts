@@ -22,7 +22,7 @@ export interface BandwidthOptions {
 
 export interface Bandwidth {
   readonly bytesPerSecond: number;
-  /** Typical deviation of a pass from the median, as a part of the median. Above 0.2 the machine was busy, and the result is not reliable. */
+  /** Typical deviation of a pass from the median, as a part of the median; at least the part of the time in which the threads waited for a core. */
   readonly error: number;
   readonly threads: number;
 }
@@ -39,18 +39,24 @@ export async function measureMemoryBandwidth(options: BandwidthOptions = {}): Pr
   const workers = Array.from({ length: threads }, () => startReader(bytes, durationMs));
   try {
     await Promise.all(workers.map((worker) => nextMessage(worker, startTimeoutMs, signal)));
+    const before = process.cpuUsage();
     for (const worker of workers) worker.postMessage("go");
     const answers = await Promise.all(
       workers.map((worker) => nextMessage(worker, startTimeoutMs + durationMs, signal)),
     );
-    return resultOf(answers as (readonly Slice[])[]);
+    const { user, system } = process.cpuUsage(before);
+    const coresMs = Math.min(threads, availableParallelism()) * durationMs;
+    return resultOf(answers as (readonly Slice[])[], 1 - (user + system) / 1_000 / coresMs);
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }
 
-/** Adds the threads' rates pass by pass, and takes the median. Exported for its test. */
-export function resultOf(answers: readonly (readonly Slice[])[]): Bandwidth {
+/**
+ * Adds the threads' rates pass by pass, and takes the median. Exported for its test.
+ * @param waited the part of the time in which the threads did not compute: a machine may be slow and busy without deviations
+ */
+export function resultOf(answers: readonly (readonly Slice[])[], waited = 0): Bandwidth {
   const slices = Math.min(...answers.map(({ length }) => length));
   const rates = Array.from({ length: slices }, (_, index) =>
     answers.reduce((total, answer) => total + rateOf(answer[index]), 0),
@@ -58,7 +64,8 @@ export function resultOf(answers: readonly (readonly Slice[])[]): Bandwidth {
   const median = rates[Math.floor(slices / 2)] ?? 0;
   const deviations = rates.map((rate) => Math.abs(rate - median)).toSorted((one, other) => one - other);
   const typical = deviations[Math.floor(slices / 2)] ?? 0;
-  return { bytesPerSecond: median, error: median === 0 ? 1 : typical / median, threads: answers.length };
+  const error = median === 0 ? 1 : Math.max(typical / median, waited);
+  return { bytesPerSecond: median, error, threads: answers.length };
 }
 
 function rateOf(slice: Slice | undefined): number {
@@ -73,7 +80,7 @@ function startReader(bytes: number, durationMs: number): Worker {
 async function nextMessage(worker: Worker, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
   signal?.throwIfAborted();
   return await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(reject, new Error("a thread that reads memory does not answer")), timeoutMs);
+    const timer = setTimeout(() => done(reject, new Error("the machine is too busy to measure its memory")), timeoutMs);
     const unlisten = signal === undefined ? (): void => {} : onAbort(signal, () => done(reject, signal.reason));
     const fail = (error: unknown): void => done(reject, error);
     const answer = (message: unknown): void => done(resolve, message);

@@ -5,7 +5,7 @@ export { contextDefaults, defaultMemoryShare, textTokens, usualSizes, type Conte
 export { engineMemory, fittingMemory, type EngineMemory, type EngineSettings } from "./engine-memory.ts";
 export { createEstimator, estimateMemory, type MemoryEstimate } from "./estimate.ts";
 export { engineProcessBytes, type Fit, type Wanted } from "./largest-fit.ts";
-export { thisMachine, type Gpu, type Machine } from "./machine.ts";
+export { busyWords, thisMachine, wasBusy, type Gpu, type Machine } from "./machine.ts";
 export { neededBytes, renderFitReport } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
 export { embeddingBatch, passTokensBehind, sharesContext, type MemorySettings } from "./settings.ts";

@@ -1,13 +1,11 @@
 // Renders the report of `waggle fit` for a terminal.
 import { isSlow, rowToTake } from "./choose-row.ts";
 import { engineProcessBytes, type Fit } from "./largest-fit.ts";
-import type { Machine } from "./machine.ts";
+import { busyWords, wasBusy, type Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
 
 /** A terminal of this width does not break a row. */
 const mostColumns = 100;
-/** A measurement with a larger error is not reliable. */
-const largeError = 0.2;
 const mark = "* ";
 
 interface Column {
@@ -18,7 +16,7 @@ interface Column {
 
 /** Renders a table of all rows, and for a single row also the parts of its memory. Marks the row to take. Ends with a line break. */
 export function renderFitReport({ machine, rows }: FitReport): string {
-  const taken = rows.length > 1 ? rowToTake(rows, machine) : undefined;
+  const taken = rows.length > 1 && !wasBusy(machine) ? rowToTake(rows, machine) : undefined;
   const lines = [...table(rows, taken, machine), ""];
   for (const { name, problem } of rows) if (problem !== undefined) lines.push(`${name}: ${problem}.`, "");
   const [only] = rows;
@@ -126,8 +124,7 @@ function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow
     const { bytesPerSecond, error, threads } = bandwidth;
     const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
     lines.push(`Tokens/s is the upper bound by memory bandwidth (${rate}, ± ${percent(error)}).`);
-    if (error > largeError)
-      lines.push("The machine was busy during this measurement. Repeat it when the machine is idle.");
+    if (wasBusy({ bandwidth })) lines.push(busyWords);
   }
   return lines;
 }

@@ -59,6 +59,8 @@ test("the report takes at most 100 columns, and marks one of several quantizatio
     const lines = renderFitReport(fitReport(quantizations, one, { slots: 8, hasAddon: true })).split("\n");
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
     expect(lines.filter((line) => line.startsWith("* Qwen3"))).toEqual([expect.stringContaining("Q4_K_M")]);
+    const busy = { ...one, bandwidth: { ...machine.bandwidth, error: 0.4 } };
+    expect(renderFitReport(fitReport(quantizations, busy, { slots: 8, hasAddon: true }))).not.toContain("* ");
   }
 });
 

@@ -31,7 +31,8 @@ export const FitSchema = z
       .enum(["fits", "smaller", "none"])
       .describe("fits: with the wanted context; smaller: only with the given smaller context; none: not at all."),
     context_size: z.int().positive().describe("Most tokens of one job, with this verdict."),
-    memory_bytes: z.number().nonnegative().describe("Memory with this context."),
+    one_answer_bytes: z.number().nonnegative().describe("Memory with this context, for one answer at a time."),
+    memory_bytes: z.number().nonnegative().describe("Memory with this context and all slots."),
     gpu: z.enum(["whole", "part", "none"]).describe("How much of the model is on a GPU."),
   })
   .meta({ id: "Fit" });

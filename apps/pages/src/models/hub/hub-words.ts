@@ -23,13 +23,18 @@ export function verdictOf({ verdict, gpu }: Fit): Verdict {
     : { words: `fits with a smaller context${place}`, tone: "warn" };
 }
 
-/** For example "2.5 GB · needs 3.1 GB of memory for 8,192 tokens of context". */
+/** The memory of one answer comes first: that of all slots frightens people away from models that suit them. */
+export function memoryWords({ one_answer_bytes: one, memory_bytes: all }: Fit): string {
+  return `${formatBytes(one)} of memory for one answer${all > one ? `, ${formatBytes(all)} for several` : ""}`;
+}
+
+/** For example "2.5 GB · needs 3.1 GB of memory for one answer, 5.0 GB for several, with 8,192 tokens of context". */
 export function sizeWords({ bytes, parts, pictures, fit, problem }: HubFile): string {
   const context =
-    fit?.verdict === "none" || fit === undefined ? "" : ` for ${formatCount(fit.context_size)} tokens of context`;
+    fit?.verdict === "none" || fit === undefined ? "" : `, with ${formatCount(fit.context_size)} tokens of context`;
   return joinFacts(
     parts === 1 ? formatBytes(bytes) : `${formatBytes(bytes)} in ${formatCounted(parts, "part")}`,
-    fit && `needs ${formatBytes(fit.memory_bytes)} of memory${context}`,
+    fit && `needs ${memoryWords(fit)}${context}`,
     pictures ? "pictures" : undefined,
     problem,
   );

@@ -6,14 +6,22 @@ import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts
 const model: RecommendedModel = {
   ...{ name: "Bee 4B", reference: "hf:bees/bee:Q4_K_M", purposes: ["chat", "languages"], languages: "7" },
   ...{ best_for: ["chat"], parameters: 4e9, bytes: 2.5e9, downloaded: "never" },
-  fit: { verdict: "fits", context_size: 40_960, memory_bytes: 12e9, gpu: "none" },
+  fit: { verdict: "fits", context_size: 40_960, one_answer_bytes: 4e9, memory_bytes: 12e9, gpu: "none" },
 };
-const smaller = { verdict: "smaller", context_size: 8_192, memory_bytes: 9e9, gpu: "none" } as const;
+const smaller = {
+  verdict: "smaller",
+  context_size: 8_192,
+  one_answer_bytes: 1e9,
+  memory_bytes: 9e9,
+  gpu: "none",
+} as const;
 
 it("describes purpose and memory of a model, and warns of a small one", () => {
-  expect(recommendedWords(model)).toBe("chat, several languages · up to 12.0 GB of memory");
+  expect(recommendedWords(model)).toBe(
+    "chat, several languages · 4.0 GB of memory for one answer, 12.0 GB for several",
+  );
   expect(recommendedWords({ ...model, bytes: 6e8, fit: smaller })).toBe(
-    "chat, several languages · quick, makes more mistakes · up to 9.0 GB of memory, with 8,192 tokens of context",
+    "chat, several languages · quick, makes more mistakes · 1.0 GB of memory for one answer, 9.0 GB for several, with 8,192 tokens of context",
   );
 });
 

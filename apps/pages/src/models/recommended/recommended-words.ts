@@ -1,6 +1,7 @@
 // Owns the texts for recommended models, and the choice of the few that are shown first. Pure.
 import type { RecommendedModel } from "@waggle/protocol";
-import { formatBytes, formatCount, joinFacts } from "../../parts/format.ts";
+import { formatCount, joinFacts } from "../../parts/format.ts";
+import { memoryWords } from "../hub/hub-words.ts";
 
 type Purpose = RecommendedModel["purposes"][number];
 
@@ -43,6 +44,6 @@ export function recommendedWords({ purposes, bytes, fit }: RecommendedModel): st
   return joinFacts(
     purposes.map((purpose) => purposeNames[purpose]).join(", "),
     bytes < quickBytes && purposes.includes("chat") ? "quick, makes more mistakes" : undefined,
-    fit && `up to ${formatBytes(fit.memory_bytes)} of memory${context}`,
+    fit && `${memoryWords(fit)}${context}`,
   );
 }

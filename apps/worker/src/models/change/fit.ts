@@ -10,6 +10,7 @@ export function modelField(model: string | undefined): { readonly model?: string
 /** Returns no field if the fit is not known. */
 export function fitField(fit: FitReport["rows"][number]["fit"]): { readonly fit?: Fit } {
   if (fit === undefined) return {};
-  const { verdict, contextSize, gpu } = fit;
-  return { fit: { verdict, context_size: contextSize, memory_bytes: Math.round(neededBytes(fit)), gpu } };
+  const { verdict, contextSize, oneAnswerBytes, gpu } = fit;
+  const memory = { one_answer_bytes: Math.round(oneAnswerBytes), memory_bytes: Math.round(neededBytes(fit)) };
+  return { fit: { verdict, context_size: contextSize, ...memory, gpu } };
 }
