@@ -2,12 +2,13 @@ import { expect, test } from "vitest";
 import { createLogger, redactedKeys } from "./logger.ts";
 import type { LogFormat, LogLevel } from "./logger.ts";
 
-function capture(format: LogFormat, level: LogLevel = "info") {
+function capture(format: LogFormat, level: LogLevel = "info", quiet = false) {
   const lines: string[] = [];
   const logger = createLogger({
     level,
     format,
     name: "waggle-test",
+    quiet,
     destination: { write: (line) => lines.push(line) },
   });
   return { logger, lines, objects: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
@@ -39,6 +40,21 @@ test("a pretty line is one line without colours when it does not go to a termina
   expect(lines[0]).toMatch(
     /^\[\d\d:\d\d:\d\d\.\d+\] INFO \(waggle-test\): stream_end \{"trace":"job-1","tokens":7\}\n$/,
   );
+});
+
+test("on the terminal of a screen, warnings are in words, and errors keep their stack", () => {
+  const { logger, lines } = capture("pretty", "info", true);
+  logger.info("listening");
+  logger.warn({ worker: "bee", reason: 'no "hive"', n: 2 }, "hive_down");
+  logger.warn({ err: new Error("disk\u001b full") }, "batches_not_kept");
+  logger.warn("The backend is fake.");
+  expect(lines).toEqual([
+    '! hive down: worker bee, reason no "hive", n 2\n',
+    String.raw`! batches not kept: disk\u001b full` + "\n",
+    "! The backend is fake.\n",
+  ]);
+  logger.error({ err: new Error("disk full") }, "Cannot save");
+  expect(lines[3]).toMatch(/ERROR .*Cannot save[^]*logger\.test/);
 });
 
 test.each(["json", "pretty"] as const)("a %s line has escapes for characters that a terminal obeys", (format) => {

@@ -25,7 +25,7 @@ export interface LoggerOptions {
   readonly destination?: LogSink;
   /** A second destination, which gets every line as one JSON object whatever `format` is. */
   readonly ring?: LogSink;
-  /** Writes only warnings and errors to `destination`; the ring still gets every line. */
+  /** Writes only warnings and errors to `destination`, pretty warnings in words; the ring still gets every line. */
   readonly quiet?: boolean;
   /** Called before a line is written, so that a progress bar can make room on the terminal. */
   readonly onLine?: (() => void) | undefined;
@@ -45,10 +45,7 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { bindings: ({ name, pid }) => ({ name, pid }), level: (label) => ({ level: label }) },
       redact: { paths: [...redactedKeys], censor: "[redacted]" },
     },
-    both(
-      shown(options.format === "json" ? sink : prettySink(sink, options.destination === undefined), options),
-      options.ring,
-    ),
+    both(shown(options.format === "json" ? sink : prettySink(sink, options), options), options.ring),
   );
 }
 
@@ -84,12 +81,33 @@ function escapingSink(sink: LogSink): LogSink {
   return { write: (line) => sink.write(line.replaceAll(obeyed, escaped)) };
 }
 
-function prettySink(sink: LogSink, onStderr: boolean): LogSink {
+/** Keys that say nothing on a screen for people. */
+const ownKeys: ReadonlySet<string> = new Set(["level", "time", "name", "pid", "msg"]);
+
+/** `! hive down: worker bee, reason connection refused`. Control characters stay escaped. */
+function inWords(line: string): string {
+  const record = JSON.parse(line) as Readonly<Record<string, unknown>>;
+  const plain = (value: unknown): string =>
+    JSON.stringify(value)
+      .replaceAll(/^"|"$/g, "")
+      .replaceAll(String.raw`\"`, '"');
+  const facts = Object.entries(record)
+    .filter(([key]) => !ownKeys.has(key))
+    .map(([key, value]) =>
+      key === "err"
+        ? plain((value as Partial<Error> | null)?.message ?? value)
+        : `${key.replaceAll("_", " ")} ${plain(value)}`,
+    );
+  return `! ${plain(record["msg"] ?? "warning").replaceAll("_", " ")}${facts.length === 0 ? "" : `: ${facts.join(", ")}`}\n`;
+}
+
+function prettySink(sink: LogSink, { destination, quiet = false }: LoggerOptions): LogSink {
+  const onStderr = destination === undefined;
   const format = prettyFactory({
     colorize: onStderr && process.stderr.isTTY && process.stderr.hasColors(),
     singleLine: true,
     translateTime: "SYS:HH:MM:ss.l",
     ignore: "pid",
   });
-  return { write: (line) => sink.write(format(line)) };
+  return { write: (line) => sink.write(quiet && line.startsWith('{"level":"warn"') ? inWords(line) : format(line)) };
 }

@@ -30,7 +30,11 @@ function start({
   });
   const departure = createDeparture({
     clock,
-    log: createLogger({ level: "silent", format: "json", name: "departure" }),
+    // A warning would repeat the words of the screen.
+    log: createLogger({
+      ...{ level: "warn", format: "json", name: "departure" },
+      destination: { write: (line) => void told.push(line) },
+    }),
     drainTimeoutMs: 1_000,
     async refuse() {
       done.push("refuse");

@@ -82,7 +82,8 @@ export function createDeparture(options: DepartureOptions): Departure {
     const jobs = cutJobs();
     const late = inTime ? 0 : jobs;
     if (late > 0 && drainMs > 0) cut();
-    if (late > 0) log.warn({ jobs }, "drain_aborted");
+    // The screen shows it already.
+    if (late > 0) log[cutting && options.onCutting !== undefined ? "info" : "warn"]({ jobs }, "drain_aborted");
     const aborted = late + (options.cutJobs?.() ?? 0) > 0;
     phase = new AbortController();
     takingDown = true;
