@@ -4,6 +4,8 @@ import { WaggleError, refuseField } from "@waggle/protocol";
 /** An error message lists at most this many names. */
 const shownNames = 20;
 const shownChars = 256;
+/** What to do at a server without models. */
+export const getModel = '"waggle pull" downloads one';
 
 interface Named {
   readonly name: string;
@@ -56,7 +58,7 @@ export function unknownModel(asked: string, entries: readonly Pick<Named, "name"
 }
 
 function servedNamesText(entries: readonly Pick<Named, "name">[], who: string): string {
-  if (entries.length === 0) return `${who} has no models. "waggle pull" downloads one`;
+  if (entries.length === 0) return `${who} has no models. ${getModel}`;
   const names = entries.slice(0, shownNames).map(({ name }) => name);
   const more = entries.length - names.length;
   return `${who} serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;

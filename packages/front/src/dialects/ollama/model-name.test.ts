@@ -49,6 +49,13 @@ describe("a request names a model", () => {
     expect(askedModel({ model: "TALE" }, among).served.name).toBe("Tale");
   });
 
+  test("and learns that the server has none", () => {
+    expect(() => askedModel({ model: "x" }, { ...models, all: () => [] })).toThrow(
+      `model 'x' not found: this server has no models. "waggle pull" downloads one.`,
+    );
+    expect(() => askedModel({ model: "x" }, models)).toThrow(/^model 'x' not found$/);
+  });
+
   test("by an alias, or by any name if there is a model for unknown names", () => {
     expect(askedModel({ model: "SHORT" }, models).served).toBe(served);
     expect(askedModel({ model: "x" }, { ...models, fallback: served })).toEqual({ asked: "x", served });

@@ -1,4 +1,5 @@
 // Owns model names for Ollama's clients: with a tag, and only with characters that these clients accept.
+import { getModel } from "@waggle/jobs";
 import { WaggleError, refuseField } from "@waggle/protocol";
 import type { OllamaModelFields } from "@waggle/protocol";
 import type { ServedModel, ServedModels } from "../../server/context.ts";
@@ -29,7 +30,7 @@ export function askedModel({ model, name }: OllamaModelFields, models: ServedMod
   const asked = askedName({ model, name });
   const served = findModel(asked, models.all()) ?? models.fallback;
   if (served !== undefined) return { asked, served };
-  throw modelNotFound(asked);
+  throw modelNotFound(asked, models);
 }
 
 /** An exact match has priority: names may differ only in case, or in characters that public names replace. */
@@ -51,8 +52,9 @@ export function askedName({ model, name }: OllamaModelFields): string {
 }
 
 /** The error has Ollama's message, for which Ollama's clients search. */
-function modelNotFound(asked: string): WaggleError {
-  return new WaggleError("not_found", `model '${asked.slice(0, shownChars)}' not found`);
+function modelNotFound(asked: string, models: ServedModels): WaggleError {
+  const hint = models.all().length === 0 ? `: this server has no models. ${getModel}.` : "";
+  return new WaggleError("not_found", `model '${asked.slice(0, shownChars)}' not found${hint}`);
 }
 
 function withTag(name: string): string {
