@@ -1,6 +1,6 @@
 // Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Also lists the last ended jobs, with the parts of their time.
 import { createHoldings, type Clock } from "@waggle/async";
-import { endedJobsLimit, endedQueryLimit } from "@waggle/protocol";
+import { endedJobsLimit, endedQueryLimit, isLane } from "@waggle/protocol";
 import type { EndedJob } from "@waggle/protocol";
 import { createSessionRegistry, type SessionRegistry, type SessionStream } from "@waggle/queue";
 import { isPartOf, isPast, type DayLog, type PastQuery } from "@waggle/telemetry";
@@ -120,6 +120,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     },
     retire(job) {
       live.delete(job.uid);
+      // The batch has the line's answer, and counts it. A batch has more lines than all clients have other jobs.
+      if (isLane(job.spec.when)) return forgotten(job);
       const { phase } = job.state;
       if (phase.name === "ended") {
         const ended = endedOf(job, phase.outcome, timeOfDay());

@@ -1,4 +1,5 @@
-// Observes jobs for the log and the metrics. All log lines of a job have the same keys.
+// Observes jobs for the log and the metrics. All log lines of a job have the same keys. Those of lines of batches are at the level debug: the log
+// has a batch's end, with the counts of its lines.
 import { isLane } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { phaseTimesOf } from "../job/job-phases.ts";
@@ -40,10 +41,15 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
     const times = roundedTimes(job);
     // A job that never got a slot has no line stream_start, and so no line stream_end.
     const only = startedAt === undefined ? { waiting_ms: times.waiting_ms } : {};
-    if (outcome.type !== "finished") log.info({ ...keys, reason: outcomeReason(outcome), ...only }, "stream_cancelled");
+    const level = levelOf(job);
+    if (outcome.type !== "finished")
+      log[level]({ ...keys, reason: outcomeReason(outcome), ...only }, "stream_cancelled");
     if (startedAt === undefined) return;
     const duration = Math.round((endedAt ?? startedAt) - (firstStartOf(state) ?? startedAt));
-    log.info({ ...keys, duration_ms: duration, ...times, tokens: totalCountsOf(state).completionTokens }, "stream_end");
+    log[level](
+      { ...keys, duration_ms: duration, ...times, tokens: totalCountsOf(state).completionTokens },
+      "stream_end",
+    );
   }
 
   return {
@@ -79,7 +85,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
           measured.cachedPromptTokens.inc(state.counts.cachedTokens);
           if (!isOfLane) measured.queueSeconds.observe(((state.startedAt ?? since) - since) / 1000);
           return firstStartOf(state) === undefined
-            ? log.info(keysOf(job, model), "stream_start")
+            ? log[levelOf(job)](keysOf(job, model), "stream_start")
             : log.debug({ ...keysOf(job, model), step: state.step.index }, "stream_step");
         case "calling":
         case "continues":
@@ -92,7 +98,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         }
         case "parked":
           measured.jobsParked.inc();
-          return log.info(keysOf(job, model), "stream_parked");
+          return log[levelOf(job)](keysOf(job, model), "stream_parked");
         case "tokens":
           generated += what.tokens;
           measured.tokensGenerated.inc(what.tokens);
@@ -104,7 +110,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
           return measured.cancelSteps.observe(what.steps);
         case "unreadable_calls":
           measured.unreadableCalls.inc(what.calls);
-          return log.warn({ ...keysOf(job, model), calls: what.calls }, "tool_call_unreadable");
+          return log[levelOf(job, "warn")]({ ...keysOf(job, model), calls: what.calls }, "tool_call_unreadable");
         case "reader_cut_off":
           return metrics.readersCutOff.inc();
         case "ended":
@@ -114,6 +120,10 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
       }
     },
   };
+}
+
+function levelOf({ spec }: Job, usual: "info" | "warn" = "info"): "debug" | "info" | "warn" {
+  return isLane(spec.when) ? "debug" : usual;
 }
 
 /** When the first step started that this process computed; undefined during that step. */

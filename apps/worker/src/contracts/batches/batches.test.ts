@@ -1,5 +1,6 @@
 // Contracts of OpenAI's batches: golden bodies, the fields of a request, the routes of all endpoints, and which client sees which batch.
 import { deferred } from "@waggle/async";
+import { createStepGate } from "@waggle/engine";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";
 import { BatchSchema, WaggleError } from "@waggle/protocol";
@@ -235,12 +236,29 @@ test("a batch belongs to the client of its token", async () => {
 
 describe("a line", () => {
   test("is a job of its client with the lane's priority, and without a deadline or a session", async () => {
-    open({ access: forTwoClients });
-    const { id } = await batch([chatLine("1")], {}, alice);
-    const [ended] = await worker.registry.ended();
-    const spec = worker.registry.get("alice", ended?.job_id ?? "")?.spec;
-    expect(spec).toMatchObject({ who: { client: "alice", batch: id }, when: { priority: -11 } });
-    expect([spec?.when.deadlineMs, spec?.who.sessionId]).toEqual([undefined, undefined]);
+    const gate = createStepGate();
+    open({ access: forTwoClients, gate });
+    const done = batch([chatLine("1")], {}, alice);
+    await gate.held();
+    const [{ spec } = expect.fail("no job")] = worker.registry.liveJobs();
+    gate.open();
+    expect(spec).toMatchObject({ who: { client: "alice", batch: (await done)["id"] }, when: { priority: -11 } });
+    expect([spec.when.deadlineMs, spec.who.sessionId]).toEqual([undefined, undefined]);
+  });
+
+  test("leaves no stream, no row and no log line, so any number of them displaces no other job", async () => {
+    open({ endedJobsKept: 2, limits: { retryGraceMs: 60_000 } });
+    const headers = { "idempotency-key": "k" };
+    const chat = { job_id: "chat", prompt: "A bee", max_tokens: 4 };
+    const text = await (await post("/v1/inference", chat, headers)).text();
+    const before = worker.logLines.length;
+    await batch([..."12345"].map((id) => chatLine(id)));
+    expect(worker.logLines.slice(before).filter(({ level }) => level !== "debug")).toEqual([]);
+    expect((await worker.registry.ended()).map(({ job_id }) => job_id)).toEqual(["chat"]);
+    const replayed = await get("/v1/jobs/chat/stream", { "last-event-id": "1" });
+    expect([replayed.status, worker.registry.endedCount]).toEqual([200, 1]);
+    const again = await post("/v1/inference", chat, headers);
+    expect([again.headers.get("idempotent-replayed"), await again.text()]).toEqual(["true", text]);
   });
 
   test("counts in its client's quota only with its tokens", async () => {
