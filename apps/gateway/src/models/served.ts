@@ -54,6 +54,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
       },
       info: () => infoOf(name, model(), self()),
       status: () => fleetModelStatus(name, model(), { host: findHost(name), isDefault: implied()?.name === name }),
+      lane: () => ({ slots: Math.max(1, slotsTotal(model())), isLoaded: stateOf(model()) === "ready" }),
       slots: () => slotsOf(model(), findHost(name)),
       chatFormat: async () => (await engineOf(name, "how the model's answers are written")).chatFormat,
       prompts: async () => await promptsOf(name),

@@ -148,6 +148,7 @@ function createServedModel(
     },
     info: () => infoOf(entry),
     status: () => status(entry),
+    lane: () => ({ slots: slotCountOf(entry), isLoaded: entry.current.state.name === "ready" }),
     slots: () => slotsOf(entry),
     chatFormat: async () => (await formatAndPrompts("Cannot tell how the model's answers are written")).chatFormat,
     prompts: async () => (await formatAndPrompts("Cannot tell what the model's prompts are made of")).prompts,
@@ -183,8 +184,17 @@ interface FormatAndPrompts {
   readonly prompts: ModelPrompts;
 }
 
-function slotsOf({ current: host, settings }: Model): readonly SlotStatus[] {
-  if (host.slots.length > 0) return host.slots;
-  const count = host.info?.slots ?? settings.slots;
-  return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
+function slotCountOf({ current: { info }, settings }: Model): number {
+  return info?.slots ?? settings.slots;
+}
+
+function slotsOf(entry: Model): readonly SlotStatus[] {
+  const { slots } = entry.current;
+  if (slots.length > 0) return slots;
+  return Array.from({ length: slotCountOf(entry) }, (_, id) => ({
+    id,
+    state: "idle" as const,
+    prompt_tokens: 0,
+    tokens: 0,
+  }));
 }

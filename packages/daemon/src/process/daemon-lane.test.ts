@@ -25,7 +25,12 @@ function open(instance: string, hasLastingId = true): DaemonLane {
     metrics: createWorkerMetrics(),
   });
   lanes.push(lane);
-  lane.attend({ answer: async () => undefined, shapes: {} as LaneFront["shapes"], model: () => undefined });
+  lane.attend({
+    answer: async () => undefined,
+    refusalFor: () => undefined,
+    shapes: {} as LaneFront["shapes"],
+    model: () => undefined,
+  });
   return lane;
 }
 

@@ -23,6 +23,10 @@ export interface ClientAccounts {
    * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
+  /** Why no further line of the client's batches may begin now; undefined if one may. */
+  lineRefusal(client: string): string | undefined;
+  /** Counts a line of a batch as a job until the returned function is called. @param trace that of its jobs */
+  beginLine(client: string, trace: string): () => void;
   /** Counts a request that creates a batch, and no job. @throws WaggleError resource_exhausted like `admit` */
   admitBatch(client: string): void;
   /**
@@ -82,7 +86,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
 
   /** Counts the tokens that the job has used since the last call for it. */
   function count(job: Job, model: string, now: TokenCounts): void {
-    const { client } = job.spec.who;
+    const { client, trace } = job.spec.who;
     const before = counted.get(job) ?? noTokens;
     counted.set(job, now);
     // Never negative: after an engine crash, the next engine may have more of the prompt in its cache.
@@ -90,7 +94,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     const used = { prompt: since("prompt"), cached: since("cached"), completion: since("completion") };
     if (used.prompt + used.completion === 0) return;
     const { meter, counts } = accountOf(client);
-    meter.useTokens(used.prompt + used.completion);
+    meter.useTokens(used.prompt + used.completion, trace);
     counts.used(model, used);
     metrics.clientTokens.inc({ client, model, kind: "prompt" }, Math.max(0, used.prompt - used.cached));
     metrics.clientTokens.inc({ client, model, kind: "cached_prompt" }, used.cached);
@@ -138,6 +142,12 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
           if (first) refuse(client);
         },
       };
+    },
+    lineRefusal: (client) => accountOf(client).meter.lineRefusal(rightsOf(client).quota),
+    beginLine(client, trace) {
+      const { meter } = accountOf(client);
+      meter.beginLine(trace);
+      return () => meter.endLine(trace);
     },
     admitBatch(client) {
       admissionTo(client, accountOf(client), true, true).ended();

@@ -25,13 +25,22 @@ export interface QuotaMeter {
   /** Counts a further job of an admitted request. */
   follow(): Admission;
   /**
+   * Why no further line of a batch may begin now; undefined if one may. Lines use what the client's other jobs leave of the quota. Each line that
+   * runs counts with as many tokens as the largest line so far: lines that begin together would each see a quota that is not used up.
+   */
+  lineRefusal(quota: Quota): string | undefined;
+  /** Counts a line as a job until `endLine`. @param trace that of its jobs */
+  beginLine(trace: string): void;
+  endLine(trace: string): void;
+  /**
    * Milliseconds until the tokens of the last minute are below the quota; 0 if they are.
    * @throws WaggleError resource_exhausted if the quota of the day is used up
    */
   tokensInMs(quota: Quota): number;
   /** Number of further jobs that the quota allows to wait or run. */
   room(quota: Quota): number;
-  useTokens(tokens: number): void;
+  /** @param trace that of the job */
+  useTokens(tokens: number, trace: string): void;
   /** Number of jobs that wait or run. */
   readonly live: number;
   /** The unused part of each limited quantity; undefined without limits. */
@@ -52,6 +61,7 @@ const words = {
   tokensPerDay: ["tokens_per_day", "tokens per day"],
 } as const satisfies Record<WindowKey, readonly [string, string]>;
 const windowKeys = Object.keys(words) as WindowKey[];
+const tokenKeys = ["tokensPerMinute", "tokensPerDay"] as const;
 
 export function createQuotaMeter(clock: Clock): QuotaMeter {
   const windows: Readonly<Record<WindowKey, SlidingWindow>> = {
@@ -59,7 +69,12 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     tokensPerMinute: createSlidingWindow(minuteMs, cellsOfMinute),
     tokensPerDay: createSlidingWindow(dayMs, cellsOfDay),
   };
+  /** Jobs of requests. */
   let live = 0;
+  /** The lines that run, with the tokens that each has used, by the traces of their jobs. */
+  const lines = new Map<string, number>();
+  /** Tokens of the largest line that has ended. Until then one line runs at a time, if tokens are limited. */
+  let mostOfLine = Infinity;
 
   function waitMsFor(quota: Quota, key: WindowKey): number {
     const limit = quota[key];
@@ -70,7 +85,7 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     const waitMs = waitMsFor(quota, key);
     if (waitMs === 0) return;
     const retryAfterS = Math.ceil(waitMs / 1_000);
-    const reason = `quota of ${words[key][1]} (${quota[key]}) is used up. Retry in ${formatDuration(retryAfterS * 1_000)}`;
+    const reason = `${usedUpReason(quota, key)}. Retry in ${formatDuration(retryAfterS * 1_000)}`;
     throw refused(words[key][0], reason, retryAfterS);
   }
 
@@ -78,11 +93,7 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     for (const key of windowKeys) checkWindow(quota, key);
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
-      throw refused(
-        "running_jobs",
-        `limit of waiting and running jobs (${limit}) is reached. Retry when one has ended`,
-        retryRunningAfterS,
-      );
+      throw refused("running_jobs", `${runningReason(limit)}. Retry when one has ended`, retryRunningAfterS);
     }
   }
 
@@ -104,17 +115,35 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
       return begin(windows.requestsPerMinute.add(1, clock.now()));
     },
     follow: () => begin(() => {}),
+    lineRefusal(quota) {
+      const { runningJobs = Infinity } = quota;
+      if (live + lines.size >= runningJobs) return runningReason(runningJobs);
+      const expected = [...lines.values()].reduce((sum, used) => sum + Math.max(0, mostOfLine - used), 0);
+      const now = clock.now();
+      const isFull = (key: WindowKey, limit = quota[key]): boolean =>
+        limit !== undefined && windows[key].used(now) + expected >= limit;
+      const full = tokenKeys.find((key) => isFull(key));
+      return full && usedUpReason(quota, full);
+    },
+    beginLine: (trace) => void lines.set(trace, 0),
+    endLine(trace) {
+      const used = lines.get(trace) ?? 0;
+      lines.delete(trace);
+      if (used > 0) mostOfLine = mostOfLine === Infinity ? used : Math.max(mostOfLine, used);
+    },
     tokensInMs(quota) {
       checkWindow(quota, "tokensPerDay");
       return waitMsFor(quota, "tokensPerMinute");
     },
     room: ({ runningJobs = Infinity }) => Math.max(0, runningJobs - live),
-    useTokens(tokens) {
+    useTokens(tokens, trace) {
+      const line = lines.get(trace);
+      if (line !== undefined) lines.set(trace, line + tokens);
       windows.tokensPerMinute.add(tokens, clock.now());
       windows.tokensPerDay.add(tokens, clock.now());
     },
     get live() {
-      return live;
+      return live + lines.size;
     },
     left(quota) {
       const now = clock.now();
@@ -130,6 +159,14 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
       return Object.keys(use).length === 0 ? undefined : use;
     },
   };
+}
+
+function usedUpReason(quota: Quota, key: WindowKey): string {
+  return `quota of ${words[key][1]} (${quota[key]}) is used up`;
+}
+
+function runningReason(limit: number): string {
+  return `limit of waiting and running jobs (${limit}) is reached`;
 }
 
 function refused(part: keyof QuotaUse, reason: string, retryAfterS: number): WaggleError {

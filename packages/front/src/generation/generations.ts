@@ -130,7 +130,7 @@ export function createGenerations(
   /** Checks the client's quota before the queue. */
   async function submitWithin(spec: JobSpec, first: boolean, hasLeft: () => boolean): Promise<Job> {
     const { client, sessionId, batch } = spec.who;
-    // A line counts in the quota only with its tokens: the request that created the batch was counted.
+    // A line counts as a job before its request, and never as a request: that which created the batch was counted.
     if (batch !== undefined) return await dispatcher.submit(spec, { hasLeft });
     const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
     const admission = accounts.admit(client, { first, inPlace });
@@ -191,9 +191,12 @@ export function createGenerations(
     const startedAt = options.clock.now();
     // The later jobs are submitted when the request no longer holds its pictures.
     const release = holdPictures(batch.specs);
+    const room = accounts.room(c.get("client"));
+    // A line counts as one job. If the client's jobs are limited, the line's prompts run one after the other.
+    const isOneJob = c.env?.lane !== undefined && room < Infinity;
     const reader = await runBatch({
       ...batch,
-      width: Math.min(batch.width, accounts.room(c.get("client"))),
+      width: Math.min(batch.width, isOneJob ? 1 : room),
       async submit(spec, index) {
         const { deadlineMs } = spec.when;
         const left = (deadlineMs ?? Infinity) - (options.clock.now() - startedAt);

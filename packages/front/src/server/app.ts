@@ -11,7 +11,7 @@ import { connectionOf } from "./connection.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "../generation/dialect.ts";
 import { createAnthropicDialect } from "../dialects/anthropic/routes.ts";
-import { createAnswerLine, laneModelOf } from "../dialects/batches/answer-line.ts";
+import { createAnswerLine, createLineRefusal, laneModelOf } from "../dialects/batches/answer-line.ts";
 import { messageLines, openAiLines } from "../dialects/batches/lines.ts";
 import { createMessageBatchesDialect } from "../dialects/batches/message-batches.ts";
 import { createBatchesDialect } from "../dialects/batches/routes.ts";
@@ -149,6 +149,7 @@ export function createApp(options: AppOptions): App {
   });
   options.lane?.attend({
     answer: createAnswerLine(options, app.fetch),
+    refusalFor: createLineRefusal(options),
     shapes: { openai: openAiLines, anthropic: messageLines },
     model: (name) => laneModelOf(options.models, name),
   });

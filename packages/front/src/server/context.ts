@@ -24,7 +24,7 @@ import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { Context } from "hono";
-import type { JobDispatcher, JobFinder, JobRegistry, Lane, Queries, WorkerOf } from "@waggle/jobs";
+import type { JobDispatcher, JobFinder, JobRegistry, Lane, LaneModel, Queries, WorkerOf } from "@waggle/jobs";
 import type { Dialect } from "../generation/dialect.ts";
 import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
@@ -125,6 +125,8 @@ export interface ServedModel {
   /** The worker's info with the data of this model. */
   info(): WorkerInfo;
   status(): ModelStatus;
+  /** The part of the status that the lane asks for with each line: the whole status takes more time. */
+  lane(): Omit<LaneModel, "name">;
   /** The slots in the engine's last report, with the engine's job ids. */
   slots(): readonly SlotStatus[];
   /** Known from the model's file before an engine runs. @throws WaggleError unavailable while the format is unknown */

@@ -146,11 +146,15 @@ export interface BatchShape {
 }
 
 /**
- * Answers a line as a request of the batch's client. Undefined if the server cannot answer now: the line is asked again later.
- * Never throws.
+ * Answers a line as a request of the batch's client. A sentence says why the server cannot answer now: the line is asked again later, as after
+ * undefined. Never throws.
  * @param signal aborts when the line is taken back
  */
-export type AnswerLine = (line: Line, record: BatchRecord, signal: AbortSignal) => Promise<LineAnswer | undefined>;
+export type AnswerLine = (
+  line: Line,
+  record: BatchRecord,
+  signal: AbortSignal,
+) => Promise<LineAnswer | string | undefined>;
 
 /** What the lane asks about a model before it gives the model lines. */
 export interface LaneModel {
@@ -162,6 +166,8 @@ export interface LaneModel {
 
 export interface LaneFront {
   readonly answer: AnswerLine;
+  /** Why no further line of the client may be asked now: its quota is used up, say. Undefined if one may; its `answer` then counts from its call on. */
+  readonly refusalFor: (client: string) => string | undefined;
   readonly shapes: Readonly<Record<BatchRecord["dialect"], BatchShape>>;
   /** @param name undefined: the default model @returns undefined for an unknown name @throws WaggleError unavailable while the names are not known */
   readonly model: (name: string | undefined) => LaneModel | undefined;

@@ -104,6 +104,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   const active = createHoldings<Run>();
   const window = createLineWindow<Run>(modelOf);
   let turns = 0;
+  /** Whether a batch without a turn may have use for one. Time changes that for many batches, which are looked at once a beat, not with each line. */
+  let mayHaveNext = true;
   let beat: TimerHandle | undefined;
   let isClosed = false;
 
@@ -143,10 +145,11 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       active.set(run.client, run, 1);
     }
     for (const run of active) if (canRead(run) && !window.canUse(run)) begin(run, () => read(run));
-    const asking = [...active].filter(mayAsk);
-    for (let placed = window.take(asking); placed !== undefined; placed = window.take(asking)) {
-      const next = placed;
-      begin(next.batch, () => ask(next));
+    for (;;) {
+      // Each line may take the rest of its client's quota.
+      const placed = window.take([...active].filter(mayAsk));
+      if (placed === undefined) break;
+      begin(placed.batch, () => ask(placed));
     }
     onPlaces(window.places);
     beat ??= runs.size === 0 ? undefined : clock.setTimeout(onBeat, beatMs);
@@ -154,12 +157,14 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
 
   /** Clients take turns, then their batches. */
   function nextRun(): Run | undefined {
+    if (!mayHaveNext) return undefined;
     const turnsOf = ({ client }: Run): number => active.of(client).count;
     let best: Run | undefined;
     for (const run of runs.values()) {
       if (active.has(run) || !(canRead(run) || canAsk(run))) continue;
       if (best === undefined || (turnsOf(run) - turnsOf(best) || run.turn - best.turn) < 0) best = run;
     }
+    mayHaveNext = best !== undefined;
     return best;
   }
 
@@ -168,12 +173,13 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   function canAsk(run: Run): boolean {
-    return mayAsk(run) && window.canUse(run);
+    return run.waiting.length > 0 && mayAsk(run) && window.canUse(run);
   }
 
-  /** Not while the disk refuses an answer. */
-  function mayAsk({ unwritten, isReported }: Run): boolean {
-    return unwritten.size === 0 || (!isReported && unwritten.size < mostUnwritten);
+  /** Not while the disk refuses an answer. A client that waits for its quota holds no place of a model. */
+  function mayAsk({ unwritten, isReported, client }: Run): boolean {
+    if (unwritten.size > 0 && (isReported || unwritten.size >= mostUnwritten)) return false;
+    return front.refusalFor(client) === undefined;
   }
 
   function canRead(run: Run): boolean {
@@ -184,8 +190,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     return clock.now() >= retryAt;
   }
 
-  function retryLater(run: Run): void {
-    run.retryAt = clock.now() + retryMs;
+  function retryLater(run: Run, times = 1): void {
+    run.retryAt = clock.now() + times * retryMs;
   }
 
   function endTurn(run: Run): void {
@@ -195,11 +201,12 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     // The lines wait for another try. They are read again then: those of all batches would need too much memory.
     run.waiting.length = 0;
     Object.assign(run, { next: inputStart, isRead: false, answered: undefined });
-    retryLater(run);
+    retryLater(run, Math.ceil(runs.size / maxTurns));
   }
 
   function onBeat(): void {
     beat = undefined;
+    mayHaveNext = true;
     for (const run of runs.values()) {
       write(run);
       inBackground("end a batch", finish(run));
@@ -218,6 +225,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       run.isReported = true;
     }
     run.busy -= 1;
+    mayHaveNext ||= !active.has(run);
     run.settled.check();
     await finish(run);
     fill();
@@ -286,7 +294,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     const answer = await front.answer(line, record, signal).catch(() => undefined);
     window.release(placed);
     const held = run.holds.get(model);
-    if (answer !== undefined) {
+    if (typeof answer === "object") {
       held?.backoff.reset();
       run.unwritten.add(front.shapes[record.dialect].resultLine(line, answer));
       write(run);
@@ -360,6 +368,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
         isHeld: (model) => (run.holds.get(model)?.until ?? 0) > clock.now(),
       };
       runs.set(batch, run);
+      mayHaveNext = true;
       fill();
     },
     stop,

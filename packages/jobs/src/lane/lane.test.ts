@@ -265,6 +265,22 @@ it("runs from line to line without a timer", async () => {
   await world.until(async () => (await lane.batches.get(id, "c")).record.status === "completed", "stops");
 });
 
+it("looks at batches that wait for their quota once a beat, not with each line of others", async () => {
+  let looks = 0;
+  const refusalFor = (client: string): string | undefined => (client === "full" ? `${(looks += 1)}` : undefined);
+  const lane = world.open({ refusalFor });
+  const [input, others] = [
+    await world.upload(lane, linesOf(numbered(200))),
+    await world.upload(lane, linesOf(["a"]), "full"),
+  ];
+  const waiting = Array.from({ length: 60 }, () => world.create(lane, others, { client: "full" }));
+  await Promise.all(waiting.map(async (made) => await world.reaches(lane, (await made).id, "in_progress")));
+  looks = 0;
+  const { id } = await world.create(lane, input);
+  await world.until(async () => (await lane.batches.get(id, "c")).record.status === "completed", "stops");
+  expect(looks).toBeLessThan(10 * 60);
+});
+
 it("reads few lines ahead, and orders them by loaded models and prefixes", async () => {
   let read = 0;
   const shape = {

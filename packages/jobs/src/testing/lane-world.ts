@@ -64,6 +64,7 @@ export function stuckAt(...ids: readonly string[]): AnswerLine {
 
 export interface LaneWorldOptions extends Partial<Omit<LaneOptions, "folder" | "clock" | "now">> {
   readonly answer?: AnswerLine;
+  readonly refusalFor?: LaneFront["refusalFor"];
   readonly models?: readonly LaneModel[];
   readonly shape?: BatchShape;
 }
@@ -126,7 +127,13 @@ export function useLaneWorld(): LaneWorld {
     get logged() {
       return logged;
     },
-    open({ answer = async () => good, models = [testModel("m")], shape = testShape, ...options } = {}) {
+    open({
+      answer = async () => good,
+      refusalFor = () => undefined,
+      models = [testModel("m")],
+      shape = testShape,
+      ...options
+    } = {}) {
       const log = createLogger({
         level: "info",
         format: "json",
@@ -147,6 +154,7 @@ export function useLaneWorld(): LaneWorld {
       });
       const front: LaneFront = {
         answer,
+        refusalFor,
         shapes: { openai: shape, anthropic: shape },
         model: (name) => models.find((model) => model.name === (name ?? models[0]?.name)),
       };

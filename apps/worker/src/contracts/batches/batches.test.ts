@@ -262,34 +262,78 @@ describe("a line", () => {
   });
 
   test("counts in its client's quota only with its tokens", async () => {
-    const table = tableWith({ requestsPerMinute: 1, runningJobs: 1 });
+    const table = tableWith({ requestsPerMinute: 2, runningJobs: 2 });
     open({ access: { localMode: false, tokens: () => table } });
+    const prompts = { url: "/v1/completions", body: { prompt: ["A bee", "A cat"], max_tokens: 4 } };
+    await batch([{ ...chatLine("0"), ...prompts }], { endpoint: prompts.url }, alice);
+    const marks = worker.logLines.flatMap(({ msg }) => /^stream_(accepted|end)$/.exec(String(msg))?.[1] ?? []);
+    expect(marks, "prompts of a line run one after the other").toEqual(["accepted", "end", "accepted", "end"]);
+    const [before] = worker.accounts.report("alice").clients;
     const done = await batch([chatLine("1"), chatLine("2"), chatLine("3")], {}, alice);
     expect(done).toMatchObject({ status: "completed", request_counts: { completed: 3 } });
     const { clients } = (await read("/v1/usage", alice)) as { clients: Json[] };
-    expect(clients).toMatchObject([{ client: "alice", requests: { accepted: 1 }, running: 0 }]);
-    expect(clients[0]?.["completion_tokens"]).toBe((done["usage"] as Json)["output_tokens"]);
+    expect(clients).toMatchObject([{ client: "alice", requests: { accepted: 2 }, running: 0 }]);
+    const tokens = Number(clients[0]?.["completion_tokens"]) - (before?.completion_tokens ?? 0);
+    expect(tokens).toBe((done["usage"] as Json)["output_tokens"]);
     const second = await refusal(post("/v1/batches", batchRequest(await inputFile("{}", alice)), alice));
     expect(second).toMatchObject({ status: 429, code: "rate_limit_exceeded" });
   });
 
   test.each([
-    ["its client's token is gone", () => createTokenTable([])],
-    ["its client's quota of the day is used up", () => tableWith({ tokensPerDay: 1 })],
-  ])("waits while %s", async (_, meanwhile) => {
-    let table = tableWith({});
-    const statuses: (number | undefined)[] = [];
-    open({ access: { localMode: false, tokens: () => table } }, async (_line, ask) => {
-      if (statuses.length === 0) table = meanwhile();
-      statuses.push((await ask())?.status);
-      table = tableWith({});
-      return undefined;
+    ["its client's token is gone", undefined],
+    ["its client's quota of the minute is used up", { tokensPerMinute: 1 }],
+    ["its client's quota of the day is used up", { tokensPerDay: 1 }],
+  ])("waits while %s, and holds no place of its model", async (_, quota) => {
+    let table = tableWith({ runningJobs: 1 });
+    const asked: string[] = [];
+    open({ slots: 1, access: { localMode: false, tokens: () => table } }, async ({ customId }, ask) => {
+      asked.push(customId);
+      const answer = await ask();
+      if (customId === "a1") table = tableWith(quota);
+      return answer;
     });
-    await answerOf("/v1/chat/completions", chatLine("0")["body"], alice);
-    const id = await inputFile(JSON.stringify(chatLine("1")), alice);
-    await answerOf("/v1/batches", batchRequest(id), alice);
-    await expect.poll(() => statuses).toEqual([undefined, 200]);
+    const own = await begun(["a1", "a2", "a3"], alice);
+    await expect.poll(async () => worker.accounts.report("alice").clients[0]?.jobs.finished).toBe(1);
+    const others = await batch(
+      ["b1", "b2", "b3"].map((id) => chatLine(id)),
+      {},
+      bob,
+    );
+    expect([others["request_counts"], asked.filter((id) => id < "b")]).toEqual([
+      { total: 3, completed: 3, failed: 0 },
+      ["a1"],
+    ]);
+    table = tableWith({});
+    expect(await ended(own, alice)).toMatchObject({ request_counts: { completed: 3 } });
   });
+
+  test.each([{ runningJobs: 3 }, { tokensPerMinute: 100 }, { tokensPerDay: 100 }])(
+    "begins only within its client's %o, however many slots are free",
+    async (quota) => {
+      const table = tableWith(quota);
+      let [running, most] = [0, 0];
+      let chat: Promise<Json> | undefined;
+      open({ slots: 16, access: { localMode: false, tokens: () => table } }, async (_, ask) => {
+        most = Math.max(most, (running += 1));
+        const answer = ask().finally(() => (running -= 1));
+        // Lines leave the client's own requests their places.
+        if (running === quota.runningJobs) chat ??= answerOf("/v1/chat/completions", chatLine("own")["body"], alice);
+        return await answer;
+      });
+      const lines = Array.from({ length: 40 }, (_, index) => `${index}`);
+      const [own, usage] = [await begun(lines, alice), () => worker.accounts.report("alice").clients[0]];
+      if (quota.runningJobs === undefined) {
+        await expect.poll(() => running === 0 && worker.accounts.lineRefusal("alice")).toContain("is used up");
+        const { prompt_tokens, completion_tokens, jobs } = usage() ?? expect.fail("no usage");
+        const used = prompt_tokens + completion_tokens;
+        expect(used).toBeGreaterThanOrEqual(100);
+        expect(used).toBeLessThan(100 + (2 * used) / jobs.finished);
+        return;
+      }
+      await ended(own, alice);
+      expect([(await chat)?.["object"], most, usage()?.running]).toEqual(["chat.completion", 3, 0]);
+    },
+  );
 
   test("has no answer while the worker leaves", async () => {
     const answers: unknown[] = [];
@@ -300,10 +344,18 @@ describe("a line", () => {
       return answer;
     });
     await answerOf("/v1/batches", batchRequest(await inputFile(JSON.stringify(chatLine("1")))));
-    await expect.poll(() => answers).toEqual([undefined]);
+    await expect.poll(() => answers[0]).toBe("The worker is draining.");
   });
 });
 
-function tableWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> {
-  return createTokenTable([{ name: "alice", token: "alice-token-1", quota: { ...noQuota, ...quota } }]);
+/** Creates a batch of chats. @returns its path */
+async function begun(ids: readonly string[], headers: Record<string, string>): Promise<string> {
+  const input = await inputFile(ids.map((id) => JSON.stringify(chatLine(id))).join("\n"), headers);
+  return `/v1/batches/${String((await answerOf("/v1/batches", batchRequest(input), headers))["id"])}`;
+}
+
+/** @param quota of alice; undefined: she has no token */
+function tableWith(quota: Partial<Quota> | undefined): ReturnType<typeof createTokenTable> {
+  const own = { name: "alice", token: "alice-token-1", quota: { ...noQuota, ...quota } };
+  return createTokenTable([...(quota === undefined ? [] : [own]), { name: "bob", token: "bob-token-22" }]);
 }

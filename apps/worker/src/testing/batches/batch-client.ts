@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@waggle/async";
 import { createLane } from "@waggle/jobs";
-import type { DaemonLane, Line, LineAnswer } from "@waggle/jobs";
+import type { AnswerLine, DaemonLane, Line } from "@waggle/jobs";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { afterEach, expect } from "vitest";
 import type { InlineWorkerOptions } from "../inline-worker.ts";
@@ -14,7 +14,7 @@ import type { Json, UsedInlineWorker } from "../use-worker.ts";
 type Headers = Readonly<Record<string, string>>;
 
 /** Called for each line that the lane asks for. @param ask asks the worker */
-export type OnLine = (line: Line, ask: () => Promise<LineAnswer | undefined>) => Promise<LineAnswer | undefined>;
+export type OnLine = (line: Line, ask: () => ReturnType<AnswerLine>) => ReturnType<AnswerLine>;
 
 export interface BatchClient extends UsedInlineWorker {
   /** Starts a worker with a lane. */

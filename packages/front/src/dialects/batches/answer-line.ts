@@ -1,10 +1,10 @@
 // Answers a line of a batch as a request of the batch's client: the line goes through the same routes as the client's other requests.
 import { randomUUID } from "node:crypto";
-import type { AnswerLine, BatchRecord, LaneModel } from "@waggle/jobs";
+import type { AnswerLine, BatchRecord, LaneFront, LaneModel } from "@waggle/jobs";
 import { WaggleError, errorKinds, refuseField } from "@waggle/protocol";
 import type { ErrorCode } from "@waggle/protocol";
 import { objectIn } from "../../body/parse-json.ts";
-import type { AppEnv, AppOptions, ServedModels } from "../../server/context.ts";
+import type { AppEnv, AppOptions, ServedModel } from "../../server/context.ts";
 import { anthropicError } from "../anthropic/errors.ts";
 import { openAiError } from "../openai/errors.ts";
 import { objectOf } from "./usage.ts";
@@ -15,30 +15,40 @@ export type LaneFetch = (request: Request, env: AppEnv["Bindings"]) => Response 
 const passing: readonly ErrorCode[] = ["unavailable", "resource_exhausted", "cancelled"];
 const passingStatuses: ReadonlySet<number> = new Set(passing.map((code) => errorKinds[code].status));
 
-export function createAnswerLine(
-  { access, accounts }: Pick<AppOptions, "access" | "accounts">,
-  fetch: LaneFetch,
-): AnswerLine {
+export function createAnswerLine({ accounts }: Pick<AppOptions, "accounts">, fetch: LaneFetch): AnswerLine {
   return async ({ path, body }, { id: batch, client, dialect }, signal) => {
-    if (!access.localMode && access.tokens().rightsOf(client) === undefined) return undefined;
     const requestId = `req-${randomUUID()}`;
     const refusal = refusalOf(body);
     if (refusal !== undefined) {
       const error = errorBodies[dialect](refusal, requestId);
       return { status: refusal.status, requestId, body: JSON.stringify(error) };
     }
+    // In the turn in which the lane has asked `refusalFor`, so that the next line is refused when this one takes the rest of the quota.
+    const end = accounts.beginLine(client, requestId);
     try {
-      await accounts.withinTokens(client, signal);
       const headers = { "content-type": "application/json", "x-request-id": requestId };
       const request = new Request(`http://lane${path}`, { method: "POST", headers, body, signal });
       const response = await fetch(request, { lane: { client, batch } });
       const text = await response.text();
-      if (signal.aborted || passingStatuses.has(response.status)) return undefined;
+      if (signal.aborted) return undefined;
+      if (passingStatuses.has(response.status)) return String(objectOf(objectIn(text)?.["error"])["message"]);
       return { status: response.status, requestId, body: text };
-    } catch {
-      // The client's quota of the day is used up, or the line was taken back.
-      return undefined;
+    } catch (error) {
+      return signal.aborted ? undefined : WaggleError.from(error).message;
+    } finally {
+      end();
     }
+  };
+}
+
+export function createLineRefusal({
+  access,
+  accounts,
+}: Pick<AppOptions, "access" | "accounts">): LaneFront["refusalFor"] {
+  return (client) => {
+    if (!access.localMode && access.tokens().rightsOf(client) === undefined) return "The client's token is gone.";
+    const reason = accounts.lineRefusal(client);
+    return reason && `The client's ${reason}.`;
   };
 }
 
@@ -67,11 +77,13 @@ function refusalOf(json: string): WaggleError | undefined {
 }
 
 /** @param name undefined: the default model */
-export function laneModelOf(models: Pick<ServedModels, "find">, name: string | undefined): LaneModel | undefined {
+export function laneModelOf(
+  models: { find(name: string | undefined): Pick<ServedModel, "name" | "lane"> },
+  name: string | undefined,
+): LaneModel | undefined {
   try {
     const served = models.find(name);
-    const { state, slots } = served.status();
-    return { name: served.name, slots: slots?.total ?? served.info().slots, isLoaded: state === "ready" };
+    return { name: served.name, ...served.lane() };
   } catch (error) {
     const { code } = WaggleError.from(error);
     if (code === "not_found" || code === "invalid_argument") return undefined;
