@@ -91,6 +91,7 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
         shape: front.shapes[dialect],
         clock,
         open,
+        kept: stored.sums,
       }),
       recent: [],
       inOrder: createInOrder(),
@@ -130,8 +131,9 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
 
   async function save(batch: KeptBatch, record: BatchRecord): Promise<void> {
     const before = batch.record;
-    if (record === before) return;
-    const stored = { ...batch.stored, record };
+    const { kept: sums = batch.stored.sums } = batch.results;
+    if (record === before && sums === batch.stored.sums) return;
+    const stored = { ...batch.stored, record, sums };
     await folder.saveBatch(stored);
     batch.stored = stored;
     const facts = { batch: record.id, client: record.client };
@@ -142,6 +144,11 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     const [problem] = record.problems;
     if (batchHasEnded(record))
       log.info({ ...facts, status: record.status, ...record.results?.counts, problem: problem?.code }, "batch_ended");
+  }
+
+  /** Without them, the results are read after a restart. */
+  async function saveSums(batch: KeptBatch): Promise<void> {
+    await batch.inOrder(async () => await save(batch, batch.record)).catch(() => {});
   }
 
   function held({ record }: RunnableBatch, error: unknown): void {
@@ -248,8 +255,10 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       try {
         if (isExpired(batch)) await apply(batch, { type: "expire" });
         else if (resumeBatch(batch.record) === "publish") settle(batch);
-        else if (!batchHasEnded(batch.record)) await folder.measure(batch.record);
-        else if (isOld(batch)) await remove(batch);
+        else if (!batchHasEnded(batch.record)) {
+          await folder.measure(batch.record);
+          await saveSums(batch);
+        } else if (isOld(batch)) await remove(batch);
       } catch (error) {
         held(batch, error);
       }
@@ -326,6 +335,7 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
       for (const batch of all.values()) {
         await batch.settling;
         await batch.results.close().catch((error: unknown) => held(batch, error));
+        if (!batchHasEnded(batch.record)) await saveSums(batch);
       }
     },
   };

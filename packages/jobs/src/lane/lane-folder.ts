@@ -18,10 +18,13 @@ import type { KeptFile, Receiving, ResultLine } from "./lane-port.ts";
 import { createLaneRoom, folderError } from "./lane-room.ts";
 import type { LaneLimits, LaneRoom } from "./lane-room.ts";
 import { resultFiles } from "./results.ts";
+import type { KeptSums } from "./results.ts";
 
 export interface StoredBatch {
   readonly record: BatchRecord;
   readonly idempotencyKey?: string | undefined;
+  /** So that a list reads no results. */
+  readonly sums?: KeptSums | undefined;
 }
 
 export type BatchFile = "input" | ResultLine["file"];

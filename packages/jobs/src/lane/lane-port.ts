@@ -61,11 +61,19 @@ export interface BatchView {
   readonly estimate?: { readonly linesPerSecond: number; readonly endsAt: number } | undefined;
 }
 
+/** A batch of a list. */
+export interface ListedBatch {
+  readonly id: string;
+  readonly record: BatchRecord;
+  /** @throws WaggleError when the batch cannot be read */
+  view(): Promise<BatchView>;
+}
+
 export interface LaneBatches {
   /** Resolves when the record is on disk. @throws WaggleError not_found for an unknown file; invalid_argument; out_of_space; conflict */
   create(wanted: WantedBatch): Promise<BatchView>;
   /** Newest first. */
-  list(owner: Owner): Promise<readonly BatchView[]>;
+  list(owner: Owner): Promise<readonly ListedBatch[]>;
   /** @throws WaggleError not_found */
   get(id: string, owner: Owner): Promise<BatchView>;
   /** A batch that is being cancelled, or was cancelled, stays as it is. @throws WaggleError not_found; conflict after another end */

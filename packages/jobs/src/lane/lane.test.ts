@@ -1,5 +1,14 @@
 // Tests the life of batches in a folder: from the upload to the results, with cancel, expiry, pause and restarts.
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { needs } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
@@ -113,6 +122,32 @@ it("pauses a batch, also across a restart, and asks for each line once", async (
   await later.batches.pause(id, "c", false);
   await world.reaches(later, id, "completed");
   expect(asked).toEqual(numbered(30).slice(20));
+});
+
+it("lists batches after a restart without reading their results, unless a file was cut", async () => {
+  let read = 0;
+  const readResult: typeof testShape.readResult = (text) => {
+    read += 1;
+    return testShape.readResult(text);
+  };
+  const answer = stuckAt("20", "21");
+  const lane = world.open({ answer });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(22))));
+  await world.until(async () => (await lane.batches.get(id, "c")).counts.completed === 20);
+  await lane.batches.pause(id, "c", true);
+  const isKept = (): boolean =>
+    readFileSync(join(world.folder, "batches", id, "record.json"), "utf8").includes('"completed":20');
+  await world.until(isKept);
+  const listed = async (): Promise<unknown> => {
+    const [first] = await world.open({ shape: { ...testShape, readResult } }).batches.list("c");
+    return [(await first?.view())?.counts.completed, read];
+  };
+  await world.kill();
+  expect(await listed()).toEqual([20, 0]);
+  await world.kill();
+  const output = join(world.folder, "batches", id, "output");
+  writeFileSync(output, readFileSync(output, "utf8").split("\n").slice(0, 3).join("\n"));
+  expect(await listed()).toEqual([2, 2]);
 });
 
 it.each([false, true])("expires a batch whose window passes; while the daemon is off: %s", async (isOff) => {

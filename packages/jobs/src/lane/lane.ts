@@ -11,7 +11,7 @@ import { createKeptBatches, unknownId } from "./kept-batches.ts";
 import type { KeptBatch, KeptBatches, KeptBatchesOptions } from "./kept-batches.ts";
 import { openLaneFolder } from "./lane-folder.ts";
 import type { LaneFolder } from "./lane-folder.ts";
-import type { BatchView, KeptFile, Lane, LaneFront, Owner } from "./lane-port.ts";
+import type { KeptFile, Lane, LaneFront, Owner } from "./lane-port.ts";
 import { defaultLaneLimits, folderError } from "./lane-room.ts";
 import type { LaneLimits } from "./lane-room.ts";
 
@@ -173,11 +173,13 @@ export function createLane(options: LaneOptions): DaemonLane {
       },
       list: async (owner) =>
         await using(async (lane) => {
-          const views: BatchView[] = [];
-          if (lane === undefined) return views;
-          for (const batch of [...lane.batches.all.values()].toReversed())
-            if (isOwn(batch.record, owner)) views.push(await lane.batches.view(batch));
-          return views;
+          if (lane === undefined) return [];
+          const { all, view } = lane.batches;
+          const found = [...all.values()].filter(({ record }) => isOwn(record, owner)).toReversed();
+          return found.map((batch) => ({
+            ...{ id: batch.record.id, record: batch.record },
+            view: async () => await using(async () => await view(batch)),
+          }));
         }),
       get: async (id, owner) => await withBatch(id, owner, (batch, batches) => batches.view(batch)),
       cancel: async (id, owner) =>

@@ -1,4 +1,5 @@
-// Owns the two files of a batch's results while it runs. A result counts when it is on disk; the sums are read from the files after a restart.
+// Owns the two files of a batch's results while it runs. A result counts when it is on disk. After a restart the sums are read from the files, from
+// where the kept sums end.
 import { dirname } from "node:path";
 import { createInOrder, openAppendFile, readLines, syncFolder } from "@waggle/async";
 import type { AppendFile, Clock, TimerHandle } from "@waggle/async";
@@ -16,9 +17,16 @@ export interface ResultSums {
   readonly usage: BatchUsage;
 }
 
+/** Sums over the beginnings of the files. */
+export interface KeptSums extends ResultSums {
+  readonly bytes: Readonly<Partial<Record<ResultFile, number>>>;
+}
+
 export interface Results {
-  /** Sums over the results that are on disk. Reads the files at the first call. @throws Error of node:fs */
+  /** Sums over the results that are on disk. The first call reads what the kept sums do not have. @throws Error of node:fs */
   sums(): Promise<ResultSums>;
+  /** The last sums: the same object until other results are on disk. Undefined before `sums`. */
+  readonly kept: KeptSums | undefined;
   /** Bytes of a file. Known after the first call of `sums`. */
   bytes(file: ResultFile): number;
   /** The custom ids of all results. Call `close` before, after which the files have nothing else. @param key the batch's id @throws Error of node:fs */
@@ -34,26 +42,29 @@ export interface ResultsOptions {
   readonly shape: Pick<BatchShape, "readResult">;
   readonly clock: Clock;
   readonly open: typeof openFile | undefined;
+  /** What an earlier process has kept. */
+  readonly kept: KeptSums | undefined;
 }
 
 const linesPerSync = 64;
 const syncMs = 1_000;
 
-export function createResults({ pathOf, shape, clock, open = openFile }: ResultsOptions): Results {
+export function createResults({ pathOf, shape, clock, open = openFile, kept }: ResultsOptions): Results {
   const opened = new Map<ResultFile, AppendFile>();
   const sizes = new Map<ResultFile, number>();
-  let sums: ResultSums | undefined;
+  let sums: KeptSums | undefined;
   const unsynced: ReadResult[] = [];
   let syncing: Promise<void> | undefined;
   let timer: TimerHandle | undefined;
   const inOrder = createInOrder();
 
   /** Reads the results up to the first line that is torn. */
-  async function read(each: (result: ReadResult) => void): Promise<void> {
+  async function read(each: (result: ReadResult) => void, beginnings: KeptSums["bytes"] = {}): Promise<void> {
     for (const file of resultFiles) {
-      let size = 0;
+      const from = beginnings[file] ?? 0;
+      let size = from;
       try {
-        for await (const { bytes, end, isWhole } of readLines(pathOf(file), { maxBytes: Infinity })) {
+        for await (const { bytes, end, isWhole } of readLines(pathOf(file), { maxBytes: Infinity, from })) {
           const result = isWhole ? resultIn(bytes) : undefined;
           if (result === undefined) break;
           each(result);
@@ -75,11 +86,17 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
     }
   }
 
-  async function readSums(): Promise<ResultSums> {
+  async function readSums(): Promise<KeptSums> {
     if (sums !== undefined) return sums;
-    let found = noSums;
-    await read((result) => (found = withResult(found, result)));
-    return (sums = found);
+    const isLeft = await Promise.all(resultFiles.map(async (file) => (await sizeOf(pathOf(file))) >= bytesIn(file)));
+    const begun = kept !== undefined && isLeft.every(Boolean) ? kept : noSums;
+    let found: ResultSums = begun;
+    await read((result) => (found = withResult(found, result)), begun.bytes);
+    return (sums = { ...found, bytes: Object.fromEntries(sizes) });
+  }
+
+  function bytesIn(file: ResultFile): number {
+    return kept?.bytes[file] ?? 0;
   }
 
   /** Appends continue meanwhile. After a failure it is tried again. */
@@ -102,8 +119,9 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
     timer?.cancel();
     timer = undefined;
     const written = unsynced.length;
+    const bytes = Object.fromEntries(sizes);
     for (const file of opened.values()) await file.sync();
-    sums = unsynced.splice(0, written).reduce(withResult, await readSums());
+    sums = { ...unsynced.splice(0, written).reduce<ResultSums>(withResult, await readSums()), bytes };
   }
 
   async function fileOf(name: ResultFile): Promise<AppendFile> {
@@ -117,6 +135,9 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
 
   return {
     sums: async () => sums ?? (await inOrder(readSums)),
+    get kept() {
+      return sums;
+    },
     bytes: (file) => sizes.get(file) ?? 0,
     ids: async (key) =>
       await inOrder(async () => {
@@ -149,8 +170,7 @@ export function createResults({ pathOf, shape, clock, open = openFile }: Results
 
 /** Cuts off what a full disk or a killed process has left behind the results. */
 async function cut(path: string, size: number): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined || found.size <= size) return;
+  if ((await sizeOf(path)) <= size) return;
   const file = await openFile(path, "r+");
   try {
     await file.truncate(size);
@@ -160,7 +180,13 @@ async function cut(path: string, size: number): Promise<void> {
   }
 }
 
-const noSums: ResultSums = {
+/** 0 for a file that does not exist. */
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}
+
+const noSums: KeptSums = {
+  bytes: {},
   counts: { completed: 0, failed: 0, unanswered: 0 },
   usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 },
 };

@@ -1,6 +1,6 @@
 // Owns the routes of Anthropic's message batches. Their contract is in apps/worker/src/contracts/batches.
 import { batchHasEnded } from "@waggle/jobs";
-import type { BatchView, Receiving } from "@waggle/jobs";
+import type { BatchView, ListedBatch, Receiving } from "@waggle/jobs";
 import { WaggleError, messageBatchLimits, messageBatchRoutes, refuseField } from "@waggle/protocol";
 import type { ErrorCode, MessageBatch } from "@waggle/protocol";
 import { bodyChunks } from "../../body/body.ts";
@@ -58,14 +58,18 @@ function createRoutes(options: AppOptions, uploads: StreamCounter): Record<keyof
       }
     },
     async listMessageBatches(c) {
-      const views = await batchesIn(laneOf(options), "anthropic", listedOwnerOf(c));
-      const listed = views.map((view) => messageBatchOf(view, c));
+      const listed = await batchesIn(laneOf(options), "anthropic", listedOwnerOf(c));
       const limit = limitIn(c.req.query("limit"), messageBatchLimits.defaultPage, messageBatchLimits.page);
       const before = c.req.query("before_id");
-      if (before === undefined) return c.json(pageOf(listed, { limit, after: c.req.query("after_id") }));
+      const shown = async (page: readonly ListedBatch[]): Promise<readonly MessageBatch[]> =>
+        await Promise.all(page.map(async ({ view }) => messageBatchOf(await view(), c)));
+      if (before === undefined) {
+        const page = pageOf(listed, { limit, after: c.req.query("after_id") });
+        return c.json({ ...page, data: await shown(page.data) });
+      }
       // The page that ends before an item is the page after it in the opposite order.
       const { data, first_id, last_id, has_more } = pageOf(listed.toReversed(), { limit, after: before });
-      return c.json({ data: data.toReversed(), has_more, first_id: last_id, last_id: first_id });
+      return c.json({ data: await shown(data.toReversed()), has_more, first_id: last_id, last_id: first_id });
     },
     getMessageBatch: async (c) => c.json(messageBatchOf(await find(c), c)),
     async deleteMessageBatch(c) {

@@ -1,6 +1,7 @@
 // Owns the routes of OpenAI's batches. Their contract is in apps/worker/src/contracts/batches.
-import type { BatchView, Lane } from "@waggle/jobs";
+import type { BatchView, Lane, ListedBatch } from "@waggle/jobs";
 import { BatchRequestSchema, WaggleError, batchLimits, batchRoutes, pathsOf, refuseField } from "@waggle/protocol";
+import type { Batch } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { limitIn, pageOf } from "../../body/page.ts";
 import { routesOf } from "../../generation/dialect.ts";
@@ -55,13 +56,14 @@ function createRoutes(options: AppOptions): Record<keyof typeof batchRoutes, Han
       return c.json(batchOf(view));
     },
     async listBatches(c) {
-      const views = await batchesIn(laneOf(options), "openai", listedOwnerOf(c));
-      const batches = views.map((view) => {
-        const batch = batchOf(view);
-        return isHidden(c, view.record.client) ? { ...batch, metadata: null, errors: null } : batch;
-      });
+      const listed = await batchesIn(laneOf(options), "openai", listedOwnerOf(c));
       const limit = limitIn(c.req.query("limit"), batchLimits.defaultPage, batchLimits.page);
-      return c.json({ object: "list", ...pageOf(batches, { limit, after: c.req.query("after") }) });
+      const page = pageOf(listed, { limit, after: c.req.query("after") });
+      const shown = async ({ record, view }: ListedBatch): Promise<Batch> => {
+        const batch = batchOf(await view());
+        return isHidden(c, record.client) ? { ...batch, metadata: null, errors: null } : batch;
+      };
+      return c.json({ object: "list", ...page, data: await Promise.all(page.data.map(shown)) });
     },
     getBatch: async (c) => c.json(batchOf(await batchIn(c, laneOf(options), "openai", ownerOf(c)))),
     cancelBatch: change(({ batches }, id, c) => batches.cancel(id, ownerOf(c))),

@@ -1,5 +1,5 @@
 // Owns the lane of a request's server, whose files and batches a request may see, and the key of a batch.
-import type { BatchRecord, BatchView, Lane, Owner } from "@waggle/jobs";
+import type { BatchRecord, BatchView, Lane, ListedBatch, Owner } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { factsOf } from "../../generation/generations.ts";
 import { retryMarkOf } from "../../generation/retries.ts";
@@ -53,6 +53,10 @@ export async function batchIn(
 }
 
 /** Newest first. */
-export async function batchesIn({ batches }: Lane, dialect: DialectName, owner: Owner): Promise<readonly BatchView[]> {
+export async function batchesIn(
+  { batches }: Lane,
+  dialect: DialectName,
+  owner: Owner,
+): Promise<readonly ListedBatch[]> {
   return (await batches.list(owner)).filter(({ record }) => record.dialect === dialect);
 }
