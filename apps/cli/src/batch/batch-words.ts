@@ -8,23 +8,23 @@ const number = (count: number): string => count.toLocaleString("en");
 
 /** Such as `45 %  450 of 1,000 lines  12.3 lines/s  45 s left  3 failed`. @param now milliseconds since 1970 */
 export function batchProgress(batch: Batch, now: number): StageProgress {
-  const { status, paused, request_counts: counts } = batch;
-  if (status !== "in_progress") return { stage: status, words: status };
+  const { status, paused, reason, request_counts: counts } = batch;
+  if (status !== "in_progress") return { stage: status, words: reason == null ? status : `${status}  ${reason}` };
   const done = doneOf(batch);
   const share = counts.total === 0 ? 0 : done / counts.total;
   const words = [
     formatPercent(share).padStart(5),
     `${number(done)} of ${number(counts.total)} lines`,
-    ...(paused ? ["paused"] : [rateOf(batch, " lines/s"), leftOf(batch, now, " left")]),
+    ...(paused ? ["paused"] : reason != null ? [reason] : [rateOf(batch, " lines/s"), leftOf(batch, now, " left")]),
     counts.failed === 0 ? "" : `${number(counts.failed)} failed`,
   ];
   return { stage: paused ? "paused" : status, share, words: words.filter((word) => word !== "").join("  ") };
 }
 
 export function batchCells(batch: Batch, now: number): readonly string[] {
-  const { id, created_at, status, paused, request_counts: counts } = batch;
-  const shown = paused && !isEnded(batch) ? "paused" : status.replace("_", " ");
-  const isRunning = status === "in_progress" && !paused;
+  const { id, created_at, status, paused, reason, request_counts: counts } = batch;
+  const shown = paused && !isEnded(batch) ? "paused" : reason != null ? "waiting" : status.replace("_", " ");
+  const isRunning = status === "in_progress" && !paused && reason == null;
   return [
     ...[id, formatTime(created_at * 1_000), shown],
     ...[counts.total, doneOf(batch), counts.failed].map(number),

@@ -25,7 +25,7 @@ const running: Batch = {
     ...{ input_tokens: 0, input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 } },
     ...{ output_tokens: 0, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 0 },
   },
-  ...{ lines_per_second: null, estimated_completed_at: null },
+  ...{ lines_per_second: null, estimated_completed_at: null, reason: null },
 };
 const ended: Batch = {
   ...running,
@@ -212,6 +212,8 @@ describe("waggle batch run", () => {
     const words = " 45 %  450 of 1,000 lines  12 lines/s  45 s left  10 failed";
     expect(batchProgress(batch, 1_000_000)).toEqual({ stage: "in_progress", share: 0.45, words });
     expect(batchProgress({ ...batch, paused: true }, 0).words).toBe(" 45 %  450 of 1,000 lines  paused  10 failed");
+    const { words: waits } = batchProgress({ ...batch, reason: "No worker." }, 0);
+    expect(waits).toBe(" 45 %  450 of 1,000 lines  No worker.  10 failed");
   });
 });
 
@@ -219,13 +221,23 @@ describe("waggle batch", () => {
   it("list shows the batches of all pages", async () => {
     const routes = {
       "GET /v1/batches?limit=100": { ...pageOf({ ...running, lines_per_second: 1.25 }), has_more: true },
-      "GET /v1/batches?limit=100&after=batch_1": pageOf({ ...ended, id: "batch_0", paused: true }),
+      "GET /v1/batches?limit=100&after=batch_1": pageOf(
+        { ...ended, id: "batch_0", paused: true },
+        { ...running, id: "batch_2", reason: "No worker." },
+      ),
     };
     const { out } = await runAt([], ["list"], routes);
     expect(out).toMatch(/^BATCH +CREATED +STATUS +LINES +DONE +FAILED +LINES\/S +LEFT\n/);
-    expect(out).toMatch(/\nbatch_1 .* in progress +3 +1 +0 +1\.3\nbatch_0 .* completed +3 +3 +0\n$/);
+    expect(out).toMatch(
+      /\nbatch_1 .* in progress +3 +1 +0 +1\.3\nbatch_0 .* completed +3 +3 +0\nbatch_2 .* waiting +3 +1 +0\n/,
+    );
+    expect(out).toMatch(/\nbatch_2 waits: No worker\.\n$/);
     const { out: json } = await runAt([], ["list", "--json"], routes);
-    expect((JSON.parse(json) as { batches: Batch[] }).batches.map(({ id }) => id)).toEqual(["batch_1", "batch_0"]);
+    expect((JSON.parse(json) as { batches: Batch[] }).batches.map(({ id }) => id)).toEqual([
+      "batch_1",
+      "batch_0",
+      "batch_2",
+    ]);
   });
 
   it.each([

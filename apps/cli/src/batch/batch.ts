@@ -34,7 +34,8 @@ async function list(context: Context, words: Words): Promise<undefined> {
   const batches: Batch[] = [];
   for await (const batch of client.batches.list({ signal })) batches.push(batch);
   const rows = batches.map((batch) => batchCells(batch, Date.now()));
-  out.write(words.has("json") ? jsonOf({ batches }) : formatTable(columns, rows));
+  const why = batches.flatMap(({ id, reason }) => (reason == null ? [] : `${id} waits: ${reason}\n`));
+  out.write(words.has("json") ? jsonOf({ batches }) : formatTable(columns, rows) + why.join(""));
   return undefined;
 }
 

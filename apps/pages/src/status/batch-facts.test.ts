@@ -15,6 +15,7 @@ it("a running batch has its lines, rate and time left", () => {
   expect(batchFacts([paused], 1_000_000)).toEqual([["Batch", "450 of 1,000 lines · paused"]]);
   const young: Batch = { ...batch, lines_per_second: null, estimated_completed_at: null };
   expect(batchFacts([young], 1_000_000)).toEqual([["Batch", "450 of 1,000 lines"]]);
+  expect(batchFacts([{ ...young, reason: "No worker." }], 0)).toEqual([["Batch", "450 of 1,000 lines · No worker."]]);
 });
 
 it("several batches are one row, and ended ones do not count", () => {

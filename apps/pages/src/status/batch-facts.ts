@@ -15,11 +15,13 @@ export function batchFacts(batches: readonly Batch[], now: number): readonly Fac
   const rate = sum(({ paused, lines_per_second }) => (paused ? 0 : (lines_per_second ?? 0)));
   const end = Math.max(0, ...computed.map(({ estimated_completed_at: at }) => at ?? 0));
   const paused = running.length - computed.length;
+  const why = running.find(({ reason }) => reason != null)?.reason ?? undefined;
   const words = joinFacts(
     `${formatCount(done)} of ${formatCounted(total, "line")}`,
     rate > 0 ? `${formatFigure(rate)} lines/s` : undefined,
     end > 0 ? `${formatDuration(end * 1_000 - now, "up")} left` : undefined,
     paused === 0 ? undefined : computed.length === 0 ? "paused" : `${paused} paused`,
+    why,
   );
   return running.length === 0 ? [] : [[running.length === 1 ? "Batch" : `${running.length} batches`, words]];
 }

@@ -312,7 +312,7 @@ export function createKeptBatches(options: KeptBatchesOptions): KeptBatches {
     async view(batch) {
       const { record, results } = batch;
       const { counts, usage } = record.results ?? (await results.sums());
-      return { record, counts, usage, estimate: estimateOf(batch, counts) };
+      return { record, counts, usage, estimate: estimateOf(batch, counts), reason: runner.reasonOf(batch) };
     },
     resultPaths({ record: { id, dialect, results = {} as Partial<BatchResults> } }) {
       if (dialect === "anthropic") return resultFiles.map((file) => folder.pathIn(id, file));

@@ -59,6 +59,8 @@ export interface BatchView {
   readonly usage: BatchUsage;
   /** Undefined before the first twenty answers since the start, and unless the batch runs. */
   readonly estimate?: { readonly linesPerSecond: number; readonly endsAt: number } | undefined;
+  /** Why no line is answered now; undefined for a batch that gets answers, or does not run. */
+  readonly reason?: string | undefined;
 }
 
 /** A batch of a list. */

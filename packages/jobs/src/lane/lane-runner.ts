@@ -2,6 +2,7 @@
 // which they read ahead; the others wait for theirs. After a pause or a restart a batch reads its input from the start, without the answered lines.
 import { createBackoff, createCondition, createHoldings, inBackground } from "@waggle/async";
 import type { Backoff, Clock, Condition, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
 import type { BatchInput, BatchRecord } from "./batch.ts";
 import { checkInput, inputStart, modelNotFound, readInput } from "./batch-input.ts";
 import type { InputOptions, InputPlace } from "./batch-input.ts";
@@ -25,6 +26,8 @@ export interface LaneRunner {
   start(batch: RunnableBatch): void;
   /** Takes back all lines. Resolves when what was answered is on disk. @throws Error of node:fs */
   stop(batch: RunnableBatch): Promise<void>;
+  /** Why no line of the batch is answered now; undefined for a batch that gets answers, or does not run. */
+  reasonOf(batch: RunnableBatch): string | undefined;
   /** Stops all batches. Never rejects. */
   close(): Promise<void>;
 }
@@ -65,8 +68,8 @@ interface Run extends WaitingLines {
   /** The end of the batch's earlier run. */
   readonly earlier: Promise<void>;
   readonly settled: Condition;
-  /** Models without an answer, and until when their lines wait. */
-  readonly holds: Map<string, { readonly backoff: Backoff; until: number }>;
+  /** Models without an answer, until when their lines wait, and why. */
+  readonly holds: Map<string, { readonly backoff: Backoff; until: number; why: string | undefined }>;
   readonly unwritten: Set<ResultLine>;
   /** The number of its last turn. */
   turn: number;
@@ -81,8 +84,8 @@ interface Run extends WaitingLines {
   busy: number;
   /** Until then, nothing is read or written. */
   retryAt: number;
-  /** Whether a failure of the disk was reported, until a result is written. */
-  isReported: boolean;
+  /** The failure of the disk, or of the search for the model, that was reported. Until a result is written or the input is checked. */
+  problem: string | undefined;
 }
 
 export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
@@ -177,8 +180,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   /** Not while the disk refuses an answer. A client that waits for its quota holds no place of a model. */
-  function mayAsk({ unwritten, isReported, client }: Run): boolean {
-    if (unwritten.size > 0 && (isReported || unwritten.size >= mostUnwritten)) return false;
+  function mayAsk({ unwritten, problem, client }: Run): boolean {
+    if (unwritten.size > 0 && (problem !== undefined || unwritten.size >= mostUnwritten)) return false;
     return front.refusalFor(client) === undefined;
   }
 
@@ -221,8 +224,8 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       await part();
     } catch (error) {
       retryLater(run);
-      if (!run.isReported && !run.stopping.signal.aborted) onHeld(run.target, error);
-      run.isReported = true;
+      if (run.problem === undefined && !run.stopping.signal.aborted) onHeld(run.target, error);
+      run.problem = error instanceof Error ? error.message : String(error);
     }
     run.busy -= 1;
     mayHaveNext ||= !active.has(run);
@@ -257,8 +260,9 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     const found = await checkInput(inputOf(run), front.model, run.stopping.signal);
     if (found === undefined) return;
     const isUnknown = found.type === "refused" && found.problems.some(({ code }) => code === modelNotFound);
-    if (isUnknown && !areModelsKnown()) retryLater(run);
-    else await apply(run.target, found);
+    if (isUnknown && !areModelsKnown()) return retryLater(run);
+    run.problem = undefined;
+    await apply(run.target, found);
   }
 
   async function readAhead(run: Run, answered: NonNullable<Run["answered"]>): Promise<void> {
@@ -295,6 +299,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     window.release(placed);
     const held = run.holds.get(model);
     if (typeof answer === "object") {
+      if (held !== undefined) held.why = undefined;
       held?.backoff.reset();
       run.unwritten.add(front.shapes[record.dialect].resultLine(line, answer));
       write(run);
@@ -303,7 +308,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       run.waiting.push(line);
       const { backoff, until } = held ?? { backoff: createBackoff({ delaysMs: askAgainMs }), until: 0 };
       const now = clock.now();
-      run.holds.set(model, { backoff, until: until > now ? until : now + backoff.next() });
+      run.holds.set(model, { backoff, until: until > now ? until : now + backoff.next(), why: answer });
     }
   }
 
@@ -322,7 +327,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
           lines.map(({ text }) => text),
         );
         for (const line of lines) run.unwritten.delete(line);
-        run.isReported = false;
+        run.problem = undefined;
         onResults(run.target, written);
         fill();
       }
@@ -339,6 +344,29 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       await target.results.close();
       await apply(target, { type: "answered" });
     });
+  }
+
+  function reasonOf(run: Run): string | undefined {
+    const { target, problem, holds, places, client, waiting } = run;
+    if (problem !== undefined) return problem;
+    const refusal = places === 0 && waiting.length > 0 ? front.refusalFor(client) : undefined;
+    if (refusal !== undefined) return refusal;
+    if (places === 0 && waiting.length > 0 && waiting.every((line) => modelOf(line, run) === undefined))
+      return missing(target.record.model ?? waiting[0]?.model);
+    const held = [...holds.values()].find(({ why }) => why !== undefined);
+    if (held !== undefined || places === 0) return held?.why;
+    const model = servedModel(target.record.model);
+    return model?.isLoaded === false ? `Model ${model.name} is not loaded.` : undefined;
+  }
+
+  /** Why no line has a model that is served. */
+  function missing(name: string | undefined): string {
+    try {
+      front.model(name);
+      return `Model ${name} is not served now.`;
+    } catch (error) {
+      return WaggleError.from(error).message;
+    }
   }
 
   async function stop(batch: RunnableBatch): Promise<void> {
@@ -364,7 +392,7 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
         settled: createCondition(() => run.busy === 0),
         ...{ holds: new Map(), waiting: [], unwritten: new Set(), places: 0, lastTurn: 0, turn: 0, next: inputStart },
         ...{ isReading: false, isWriting: false, isRead: false, answered: undefined },
-        ...{ busy: 0, retryAt: 0, isReported: false },
+        ...{ busy: 0, retryAt: 0, problem: undefined },
         isHeld: (model) => (run.holds.get(model)?.until ?? 0) > clock.now(),
       };
       runs.set(batch, run);
@@ -372,6 +400,10 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
       fill();
     },
     stop,
+    reasonOf(batch) {
+      const run = runs.get(batch);
+      return run && reasonOf(run);
+    },
     async close() {
       isClosed = true;
       beat?.cancel();

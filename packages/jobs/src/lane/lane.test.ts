@@ -10,6 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { deferred } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import {
@@ -23,9 +25,17 @@ import {
   textOf,
   useLaneWorld,
 } from "../testing/lane-world.ts";
-import type { AnswerLine } from "./lane-port.ts";
+import type { AnswerLine, LaneModel } from "./lane-port.ts";
 
 const world = useLaneWorld();
+
+/** What changes with the first answer. */
+interface AwayOptions {
+  readonly answer?: string;
+  readonly refusal?: string;
+  readonly models?: readonly LaneModel[] | WaggleError;
+}
+
 const notFound = { code: "not_found" };
 const conflict = { code: "conflict" };
 const dayMs = 86_400_000;
@@ -316,6 +326,39 @@ it("looks at batches that wait for their quota once a beat, not with each line o
   expect(looks).toBeLessThan(10 * 60);
 });
 
+it.each<[string, string, AwayOptions]>([
+  ["a server that cannot answer", "Too busy.", { answer: "Too busy." }],
+  ["its quota", "Used up.", { refusal: "Used up." }],
+  ["a model that was removed", "Model m is not served now.", { models: [] }],
+  ["a fleet without workers", "No worker.", { models: new WaggleError("unavailable", "No worker.") }],
+  ["a model that is not loaded", "Model m is not loaded.", { models: [testModel("m", { isLoaded: false })] }],
+])("says that it waits for %s, until a line is answered", async (_, reason, away) => {
+  let isAway = false;
+  const back = deferred<void>();
+  const lane = world.open({
+    models() {
+      const models = (isAway ? away.models : undefined) ?? [testModel("m", { slots: 1 })];
+      if (models instanceof WaggleError) throw models;
+      return models;
+    },
+    refusalFor: () => (isAway ? away.refusal : undefined),
+    async answer({ customId }) {
+      if (customId === "0") isAway = true;
+      else if (isAway && away.answer === undefined) await back.promise;
+      else if (isAway) return away.answer;
+      return good;
+    },
+  });
+  const { id } = await world.create(lane, await world.upload(lane, linesOf(numbered(9))));
+  const reasonOf = async (): Promise<unknown> => (await lane.batches.get(id, "c")).reason;
+  expect(await reasonOf()).toBeUndefined();
+  await world.until(async () => (await reasonOf()) !== undefined);
+  expect([await reasonOf(), (await lane.batches.get(id, "c")).record.status]).toEqual([reason, "in_progress"]);
+  isAway = false;
+  back.resolve();
+  expect((await world.reaches(lane, id, "completed")).reason).toBeUndefined();
+});
+
 it("reads few lines ahead, and orders them by loaded models and prefixes", async () => {
   let read = 0;
   const shape = {
@@ -328,7 +371,7 @@ it("reads few lines ahead, and orders them by loaded models and prefixes", async
   const models = [testModel("cold", { isLoaded: false }), testModel("warm", { slots: 1 })];
   const asked: string[] = [];
   const lane = world.open({
-    ...{ shape, models },
+    ...{ shape, models: () => models },
     answer: async ({ model, prefix }) => {
       if (asked.length < 256) asked.push(`${model} ${prefix}`);
       return asked.length > 255 ? undefined : good;

@@ -65,7 +65,7 @@ export function stuckAt(...ids: readonly string[]): AnswerLine {
 export interface LaneWorldOptions extends Partial<Omit<LaneOptions, "folder" | "clock" | "now">> {
   readonly answer?: AnswerLine;
   readonly refusalFor?: LaneFront["refusalFor"];
-  readonly models?: readonly LaneModel[];
+  readonly models?: () => readonly LaneModel[];
   readonly shape?: BatchShape;
 }
 
@@ -130,7 +130,7 @@ export function useLaneWorld(): LaneWorld {
     open({
       answer = async () => good,
       refusalFor = () => undefined,
-      models = [testModel("m")],
+      models = () => [testModel("m")],
       shape = testShape,
       ...options
     } = {}) {
@@ -156,7 +156,10 @@ export function useLaneWorld(): LaneWorld {
         answer,
         refusalFor,
         shapes: { openai: shape, anthropic: shape },
-        model: (name) => models.find((model) => model.name === (name ?? models[0]?.name)),
+        model(name) {
+          const served = models();
+          return served.find((model) => model.name === (name ?? served[0]?.name));
+        },
       };
       lane.attend(front);
       lane.start();

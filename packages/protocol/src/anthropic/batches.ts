@@ -42,6 +42,7 @@ export const MessageBatchSchema = z
     archived_at: z.null(),
     cancel_initiated_at: instant,
     results_url: z.string().nullable(),
+    reason: z.string().nullable().describe("An addition: why no request is answered now."),
   })
   .meta({ id: "MessageBatch" });
 export type MessageBatch = z.infer<typeof MessageBatchSchema>;

@@ -88,9 +88,10 @@ export const BatchSchema = z
     request_counts: z.object({ total: count, completed: count, failed: count }),
     usage: ResponseUsageSchema,
     metadata: z.record(z.string(), z.string()).nullable(),
-    paused: z.boolean().describe("An addition to OpenAI's fields, as are the next two."),
+    paused: z.boolean().describe("An addition to OpenAI's fields, as are the next three."),
     lines_per_second: amount.nullable(),
     estimated_completed_at: instant,
+    reason: z.string().nullable().describe("Why no line is answered now; null for a batch that gets answers."),
   })
   .meta({ id: "Batch" });
 export type Batch = z.infer<typeof BatchSchema>;

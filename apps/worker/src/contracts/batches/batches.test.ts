@@ -28,6 +28,7 @@ describe("a batch", () => {
       ...{ expired_at: null, cancelling_at: null, cancelled_at: null, request_counts: nothing },
       usage: expect.objectContaining({ input_tokens: 0, total_tokens: 0 }),
       ...{ metadata: { a: "b" }, paused: false, lines_per_second: null, estimated_completed_at: null },
+      reason: null,
     });
     expect([body.expires_at - body.created_at, BatchSchema.parse(body).id]).toEqual([72 * 3_600, body.id]);
   });

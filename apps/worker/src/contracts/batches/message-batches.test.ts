@@ -27,7 +27,7 @@ test("a batch is in progress, then has a result for each request", async () => {
   expect(begun).toEqual({
     ...{ id: expect.stringMatching(/^msgbatch_/), type: "message_batch", processing_status: "in_progress" },
     ...{ request_counts: counts({}), created_at: expect.any(String), expires_at: expect.any(String) },
-    ...{ ended_at: null, archived_at: null, cancel_initiated_at: null, results_url: null },
+    ...{ ended_at: null, archived_at: null, cancel_initiated_at: null, results_url: null, reason: null },
   });
   const done = MessageBatchSchema.parse(await ended(`${path}/${String(begun["id"])}`));
   expect(done).toMatchObject({ processing_status: "ended", request_counts: counts({ succeeded: 1, errored: 2 }) });

@@ -1,10 +1,10 @@
-// Builds the object of a batch in OpenAI's shape (API reference, Batch), with three fields of ours at its end.
+// Builds the object of a batch in OpenAI's shape (API reference, Batch), with four fields of ours at its end.
 import type { BatchStatus, BatchView } from "@waggle/jobs";
 import type { Batch } from "@waggle/protocol";
 
 const hourMs = 3_600_000;
 
-export function batchOf({ record, counts, usage, estimate }: BatchView): Batch {
+export function batchOf({ record, counts, usage, estimate, reason }: BatchView): Batch {
   const { problems, results } = record;
   const at = (status: BatchStatus): number | null => secondsOf(record.at[status]);
   return {
@@ -39,6 +39,7 @@ export function batchOf({ record, counts, usage, estimate }: BatchView): Batch {
     paused: record.isPaused === true,
     lines_per_second: estimate?.linesPerSecond ?? null,
     estimated_completed_at: secondsOf(estimate?.endsAt),
+    reason: reason ?? null,
   };
 }
 

@@ -10,7 +10,16 @@ import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { anthropicError } from "../anthropic/errors.ts";
-import { batchIn, batchesIn, idempotencyKeyOf, laneOf, listedOwnerOf, ownerOf, readerOf } from "../files/owners.ts";
+import {
+  batchIn,
+  batchesIn,
+  idempotencyKeyOf,
+  isHidden,
+  laneOf,
+  listedOwnerOf,
+  ownerOf,
+  readerOf,
+} from "../files/owners.ts";
 import { readMessageRequest } from "./lines.ts";
 import { createRequestSplitter } from "./split-requests.ts";
 
@@ -137,7 +146,7 @@ function textOf(bytes: Uint8Array, field: string): string {
   }
 }
 
-function messageBatchOf({ record, counts }: BatchView, c: AppContext): MessageBatch {
+function messageBatchOf({ record, counts, reason }: BatchView, c: AppContext): MessageBatch {
   const { id, status, at, total } = record;
   const ended = batchHasEnded(record);
   const only = (isSo: boolean, count: number): number => (isSo ? count : 0);
@@ -162,5 +171,6 @@ function messageBatchOf({ record, counts }: BatchView, c: AppContext): MessageBa
     archived_at: null,
     cancel_initiated_at: time(at.cancelling),
     results_url: ended && status !== "failed" ? results.href : null,
+    reason: isHidden(c, record.client) ? null : (reason ?? null),
   };
 }

@@ -61,7 +61,7 @@ function createRoutes(options: AppOptions): Record<keyof typeof batchRoutes, Han
       const page = pageOf(listed, { limit, after: c.req.query("after") });
       const shown = async ({ record, view }: ListedBatch): Promise<Batch> => {
         const batch = batchOf(await view());
-        return isHidden(c, record.client) ? { ...batch, metadata: null, errors: null } : batch;
+        return isHidden(c, record.client) ? { ...batch, metadata: null, errors: null, reason: null } : batch;
       };
       return c.json({ object: "list", ...page, data: await Promise.all(page.data.map(shown)) });
     },
