@@ -116,4 +116,23 @@ describe("a state", () => {
     expect(parts("[image] \u0000 {}")).toEqual([{ type: "text", text: "[image] \u0000 {}" }]);
     expect(parts(null)).toEqual([]);
   });
+
+  it.each<[state: unknown, text: string]>([
+    [
+      [
+        { type: "text", text: "It came " },
+        { type: "input_text", text: "broken." },
+      ],
+      "It came broken.",
+    ],
+    [{ type: "text", text: "It came broken." }, "It came broken."],
+    [["It", "came"], '["It","came"]'],
+    [[{ type: "text", text: "It" }, { came: 1 }], '[{"type":"text","text":"It"},{"came":1}]'],
+    [[], "[]"],
+  ])("%j is the text %s, also for models with a template for decisions", (state, text) => {
+    expect(parts(state)).toEqual([{ type: "text", text }]);
+    expect(render(state, "state").value).toEqual(text.startsWith("[") ? state : text);
+    const [first, ...more] = parts([{ type: "text", text: "See " }, picture]);
+    expect([first, more]).toEqual([{ type: "text", text: "See " }, [picture]]);
+  });
 });

@@ -6,9 +6,9 @@ import type { MessageContentPart } from "../../conversation/parts.ts";
 type Part = Exclude<MessageContentPart, { readonly type: "unread" }>;
 
 export interface Rendered {
-  /** As prompts have it: a text unchanged, other values as compact JSON, with pictures in their places. */
+  /** As prompts have it: a text or text parts unchanged, other values as compact JSON, with pictures in their places. */
   readonly parts: readonly Part[];
-  /** As the client sent it. */
+  /** As the client sent it; text parts as their text. */
   readonly value: unknown;
 }
 
@@ -41,12 +41,18 @@ export function render(value: unknown, field: string, assets: ReadonlyMap<string
     return mark;
   }
 
-  const shown = marked(value ?? "");
-  const text = typeof shown === "string" ? shown : JSON.stringify(shown, (_, member) => marked(member));
+  const given = value ?? "";
+  const whole = typeof given === "string" ? textPart(given) : given;
+  const list: readonly unknown[] = Array.isArray(whole) && whole.length > 0 ? whole : [whole];
+  const isContent = list.every((part) => textOf(part) !== undefined || pictureOf(part, field) !== undefined);
+  const text = isContent
+    ? list.map((part) => marked(textOf(part) ?? part)).join("")
+    : JSON.stringify(value, (_, member) => marked(member));
   const [unnamed] = missing.keys();
   if (unnamed !== undefined) throw refuseField(`assets.${unnamed}`, `the ${field} does not name it`);
   const pieces = text.split(mark).map(textPart);
-  return { parts: joined(pieces.flatMap((piece, at) => [piece, ...pictureParts(sources.slice(at, at + 1))])), value };
+  const parts = joined(pieces.flatMap((piece, at) => [piece, ...pictureParts(sources.slice(at, at + 1))]));
+  return { parts, value: isContent && sources.length === 0 ? text : value };
 }
 
 /** Adds pictures after the value. */
@@ -75,6 +81,12 @@ export function joined(parts: readonly Part[]): readonly Part[] {
     else if (part.type !== "text" || part.text !== "") all.push(part);
   }
   return all;
+}
+
+/** The text of a part in the form of OpenAI's parts. */
+function textOf(value: unknown): string | undefined {
+  const { type, text } = Object(value) as { readonly type?: unknown; readonly text?: unknown };
+  return (type === "text" || type === "input_text") && typeof text === "string" ? text : undefined;
 }
 
 /** The source of a picture in the form of OpenAI's parts. @throws WaggleError invalid_argument for audio and video */
