@@ -1,4 +1,5 @@
 export { createAnswerParts, type AnswerParts } from "./sequence/answer-parts.ts";
+export { checkDecisionLimit } from "./decide/prepare-decide.ts";
 export * from "./port/backend.ts";
 export * from "./port/generator.ts";
 export * from "./port/info.ts";

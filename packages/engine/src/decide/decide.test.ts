@@ -28,6 +28,9 @@ const questions = {
   "Is it cold?": [["yes"], ["no"]],
 };
 
+const manyTexts = Array.from({ length: 255 }, (_, index) => [`o${index}`]);
+const textQuestions = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`q${index}`, manyTexts]));
+
 const computedBy = ({ events }: EngineHarness): number => statsOf(events).reduce((sum, { tokens }) => sum + tokens, 0);
 
 describe("a decide job", () => {
@@ -153,6 +156,11 @@ describe("a decide job", () => {
 
   test.each([
     ["a prompt that is too long", decideJob("d", "x".repeat(600), questions), /exceeds the context window/],
+    [
+      "more texts as answers than steps are allowed",
+      decideJob("d", "s", textQuestions, { ends: true }),
+      /more than 8192 beginnings of answers/,
+    ],
     ["equal options", decideJob("d", state, { q: [["A"], ["A"]] }), /"A" and "A" have the same tokens/],
   ])("refuses %s", async (_, decide, message) => {
     const { engine, untilJob } = startEngine({ contextSize: 512 });

@@ -53,13 +53,15 @@ export async function prepareDecide(
   const tokenize = generator.answerTokenizer(work.pictures, pieces);
   let prefix: Entries | undefined;
   const readings: TokenizedReading[] = [];
-  let [nodes, branchTokens] = [0, 0];
+  let [nodes, branches, branchTokens] = [0, 0, 0];
   for (const reading of work.readings) {
     pieces.signal?.throwIfAborted();
     const tokenized = await tokenizeReading(work, reading, { tokenize, contextSize, endTokens: generator.endTokens });
     nodes += tokenized.trie.nodes.reduce((sum, next) => sum + next.length, 0);
+    branches += tokenized.trie.branches.length;
     branchTokens += tokensOf(tokenized.trie);
-    checkLimit("decisionNodes", nodes, "tokens of answers");
+    checkDecisionLimit("decisionNodes", nodes);
+    checkDecisionLimit("decisionBranches", branches);
     // The last entry of a prompt is computed by its reading, which needs the logits behind it.
     const most = tokenized.entries.length - 1;
     const length =
@@ -70,7 +72,7 @@ export async function prepareDecide(
     prefix = firstEntries(prefix ?? tokenized, length);
     readings.push({ ...tokenized, entries: tokenized.entries.slice(length) });
     const ownTokens = readings.reduce((sum, { entries }) => sum + entries.length, 0);
-    checkLimit("decisionTokens", length + ownTokens + branchTokens, "tokens");
+    checkDecisionLimit("decisionTokens", length + ownTokens + branchTokens);
   }
   if (prefix === undefined) throw new WaggleError("invalid_argument", "Cannot decide: there is no question.");
   const { entries, chunks } = prefix;
@@ -153,8 +155,16 @@ function longestOf({ entries, trie }: Pick<TokenizedReading, "entries" | "trie">
   return entries.length + Math.max(...trie.branches.map(({ tokens }) => tokens.length));
 }
 
-function checkLimit(limit: "decisionNodes" | "decisionTokens", count: number, what: string): void {
+const limited = {
+  decisionNodes: "tokens of answers",
+  decisionBranches: "beginnings of answers",
+  decisionTokens: "tokens",
+} as const;
+
+/** @throws WaggleError invalid_argument */
+export function checkDecisionLimit(limit: keyof typeof limited, count: number): void {
   const most = requestLimits[limit];
   if (count <= most) return;
+  const what = limited[limit];
   throw new WaggleError("invalid_argument", `Cannot decide: the questions have more than ${most} ${what} together.`);
 }

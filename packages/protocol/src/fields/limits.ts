@@ -32,6 +32,8 @@ export const requestLimits = {
   decisionTokens: 131_072,
   /** Tokens of the answers of a decide job, each counted once for each different beginning. */
   decisionNodes: 65_536,
+  /** Branches of the tries of a decide job's answers. Each is a step of a slot, with few tokens. */
+  decisionBranches: 8_192,
   /** Maximum of `repetition_limit`. */
   repetitions: 1_024,
   /** Questions of a request for decisions. */

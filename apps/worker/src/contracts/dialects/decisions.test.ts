@@ -288,6 +288,26 @@ describe("a bad body is refused with its field:", () => {
   });
 });
 
+test.each([
+  ["labels", 1, 258],
+  ["labels", 2, 129],
+  ["text", 1, 129],
+] as const)(
+  "too many answers (%s, orders: %i) are refused before the engine sees them",
+  async (scoring, orders, count) => {
+    decideWith([], { maxBodyBytes: 4_000_000 });
+    const choices = scoreOf(255).map(({ label }) => ({ value: label }));
+    const questions = Array.from({ length: count }, () => ({ ...question, type: "choice", choices }));
+    const answer = await post("/v1/decisions", { input: "x", scoring, orders, questions });
+    const prepared = worker.commands.filter(({ type }) => type === "prepare");
+    expect([answer.status, await answer.text(), prepared]).toEqual([
+      400,
+      expect.stringContaining("more than 65536 tokens of answers"),
+      [],
+    ]);
+  },
+);
+
 test("a model that embeds is refused", async () => {
   start({ fake: { kind: "embed" } });
   const response = await post("/v1/decisions", examples[0]?.[1]);

@@ -1,6 +1,7 @@
 // Runs a request for decisions in any format: makes its work, waits for the job, and makes the answer with its receipt.
 import { createHash } from "node:crypto";
 import type { ChatFormat } from "@waggle/chat-format/format";
+import { checkDecisionLimit } from "@waggle/engine";
 import type { DecideWork, TemplatePart } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { DecisionReceipt, Usage } from "@waggle/protocol";
@@ -34,6 +35,7 @@ export async function decide(
   generations: Generations,
 ): Promise<object> {
   const served = models.find(request.model);
+  checkAnswers(request);
   const format = await served.chatFormat();
   const plans = await plansOf(c, request);
   const work = await workOf(c, request, { served, format, plans });
@@ -43,6 +45,13 @@ export async function decide(
     model: served.name,
     ...(request.receipt === true ? { x_receipt: receiptOf(request, plans, work, job) } : {}),
   };
+}
+
+/** The engine counts the tokens of all answers. Each option has one at least, so many requests can be refused before their prompts exist. */
+function checkAnswers({ questions, orders, scoring }: DecisionRequest): void {
+  const most = (scoring === "text" ? 2 : 1) * (orders ?? 1);
+  const tokens = questions.reduce((sum, { type, options }) => sum + (type === "choice" ? most : 1) * options.length, 0);
+  checkDecisionLimit("decisionNodes", tokens);
 }
 
 /** The plan of each question. */
