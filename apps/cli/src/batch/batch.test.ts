@@ -1,5 +1,5 @@
 // Tests `waggle batch` over HTTP against a scripted worker, with files in a temporary folder.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WaggleError, type Batch, type FileObject } from "@waggle/protocol";
@@ -147,6 +147,13 @@ describe("waggle batch run", () => {
     ];
     expect(new Set(digests).size).toBe(4);
     expect(await digestOf(["run", at("a.jsonl"), "--out", at("other")])).toBe(digests[0]);
+  });
+
+  it("leaves no part of the answers when they cannot be written", async () => {
+    writeFileSync(at("in.jsonl"), '"A"\n');
+    mkdirSync(at("out.jsonl/x"), { recursive: true });
+    const { code } = await runAt([ended], ["run", at("in.jsonl"), "--out", at("out.jsonl")]);
+    expect([code, readdirSync(folder).toSorted()]).toEqual([1, ["in.jsonl", "out.jsonl"]]);
   });
 
   it("writes failed lines to another file, which a later success removes", async () => {

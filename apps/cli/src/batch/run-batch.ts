@@ -180,10 +180,16 @@ async function deliver(
 /** A reader of the path finds the earlier file or the whole new one. @param file undefined: there are no lines */
 async function save(batches: BatchCalls, file: string | null, path: string, signal: AbortSignal): Promise<void> {
   const part = `${path}.part`;
-  if (file === null) await writeFile(part, "");
-  else {
-    const { body } = await batches.content(file, signal);
-    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part));
+  try {
+    if (file === null) await writeFile(part, "");
+    else {
+      const { body } = await batches.content(file, signal);
+      await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part));
+    }
+    await rename(part, path);
+  } catch (error) {
+    // The worker still has the answers, and the same command asks for them again.
+    await rm(part, { force: true });
+    throw error;
   }
-  await rename(part, path);
 }
