@@ -260,8 +260,11 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
     const found = await checkInput(inputOf(run), front.model, run.stopping.signal);
     if (found === undefined) return;
     const isUnknown = found.type === "refused" && found.problems.some(({ code }) => code === modelNotFound);
-    if (isUnknown && !areModelsKnown()) return retryLater(run);
     run.problem = undefined;
+    if (isUnknown && !areModelsKnown()) {
+      [run.problem] = found.problems.map(({ message }) => message);
+      return retryLater(run);
+    }
     await apply(run.target, found);
   }
 
@@ -347,23 +350,28 @@ export function createLaneRunner(options: LaneRunnerOptions): LaneRunner {
   }
 
   function reasonOf(run: Run): string | undefined {
-    const { target, problem, holds, places, client, waiting } = run;
-    if (problem !== undefined) return problem;
-    const refusal = places === 0 && waiting.length > 0 ? front.refusalFor(client) : undefined;
-    if (refusal !== undefined) return refusal;
-    if (places === 0 && waiting.length > 0 && waiting.every((line) => modelOf(line, run) === undefined))
-      return missing(target.record.model ?? waiting[0]?.model);
+    const { target, problem, holds, places, client, waiting, isRead } = run;
+    const { status, model: checked } = target.record;
+    if (problem !== undefined || status !== "in_progress") return problem;
+    const model = servedModel(checked);
+    if (places === 0) {
+      // A batch without a turn may have no lines in memory.
+      const refusal = isRead && waiting.length === 0 ? undefined : front.refusalFor(client);
+      if (refusal !== undefined) return refusal;
+      const isMissing = checked !== undefined && model?.name !== checked;
+      if (isMissing || (waiting.length > 0 && waiting.every((line) => modelOf(line, run) === undefined)))
+        return missing(checked ?? waiting[0]?.model);
+    }
     const held = [...holds.values()].find(({ why }) => why !== undefined);
-    if (held !== undefined || places === 0) return held?.why;
-    const model = servedModel(target.record.model);
-    return model?.isLoaded === false ? `Model ${model.name} is not loaded.` : undefined;
+    if (held !== undefined) return held.why;
+    return places > 0 && model?.isLoaded === false ? `Model ${model.name} is not loaded.` : undefined;
   }
 
   /** Why no line has a model that is served. */
   function missing(name: string | undefined): string {
     try {
       front.model(name);
-      return `Model ${name} is not served now.`;
+      return `${name === undefined ? "The default model" : `Model ${name}`} is not served now.`;
     } catch (error) {
       return WaggleError.from(error).message;
     }
