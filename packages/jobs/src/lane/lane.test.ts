@@ -324,6 +324,26 @@ it("looks at batches that wait for their quota once a beat, not with each line o
   const { id } = await world.create(lane, input);
   await world.until(async () => (await lane.batches.get(id, "c")).record.status === "completed", "stops");
   expect(looks).toBeLessThan(10 * 60);
+  const views = await Promise.all((await lane.batches.list("full")).map(({ view }) => view()));
+  expect(views.filter(({ reason }) => reason === undefined)).toEqual([]);
+});
+
+it("waits for the models of a fleet that are not known yet, and says so", async () => {
+  let served: readonly LaneModel[] = [];
+  const lane = world.open({ modelsKnownAfterMs: 60_000, models: () => served });
+  const [input, other] = [
+    await world.upload(lane, linesOf(["a"], { model: "m" })),
+    await world.upload(lane, linesOf(["a"], { model: "x" })),
+  ];
+  const [{ id }, { id: unknown }] = [await world.create(lane, input), await world.create(lane, other)];
+  await world.until(async () => (await lane.batches.get(id, "c")).reason !== undefined);
+  expect(await lane.batches.get(id, "c")).toMatchObject({
+    reason: "Unknown model m.",
+    record: { status: "validating" },
+  });
+  served = [testModel("m")];
+  expect((await world.reaches(lane, id, "completed")).reason).toBeUndefined();
+  expect((await world.reaches(lane, unknown, "failed")).reason).toBeUndefined();
 });
 
 it.each<[string, string, AwayOptions]>([
