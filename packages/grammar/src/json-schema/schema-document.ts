@@ -8,21 +8,18 @@ export interface SchemaDocument {
   at(pointer: string): boolean | SchemaPart;
   /** The value at the pointer; undefined if there is no value. */
   read(pointer: string): unknown;
-  /** Whether any schema of the document has `additionalProperties: false`. */
-  readonly closesObjects: boolean;
   /** The pointer to the target of the part's $ref. @throws UnsupportedSchemaError if the document does not contain the target */
   target(part: SchemaPart): string;
   /** Adds a schema that is derived from the value at `from`; calls `make` only once. @returns the pointer to the derived schema */
   derive(from: string, make: () => unknown): string;
 }
 
-/** Limit for the number of values in the document that are searched for names and for closed objects. */
+/** Limit for the number of values in the document that are searched for names. */
 const mostNamed = 20_000;
 
 export function createDocument(root: unknown): SchemaDocument {
   const found = new Map<string, unknown>([["", root]]);
   let names: ReadonlyMap<string, string> | undefined;
-  let closing: boolean | undefined;
 
   /** Finds the value at the pointer, beginning at the longest known prefix of the pointer. */
   function lookUp(pointer: string): unknown {
@@ -46,10 +43,6 @@ export function createDocument(root: unknown): SchemaDocument {
   }
 
   return {
-    get closesObjects() {
-      closing ??= closesSome(root);
-      return closing;
-    },
     read: lookUp,
     at: (path) => {
       const schema = lookUp(path);
@@ -90,17 +83,6 @@ function namesIn(root: unknown): ReadonlyMap<string, string> {
     }
   }
   return names;
-}
-
-function closesSome(root: unknown): boolean {
-  const waiting: unknown[] = [root];
-  for (let count = 0; count < mostNamed && waiting.length > 0; count += 1) {
-    const value = waiting.pop();
-    if (typeof value !== "object" || value === null) continue;
-    if (isRecord(value) && value["additionalProperties"] === false) return true;
-    for (const item of Object.values(value)) if (typeof item === "object") waiting.push(item);
-  }
-  return false;
 }
 
 function spellingsOf(id: string, base: unknown): readonly string[] {

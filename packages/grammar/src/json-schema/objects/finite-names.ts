@@ -24,7 +24,7 @@ export function finiteNames(context: CompileContext, parts: readonly SchemaPart[
   const conjunction = expandConditions(document, conditions, grammar);
   const values = conjunction.unions.length === 0 ? readFixedValues(conjunction.parts, grammar) : undefined;
   const texts = values && [...values.values()].filter(fixedValueFilter(grammar, conjunction.parts));
-  const isOpen = extraConditions(parts, document) !== undefined || parts.some((part) => has(part, "patternProperties"));
+  const isOpen = extraConditions(parts) !== undefined || parts.some((part) => has(part, "patternProperties"));
   return {
     has: (name) => hasText(languages, language, name),
     listed: texts && (isOpen ? texts.flatMap(({ value }) => (typeof value === "string" ? [value] : [])) : []),

@@ -44,7 +44,7 @@ export function otherNames(
   wanted?: Condition,
 ): readonly NameKind[] {
   const { grammar } = context;
-  const rest = extraConditions(parts, context.document);
+  const rest = extraConditions(parts);
   const hasPatterns = parts.some((part) => patternsOf(part, grammar).length > 0);
   if (rest === undefined && !hasPatterns) return [];
   grammar.spend(taken.reduce((steps, name) => steps + name.length * stepsPerChar, 0));

@@ -64,6 +64,20 @@ describe("objects", () => {
   });
 
   it.each([
+    [{ properties: { a: { $ref: "#/$defs/a" } }, $defs: { a: {} } }, (a: object) => ({ $defs: { a } })],
+    [{}, (a: object) => ({ properties: { a } })],
+    [{}, (a: object) => ({ properties: { a: { anyOf: [a, { type: "null" }] } } })],
+    [{}, (a: object) => ({ properties: { a: { allOf: [a, { properties: { n: { type: "null" } } }] } } })],
+    [{}, (a: object) => ({ properties: { a }, patternProperties: {} })],
+  ])("have only declared members in %j also if the client closes the outermost object only", (outer, within) => {
+    const inner = { type: "object", properties: { x: { type: "null" } }, required: ["x"] };
+    const schema = { type: "object", required: ["a"], ...outer, ...within(inner), additionalProperties: false };
+    expectAccepts(schema, [{ a: { x: null } }], [{ a: { x: null, y: 1 } }]);
+    const open = { ...schema, ...within({ ...inner, additionalProperties: true }) };
+    expectAccepts(open, [{ a: { x: null, y: 1 } }], [{ a: {} }]);
+  });
+
+  it.each([
     { type: "object", properties: {} },
     { properties: {}, required: [] },
   ])("may be any object for %j", (schema) => {

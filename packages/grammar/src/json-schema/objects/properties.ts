@@ -14,7 +14,6 @@ import {
   keywordValue,
   type SchemaPart,
 } from "../schema-part.ts";
-import type { SchemaDocument } from "../schema-document.ts";
 
 /** This many names or schemas count as one step of `GrammarLimits.steps`. */
 const namesPerStep = 10;
@@ -71,16 +70,13 @@ export function patternsOf(part: SchemaPart, grammar: Grammar): readonly string[
 
 /**
  * All schemas for members that no part declares by name or pattern; undefined if such members are not allowed. A schema that lists its
- * properties allows only these properties, unless the schema has `additionalProperties`, or the document closes any object explicitly.
+ * properties allows only these properties, unless the schema has `additionalProperties`: many clients write that keyword for the outermost object only.
  */
-export function extraConditions(
-  parts: readonly SchemaPart[],
-  document: Pick<SchemaDocument, "closesObjects">,
-): readonly Condition[] | undefined {
+export function extraConditions(parts: readonly SchemaPart[]): readonly Condition[] | undefined {
   const isListed = parts.some(
     (part) => !isDerived(part) && (asksSomething(part, "properties") || asksSomething(part, "patternProperties")),
   );
-  const isOpen = !isListed || parts.some((part) => has(part, "additionalProperties")) || document.closesObjects;
+  const isOpen = !isListed || parts.some((part) => has(part, "additionalProperties"));
   return isOpen ? parts.flatMap(additionalConditions) : undefined;
 }
 

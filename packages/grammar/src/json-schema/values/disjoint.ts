@@ -56,8 +56,7 @@ export function writesNothingFor(
 ): boolean {
   const one = expandConditions(document, a, grammar);
   const other = expandConditions(document, b, grammar);
-  const isClosed =
-    one.unions.length === 0 && areObjects(one, grammar) && extraConditions(one.parts, document) === undefined;
+  const isClosed = one.unions.length === 0 && areObjects(one, grammar) && extraConditions(one.parts) === undefined;
   if (!isClosed || one.parts.some((part) => has(part, "patternProperties"))) return false;
   const names = new Set(memberNames(one.parts, grammar));
   return requiredNames(other.parts, grammar).some((name) => !names.has(name));
