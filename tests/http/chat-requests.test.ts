@@ -107,13 +107,6 @@ describe("a request", () => {
     ],
     ["forbids calls", { tools, tool_choice: "none" }, reading, { content: reading }],
     [
-      "switches the schema of a tool off",
-      { tools: [tool("get_weather", { city: { type: "string" } }, { strict: false })] },
-      call("get_weather", '{"town": 1}'),
-      { tool_calls: [{ function: { name: "get_weather", arguments: '{"town": 1}' } }] },
-      "tool_calls",
-    ],
-    [
       "continues the last message",
       { messages: [...messages, { role: "assistant", content: "It rains in" }], continue_final_message: true },
       " Zürich.",

@@ -193,8 +193,9 @@ describe("escapes in arguments", () => {
   });
 });
 
-describe("a tool that is not strict", () => {
-  const tool: GrammarTool = { name: "note", parameters: note, strict: false };
+describe("a tool whose schema cannot become a grammar", () => {
+  const unique = { type: "object", properties: { text: { type: "array", uniqueItems: true } } };
+  const tool: GrammarTool = { name: "note", parameters: unique };
 
   test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("takes the quotes of %s", (name) => {
     const text = '<|tool_call>call:note{text:<|"|>say "hi"<|"|>,more:{a-b:[<|"|>x<|"|>,null]}}<tool_call|>';
@@ -214,10 +215,16 @@ describe("a tool that is not strict", () => {
   });
 });
 
-describe("a tool without a list of parameters", () => {
+describe("the parameters of a tool", () => {
   const call = (args: string): string => `<tool_call>\n{"name": "note", "arguments": ${args}}\n</tool_call>`;
 
-  test("takes no arguments if the list is empty, and any arguments if there is no list", () => {
+  test.each([true, false, undefined])("follow the schema with strict: %s", (strict) => {
+    const tool: GrammarTool = { name: "note", parameters: note, ...(strict === undefined ? {} : { strict }) };
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [tool], call('{"text": "a"}'))).toBe(true);
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [tool], call('{"text": 1}'))).toBe(false);
+  });
+
+  test("may be only an empty object if the list is empty, and any object without a list", () => {
     const empty = { type: "object", properties: {}, required: [] };
     expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call("{}"))).toBe(true);
     expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call('{"a": 1}'))).toBe(false);

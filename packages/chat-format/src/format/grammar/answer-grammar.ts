@@ -25,8 +25,8 @@ import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
 
 export interface GrammarTool extends AnswerTool {
   /**
-   * true: the answer keeps to the tool's schema, or the request is rejected. false: any arguments. Absent: as true, but an `auto` call whose schema
-   * cannot become a grammar may have any arguments.
+   * true: the answer keeps to the tool's schema, or the request is rejected. Otherwise an `auto` call whose schema cannot become a grammar may have any
+   * arguments. Many clients send false for each tool.
    */
   readonly strict?: boolean;
 }
@@ -89,8 +89,8 @@ export function answerGrammar(options: AnswerGrammarOptions): string {
   }
 }
 
-function grammarToolOf({ name, parameters, strict }: GrammarTool): ToolGrammar {
-  return { name, parameters, loose: strict === false || parameters === undefined };
+function grammarToolOf({ name, parameters }: GrammarTool): ToolGrammar {
+  return { name, parameters, loose: parameters === undefined };
 }
 
 function mayLoosen({ strict, parameters }: GrammarTool): boolean {
