@@ -57,8 +57,6 @@ export interface TaskOptions {
   readonly size?: number;
   /** Aborts when the result is not needed any more. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with the time that the task took, whether or not it succeeded. */
-  readonly onSpent?: (ms: number) => void;
 }
 
 export interface Isolate<Task, Result> {
@@ -128,8 +126,6 @@ export function createIsolate<Task, Result, Message = Task>(
   let running: Waiting<Task, Result> | undefined;
   let timer: TimerHandle | undefined;
   let unlisten = (): void => {};
-  /** When the running task began. */
-  let begun: Times | undefined;
   let isClosed = false;
 
   function next(): void {
@@ -174,8 +170,7 @@ export function createIsolate<Task, Result, Message = Task>(
 
   function begin(on: IsolateThread<Message>): void {
     if (running === undefined) return;
-    begun = timesOf(on);
-    watch(on, begun, running.limitMs, Math.min(running.limitMs, deadlineMs));
+    watch(on, timesOf(on), running.limitMs, Math.min(running.limitMs, deadlineMs));
   }
 
   /** Checks the limits after `ms` milliseconds, and again at the earliest time at which the task can exceed them. */
@@ -205,20 +200,14 @@ export function createIsolate<Task, Result, Message = Task>(
   }
 
   function finish(how: (task: Waiting<Task, Result>) => void, isLast = false): void {
-    reportSpent();
     if (isLast || options.threadPerTask === true) endThread();
     settle(how);
   }
 
   /** Kills the thread; the next task starts a new thread. */
   function drop(error: IsolateError): void {
-    reportSpent();
     endThread();
     settle(({ reject }) => reject(error));
-  }
-
-  function reportSpent(): void {
-    if (thread !== undefined && begun !== undefined) running?.onSpent?.(spentSince(thread, begun));
   }
 
   function endThread(): void {
@@ -236,7 +225,6 @@ export function createIsolate<Task, Result, Message = Task>(
     timer?.cancel();
     unlisten();
     unlisten = () => {};
-    begun = undefined;
     const task = running;
     running = undefined;
     if (task !== undefined) how(task);

@@ -6,8 +6,8 @@ import { openModelChat } from "./open-model-chat.ts";
 const source = `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}
 {%- if add_generation_prompt %}<assistant>{% endif %}`;
 
-/** A renderer that reports `eachMs` for each rendering, and fails as unavailable from rendering number `failsFrom` on. */
-function renderer({ eachMs = 0, failsFrom = Infinity }: { eachMs?: number; failsFrom?: number }): TemplateRenderer {
+/** A renderer that reports `each` steps for each rendering, and fails as unavailable from rendering number `failsFrom` on. */
+function renderer({ each = 0, failsFrom = Infinity }: { each?: number; failsFrom?: number }): TemplateRenderer {
   const real = createTemplateRenderer();
   let asked = 0;
   return {
@@ -16,7 +16,7 @@ function renderer({ eachMs = 0, failsFrom = Infinity }: { eachMs?: number; fails
       const template = await real.open(sources);
       return {
         ...template,
-        spentMs: () => asked * eachMs,
+        spentSteps: () => asked * each,
         async render(values) {
           asked += 1;
           if (asked >= failsFrom) throw new TemplateError("unavailable", "too many other tasks are waiting");
@@ -42,19 +42,20 @@ async function opened(of: TemplateRenderer) {
 }
 
 test("a template that is probed to the end causes no warning", async () => {
-  const { format, warnings } = await opened(renderer({ eachMs: 1 }));
+  const { format, warnings } = await opened(renderer({ each: 1 }));
   expect(format.inputs).toMatchObject({ system: true, listsOnly: false });
   expect(warnings).toEqual([]);
 });
 
-test.each([
-  [{ eachMs: 3_000 }, "it takes more than 10 s"],
-  [{ failsFrom: 6 }, "too many other tasks are waiting"],
-])("%j: the format covers text messages only, and a warning says why", async (ways, why) => {
-  const { format, warnings } = await opened(renderer(ways));
+test("the format of a template that takes too many steps covers text messages only, and a warning says why", async () => {
+  const { format, warnings } = await opened(renderer({ each: 3_000_000 }));
   expect(format.inputs).toMatchObject({ listsOnly: false, tools: false, system: false });
   expect(warnings).toEqual([
-    `Cannot find out what the chat template takes: ${why}. Tools and system messages go into the user's text.`,
+    "Cannot find out what the chat template takes: it takes more than 10000000 steps. Tools and system messages go into the user's text.",
   ]);
   expect(format.warning).toBe(warnings[0]);
+});
+
+test.each([1, 6])("a renderer that is unavailable from rendering %i on replaces no template", async (failsFrom) => {
+  await expect(opened(renderer({ failsFrom }))).rejects.toThrow("too many other tasks are waiting");
 });

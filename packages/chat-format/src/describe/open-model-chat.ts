@@ -29,8 +29,8 @@ export interface ModelChatOptions {
 
 /**
  * Opens the template and probes it once, which may take a second or two. If the model's template cannot be rendered, a built-in template replaces it.
- * If the probing stops early, the format covers text messages only. `warn` is called in both cases.
- * @throws TemplateError if the chosen template cannot be rendered
+ * If the probing stops early, the format covers text messages only. `warn` is called in both cases. A thread that cannot be had is no reason for either.
+ * @throws TemplateError if the chosen template cannot be rendered, or no template can be rendered now
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
   const template = await openChatTemplate(renderer, options);
@@ -47,10 +47,11 @@ export async function openModelChat(renderer: TemplateRenderer, options: ModelCh
   };
 }
 
-/** Opens the template without probing it. @throws TemplateError if the chosen template cannot be rendered */
+/** Opens the template without probing it. @throws TemplateError as `openModelChat` */
 export async function openChatTemplate(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ChatTemplate> {
   return await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
-    if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
+    if (!(error instanceof TemplateError) || error.reason === "unavailable" || options.chosen !== undefined)
+      throw error;
     options.warn(`Cannot use the model's chat template; a built-in template replaces it: ${error.message}`);
     return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
   });
@@ -70,7 +71,7 @@ async function openTemplate(
 async function formatOf(template: ChatTemplate, { specialTokens }: ModelChatOptions): Promise<ChatFormat> {
   const format = await deriveFormat({
     source: template.sourceFor(true),
-    spentMs: template.spentMs,
+    spentSteps: template.spentSteps,
     async render(values) {
       try {
         return await template.render(values as TemplateValues);

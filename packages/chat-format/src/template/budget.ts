@@ -4,6 +4,8 @@ import { charsPerStep, maxCallDepth, type RenderLimits } from "./limits.ts";
 import { overLimit } from "./template-error.ts";
 
 export interface Budget {
+  /** Steps so far; at the limit a few more. */
+  readonly spent: number;
   /** @throws TemplateError limit, like all functions of a budget */
   spend(steps: number): void;
   /** Checks the length of a text, and counts its steps. Called before the text is made, so that no memory is wasted. */
@@ -29,6 +31,9 @@ export function createBudget(limits: RenderLimits): Budget {
   }
 
   return {
+    get spent() {
+      return limits.steps - left;
+    },
     spend,
     text,
     growingText() {

@@ -58,8 +58,8 @@ export interface TemplateValues {
 export interface ChatTemplate {
   /** The source that renders conversations with tools or without tools. */
   sourceFor(withTools: boolean): string;
-  /** Time of all renderings so far, in milliseconds: the thread's processor time if the system reports it, otherwise the clock's. */
-  readonly spentMs: () => number;
+  /** Steps of all renderings so far. */
+  readonly spentSteps: () => number;
   /**
    * @param client name of the client: waiting renderings take turns by client
    * @throws TemplateError refused, failed, unsupported, limit, unavailable
@@ -76,7 +76,7 @@ interface OpenSource {
 
 interface Asked {
   readonly client: string;
-  readonly onSpent?: (ms: number) => void;
+  readonly onSpent?: (steps: number) => void;
 }
 
 /** A conversation that every usable template can render. */
@@ -99,7 +99,11 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
       const values = { messages: plainMessages, tools: noTools, add_generation_prompt: true };
       return await draw({ number, source, noTools }, texts, values, { client: "" }).then(
         () => undefined,
-        (error: unknown) => (error instanceof TemplateError ? error.reason : "defect"),
+        (error: unknown) => {
+          const reason = error instanceof TemplateError ? error.reason : "defect";
+          if (reason === "unavailable") throw error;
+          return reason;
+        },
       );
     };
     // A template that is only for conversations with tools may loop over `tools` without a check for null.
@@ -128,10 +132,10 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
       const usual = await add(source, texts);
       const toolUse = namedSources["tool_use"];
       const forTools = toolUse === undefined ? usual : await add(toolUse, texts);
-      let spentMs = 0;
-      const onSpent = (ms: number): void => void (spentMs += ms);
+      let spent = 0;
+      const onSpent = (steps: number): void => void (spent += steps);
       return {
-        spentMs: () => spentMs,
+        spentSteps: () => spent,
         sourceFor: (withTools) => (withTools ? forTools : usual).source,
         render: async (values, client = "") =>
           await draw(hasTools(values) ? forTools : usual, texts, values, { client, onSpent }),

@@ -24,6 +24,8 @@ export interface CompiledTemplate {
 export interface RenderOptions {
   readonly now: () => Date;
   readonly limits?: RenderLimits;
+  /** Receives the steps of the rendering, also if the rendering fails. */
+  readonly onSpent?: (steps: number) => void;
 }
 
 const filters: ReadonlyMap<string, Filter> = new Map(Object.entries({ ...textFilters, ...listFilters }));
@@ -35,9 +37,9 @@ const filters: ReadonlyMap<string, Filter> = new Map(Object.entries({ ...textFil
 export function compileTemplate(source: string): CompiledTemplate {
   const body = guarded(() => parseTemplate(source));
   return {
-    render: (values, { now, limits = defaultRenderLimits }) =>
-      guarded(() => {
-        const budget = createBudget(limits);
+    render(values, { now, limits = defaultRenderLimits, onSpent = () => {} }) {
+      const budget = createBudget(limits);
+      const text = (): string => {
         const names = new Map<string, Value>(createGlobals(budget, now));
         for (const [name, value] of Object.entries(values)) {
           if (value !== undefined) names.set(name, fromPlain(value));
@@ -45,7 +47,13 @@ export function compileTemplate(source: string): CompiledTemplate {
         const out = createOutput(budget);
         run(body, innerScope(createScope(names)), out, { budget, filters, tests });
         return out.text();
-      }),
+      };
+      try {
+        return guarded(text);
+      } finally {
+        onSpent(budget.spent);
+      }
+    },
   };
 }
 

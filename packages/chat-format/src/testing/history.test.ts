@@ -27,7 +27,7 @@ beforeAll(async () => {
     templates.push({
       name,
       render,
-      format: await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }),
+      format: await deriveFormat({ render, source: template.sourceFor(true), spentSteps: template.spentSteps }),
     });
   }
 });

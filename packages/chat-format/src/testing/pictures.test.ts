@@ -73,7 +73,7 @@ test("llama.cpp's templates show each picture once, in order", async () => {
         messages: values["messages"] as [],
         add_generation_prompt: values["add_generation_prompt"] === true,
       });
-    const { inputs } = await deriveFormat({ source, render, spentMs: chat.spentMs });
+    const { inputs } = await deriveFormat({ source, render, spentSteps: chat.spentSteps });
     for (const [name, conversation] of Object.entries(conversations)) {
       const wanted = conversation.messages.flatMap(({ content }) =>
         typeof content === "string" ? [] : content.flatMap((part) => (part.type === "image" ? [part.picture] : [])),

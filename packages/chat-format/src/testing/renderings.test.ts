@@ -41,7 +41,7 @@ beforeAll(async () => {
         add_generation_prompt: add_generation_prompt === true,
       });
     };
-    const format = await deriveFormat({ source, render, spentMs: chat.spentMs });
+    const format = await deriveFormat({ source, render, spentSteps: chat.spentSteps });
     opened.set(template, { format, render });
     const found: Outcome[] = [];
     const rows = rowsFromText(records[template] ?? "");

@@ -25,7 +25,7 @@ export async function templateFormats(): Promise<TemplateFormats> {
       const template = await renderer.open({ source, bosText: "", eosText: "</s>" });
       const render = (values: Readonly<Record<string, unknown>>): Promise<string> =>
         template.render({ messages: [], add_generation_prompt: false, ...values });
-      const text = await deriveFormat({ source, render, spentMs: template.spentMs });
+      const text = await deriveFormat({ source, render, spentSteps: template.spentSteps });
       const tokens = new Set(templates.get(name)?.preservedTokens);
       formats.set(name, { text, marks: withMarks(text, (one) => tokens.has(one)) });
       trips.push(...(await roundTrips(name, render)).cases);
@@ -45,7 +45,7 @@ export async function derivedFormats(): Promise<Map<string, ChatFormat>> {
       const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
       const render = (values: Readonly<Record<string, unknown>>): Promise<string> =>
         template.render(values as TemplateValues);
-      formats.set(name, await deriveFormat({ render, source, spentMs: template.spentMs }));
+      formats.set(name, await deriveFormat({ render, source, spentSteps: template.spentSteps }));
     }
     return formats;
   } finally {

@@ -23,16 +23,20 @@ export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {
   close(): Promise<void>;
 }
 
-/** @throws WaggleError unavailable if the chosen template cannot be rendered */
+/** @throws WaggleError unavailable if the chosen template cannot be rendered, or no template can be rendered now */
 export async function openChat(options: ModelChatOptions): Promise<Chat> {
   const renderer = createTemplateRenderer();
   try {
     return chatOf(await openModelChat(renderer, options), () => renderer.close());
   } catch (error) {
     await renderer.close();
-    if (!(error instanceof TemplateError) || options.chosen === undefined) throw error;
-    const message = `Cannot use the chat template that was chosen: ${error.message}`;
-    throw new WaggleError("unavailable", message, { cause: error });
+    if (!(error instanceof TemplateError)) throw error;
+    const { message, reason } = error;
+    const why =
+      reason === "unavailable"
+        ? `Cannot render the chat template now: ${message}. Load the model again when the machine is less busy.`
+        : `Cannot use the chat template that was chosen: ${message}`;
+    throw new WaggleError("unavailable", why, { cause: error });
   }
 }
 

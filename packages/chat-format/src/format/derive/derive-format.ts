@@ -16,31 +16,33 @@ import { deriveThoughtEnd } from "./derive-thought-end.ts";
 import { type Thoughts, deriveThoughts, thoughtItems, thoughtOpener, usualThoughts } from "./derive-thoughts.ts";
 import { findSwitch } from "./find-switch.ts";
 import { genericAnswer, genericCalls } from "./generic.ts";
-import { limitRender } from "./limited-render.ts";
+import { TemplateUnansweredError, limitRender } from "./limited-render.ts";
 import { type TemplateProbe, probeTemplate } from "./template-probe.ts";
 
 export interface DeriveOptions {
   readonly render: Render;
   /** The template's text. A family is recognised by this text if probing cannot detect the family's format. */
   readonly source: string;
-  /** Returns the milliseconds that the template's renderings have taken so far. Default: the clock's time, so that all elapsed time counts. */
-  readonly spentMs?: () => number;
+  /** Returns the steps that the template's renderings have taken so far. */
+  readonly spentSteps?: () => number;
 }
 
 /**
- * Never throws. What probing cannot detect comes from the family, otherwise from the generic format. If probing stops early, the result is the
- * generic format for text messages only, with a warning.
+ * What probing cannot detect comes from the family, otherwise from the generic format. If probing takes too many steps, the result is the generic
+ * format for text messages only, with a warning. Steps count, not time: a busy machine costs no model its format.
+ * @throws TemplateUnansweredError
  */
-export async function deriveFormat({ render, source, spentMs }: DeriveOptions): Promise<ChatFormat> {
-  const limited = limitRender(render, spentMs ?? (() => performance.now()));
+export async function deriveFormat({ render, source, spentSteps }: DeriveOptions): Promise<ChatFormat> {
+  const limited = limitRender(render, spentSteps);
   const format = await formatOf({ render: limited.render, source });
   if (limited.stopped === undefined) return format;
+  if (limited.stopped instanceof TemplateUnansweredError) throw limited.stopped;
   const refuse: Render = async () => await Promise.reject(new Error("Not asked any more"));
   const generic = await formatOf({ render: refuse, source: "" });
   return {
     ...generic,
     inputs: { ...generic.inputs, variables: templateVariables(source) },
-    warning: `Cannot find out what the chat template takes: ${limited.stopped}. Tools and system messages go into the user's text.`,
+    warning: `Cannot find out what the chat template takes: ${limited.stopped.message}. Tools and system messages go into the user's text.`,
   };
 }
 

@@ -1,8 +1,8 @@
-// Limits the time for probing a template. Templates are untrusted, and each rendering may use its full time limit.
+// Limits the work of probing a template. Templates are untrusted, and each rendering may use its full limit of steps.
 import type { Render } from "./conversations.ts";
 
-/** Time limit for all renderings of a derivation; the slowest template in use takes a tenth of a second. */
-export const maxDeriveMs = 10_000;
+/** Limit for the steps of all renderings of a derivation. The longest derivation of a template in use takes 130,000. */
+export const maxDeriveSteps = 10_000_000;
 
 /** Thrown by a `Render` that could not run the template. The error says nothing about the template. */
 export class TemplateUnansweredError extends Error {
@@ -11,22 +11,22 @@ export class TemplateUnansweredError extends Error {
 
 export interface LimitedRender {
   readonly render: Render;
-  /** The reason for making no more renderings, as a clause; undefined while renderings are possible. */
-  readonly stopped: string | undefined;
+  /** The reason for making no more renderings; undefined while renderings are possible. */
+  readonly stopped: Error | undefined;
 }
 
-/** @param spentMs returns the time of all renderings so far, in milliseconds */
-export function limitRender(render: Render, spentMs: () => number): LimitedRender {
-  const begin = spentMs();
-  let stopped: string | undefined;
+/** @param spentSteps returns the steps of all renderings so far */
+export function limitRender(render: Render, spentSteps = () => 0): LimitedRender {
+  const begin = spentSteps();
+  let stopped: Error | undefined;
   return {
     async render(values) {
-      if (spentMs() - begin > maxDeriveMs) stopped ??= `it takes more than ${maxDeriveMs / 1000} s`;
-      if (stopped !== undefined) throw new TemplateUnansweredError(stopped);
+      if (spentSteps() - begin > maxDeriveSteps) stopped ??= new Error(`it takes more than ${maxDeriveSteps} steps`);
+      if (stopped !== undefined) throw stopped;
       try {
         return await render(values);
       } catch (error) {
-        if (error instanceof TemplateUnansweredError) stopped ??= error.message;
+        if (error instanceof TemplateUnansweredError) stopped ??= error;
         throw error;
       }
     },

@@ -14,23 +14,27 @@ export interface RenderTask {
   readonly limits: RenderLimits;
 }
 
-export type RenderResult =
+export type RenderResult = { readonly steps: number } & (
   | { readonly kind: "rendered"; readonly text: string }
-  | { readonly kind: "failed"; readonly reason: TemplateErrorReason; readonly message: string };
+  | { readonly kind: "failed"; readonly reason: TemplateErrorReason; readonly message: string }
+);
 
 /** The performer keeps each template that it has parsed. It throws only for defects of this package. */
 export function createTaskPerformer(): (task: RenderTask) => RenderResult {
   const templates = new Map<number, CompiledTemplate>();
   return ({ template, source, values, nowMs, limits }) => {
+    let steps = 0;
+    const onSpent = (spent: number): void => void (steps = spent);
     try {
       if (source !== undefined) templates.set(template, compileTemplate(source));
-      if (values === undefined) return { kind: "rendered", text: "" };
+      if (values === undefined) return { kind: "rendered", text: "", steps };
       const compiled = templates.get(template);
       if (compiled === undefined) throw new Error("its thread does not know the template");
-      return { kind: "rendered", text: compiled.render(values, { now: () => new Date(nowMs), limits }) };
+      const text = compiled.render(values, { now: () => new Date(nowMs), limits, onSpent });
+      return { kind: "rendered", text, steps };
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      return { kind: "failed", reason: error.reason, message: error.message };
+      return { kind: "failed", reason: error.reason, message: error.message, steps };
     }
   };
 }

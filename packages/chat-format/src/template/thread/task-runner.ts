@@ -33,10 +33,10 @@ export interface TaskRunner {
   /**
    * @param source sent to the thread if the thread does not have the template yet
    * @param client name of the client: waiting tasks take turns by client
-   * @param onSpent receives the time of the rendering in milliseconds, also if the rendering failed
+   * @param onSpent receives the steps of the rendering, also if the rendering failed; all that it may take if its thread was killed
    * @throws TemplateError of the rendering; limit if it takes too long or too much memory; unavailable
    */
-  run(task: RenderTask, source: string, client: string, onSpent?: (ms: number) => void): Promise<string>;
+  run(task: RenderTask, source: string, client: string, onSpent?: (steps: number) => void): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -55,12 +55,14 @@ export function createTaskRunner(limits: ThreadLimits, startThread: StartTemplat
   return {
     async run(task, source, client, onSpent = () => {}) {
       const result = await isolate
-        .run({ task, source }, { limitMs: limits.renderTimeoutMs, client, onSpent })
+        .run({ task, source }, { limitMs: limits.renderTimeoutMs, client })
         .catch((error: unknown) => {
+          onSpent(task.limits.steps);
           throw error instanceof IsolateError
             ? new TemplateError(reasons[error.reason] ?? "unavailable", error.message, { cause: error })
             : error;
         });
+      onSpent(result.steps);
       if (result.kind === "failed") throw new TemplateError(result.reason, result.message);
       known.add(task.template);
       return result.text;
