@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createTraces } from "@waggle/daemon/traces";
 import { pass, until, useFleet } from "@waggle/fleet/testing";
 import { beforeEach, expect, it } from "vitest";
+import { createQuestions } from "./link/questions.ts";
 import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
 const fleet = useFleet();
@@ -110,6 +111,22 @@ it("refuses a job before acceptance if it is too large for NATS, or if a worker'
   await expectError(gateway.post("/v1/jobs", job), 400, failure);
   expect((await gateway.get("/v1/jobs/j")).status).toBe(404);
   expect(gateway.published).toEqual([]);
+});
+
+it.each([
+  ["a short prompt", 9, 64, 80],
+  ["a prompt that may exceed the window", 64, 64, 1_000],
+  ["a prompt for a model that no worker has described", 64, undefined, 80],
+])("asks about %s of %i bytes for a limited time", async (_, bytes, contextSize, limitMs) => {
+  const asked: unknown[] = [];
+  const ask = (question: object, { timeoutMs }: object & { timeoutMs?: number }) => {
+    asked.push(timeoutMs);
+    return Promise.resolve({ ...question, size: null });
+  };
+  const questions = createQuestions({ side: { ask }, contextSize: () => contextSize } as never);
+  const prompt = { kind: "text", text: "x".repeat(bytes) };
+  const work = { who: { client: "a" }, when: { priority: 0 }, work: { kind: "generate", prompt } } as never;
+  expect([await questions.preflight("u", work), asked]).toEqual(["unchecked", [limitMs]]);
 });
 
 it("starts no jobs while the fleet's queue is full, and answers 429 when the gateway's queue is full too", async () => {

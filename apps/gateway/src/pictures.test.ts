@@ -174,7 +174,13 @@ it("a question about pictures stores them for the answering worker, and removes 
     return { kind: "query", result: { kind: "count", promptTokens: 42 } };
   };
   const { member: side } = one;
-  const { query } = createQuestions({ side, model: "m", clock: side.process.clock, chance: side.chance });
+  const { query } = createQuestions({
+    side,
+    model: "m",
+    contextSize: () => 64,
+    clock: side.process.clock,
+    chance: side.chance,
+  });
   const question = { kind: "count", messages: [{ role: "user", content: [{ type: "image", picture: 0 }] }] } as const;
   expect(await query({ ...question, pictures }, "alice")).toEqual({ kind: "count", promptTokens: 42 });
   expect(asked).toMatchObject([{ question: { ...question, pictures }, client: "alice" }]);

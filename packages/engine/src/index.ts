@@ -16,7 +16,7 @@ export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snap
 export { expectedFakeLogprob, expectedFakeText, tokenizeFake, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export { freePieces, type Pieces } from "./port/pieces.ts";
-export { countChars, maxCharsPerToken, queryTooLong } from "./port/prompt-length.ts";
+export { countChars, maxCharsPerToken, mayOverflow, queryTooLong } from "./port/prompt-length.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./schedule/costs/measure-costs.ts";
 export { tileTokens } from "./schedule/costs/step-shape.ts";

@@ -10,7 +10,7 @@ import { failureOf, WaggleError, type CancelledBy } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import { endedByOf, type JobNames } from "../jobs/job-names.ts";
-import { createQuestions } from "./questions.ts";
+import { createQuestions, type QuestionsOptions } from "./questions.ts";
 import { createPublisher } from "./publisher.ts";
 import type { PublisherOptions } from "./publisher.ts";
 import { lostLimitMs, watchLostEntries } from "./lost-entries.ts";
@@ -39,6 +39,7 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly model: string;
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
+  readonly contextSize: QuestionsOptions["contextSize"];
   readonly outage: Outage;
   /** The outages of the model for jobs that need an ability. */
   readonly outages: Readonly<Record<Ability, Outage>>;

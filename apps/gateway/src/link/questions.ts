@@ -17,6 +17,8 @@ export interface Questions {
 export interface QuestionsOptions {
   readonly side: Pick<GatewaySide, "ask" | "pictures">;
   readonly model: string;
+  /** The context size of the model; undefined while no worker has described the model. */
+  readonly contextSize: () => number | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
 }
@@ -26,7 +28,7 @@ const lateError = new WaggleError(
   "Cannot ask about the pictures: the fleet did not store them in time.",
 );
 
-export function createQuestions({ side, model, clock, chance }: QuestionsOptions): Questions {
+export function createQuestions({ side, model, contextSize, clock, chance }: QuestionsOptions): Questions {
   async function ask(question: EngineQuery, client: string): ReturnType<typeof side.ask<"query">> {
     const pictures = question.kind === "count" ? question.pictures : undefined;
     if (pictures === undefined)
@@ -51,7 +53,8 @@ export function createQuestions({ side, model, clock, chance }: QuestionsOptions
         const job = engineJobOf(uid, { ...asked, work: textsOf(asked.work) });
         const question = { kind: "preflight", model, job } as const;
         const ability = asked.work.kind === "decide" ? "decide" : undefined;
-        const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs, ability });
+        const timeoutMs = preflightTimeoutMs(job.work, contextSize());
+        const { size } = await side.ask<"preflight">(question, { timeoutMs, ability });
         return size ?? "unchecked";
       } catch (thrown) {
         const failure = failureOf(thrown);

@@ -19,7 +19,7 @@ export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "lo
 
 export interface FleetHostOptions
   extends
-    Omit<FleetLinkOptions, "model" | "serving" | "outage" | "outages" | "sessionFree">,
+    Omit<FleetLinkOptions, "model" | "serving" | "contextSize" | "outage" | "outages" | "sessionFree">,
     Pick<
       JobHostOptions,
       "key" | "registry" | "queueCapacity" | "clientQueueShare" | "limits" | "observers" | "metrics"
@@ -52,6 +52,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
           slots: model.slots,
           abilities: abilitiesOf(model),
         })),
+      contextSize: () => options.model()?.description?.engine?.contextSize,
       outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
       outages: {
         pictures: outageFor("pictures", "with a projector"),

@@ -1,6 +1,7 @@
 // Limits the length of prompts and texts: counts their characters, and refuses what exceeds the context window.
 import { WaggleError } from "@waggle/protocol";
 import type { PromptInput, PromptPiece } from "./prompts.ts";
+import type { Work } from "./work.ts";
 
 /**
  * Most characters per token, on average over a prompt, that a tokenizer can reach. Tokenizing delays every stream, so a text
@@ -15,6 +16,16 @@ export function checkChars(input: PromptInput, contextSize: number): void {
   const enough = maxCharsPerToken * contextSize;
   const fewestTokens = Math.max(1, Math.ceil(charsOf(input, enough) / maxCharsPerToken));
   checkLength(fewestTokens, contextSize, true);
+}
+
+/**
+ * Whether a streamed answer's prompt might not fit into the context. A token has at least one byte, and the markers around a message are fewer than the
+ * characters of its keys. The tokens of a picture are unknown.
+ */
+export function mayOverflow(work: Work, contextSize: number): boolean {
+  // Code with a hole is cut to the context.
+  if (work.kind !== "generate" || work.prompt.kind === "infill") return false;
+  return work.pictures !== undefined || countChars(work.prompt, contextSize, 1, Buffer.byteLength) >= contextSize;
 }
 
 /** Counts the characters of the input; a token among the pieces counts as `maxCharsPerToken` characters. */
@@ -43,12 +54,17 @@ function tokensIn(piece: Exclude<PromptPiece, string>): number {
  * Counts the characters of all texts and keys in a value, one for two bytes, and `charsPerValue` for each other value; stops at `enough`. The keys of a
  * message have fewer characters than the markers around the message in any template.
  */
-export function countChars(value: unknown, enough = Infinity, charsPerValue = 1): number {
+export function countChars(
+  value: unknown,
+  enough = Infinity,
+  charsPerValue = 1,
+  lengthOf = (text: string) => text.length,
+): number {
   const todo = [value];
   let chars = 0;
   while (todo.length > 0 && chars < enough) {
     const part = todo.pop();
-    if (typeof part === "string") chars += part.length;
+    if (typeof part === "string") chars += lengthOf(part);
     else if (part instanceof Uint8Array) chars += part.length / bytesPerChar;
     else if (typeof part !== "object" || part === null) chars += charsPerValue;
     else if (Array.isArray(part)) for (const item of part) todo.push(item);

@@ -79,7 +79,7 @@ export interface Framing {
   frame(event: OngoingEvent): string;
   /** The last text of a complete stream. */
   frameEnd(end: EndEvent): string;
-  /** The last text of a failed stream. Then the connection is destroyed, unless `errorIsLastWord` is set. */
+  /** The last text of a failed stream. Then the connection is destroyed, unless `errorIsLastWord` is set or the error refuses the request. */
   frameError(error: WaggleError): string;
   /** Text for clients' watchdogs, after a time without events ("silent"), or after events that have no text ("unframed"). */
   keepAlive(why: "silent" | "unframed"): string;

@@ -1,7 +1,7 @@
 // Owns the way from a translated request to its response, for all dialects: submits the job, reads its events at the client's pace or collects
 // them, and cancels the job when the client leaves.
 import { inBackground } from "@waggle/async";
-import { picturesOf } from "@waggle/engine";
+import { mayOverflow, picturesOf } from "@waggle/engine";
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal, lanePriority } from "@waggle/protocol";
 import type { EndEvent } from "@waggle/protocol";
@@ -186,9 +186,16 @@ export function createGenerations(
     throw clientLeft();
   }
 
+  function mayNotFit({ model, work }: JobSpec): boolean {
+    return mayOverflow(work, options.models.find(model).info().context_size ?? Infinity);
+  }
+
   /** The deadline counts from the start of the batch, for all of its jobs. */
   async function openBatch(c: AppContext, batch: BatchGeneration): Promise<EventReader> {
     const startedAt = options.clock.now();
+    // When the first job is accepted the stream begins, and no prompt can be refused any more.
+    const later = batch.streamed ? batch.specs.slice(1).filter(mayNotFit) : [];
+    await Promise.all(later.map((spec) => dispatcher.preflight(spec)));
     // The later jobs are submitted when the request no longer holds its pictures.
     const release = holdPictures(batch.specs);
     const room = accounts.room(c.get("client"));
@@ -243,6 +250,7 @@ export function createGenerations(
     c: AppContext,
     open: () => R | Promise<R>,
     framingOf: (reader: R) => Framing,
+    resumed = false,
   ): Promise<Response> {
     const release = streams.reserve(c.get("client"));
     let reader: R | undefined;
@@ -250,7 +258,7 @@ export function createGenerations(
       reader = await open();
       if (connectionOf(c).left) throw clientLeft();
       const framing = framingOf(reader);
-      const chunks = framedChunks({ reader, framing, log: c.get("log"), onClose: release });
+      const chunks = framedChunks({ reader, framing, resumed, log: c.get("log"), onClose: release });
       return streamResponse(c, chunks, framing.headers);
     } catch (error) {
       reader?.close();
@@ -273,6 +281,7 @@ export function createGenerations(
         c,
         () => openReader(c, job, after),
         () => framing,
+        after >= 0,
       ),
   };
 }

@@ -14,7 +14,7 @@ const end: StreamEvent = {
 };
 
 /** The texts that a client gets for these reads, and whether the stream broke, the reader closed, `onClose` ran and errors were logged. */
-async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<Framing> = {}) {
+async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<Framing> = {}, resumed = false) {
   const lines: string[] = [];
   const log = createLogger({
     level: "error",
@@ -42,6 +42,7 @@ async function run(reads: readonly (readonly StreamEvent[])[], framing: Partial<
       keepAlive: (why) => `<${why}>`,
       ...framing,
     },
+    resumed,
     log,
     onClose: () => (released += 1),
   });
@@ -64,6 +65,21 @@ describe("framedChunks", () => {
   it("breaks a stream whose reader ends without the stream's end", async () => {
     expect(await run([[token]])).toMatchObject({ got: ["<a>"], broken: true, released: true });
     expect(await run([[token], [end]])).toMatchObject({ got: ["<a>", "<end>"], broken: false });
+  });
+
+  it("ends a stream whose request is refused, and breaks it after an answer or if a retry may help", async () => {
+    const refused: StreamEvent = {
+      type: "error",
+      stream_id: "j",
+      code: "invalid_argument",
+      message: "",
+      retryable: false,
+    };
+    const lost: StreamEvent = { ...refused, code: "engine_failed", retryable: true };
+    expect(await run([[refused]])).toMatchObject({ got: ["<invalid_argument>"], broken: false, released: true });
+    expect((await run([[token, refused]])).broken).toBe(true);
+    expect((await run([[refused]], {}, true)).broken).toBe(true);
+    expect((await run([[lost]])).broken).toBe(true);
   });
 
   it("when the framing throws, sends an error, destroys the stream and logs the cause", async () => {

@@ -1,5 +1,6 @@
 // Converts a job's events to the text of a response, with the framing of the dialect. After `frameEnd` the stream ends. After `frameError`, and when the
-// reader ends without the stream's end, the iterator throws, which destroys the connection. Some dialects end the response after an error.
+// reader ends without the stream's end, the iterator throws, which destroys the connection. Some dialects end the response after an error. All do after
+// the refusal of a request.
 import type { Reader } from "@waggle/jobs";
 import { WaggleError, failureError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
@@ -9,13 +10,18 @@ import type { Framing } from "../generation/dialect.ts";
 export interface FramedChunksOptions {
   readonly reader: Pick<Reader, "next" | "close">;
   readonly framing: Framing;
+  /** The client has the beginning of the answer from an earlier stream. */
+  readonly resumed?: boolean;
   readonly log: Logger;
   /** Called at the end, possibly more than once. */
   readonly onClose: () => void;
 }
 
-export function framedChunks({ reader, framing, log, onClose }: FramedChunksOptions): AsyncIterator<string> {
+export function framedChunks(options: FramedChunksOptions): AsyncIterator<string> {
+  const { reader, framing, log, onClose } = options;
+  let answered = options.resumed === true;
   let failed = false;
+  let refused = false;
   let ended = false;
   let closed = false;
 
@@ -28,19 +34,23 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   function framedText(batch: readonly StreamEvent[]): string {
     if (batch.length === 0) return framing.keepAlive("silent");
     let text = "";
-    for (const event of batch) text += isTerminal(event) ? lastTextOf(event) : framing.frame(event);
+    for (const event of batch) {
+      answered ||= event.type === "token";
+      text += isTerminal(event) ? lastTextOf(event) : framing.frame(event);
+    }
     return text === "" ? framing.keepAlive("unframed") : text;
   }
 
   function lastTextOf(event: TerminalEvent): string {
     ended = true;
-    if (event.type === "error") return fail(failureError(event));
+    if (event.type === "error") return fail(failureError(event), !answered && !event.retryable);
     const cancelled = framing.cancelledIsError ? cancellationOf(event) : undefined;
     return cancelled === undefined ? framing.frameEnd(event) : fail(cancelled);
   }
 
-  function fail(error: WaggleError): string {
+  function fail(error: WaggleError, isRefusal = false): string {
     failed = true;
+    refused = isRefusal;
     return framing.frameError(error);
   }
 
@@ -59,7 +69,8 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
       // This call shows that the consumer took the error's text.
       if (failed) {
         close();
-        if (framing.errorIsLastWord === true) return { done: true, value: undefined };
+        // A refusal cannot be taken for an answer, and a client may drop what it has not read from a destroyed connection.
+        if (framing.errorIsLastWord === true || refused) return { done: true, value: undefined };
         throw new Error("The stream ended with an error.");
       }
       let next: IteratorResult<readonly StreamEvent[]>;

@@ -22,6 +22,8 @@ export interface Submission {
 export interface JobDispatcher {
   /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable, cancelled; then no job has changed */
   submit(spec: JobSpec, how?: Submission): Promise<Job>;
+  /** Checks the work of a job that comes later, if at all. Undefined without an answer in time. @throws WaggleError if the work cannot run */
+  preflight(spec: JobSpec): Promise<PromptSize | undefined>;
   /** The job's queue position: 1 is next, 0 is running; undefined once the job has ended. */
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` resolves when the job has ended. Idempotent. */
@@ -42,10 +44,9 @@ export interface Dispatcher extends JobDispatcher {
    * @param how `callKey` is the common part of the job's tool call ids at the other gateway
    */
   takeOver(spec: JobSpec, how: { readonly callKey: string; readonly takenOver: TakenOver }): Job;
+  preflight(work: PreflightWork): Promise<PromptSize | undefined>;
   /** Asks about the model. */
   readonly query: Queries["ask"];
-  /** Checks the work of a job that comes later, if at all. Undefined without an answer in time. @throws WaggleError if the work cannot run */
-  preflight(work: PreflightWork): Promise<PromptSize | undefined>;
   /** What the engine's steps cost, for the forecast. */
   measured(costs: StepCosts): void;
   /** Another model replaces the model of the jobs. Jobs with output end with `engine_failed`. */

@@ -47,7 +47,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const queries = createQueries({ executor, clock });
   const positions = createPositions({
     clock,
-    positionOf: position,
+    positionOf: (job) => (unchecked.has(job) || job.state.phase.name === "blocked" ? undefined : position(job)),
     onMoved(job, position) {
       const etaMs = job.spec.work.kind === "embed" ? undefined : forecast.firstTokenMs(job, position);
       apply(job, { type: "moved", position, etaMs });
@@ -63,7 +63,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const held = createHeldSequences(executor, () => clock.now());
   /** The places of jobs in their sessions. */
   const streams = new WeakMap<Job, SessionJob>();
-  /** Accepted jobs whose work the executor may still refuse. */
+  /** Accepted jobs whose work the executor may still refuse. Their clients get no position, so that nothing precedes the error. */
   const unchecked = new Set<Job>();
   const idle = createCondition(() => registry.liveCount === 0);
   const still = createCondition(() => held.size === 0 && queries.waiting === 0);
@@ -206,7 +206,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // The end of the session's older job may start this one, so its recorded messages are in its stream by then.
     if (job.sessionKey !== undefined) sessions.enter(job.sessionKey, streamOf(job), made.isChecked);
     pump();
-    if (job.state.phase.name !== "blocked") positions.announce(job);
+    positions.announce(job);
     if (!executor.ready) apply(job, { type: "loading" });
     return job;
   }
@@ -243,7 +243,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (older.length === 0) waiting.join(job);
     else if (old === undefined) waiting.block(job);
     else waiting.replace(old, job);
-    if (sessionKey !== undefined && !made.isChecked) unchecked.add(job);
+    if (!made.isChecked) unchecked.add(job);
     return job;
   }
 
@@ -279,12 +279,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** The executor will not refuse the job's work any more: the job supersedes its session's older jobs. */
   function checked(job: Job): void {
+    if (!unchecked.delete(job)) return;
     const { sessionKey } = job;
     const stream = streams.get(job);
-    if (!unchecked.delete(job) || sessionKey === undefined || stream === undefined) return;
-    const old = replaceable(sessions.older(sessionKey, stream.ticket));
-    if (old !== undefined && stream.waits) waiting.replace(old, job);
-    sessions.check(sessionKey, stream);
+    if (sessionKey !== undefined && stream !== undefined) {
+      const old = replaceable(sessions.older(sessionKey, stream.ticket));
+      if (old !== undefined && stream.waits) waiting.replace(old, job);
+      sessions.check(sessionKey, stream);
+    }
+    positions.announce(job);
   }
 
   function holderOf(sessionKey: string | undefined): Job | undefined {

@@ -1,12 +1,21 @@
 // Defines the dispatcher's port to what runs jobs: the engine of a worker, or the workers of a fleet.
-import type { EngineQuery, EngineQueryResult, JobEvent } from "@waggle/engine";
+import { mayOverflow } from "@waggle/engine";
+import type { EngineQuery, EngineQueryResult, JobEvent, Work } from "@waggle/engine";
 import type { WaggleError } from "@waggle/protocol";
 import type { Job, SequenceState } from "../job/job.ts";
 import type { JobOwner, JobSpec, JobTerms } from "../job/job-spec.ts";
 import type { PromptSize } from "../job/new-job.ts";
 
-/** Longest time that a preflight delays the acceptance of a job, at a worker and at a gateway. */
-export const preflightTimeoutMs = 80;
+const usualPreflightMs = 80;
+const overflowPreflightMs = 1_000;
+
+/**
+ * Longest time that a preflight delays the acceptance of a job, at a worker and at a gateway. Agents shorten their conversation after a response with
+ * status 400, so the count of a prompt that might be too long may take longer.
+ */
+export function preflightTimeoutMs(work: Work, contextSize = Infinity): number {
+  return mayOverflow(work, contextSize) ? overflowPreflightMs : usualPreflightMs;
+}
 
 /** A function throws only what its comment says. Other failures come as events. */
 export interface Executor {

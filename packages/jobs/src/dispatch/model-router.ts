@@ -69,6 +69,7 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
       );
       return submitted;
     },
+    preflight: (spec) => hostOf(spec.model).dispatcher.preflight(spec),
     // The position is undefined while the job is being accepted: its client has no stream yet.
     position: (job) => hostsOfJobs.get(job)?.dispatcher.position(job),
     cancel: (job, by) => dispatcherOf(job).cancel(job, by),

@@ -1,6 +1,5 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { framesOf } from "../../testing/events.ts";
@@ -117,19 +116,19 @@ describe("several prompts", () => {
     expect(worker.slots().every(({ state }) => state === "idle")).toBe(true);
   });
 
-  test("end together when a later prompt is refused, whole and streamed", async () => {
-    start({ slots: 1, contextSize: 64 });
-    const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
-    expect((await refusal(body)).message).toContain("length is 64 tokens");
-    const { body: streamed } = await post({ ...body, stream: true });
-    let told = "";
-    const read = async (): Promise<void> => {
-      for await (const { data } of parseSse(streamed as ReadableStream<Uint8Array>)) told = data;
-    };
-    await expect(read()).rejects.toThrow("ended with an error");
-    expect(told).toContain("length is 64 tokens");
-    await worker.dispatcher.idle();
-  });
+  test.each([0, 1, 3])(
+    "are refused together if prompt %i is too long, streamed before the stream begins",
+    async (at) => {
+      start({ slots: 1, contextSize: 64 });
+      const prompt = prompts.with(at, "x".repeat(64));
+      for (const streamed of [false, true]) {
+        const refused = await post({ prompt, stream: streamed });
+        expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("length is 64 tokens")]);
+      }
+      await worker.dispatcher.idle();
+      expect(worker.preparedJobs).toBe(0);
+    },
+  );
 
   test("end together when their session is deleted", async () => {
     const gate = createStepGate();

@@ -101,8 +101,9 @@ describe("chat completions", () => {
     const first = await post("/v1/chat/completions", running);
     const second = await post("/v1/chat/completions", waiting);
     gate.open();
-    const [text] = await Promise.all([second.text(), first.text()]);
+    const [text, alone] = await Promise.all([second.text(), first.text()]);
     expect(text).toMatch(/^: queued 1\n\n/);
+    expect(alone, "a job that waits for no other").not.toContain("queued");
     expect(text).toContain(": thinking\n\n");
   });
 

@@ -6,6 +6,7 @@ import type { Job } from "@waggle/jobs";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateRequestInput, Sampling, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
+import { streamDialects } from "@waggle/testing/harness";
 import { describe, expect, test } from "vitest";
 import { answerToUndelivered } from "../../engine/undeliverable.ts";
 import { createFleetPort } from "../../fleet/fleet-port.ts";
@@ -13,7 +14,7 @@ import { promptLink, type InlineLink } from "../../testing/inline-engine.ts";
 import { specOf } from "../../testing/spec-of.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const { worker, start, lastWork, readAll } = useInlineWorker();
+const { worker, start, lastWork, readAll, post } = useInlineWorker();
 
 const request = { prompt: "Tell me about bees", max_tokens: 12 } as const;
 const whole = expectedText(request.prompt, 12);
@@ -179,10 +180,11 @@ describe("prepared work that the engine did not keep", () => {
 
 describe("a preparation that takes longer than the acceptance waits", () => {
   const clock = createFakeClock();
+  const tooLong = `slow ${"x".repeat(100)}`;
   let tokenized: number;
   let go: () => void;
 
-  /** Tokenizing of prompts that begin with "slow" waits for `go`. */
+  /** Tokenizing of prompts with a text that begins with "slow" waits for `go`. */
   function startSlow(slots = 1): ReturnType<typeof createStepGate> {
     const gate = createStepGate();
     const allowed = deferred<void>();
@@ -192,7 +194,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
       const { generator } = fake;
       if (generator === undefined) throw new Error("The fake backend does not generate.");
       const tokenize = async (input: PromptInput) => {
-        if (input.kind === "text" && input.text.startsWith("slow")) {
+        if (JSON.stringify(input).includes('"slow')) {
           tokenized += 1;
           await allowed.promise;
         }
@@ -204,10 +206,10 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     return gate;
   }
 
-  async function acceptedLate(given: GenerateRequestInput, choices = 1): Promise<Job> {
+  async function acceptedLate(given: GenerateRequestInput, choices = 1, limitMs = 80): Promise<Job> {
     const submitted = submit(given, choices);
     await expect.poll(() => tokenized).toBe(1);
-    clock.advance(80);
+    clock.advance(limitMs);
     return await submitted;
   }
 
@@ -221,10 +223,34 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     expect(typesOf(worker.commands)).toEqual(["prepare", "start"]);
   });
 
+  test.each(streamDialects)(
+    "of a $name prompt that is too long is a 400 within a second, later a whole stream",
+    async (of) => {
+      const ask = async (ms: number): Promise<Response> => {
+        startSlow().open();
+        const answer = post(of.path, of.body({ model: "waggle-fake", prompt: tooLong, maxTokens: 3 }));
+        await expect.poll(() => tokenized).toBe(1);
+        clock.advance(ms);
+        if (ms < 1_000) go();
+        return await answer;
+      };
+      // Codex reads this error in a stream only.
+      expect((await ask(999)).status).toBe(of.name === "Responses" ? 200 : 400);
+      const late = await ask(1_000);
+      go();
+      const text = await late.text();
+      expect([late.status, text]).toEqual([
+        200,
+        expect.stringMatching(/prompt is too long|maximum context length|context size/),
+      ]);
+      expect(text).not.toContain("queued");
+    },
+  );
+
   test("ends a waiting job at once with its error", async () => {
     const gate = startSlow();
     const first = await submit({ prompt: "First", max_tokens: 3 });
-    const job = await acceptedLate({ prompt: `slow ${"x".repeat(100)}` });
+    const job = await acceptedLate({ prompt: tooLong }, 1, 1_000);
     go();
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
     expect(worker.dispatcher.running).toBe(1);
@@ -233,13 +259,12 @@ describe("a preparation that takes longer than the acceptance waits", () => {
   });
 
   const inSession = { session_id: "s", max_tokens: 3 };
-  const tooLong = `slow ${"x".repeat(100)}`;
 
   test("of a job that is then refused leaves its session's running job alone", async () => {
     const gate = startSlow();
     const first = await submit({ prompt: "First", ...inSession });
     await gate.held();
-    const job = await acceptedLate({ prompt: tooLong, ...inSession });
+    const job = await acceptedLate({ prompt: tooLong, ...inSession }, 1, 1_000);
     expect([first.state.phase.name, job.state.phase.name]).toEqual(["running", "blocked"]);
     go();
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
@@ -311,7 +336,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
 
   test("fails a job that has started", async () => {
     startSlow().open();
-    const job = await acceptedLate({ prompt: `slow ${"x".repeat(100)}` });
+    const job = await acceptedLate({ prompt: tooLong }, 1, 1_000);
     go();
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
     expect(worker.dispatcher.running).toBe(0);

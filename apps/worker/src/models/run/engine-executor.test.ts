@@ -22,6 +22,7 @@ function setUp() {
     clock,
     ready: () => true,
     slots: () => 1,
+    contextSize: () => 20,
     send: ({ type }) => void commands.push(type),
   });
   const owner: Partial<ExecutorOwner> = {

@@ -23,11 +23,14 @@ export interface EngineExecutorOptions {
   readonly clock: Clock;
   readonly ready: () => boolean;
   readonly slots: () => number;
+  /** Undefined until the model is loaded. */
+  readonly contextSize: () => number | undefined;
   /** Never throws: if a command cannot be sent, an event reports the failure. */
   readonly send: (command: EngineCommand) => void;
 }
 
-export function createEngineExecutor({ clock, ready, slots, send }: EngineExecutorOptions): EngineExecutor {
+export function createEngineExecutor(options: EngineExecutorOptions): EngineExecutor {
+  const { clock, ready, slots, send } = options;
   let owner: ExecutorOwner | undefined;
   const preflights = new Map<string, Deferred<Preflight>>();
   /** The ids of work that the engine got and has not started. The engine may still refuse this work, or have no room for it. */
@@ -77,7 +80,8 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
     async preflight(uid, work) {
       const answered = deferred<Preflight>();
       preflights.set(uid, answered);
-      const timer = clock.setTimeout(() => answered.resolve("late"), preflightTimeoutMs);
+      const limitMs = preflightTimeoutMs(work.work, options.contextSize());
+      const timer = clock.setTimeout(() => answered.resolve("late"), limitMs);
       prepare(engineJobOf(uid, work));
       try {
         return await answered.promise;

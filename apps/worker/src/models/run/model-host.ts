@@ -39,6 +39,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     clock: options.clock,
     ready: isReady,
     slots: () => info?.slots ?? file.settings.slots,
+    contextSize: () => info?.contextSize,
     send: (command) => engine?.send(command),
   });
   const jobs = createJobHost({

@@ -116,6 +116,8 @@ function openAiFraming(
       switch (event.type) {
         case "queued":
         case "status":
+          // At position 0 the job waits for no other job. At a gateway, a worker may still refuse it.
+          if (event.type === "queued" && event.position === 0) return progress;
           return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
         case "started":
           // The role is sent when the job gets its slot, so that the client knows that the job has started.
