@@ -11,6 +11,7 @@ const refuse = createRouteRefusal([
   { method: "POST", paths: ["/v1/inference"] },
   { method: "POST", paths: ["/api/chat"] },
   { method: "GET", paths: ["/openapi.json"] },
+  { method: "DELETE", paths: ["/v1/sessions/:id"] },
 ]);
 
 test.each([
@@ -34,6 +35,20 @@ test.each([
   expect(allow).toBeUndefined();
 });
 
+test.each([
+  ["POST", "/v1/audio/transcriptions"],
+  ["GET", "/v1/audio/transcriptions"],
+  ["POST", "/v1/images/generations"],
+  ["POST", "/v1/model/bee"],
+  ["POST", "/v1/v1/models/bee"],
+  ["DELETE", "/v1/session/a7"],
+])(
+  "no route is near %s %s: a word that a parameter takes is no likeness, and nothing offers a DELETE",
+  (method, path) => {
+    expect(refuse(method, path).error.message).toBe(`Cannot ${method} ${path}: no such route.`);
+  },
+);
+
 test.each(["/", "/favicon.png", "/v1/nonsense/of/a/client", `/${"v1/".repeat(5_000)}`])(
   "no route is near %s",
   (path) => {
@@ -42,16 +57,17 @@ test.each(["/", "/favicon.png", "/v1/nonsense/of/a/client", `/${"v1/".repeat(5_0
 );
 
 test.each([
-  ["GET", "/v1/inference", "POST"],
-  ["POST", "/v1/models/user/repo", "GET, HEAD, DELETE"],
-  ["PUT", "/models/bee", "GET, HEAD"],
-  ["DELETE", "/v1/inference/", "POST"],
-])("%s %s names the methods of the path", (method, path, allow) => {
+  ["GET", "/v1/inference", "POST", "POST"],
+  ["POST", "/v1/models/user/repo", "GET, HEAD, DELETE", "GET, HEAD"],
+  ["PUT", "/models/bee", "GET, HEAD", "GET, HEAD"],
+  ["DELETE", "/v1/inference/", "POST", "POST"],
+  ["POST", "/v1/sessions/a7", "DELETE", "no POST"],
+])("%s %s names the methods of the path, in words without DELETE", (method, path, allow, named) => {
   const refused = refuse(method, path);
   expect(refused.allow).toBe(allow);
   expect(refused.error).toMatchObject({
     code: "method_not_allowed",
-    message: `Cannot ${method} ${path}: it accepts ${allow}.`,
+    message: `Cannot ${method} ${path}: it accepts ${named}.`,
   });
 });
 

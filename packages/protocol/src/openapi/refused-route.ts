@@ -15,7 +15,7 @@ export interface RefusedRoute {
 }
 
 const shownChars = 200;
-/** Accepted differences of a path: one for each of so many letters, and at least so many. */
+/** Accepted differences of a path: one for each of so many letters that are not a parameter's, and at least so many. */
 const lettersPerEdit = 5;
 const fewestEdits = 1;
 /** A prefix to leave out is as far as two edits, so that a misspelled word with its prefix is nearer. */
@@ -24,33 +24,49 @@ const prefixEdits = 2;
 /** Returns a function that refuses requests which match no route. */
 export function createRouteRefusal(routes: readonly KnownRoute[]): (method: string, path: string) => RefusedRoute {
   const known = routes.flatMap(({ method, paths }) =>
-    paths.map((path) => ({ method, path, named: paths[0] ?? path, pattern: patternOf(path) })),
+    paths.map((path) => {
+      const letters = path.replaceAll(parameters, "").length;
+      const most = Math.max(fewestEdits, Math.floor(letters / lettersPerEdit));
+      return {
+        method,
+        path,
+        most,
+        hasParameter: path.includes(":"),
+        named: paths[0] ?? path,
+        pattern: patternOf(path),
+      };
+    }),
   );
 
+  /** No DELETE, which a client could send by this advice, and with a parameter, which takes any word, only the method of the request. */
   function nearRoute(method: string, path: string): string | undefined {
     const words = pathWords(path);
     let nearest: { readonly name: string; readonly distance: number } | undefined;
     for (const route of known) {
+      const isSame = route.method === method;
+      if (route.method === "DELETE" || (route.hasParameter && !isSame)) continue;
       const last = words.slice(-pathWords(route.path).length);
       // A prefix that is doubled or does not belong there, as in /v1/v1/models, is not counted letter by letter.
       const isSuffix = last.length < words.length && filled(route.path, last) === `/${last.join("/")}`;
-      const edits = isSuffix ? prefixEdits : editsFrom(path, filled(route.path, words));
+      const edits = isSuffix ? prefixEdits : editsBetween(path, filled(route.path, words), route.most);
       if (edits === undefined) continue;
-      const distance = 2 * edits + (route.method === method ? 0 : 1);
+      const distance = 2 * edits + (isSame ? 0 : 1);
       if (distance >= (nearest?.distance ?? Infinity)) continue;
       nearest = { distance, name: `${route.method} ${named(route, isSuffix ? last : words)}` };
     }
     return nearest?.name;
   }
 
-  return (method, path) => {
-    const cannot = `Cannot ${method} ${path.slice(0, shownChars)}`;
+  return (asked, path) => {
+    const cannot = `Cannot ${asked} ${path.slice(0, shownChars)}`;
+    const method = asked === "HEAD" ? "GET" : asked;
     const methods = known.filter(({ pattern }) => pattern.test(path)).map((route) => route.method);
     // A server that tells a final slash apart refuses the path and not the method.
-    const isOther = methods.length > 0 && !methods.includes(method === "HEAD" ? "GET" : method);
-    if (isOther) {
-      const allow = [...new Set(methods)].flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : one)).join(", ");
-      return { allow, error: new WaggleError("method_not_allowed", `${cannot}: it accepts ${allow}.`) };
+    if (methods.length > 0 && !methods.includes(method)) {
+      const allowed = [...new Set(methods)].flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : one));
+      const others = allowed.filter((one) => one !== "DELETE").join(", ");
+      const why = others === "" ? `it accepts no ${asked}` : `it accepts ${others}`;
+      return { allow: allowed.join(", "), error: new WaggleError("method_not_allowed", `${cannot}: ${why}.`) };
     }
     const near = nearRoute(method, path);
     const advice = near === undefined ? "" : ` Did you mean ${near}?`;
@@ -59,6 +75,7 @@ export function createRouteRefusal(routes: readonly KnownRoute[]): (method: stri
 }
 
 const parameter = /^:(\w+)/;
+const parameters = /:\w+(\{\.\+\})?/g;
 
 function patternOf(path: string): RegExp {
   const words = pathWords(path).map((word) =>
@@ -88,8 +105,4 @@ function named(
 ): string {
   const more = pathWords(shown).length - pathWords(path).length;
   return filled(shown, more > 0 ? [...Array<string>(more).fill(""), ...words] : words.slice(-more));
-}
-
-function editsFrom(path: string, target: string): number | undefined {
-  return editsBetween(path, target, Math.max(fewestEdits, Math.floor(target.length / lettersPerEdit)));
 }
