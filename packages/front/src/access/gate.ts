@@ -7,6 +7,7 @@ import type { Route } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "../server/context.ts";
+import { ignoredFieldsHeader } from "../body/ignored-fields.ts";
 import { rateLimitHeaderNames } from "./rate-limit-headers.ts";
 import { tokenFingerprint } from "@waggle/daemon/tokens";
 import type { TokenRights } from "@waggle/daemon/tokens";
@@ -14,6 +15,7 @@ import type { TokenRights } from "@waggle/daemon/tokens";
 /** Response headers that clients read. A browser shows them to a page of another origin only if they are listed. */
 const exposedHeaders = [
   ...["x-request-id", "request-id", "retry-after", "x-should-retry", "location", "idempotent-replayed"],
+  ignoredFieldsHeader,
   ...rateLimitHeaderNames,
 ].join(", ");
 

@@ -16,12 +16,20 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 
 /**
  * Where the schema has pictures, they are taken out of the body: `c.get("pictures")` has them, and their hashes are in their places.
+ * @param onValid called with the fields that were sent, once they are valid
  * @throws WaggleError payload_too_large, before the rest of the body is read; resource_exhausted; invalid_argument
  */
-export async function readBody<S extends z.ZodType>(c: AppContext, schema: S): Promise<z.output<S>> {
+export async function readBody<S extends z.ZodType>(
+  c: AppContext,
+  schema: S,
+  onValid?: (sent: object) => void,
+): Promise<z.output<S>> {
   const seen = c.get("seenBody");
   c.set("seenBody", undefined);
-  return validate(schema, seen === undefined ? await readJson(c, picturePlaces(schema)) : seen.value);
+  const value = seen === undefined ? await readJson(c, picturePlaces(schema)) : seen.value;
+  const body = validate(schema, value);
+  onValid?.(value as object);
+  return body;
 }
 
 /**

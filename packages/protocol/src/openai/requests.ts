@@ -163,7 +163,7 @@ export const ChatCompletionRequestSchema = z
   .meta({
     id: "ChatCompletionRequest",
     description:
-      "Other fields of OpenAI are ignored, since they do not affect the answer: prediction, store, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
+      "Other fields of OpenAI are ignored, since they do not affect the answer: prediction, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
   });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 

@@ -6,7 +6,7 @@ import { framesOf } from "../../testing/events.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { start, post, answerOf, lastWork, lastConversation } = useInlineWorker();
+const { worker, start, post, answerOf, lastWork, lastConversation } = useInlineWorker();
 
 interface Choice {
   readonly message: Json;
@@ -366,3 +366,23 @@ describe("vLLM's guided decoding", () => {
     expect((await refusal(body, "/v1/completions")).param).toBe("guided_json");
   });
 });
+
+const prompt = "Hi [eog:1]";
+test.each([
+  [chatPath, asking(prompt, { store: true }), "store"],
+  [chatPath, asking(prompt, { stream: true, temperatur: 1, odd: 0 }), "temperatur (did you mean temperature?), odd"],
+  [chatPath, asking(prompt, { store: false, metadata: { a: "b" }, "a\nb": 1, service_tier: "auto", odd: null }), null],
+  ["/v1/completions", { prompt, max_token: 3 }, "max_token (did you mean max_tokens?)"],
+  ["/completions", { prompt, store: true }, "store"],
+  ["/v1/responses", { input: prompt, store: true, temperatur: 1 }, "temperatur (did you mean temperature?)"],
+] as const)(
+  "request %# to %s has the names of its ignored fields in a header and in the log",
+  async (path, body, names) => {
+    start();
+    const response = await post(path, body);
+    await response.text();
+    expect([response.status, response.headers.get("x-ignored-fields")]).toEqual([200, names]);
+    const logged = worker.logLines.filter(({ msg }) => msg === "fields_ignored");
+    expect(logged).toMatchObject(names === null ? [] : [{ level: "warn", client: "local", fields: names.split(", ") }]);
+  },
+);

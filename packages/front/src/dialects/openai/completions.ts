@@ -1,7 +1,7 @@
 // Owns the text completions route, for one or several prompts.
 import { CompletionRequestSchema, refuseField } from "@waggle/protocol";
 import type { CompletionRequest } from "@waggle/protocol";
-import { readBody } from "../../body/body.ts";
+import { readOpenAiBody } from "../../body/ignored-fields.ts";
 import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -35,7 +35,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
   }
 
   return async (c) => {
-    const body = await readBody(c, CompletionRequestSchema);
+    const body = await readOpenAiBody(c, CompletionRequestSchema);
     const served = models.find(body.model);
     const streamed = body.stream === true;
     const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });

@@ -2,7 +2,7 @@
 import type { EmbedWork } from "@waggle/engine";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbeddingsRequest } from "@waggle/protocol";
-import { readBody } from "../../body/body.ts";
+import { readOpenAiBody } from "../../body/ignored-fields.ts";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
@@ -16,7 +16,7 @@ export interface Embedded {
 
 export function embeddingsRoute({ models }: AppOptions, generations: Generations): Handler {
   return async (c) => {
-    const body = await readBody(c, EmbeddingsRequestSchema);
+    const body = await readOpenAiBody(c, EmbeddingsRequestSchema);
     const served = models.find(body.model);
     const { job, end } = await generations.complete(c, {
       ...collectedJobOf(c, served, body.keep_alive),

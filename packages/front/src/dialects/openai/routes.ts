@@ -2,7 +2,7 @@
 import { unknownModel } from "@waggle/jobs";
 import { ChatCompletionRequestSchema, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";
-import { readBody } from "../../body/body.ts";
+import { readOpenAiBody } from "../../body/ignored-fields.ts";
 import { countTokens } from "../../conversation/conversation.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
@@ -51,7 +51,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       return c.json(modelOf(model, createdMs));
     },
     async chatCompletions(c) {
-      const body = await readBody(c, ChatCompletionRequestSchema);
+      const body = await readOpenAiBody(c, ChatCompletionRequestSchema);
       const served = models.find(body.model);
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });
@@ -62,7 +62,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       return await generations.respond(c, { spec, streamed, answer });
     },
     async countChatInput(c) {
-      const body = await readBody(c, ChatCompletionRequestSchema);
+      const body = await readOpenAiBody(c, ChatCompletionRequestSchema);
       const served = models.find(body.model);
       const promptTokens = await countTokens(c, await conversationOf(body, served), served);
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });

@@ -15,6 +15,7 @@ import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
 import type { Picture } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
+import { readOpenAiBody } from "../../body/ignored-fields.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
@@ -100,7 +101,7 @@ function createRoutes(
 
   return {
     async createResponse(c) {
-      const read = await readBody(c, ResponseRequestSchema);
+      const read = await readOpenAiBody(c, ResponseRequestSchema);
       // The answer to a line of a batch is in the batch's results.
       const sent = c.env?.lane === undefined ? read : { ...read, store: false };
       const { before, own: given } = itemsOf(c, sent);
