@@ -128,5 +128,5 @@ test("a start that fails closes what its first requests have opened", async () =
   await expect(starting).rejects.toThrow("no fleet");
   // The next start has another name, and would not find the folder.
   expect(readdirSync(batches)).toEqual([]);
-  await expect(fetch(url)).rejects.toThrow();
+  await expect(fetch(url)).rejects.toThrow("fetch failed");
 });

@@ -28,7 +28,7 @@ const sliceBytes = 1 << 20;
 const reservedBytes = 64 * 2 ** 20;
 /** Linux's number of a file system in memory (tmpfs): its files take memory that others need. */
 const memoryFileSystem = 0x01021994;
-/** Bytes of a token in a file besides its keys and values, at most: its number, and its cell's position and sequences. */
+/** Most bytes of a token in a file, without its keys and values: its number, and its cell's position and sequences. */
 const tokenBytes = 16;
 /** Files without a description are removed at this age. Another worker may still be writing younger files. */
 const orphanAgeMs = 600_000;

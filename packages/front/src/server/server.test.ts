@@ -100,6 +100,6 @@ it("lives on when the system cannot give a connection", async () => {
   const limits = { maxConnections: 3, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
   const server = await listen({ fetch: () => new Response("ok") } as unknown as App, "127.0.0.1", 0, limits);
   onTestFinished(async () => await server.close());
-  listening.mock.contexts[0]?.emit("error", new Error("accept EMFILE"));
+  (listening.mock.contexts[0] as Server | undefined)?.emit("error", new Error("accept EMFILE"));
   expect(await (await fetch(server.url)).text()).toBe("ok");
 });

@@ -33,7 +33,7 @@ export interface HeldSequences {
   inTheWayOf(job: Job): readonly Job[];
   /**
    * The sequence that should give its slot to this job: of the clients with at least two slots more than the job's client, the latest of the client
-   * with most slots. Undefined if there is none, or if a slot becomes free anyway.
+   * with most slots. Undefined without such a client, or if a slot becomes free anyway.
    */
   rivalOf(job: Job): { readonly uid: string; readonly job: Job } | undefined;
   /** The lane jobs that run and do not yield yet, the latest first. */

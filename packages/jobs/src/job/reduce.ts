@@ -18,10 +18,11 @@ import { emptyMessage, lengthOf, toAnswerMessage, withToken } from "./answer-mes
 import type { ComputedEvent } from "./output-so-far.ts";
 import type { Observation } from "./observers.ts";
 import { finishReasonOf, hasOutput, isWaiting, isYielding } from "./job.ts";
-import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
+import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
 import { recordedTokens, toolOf, type CallEvent } from "./job-calls.ts";
 import { roundMs } from "./job-phases.ts";
 import { newStep } from "./new-job.ts";
+import { countsOf, heldIn, totalsOf, waitingIn, withSequence } from "./sequences.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
   promptProgressOf,
@@ -481,20 +482,6 @@ function waits(state: JobState): JobState {
   return { ...state, phase: { name: "queued" } };
 }
 
-/** The uids of the sequences that wait for a slot. A sequence that finished under an earlier engine does not run again. */
-function waitingIn({ sequences }: JobState): readonly string[] {
-  return sequences.flatMap(({ uid, held, stoppedBy }) => (held || stoppedBy !== undefined ? [] : [uid]));
-}
-
-/** The uids of the sequences that the engine holds. */
-function heldIn({ sequences }: JobState): readonly string[] {
-  return sequences.filter(({ held }) => held).map(({ uid }) => uid);
-}
-
-function withSequence({ sequences }: JobState, uid: string, change: Partial<SequenceState>): readonly SequenceState[] {
-  return sequences.map((sequence) => (sequence.uid === uid ? { ...sequence, ...change } : sequence));
-}
-
 /** Adds the token to the message. Returns undefined once the message is too long for the end event. */
 function withText({ message }: SequenceState, token: TokenEvent): SequenceState["message"] {
   if (message === undefined) return undefined;
@@ -505,34 +492,6 @@ function withText({ message }: SequenceState, token: TokenEvent): SequenceState[
 /** Whether the event has a vector that no earlier engine has computed: only such a vector is progress. */
 function isNewVector({ vectors }: Job, event: ComputedEvent): boolean {
   return event.type === "embedding" && event.index >= vectors.length;
-}
-
-/** Sums up the sequences' counts; returns the worker's counts if an engine died before sending a sequence's counts. */
-function totalsOf({ sequences, counts, resumptions }: JobState): JobCounts {
-  const known = sequences.flatMap((sequence) => (sequence.counts === undefined ? [] : [sequence.counts]));
-  const [first] = known;
-  if (first === undefined || known.length < sequences.length) return counts;
-  const completionTokens = known.reduce((sum, part) => sum + part.completionTokens, 0);
-  const tokens = { completionTokens, ...guessesOf(known) };
-  // An engine counts the tokens of earlier engines but does not know their times, so take the times from the worker's counts.
-  if (resumptions > 0) return { ...counts, ...tokens };
-  if (sequences.length === 1) return first;
-  // The times of the choices overlap, so they cannot be added.
-  return { ...counts, promptTokens: first.promptTokens, cachedTokens: first.cachedTokens, ...tokens };
-}
-
-function countsOf(event: EngineEventOf<"finished" | "cancelled">): JobCounts {
-  const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = event;
-  return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs, ...guessesOf([event]) };
-}
-
-type Guesses = Pick<JobCounts, "guessedTokens" | "rightGuesses">;
-
-/** Sums up the guesses; empty without guesses. An engine does not know the guesses of earlier engines. */
-function guessesOf(parts: readonly Guesses[]): Guesses {
-  const guessedTokens = parts.reduce((sum, part) => sum + (part.guessedTokens ?? 0), 0);
-  if (guessedTokens === 0) return {};
-  return { guessedTokens, rightGuesses: parts.reduce((sum, part) => sum + (part.rightGuesses ?? 0), 0) };
 }
 
 function statusEvent(job: Job, status: StatusEvent["status"]): StatusEvent {

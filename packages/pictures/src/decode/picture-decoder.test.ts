@@ -264,9 +264,9 @@ describe("the thread", () => {
     });
     threads[1]?.events.onGone(new Error("no luck"));
     expect(await errors[1]).toMatchObject({ code: "internal", cause: { cause: expect.any(IsolateError) } });
-    const unstarted = expect(decoder.decode(header(1, 1), all)).rejects.toMatchObject({ code: "unavailable" });
+    const unstarted = decoder.decode(header(1, 1), all);
     threads[2]?.events.onGone(Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" }));
-    await unstarted;
+    await expect(unstarted).rejects.toMatchObject({ code: "unavailable" });
     await decoder.dispose();
     await expect(decoder.decode(header(1, 1), all)).rejects.toMatchObject({ code: "unavailable" });
   });
