@@ -3,7 +3,6 @@ import type { Transferable } from "node:worker_threads";
 import { createFairQueue } from "../clients/fair-queue.ts";
 import { createShares } from "../clients/shares.ts";
 import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
-import { inBackground } from "../waiting/in-background.ts";
 import { onAbort } from "../waiting/signals.ts";
 import {
   startIsolateThread,
@@ -212,13 +211,10 @@ export function createIsolate<Task, Result, Message = Task>(
 
   function endThread(): void {
     if (thread === undefined) return;
-    const gone = thread.end().catch(() => undefined);
+    const ended = thread.end().catch(() => undefined);
+    const gone: Promise<unknown> = ended.then(() => ending.delete(gone));
     thread = undefined;
     ending.add(gone);
-    inBackground(
-      "forget a thread",
-      gone.then(() => ending.delete(gone)),
-    );
   }
 
   function settle(how: (task: Waiting<Task, Result>) => void): void {

@@ -56,10 +56,8 @@ export function createDeparture(options: DepartureOptions): Departure {
     const ended = deferred<boolean>();
     const timer = clock.setTimeout(() => ended.resolve(false), ms);
     // Work that ended counts as finished even after an abort.
-    inBackground(
-      "end work before the exit",
-      work.then(() => ended.resolve(true)),
-    );
+    const done = work.then(() => ended.resolve(true));
+    inBackground("end work before the exit", done);
     const forget = onAbort(phase.signal, () => queueMicrotask(() => ended.resolve(false)));
     const inTime = await ended.promise;
     timer.cancel();

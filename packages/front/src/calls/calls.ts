@@ -343,10 +343,8 @@ export function createCalls(options: CallsOptions): FrontCalls {
           accepted(job) {
             accepted.resolve(job);
             // From its end on, the registry decides how long the job is kept.
-            inBackground(
-              "note the end of a job",
-              job.ended.promise.then(() => (own.job = job.id)),
-            );
+            const done = job.ended.promise.then(() => (own.job = job.id));
+            inBackground("note the end of a job", done);
             keys.set(who.client, name, 1);
             const [oldest] = keys.size > mostKeys ? keys.ofLargest : [];
             if (oldest !== undefined) forget(oldest);

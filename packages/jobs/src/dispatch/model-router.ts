@@ -51,10 +51,8 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
     leases.set(job, lease);
     // The calls of a recorded message have begun before.
     if (job.state.phase.name === "calling") lease.pause();
-    inBackground(
-      "end a lease",
-      job.ended.promise.then(() => lease.end(job)),
-    );
+    const done = job.ended.promise.then(() => lease.end(job));
+    inBackground("end a lease", done);
   }
 
   return {

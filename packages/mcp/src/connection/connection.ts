@@ -178,10 +178,8 @@ export function createConnection(options: ConnectionOptions): Connection {
         return await link.call(tool, given, { signal, timeoutMs: options.callTimeoutMs });
       } finally {
         unlisten();
-        inBackground(
-          "end a turn",
-          turn.then((release) => release()),
-        );
+        const done = turn.then((release) => release());
+        inBackground("end a turn", done);
       }
     },
     async close() {

@@ -81,10 +81,8 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     if (reply === undefined && typeof message["method"] === "string") onNotification(message["method"]);
     if (reply === undefined || replies >= limits.replies) return;
     replies += 1;
-    inBackground(
-      "reply",
-      post(reply).finally(() => (replies -= 1)),
-    );
+    const done = post(reply).finally(() => (replies -= 1));
+    inBackground("reply", done);
   }
 
   function count(messages: number, bytes: number, kept = 0): void {

@@ -68,10 +68,8 @@ function end(problem: string): void {
   if (isEnded) return;
   isEnded = true;
   post({ kind: "ended", problem });
-  inBackground(
-    "close the channel",
-    channel.close().finally(() => parentPort?.close()),
-  );
+  const done = channel.close().finally(() => parentPort?.close());
+  inBackground("close the channel", done);
 }
 
 async function call(id: number, tool: string, given: JsonObject): Promise<void> {
@@ -97,7 +95,5 @@ parentPort?.on("message", (message: ToServer) => {
   }
 });
 
-inBackground(
-  "connect",
-  client.open().then((problem) => problem !== undefined && end(problem)),
-);
+const done = client.open().then((problem) => problem !== undefined && end(problem));
+inBackground("connect", done);

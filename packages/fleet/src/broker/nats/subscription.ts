@@ -87,10 +87,8 @@ export function keepConsumer({ link, clock, log, what, consume }: SubscriptionOp
     drop(stale);
     stale = undefined;
     inBackground("watch a subscription", watchLoss(consumed.messages, mine));
-    inBackground(
-      "begin a subscription again",
-      consumed.messages.closed().then(() => lost(mine)),
-    );
+    const done = consumed.messages.closed().then(() => lost(mine));
+    inBackground("begin a subscription again", done);
   }
 
   async function watchLoss(messages: ConsumerMessages, mine: number): Promise<void> {

@@ -89,10 +89,8 @@ export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: num
 /** @throws Error when the block ends before it prints the text, or exceeds the limit */
 export async function untilItSays(terminal: Terminal, text: string, limitMs: number): Promise<string> {
   let ended = false;
-  inBackground(
-    "note the end",
-    terminal.exited.then(() => (ended = true)),
-  );
+  const done = terminal.exited.then(() => (ended = true));
+  inBackground("note the end", done);
   const says = (): boolean => terminal.output().includes(text);
   await poll(`"${text}"`, () => says() || ended, limitMs).catch((error: unknown) => {
     throw withOutput(error as Error, terminal);
