@@ -1,4 +1,4 @@
-// Tests which workers get the jobs that not every worker can run: decide jobs, jobs of batches, and jobs with pictures.
+// Tests which workers get jobs with pictures, and which jobs yield to others.
 import { createHash } from "node:crypto";
 import type { DecideWork, GenerateWork, TemplateMessage, Work } from "@waggle/engine";
 import type { GatewaySide } from "@waggle/fleet";
@@ -61,44 +61,21 @@ async function submit(work: Work, priority = 0, client = "c"): Promise<Job> {
   });
 }
 
-it.each([
-  ["decide jobs", decide, 0],
-  ["jobs of batches", generate, lanePriority],
-] as const)("%s are refused while only workers of an earlier version serve the model", async (what, work, priority) => {
-  const { model, side } = await startWorker(fleet, { id: "old" });
-  const isNeeded = (ability: string): boolean => ability !== (priority === 0 ? "decide" : "lane");
-  Object.assign(model, { abilities: model.abilities.filter(isNeeded) });
-  side.changed();
-  await expect(submit(work, priority)).rejects.toMatchObject({
-    code: "unavailable",
-    message: `Cannot accept the job: no worker that serves m now knows ${what}. Update the workers.`,
-  });
-  const { model: newer } = await startWorker(fleet, { id: "new", decides: true });
-  await submit(work, priority);
-  await newer.job();
+it("a job with pictures fails when its model has had no projector for a minute, and other jobs continue", async () => {
+  const able = await startWorker(fleet, { from: seeingFile });
+  const blind = await startWorker(fleet, { id: "w2" });
+  const other = await submit(generate, 0, "another");
+  const job = await submit({ ...generate, pictures: [picture] });
+  await able.leave();
+  able.kill();
+  await pass(fleet, 55_000);
+  expect(job.log.terminal).toBeUndefined();
+  await pass(fleet, 10_000);
+  const message = `Cannot run the job: no worker has served m with a projector for 60 s.`;
+  expect(job.log.terminal).toMatchObject({ code: "unavailable", message });
+  expect(other.log.terminal).toBeUndefined();
+  expect(blind.model.jobs).toHaveLength(1);
 });
-
-it.each([
-  ["for decisions", decide],
-  ["with a projector", { ...generate, pictures: [picture] }],
-] as const)(
-  "a job fails when no worker has served its model %s for a minute, and other jobs continue",
-  async (what, work) => {
-    const able = await startWorker(fleet, { decides: true, from: seeingFile });
-    const blind = await startWorker(fleet, { id: "w2" });
-    const other = await submit(generate, 0, "another");
-    const job = await submit(work);
-    await able.leave();
-    able.kill();
-    await pass(fleet, 55_000);
-    expect(job.log.terminal).toBeUndefined();
-    await pass(fleet, 10_000);
-    const message = `Cannot run the job: no worker has served m ${what} for 60 s.`;
-    expect(job.log.terminal).toMatchObject({ code: "unavailable", message });
-    expect(other.log.terminal).toBeUndefined();
-    expect(blind.model.jobs).toHaveLength(1);
-  },
-);
 
 it.each([
   ["decide", { ...decide, pictures: [picture] }],
@@ -109,7 +86,7 @@ it.each([
     const blind = await startWorker(fleet, { id: "blind" });
     await submit(generate);
     await blind.finish(0);
-    const able = await startWorker(fleet, { id: "able", decides: true, from: seeingFile });
+    const able = await startWorker(fleet, { id: "able", from: seeingFile });
     const checked: unknown[] = [];
     for (const worker of [blind, able])
       worker.answer = (question) => {

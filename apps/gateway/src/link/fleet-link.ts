@@ -3,7 +3,6 @@ import { inBackground } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";
-import { needsOf } from "@waggle/fleet";
 import type { Ability, Chance, EndedBy, EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import type { Executor, ExecutorOwner, Job, SequenceState, WorkerOf } from "@waggle/jobs";
 import { failureOf, WaggleError, type CancelledBy } from "@waggle/protocol";
@@ -41,8 +40,8 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly serving: () => readonly ServingWorker[];
   readonly contextSize: QuestionsOptions["contextSize"];
   readonly outage: Outage;
-  /** The outages of the model for jobs that need an ability. */
-  readonly outages: Readonly<Record<Ability, Outage>>;
+  /** The outage of the model for jobs with pictures. */
+  readonly pictureOutage: Outage;
   readonly affinity: Affinity;
   readonly names: JobNames;
   readonly chance: Chance;
@@ -74,7 +73,7 @@ export interface FleetLink extends Executor {
 }
 
 export function createFleetLink(options: FleetLinkOptions, host: LinkHost): FleetLink {
-  const { side, serving, names, outage, outages, clock, log } = options;
+  const { side, serving, names, outage, pictureOutage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   /** Cancels that NATS has not taken, by the ids of their jobs. */
@@ -223,7 +222,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
 
   function checkTimeouts(): void {
     outage.update();
-    for (const one of Object.values(outages)) one.update();
+    pictureOutage.update();
     const error = outage.overdue();
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
@@ -231,8 +230,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       host.onUnreachable(error);
     }
     for (const one of [...runs.values()]) {
-      const needs = needsOf(one.fleetJob);
-      checkRun(one, error ?? needs.map((need) => outages[need].overdue()).find((late) => late !== undefined));
+      checkRun(one, error ?? (one.fleetJob.pictures === undefined ? undefined : pictureOutage.overdue()));
     }
   }
 
@@ -280,14 +278,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       return lastSlots;
     },
     reserve: names.reserve,
-    async preflight(uid, asked) {
-      const needs = needsOf({ spec: asked });
-      if (needs.length === 0 || serving().some(({ abilities }) => needs.every((need) => abilities.includes(need))))
-        return await questions.preflight(uid, asked);
-      const what = needs.includes("decide") ? "decide jobs" : "jobs of batches";
-      const why = `no worker that serves ${options.model} now knows ${what}. Update the workers.`;
-      throw new WaggleError("unavailable", `Cannot accept the job: ${why}`);
-    },
+    preflight: questions.preflight,
     start(job, sequences) {
       for (const sequence of sequences) run(job, sequence);
     },

@@ -3,10 +3,10 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import { canRun, needsOf } from "@waggle/fleet";
+import { canRun } from "@waggle/fleet";
 import type { Ability, FleetJob, GatewaySide, RecordListener } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
+import { isLane, WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "../jobs/job-names.ts";
 import type { Affinity } from "./affinity.ts";
@@ -172,7 +172,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           const able = options.serving().filter((one) => canRun(one, run.fleetJob));
           const workers = able.map(({ worker }) => worker);
           // No worker keeps a slot for a lane job: any idle worker may have it.
-          const chosen = needsOf(run.fleetJob).includes("lane")
+          const chosen = isLane(run.fleetJob.spec.when)
             ? undefined
             : affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);

@@ -52,9 +52,8 @@ export function createQuestions({ side, model, contextSize, clock, chance }: Que
       try {
         const job = engineJobOf(uid, { ...asked, work: textsOf(asked.work) });
         const question = { kind: "preflight", model, job } as const;
-        const ability = asked.work.kind === "decide" ? "decide" : undefined;
         const timeoutMs = preflightTimeoutMs(job.work, contextSize());
-        const { size } = await side.ask<"preflight">(question, { timeoutMs, ability });
+        const { size } = await side.ask<"preflight">(question, { timeoutMs });
         return size ?? "unchecked";
       } catch (thrown) {
         const failure = failureOf(thrown);

@@ -110,9 +110,8 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   /** Runs one question at a time; `settle` asks again if the versions have changed since. */
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
-    const able = entry.ready.flatMap(({ model }) => abilitiesOf(model));
-    // A worker whose model reads no pictures would hide that others read them, and an earlier one how the model is asked for decisions.
-    const ability = (["pictures", "decide"] as const).find((one) => able.includes(one));
+    // A worker whose model reads no pictures would hide that others read them.
+    const [ability] = entry.ready.flatMap(({ model }) => abilitiesOf(model));
     entry.describing ??= side
       .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, ability })
       .then(({ description }) => {

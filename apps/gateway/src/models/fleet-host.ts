@@ -1,11 +1,11 @@
 // Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. Knows no HTTP and no other model.
-import { abilitiesOf, type Ability } from "@waggle/fleet";
+import { abilitiesOf } from "@waggle/fleet";
 import { createJobHost } from "@waggle/jobs";
 import type { Fingerprints, Job, JobHost, JobHostOptions } from "@waggle/jobs";
 import type { SessionClaims } from "../jobs/session-claims.ts";
 import { createFleetLink } from "../link/fleet-link.ts";
 import type { FleetLink, FleetLinkOptions } from "../link/fleet-link.ts";
-import { createOutage, type Outage } from "../link/outage.ts";
+import { createOutage } from "../link/outage.ts";
 import type { FleetModel } from "./catalogue.ts";
 
 export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "loading" | "refuse" | "close"> {
@@ -19,7 +19,7 @@ export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "lo
 
 export interface FleetHostOptions
   extends
-    Omit<FleetLinkOptions, "model" | "serving" | "contextSize" | "outage" | "outages" | "sessionFree">,
+    Omit<FleetLinkOptions, "model" | "serving" | "contextSize" | "outage" | "pictureOutage" | "sessionFree">,
     Pick<
       JobHostOptions,
       "key" | "registry" | "queueCapacity" | "clientQueueShare" | "limits" | "observers" | "metrics"
@@ -35,13 +35,6 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
   let leaving = false;
   const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
   const connected = (): boolean => side.connected;
-  const outageFor = (ability: Ability, what: string): Outage =>
-    createOutage({
-      clock,
-      model: `${name} ${what}`,
-      connected,
-      served: () => ready().some(({ model }) => abilitiesOf(model).includes(ability)),
-    });
   const link = createFleetLink(
     {
       ...options,
@@ -54,11 +47,12 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
         })),
       contextSize: () => options.model()?.description?.engine?.contextSize,
       outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
-      outages: {
-        pictures: outageFor("pictures", "with a projector"),
-        decide: outageFor("decide", "for decisions"),
-        lane: outageFor("lane", "for batches"),
-      },
+      pictureOutage: createOutage({
+        clock,
+        model: `${name} with a projector`,
+        connected,
+        served: () => ready().some(({ model }) => model.vision !== null),
+      }),
       sessionFree: claims.sessionFree,
     },
     {

@@ -64,8 +64,6 @@ export function createFleetPort({
       isDefault: models.isDefault(entry),
       ready: entry.current.ready,
       slots: slotsOf(entry),
-      decides: true,
-      yields: true,
       revision: entry.current.loads.count,
       ...fleetModelFile(entry),
     };

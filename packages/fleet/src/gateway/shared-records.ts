@@ -61,7 +61,7 @@ export function createSessions({
   };
 }
 
-/** The broker's times decide. A claim without a time, from an earlier gateway, is as old as its write. */
+/** The broker's times decide. A claim without a time is as old as its write. */
 function isNewer(before: SessionRecord, { acceptedAt }: SessionRecord): boolean {
   return before.acceptedAt !== undefined && acceptedAt !== undefined && before.acceptedAt > acceptedAt;
 }

@@ -63,16 +63,21 @@ describe("the list of members", () => {
     expect(await silentFor(3_000)).toBe(0);
   });
 
-  test("continues after an unreadable member, and after a member of another version", async () => {
+  test("ignores an unreadable member, and refuses a member of another version with one sentence", async () => {
     const broker = await connectTo(fleet);
-    const members = watcher(broker);
+    const reasons: unknown[] = [];
+    const log = withParts(silent, { warn: (fields: object) => void reasons.push(fields) });
+    const members = createMembers({ broker, clock: fleet.clock, log });
     const old = JSON.stringify({ version: 0, kind: "gateway", id: "old" });
-    for (const [index, value] of ["null", "{", '"text"', old].entries()) {
-      await broker.records.members.put(`gateway.odd-${index}`, Buffer.from(value));
+    for (const [index, value] of ["null", "{", '"text"', old, old].entries()) {
+      await broker.records.members.put(`gateway.odd-${Math.min(index, 3)}`, Buffer.from(value));
     }
     const gateway = await joinGateway(fleet);
     await until(() => members.list().length > 0);
     expect(members.list().map(({ id }) => id)).toEqual([gateway.id]);
+    const reason =
+      "Cannot use member gateway.odd-3: its fleet version is 0, and this program's is 4. Install one version of Waggle on both.";
+    expect(reasons).toEqual([{ reason }]);
   });
 });
 

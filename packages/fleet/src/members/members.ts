@@ -4,7 +4,7 @@ import type { TimerHandle } from "@waggle/async";
 import type { MemberContext } from "../broker/member-context.ts";
 import type { DeletedRecord, StoredRecord } from "../broker/port.ts";
 import { bucketLifetimesMs } from "../broker/stores.ts";
-import { decodeOwn, type Member } from "../queue/records.ts";
+import { decode, decodeOwn, fleetVersion, type Member } from "../queue/records.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeats.ts";
 
 const sweepIntervalMs = 1_000;
@@ -24,6 +24,7 @@ export function createMembers({ broker, clock, log }: Pick<MemberContext, "broke
   let heartbeat: Heartbeat | undefined;
   const known = new Map<string, { readonly member: Member; readonly at: number }>();
   const listeners = new Set<() => void>();
+  const refused = new Set<string>();
   let sweep: TimerHandle | undefined;
   let notifying: TimerHandle | undefined;
 
@@ -34,12 +35,21 @@ export function createMembers({ broker, clock, log }: Pick<MemberContext, "broke
     }, settleMs);
   }
 
-  /** A member of another version is ignored: it has fields that this version does not know. */
   function take({ key, value }: StoredRecord | DeletedRecord): void {
     const member = value && decodeOwn<Member>(value);
     if (member !== undefined) known.set(key, { member, at: clock.now() });
-    else if (value !== undefined || !known.delete(key)) return;
+    else if (value !== undefined) return refuse(key, value);
+    else if (!known.delete(key)) return;
     changed();
+  }
+
+  /** Reports each member of another version once: it has fields that this version does not know. */
+  function refuse(key: string, value: Uint8Array): void {
+    const version = versionOf(value);
+    if (version === undefined || refused.has(`${key} ${version}`)) return;
+    refused.add(`${key} ${version}`);
+    const reason = `Cannot use member ${key}: its fleet version is ${version}, and this program's is ${fleetVersion}. Install one version of Waggle on both.`;
+    log.warn({ reason }, "fleet_member_refused");
   }
 
   function sweepOld(): void {
@@ -79,4 +89,14 @@ export function createMembers({ broker, clock, log }: Pick<MemberContext, "broke
       await heartbeat?.close();
     },
   };
+}
+
+/** Undefined for bytes that are not from a member of any version. */
+function versionOf(value: Uint8Array): number | undefined {
+  try {
+    const { version } = Object(decode(value)) as { readonly version?: unknown };
+    return typeof version === "number" ? version : undefined;
+  } catch {
+    return undefined;
+  }
 }

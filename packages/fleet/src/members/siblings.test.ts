@@ -64,18 +64,6 @@ test("a sibling that reads pictures in another way continues only jobs without p
   expect(await continues(null)).toEqual([true, false]);
 });
 
-test("a sibling of an earlier version continues no decide job", async () => {
-  const work = { kind: "decide", state: { messages: [] }, readings: [] } as const;
-  const decide = fleetJob({ spec: { ...job.spec, work } });
-  const continues = async (decides: boolean | undefined) => {
-    const others = brokerWith({ id: "other", ageMs: 0, model: { decides } });
-    const { canContinue } = await siblingsOf(others, "me", new Map([["tiny", file]]));
-    return [job, decide].map(canContinue);
-  };
-  expect(await continues(true)).toEqual([true, true]);
-  expect(await continues(undefined)).toEqual([true, false]);
-});
-
 test("a file without a known hash has no sibling", async () => {
   const files = new Map([["tiny", { ...file, modelSha256: null }]]);
   const unhashed = brokerWith({ id: "other", ageMs: 0, model: { modelSha256: null } });

@@ -3,7 +3,7 @@
 import { keys } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
-import { abilitiesOf, canRun, decodeOwn, type FleetJob, type FleetModelFile, type Member } from "../queue/records.ts";
+import { decodeOwn, type FleetJob, type FleetModelFile, type Member } from "../queue/records.ts";
 
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
@@ -50,7 +50,6 @@ function serves(member: Member, file: FleetModelFile, job: FleetJob): boolean {
       model.ready &&
       model.modelSha256 === modelSha256 &&
       model.templateSha256 === templateSha256 &&
-      (job.pictures === undefined || model.vision === vision) &&
-      canRun({ abilities: abilitiesOf(model) }, job),
+      (job.pictures === undefined || model.vision === vision),
   );
 }

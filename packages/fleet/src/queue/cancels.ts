@@ -28,7 +28,6 @@ export function onCancels({ messages }: Broker, listener: (jobId: string, by: En
   return messages.receive(topics.allCancels, (topic, data) => listener(topic.slice(prefix.length), read(data)));
 }
 
-/** Cancels without a reason come from earlier gateways. */
 function read(data: Uint8Array): EndedBy {
-  return data.length === 0 ? "client" : (decoder.decode(data) as EndedBy);
+  return decoder.decode(data) as EndedBy;
 }

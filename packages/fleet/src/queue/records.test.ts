@@ -1,5 +1,4 @@
 import { gunzipSync } from "node:zlib";
-import type { JobSpec } from "@waggle/jobs";
 import { lanePriority } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
@@ -45,30 +44,15 @@ test("the sign of a priority decides its class, and the lane's jobs have the low
   expect([10, 1, 0, -1, -10, lanePriority].map(classOf)).toEqual(classes);
 });
 
-test("a worker takes jobs of a higher class first, and only jobs whose needs its model has the abilities for", () => {
-  const spec = { when: { priority: 1 }, work: { kind: "generate" } } as JobSpec;
-  const decide = { ...spec, work: { kind: "decide" } } as JobSpec;
+test("a worker takes jobs of a higher class first, and jobs with pictures only with a projector", () => {
+  const spec = { when: { priority: 1 } };
   const pictures = { key: "k", files: [] };
   expect([queueOf({ spec }), queueOf({ spec, pictures })]).toEqual(["high", "high-pictures"]);
-  expect([queueOf({ spec: decide }), queueOf({ spec: decide, pictures })]).toEqual([
-    "high-decide",
-    "high-decide-pictures",
-  ]);
-  const earlier = { vision: null };
-  expect(queuesOf(abilitiesOf(earlier))).toEqual(["high", "normal", "low"]);
-  expect(queuesOf(abilitiesOf({ vision: "projector" }))).toEqual([
-    ...["high-pictures", "high", "normal-pictures", "normal", "low-pictures", "low"],
-  ]);
-  expect(queuesOf(abilitiesOf({ vision: null, yields: true })).slice(2)).toEqual(["low", "lane"]);
-  const line = { ...decide, when: { priority: lanePriority } } as JobSpec;
-  expect(queueOf({ spec: line, pictures })).toBe("lane-decide-pictures");
-  const able = abilitiesOf({ vision: "projector", decides: true });
-  expect(canRun({ abilities: able }, { spec: line })).toBe(false);
-  expect(queuesOf(able).slice(0, 4)).toEqual(["high-decide-pictures", "high-pictures", "high-decide", "high"]);
-  expect([able, abilitiesOf(earlier)].map((abilities) => canRun({ abilities }, { spec: decide, pictures }))).toEqual([
-    true,
-    false,
-  ]);
+  expect(queueOf({ spec: { when: { priority: lanePriority } }, pictures })).toBe("lane-pictures");
+  const [blind, seeing] = [abilitiesOf({ vision: null }), abilitiesOf({ vision: "projector" })];
+  expect(queuesOf(blind)).toEqual(["high", "normal", "low", "lane"]);
+  expect(queuesOf(seeing).slice(0, 3)).toEqual(["high-pictures", "high", "normal-pictures"]);
+  expect([blind, seeing].map((abilities) => canRun({ abilities }, { pictures }))).toEqual([false, true]);
 });
 
 const odd = [

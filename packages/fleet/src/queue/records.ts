@@ -1,4 +1,4 @@
-// Defines the messages on NATS and their encoding: JSON, compressed with gzip if it is long. Members of another version are ignored.
+// Defines the messages on NATS and their encoding: JSON, compressed with gzip if it is long. Members have one version.
 import { promisify } from "node:util";
 import { gunzipSync, gzip, gzipSync } from "node:zlib";
 import type {
@@ -15,8 +15,8 @@ import { isLane } from "@waggle/protocol";
 import type { CancelledBy, Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 
-/** The version of every shape here; records of other versions are ignored. */
-export const fleetVersion = 3;
+/** The version of every shape here. A fleet has one: members of another version are refused, and their records ignored. */
+export const fleetVersion = 4;
 
 /** The order in which workers take jobs, by the sign of their priority. A worker takes jobs of the lane while it has idle slots, and nothing else waits. */
 export const jobClasses = ["high", "normal", "low", "lane"] as const;
@@ -27,55 +27,36 @@ export function classOf(priority: number): JobClass {
   return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
 }
 
-/** What some workers of a model can do, and others may not: those with a projector, and those of a version that knows decide jobs or lane jobs. */
-export type Ability = "decide" | "pictures" | "lane";
+/** What some workers of a model can do, and others may not: those with a projector read pictures. */
+export type Ability = "pictures";
 
 /** The abilities of a worker's model. */
-export function abilitiesOf({
-  decides,
-  yields,
-  vision,
-}: Pick<MemberModel, "decides" | "yields" | "vision">): readonly Ability[] {
-  return listed({ decide: decides === true, pictures: vision !== null, lane: yields === true });
+export function abilitiesOf({ vision }: Pick<MemberModel, "vision">): readonly Ability[] {
+  return vision === null ? [] : ["pictures"];
 }
 
-/** The abilities that a job needs. */
-export function needsOf({ spec, pictures }: FleetWork): readonly Ability[] {
-  const { work, when } = spec;
-  return listed({ decide: work.kind === "decide", pictures: pictures !== undefined, lane: isLane(when) });
+export function canRun(
+  { abilities }: { readonly abilities: readonly Ability[] },
+  job: Pick<FleetJob, "pictures">,
+): boolean {
+  return job.pictures === undefined || abilities.includes("pictures");
 }
 
-function listed(has: Readonly<Record<Ability, boolean>>): readonly Ability[] {
-  return (["decide", "pictures", "lane"] as const).filter((ability) => has[ability]);
+/** A queue of a model's jobs: two for each class, because a worker takes all jobs of a queue. */
+export type JobQueue = `${JobClass}${"" | "-pictures"}`;
+
+export function queueOf({ spec, pictures }: QueuedWork): JobQueue {
+  const jobClass = classOf(spec.when.priority);
+  return pictures === undefined ? jobClass : `${jobClass}-pictures`;
 }
 
-export function canRun({ abilities }: { readonly abilities: readonly Ability[] }, job: FleetWork): boolean {
-  return needsOf(job).every((need) => abilities.includes(need));
+interface QueuedWork extends Pick<FleetJob, "pictures"> {
+  readonly spec: { readonly when: Pick<JobSpec["when"], "priority"> };
 }
 
-/** A queue of a model's jobs: one for each class and each set of needs, because a worker takes all jobs of a queue. */
-export type JobQueue = `${JobClass}${"" | "-decide"}${"" | "-pictures"}`;
-
-interface FleetWork extends Pick<FleetJob, "pictures"> {
-  readonly spec: { readonly work: Pick<JobSpec["work"], "kind">; readonly when: Pick<JobSpec["when"], "priority"> };
-}
-
-/** Sets of needs. A worker takes the jobs of a class first that fewer workers can run. */
-const needSets = [["decide", "pictures"], ["pictures"], ["decide"], []] as const;
-
-export function queueOf(job: FleetWork): JobQueue {
-  return queueFor(classOf(job.spec.when.priority), needsOf(job));
-}
-
-/** The queues from which a worker takes jobs, in order. @param abilities those of its model */
+/** The queues from which a worker takes jobs, in order: first the jobs of a class that fewer workers can run. @param abilities those of its model */
 export function queuesOf(abilities: readonly Ability[]): readonly JobQueue[] {
-  const sets = needSets.filter((needs) => needs.every((need) => abilities.includes(need)));
-  const classes = jobClasses.filter((one) => one !== "lane" || abilities.includes(one));
-  return classes.flatMap((jobClass) => sets.map((needs) => queueFor(jobClass, needs)));
-}
-
-function queueFor(jobClass: JobClass, needs: readonly Ability[]): JobQueue {
-  return [jobClass, ...needs.filter((need) => need !== "lane")].join("-") as JobQueue;
+  return jobClasses.flatMap((one): JobQueue[] => (abilities.length === 0 ? [one] : [`${one}-pictures`, one]));
 }
 
 /** Whether the jobs of this queue only get slots that no other job needs. */
@@ -176,8 +157,8 @@ export interface WorkerMember {
   /** False for a draining worker, which takes no new jobs. */
   readonly takesJobs: boolean;
   readonly models: readonly MemberModel[];
-  /** Distinguishes two processes with one id. Undefined from earlier members. */
-  readonly instance?: string | undefined;
+  /** Distinguishes two processes with one id. */
+  readonly instance: string;
 }
 
 export interface MemberModel extends FleetModelFile {
@@ -187,10 +168,6 @@ export interface MemberModel extends FleetModelFile {
   /** Loaded, and takes jobs now. */
   readonly ready: boolean;
   readonly slots: number;
-  /** Whether the worker runs decide jobs. Undefined from earlier members, which do not know them. */
-  readonly decides?: boolean | undefined;
-  /** Whether the worker's lane jobs yield to its other jobs. Undefined from earlier members, which do not know them. */
-  readonly yields?: boolean | undefined;
   /** Changes with every change of the answer to `describe`. */
   readonly revision: number;
 }
@@ -225,8 +202,8 @@ export type WorkerQuestion =
   | {
       readonly kind: "query";
       readonly model: string;
-      /** Whose question it is; undefined from a gateway of an earlier version. */
-      readonly client?: string | undefined;
+      /** Whose question it is. */
+      readonly client: string;
       /** Without its pictures. */
       readonly question: EngineQuery;
       readonly pictures?: StoredPictures | undefined;
@@ -298,7 +275,7 @@ export interface SessionRecord {
   readonly gateway: GatewayProcessId;
   /** The client's id of the session's live job. */
   readonly jobId: string;
-  /** The broker's time of the job's acceptance, in milliseconds since 1970: the newest job has the session. Undefined from earlier gateways. */
+  /** The broker's time of the job's acceptance, in milliseconds since 1970: the newest job has the session. Undefined while it is not known. */
   readonly acceptedAt?: number | undefined;
 }
 

@@ -191,7 +191,7 @@ export interface FakeModel extends RunnableModel {
   accepts: Promise<void>;
 }
 
-export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, decides?: boolean): FakeModel {
+export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
   const jobs: LocalJob[] = [];
   /** Ids of all jobs. An id stays taken after its job's end, as in a worker's registry. */
   const ids = new Set<string | undefined>();
@@ -199,7 +199,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file, 
   return {
     name,
     slots,
-    abilities: abilitiesOf({ decides, yields: true, vision: from.vision }),
+    abilities: abilitiesOf(from),
     loaded: true,
     aliases: [],
     jobs,
@@ -267,14 +267,12 @@ export async function joinWorker(fleet: Fleet, options: FakeWorkerOptions): Prom
         kind: "worker",
         id,
         heartbeat: { worker_id: id } as never,
-        models: models.map(({ name, slots, abilities, loaded, aliases, file: fileOf }) => ({
+        models: models.map(({ name, slots, loaded, aliases, file: fileOf }) => ({
           name,
           aliases,
           isDefault: false,
           ready: loaded,
           slots,
-          ...(abilities.includes("decide") ? { decides: true } : {}),
-          ...(abilities.includes("lane") ? { yields: true } : {}),
           revision: 1,
           ...fileOf(),
         })),
@@ -311,8 +309,6 @@ export async function joinGateway(fleet: Fleet, id = processId(unique("gateway")
 interface JoinModelOptions extends Partial<Omit<FakeWorkerOptions, "models">> {
   readonly slots?: number;
   readonly from?: FleetModelFile;
-  /** Whether the worker runs decide jobs; default false, as one of an earlier version. */
-  readonly decides?: boolean;
 }
 
 interface Joined {
@@ -322,8 +318,8 @@ interface Joined {
 
 /** A worker with a scripted model of this name. */
 export async function joinModel(fleet: Fleet, name: string, options: JoinModelOptions = {}): Promise<Joined> {
-  const { slots, from, decides, ...more } = options;
-  const model = fakeModel(name, slots, from, decides);
+  const { slots, from, ...more } = options;
+  const model = fakeModel(name, slots, from);
   return { model, worker: await joinWorker(fleet, { ...more, models: [model] }) };
 }
 

@@ -39,7 +39,7 @@ export function createIdClaim({
     try {
       return (await ask<WorkerAnswer>(broker, topics.askWorker(id), question, answerMs)) !== undefined;
     } catch (error) {
-      // A process that does not answer is gone or frozen. A worker of an earlier version may answer with an error.
+      // A process that does not answer is gone or frozen.
       log.debug({ reason: errorReason(error) }, "fleet_id_unanswered");
       return false;
     }

@@ -380,8 +380,7 @@ test("a worker that may not write records gives its job back, and takes no jobs 
     gateway.members().some((member) => member.id === worker.id && member.kind === "worker" && member.takesJobs);
   await until(takesJobs);
   const { received } = await submitJob(gateway, { model: name });
-  await until(() => !takesJobs());
-  expect(worker.side.running).toBe(0);
+  await until(() => !takesJobs() && worker.side.running === 0);
   const { model } = await joinModel(fleet, name);
   finish(model, await model.job());
   expect(await received.ended()).toEqual(finished());

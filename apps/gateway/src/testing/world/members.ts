@@ -1,5 +1,5 @@
 // Owns the members of a simulated fleet: processes of gateways and workers that start, freeze, leave and die.
-import { abilitiesOf, createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
+import { createGatewaySide, createWorkerSide, fleetVersion, newGatewayProcessId } from "@waggle/fleet";
 import type { FleetModelFile } from "@waggle/fleet";
 import { createMember, type FleetWorld, type SimulatedMember as Member } from "@waggle/fleet/testing";
 import { WaggleError } from "@waggle/protocol";
@@ -83,8 +83,6 @@ export interface WorkerSettings {
   readonly slots: number;
   readonly stepMs: number;
   readonly fileName: string;
-  /** Whether it is of a version that knows neither decide jobs nor lane jobs. */
-  readonly isEarlier: boolean;
 }
 
 export function startWorker(
@@ -97,9 +95,7 @@ export function startWorker(
   const { broker, process, chance } = member;
   const { clock } = process;
   const { slots, stepMs, fileName } = settings;
-  const knows = settings.isEarlier ? {} : { decides: true, yields: true };
-  const abilities = abilitiesOf({ ...knows, vision: null });
-  const model = createSimulatedModel({ slots, stepMs, name: modelName, file: file(fileName), abilities, clock });
+  const model = createSimulatedModel({ slots, stepMs, name: modelName, file: file(fileName), clock });
   const side = createWorkerSide({
     broker,
     clock,
@@ -120,7 +116,6 @@ export function startWorker(
             isDefault: true,
             ready: true,
             slots,
-            ...knows,
             revision: 1,
           },
         ],

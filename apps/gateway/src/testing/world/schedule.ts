@@ -15,8 +15,6 @@ export interface Schedule {
   readonly delayMs: number;
   /** The last worker serves another file under the model's name. */
   readonly otherFile: boolean;
-  /** The third worker is of a version that knows neither decide jobs nor lane jobs. */
-  readonly earlier: boolean;
   readonly clients: readonly ClientPlan[];
   readonly faults: readonly FaultPlan[];
 }
@@ -116,7 +114,6 @@ export function drawSchedule(seed: number): Schedule {
     stepMs: random.pick([50, 200, 400]),
     delayMs: random.pick([1, 1, 20, 150]),
     otherFile: random.next() < 0.15,
-    earlier: random.next() < 0.3,
     clients,
     faults: faults.toSorted((a, b) => a.atMs - b.atMs),
   };

@@ -77,7 +77,6 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     slots: schedule.slots,
     stepMs: schedule.stepMs,
     fileName: schedule.otherFile && number > 0 && number === schedule.workers - 1 ? "other" : "file",
-    isEarlier: schedule.earlier && number >= 2,
   });
   const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, number) => number);
   const workers = numbers(schedule.workers).map((number) =>
