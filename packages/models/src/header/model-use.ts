@@ -72,7 +72,7 @@ export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" 
 }
 
 /**
- * Such a model answers prompts of a special form (llama.cpp's server-decision.cpp), and answers those for chat models wrongly.
+ * Such a model was trained on prompts of another kind (llama.cpp's server-decision.cpp), and answers those for chat models wrongly.
  * @throws GgufError
  */
 function refuseDecisionModel({ architecture, metadata }: Pick<GgufHeader, "architecture" | "metadata">): void {
