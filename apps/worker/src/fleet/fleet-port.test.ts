@@ -27,7 +27,7 @@ it("a query waits as long at the worker as at the gateway", async () => {
     moved: () => {},
   } as unknown as FleetPortOptions);
   const question = { kind: "detokenize", tokens: [1] } as const;
-  const ask = () => port.answer({ kind: "query", model: "m", question });
+  const ask = () => port.answer({ kind: "query", model: "m", client: "a", question });
 
   const slow = ask();
   clock.advance(59_000);

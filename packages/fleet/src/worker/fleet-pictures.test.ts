@@ -166,7 +166,7 @@ describe("a question about pictures", () => {
     const question = { kind: "count", messages: [] } as const;
     const ask = async () =>
       await gateway.ask(
-        { kind: "query", model, question, pictures: await put(gateway) },
+        { kind: "query", model, client: "a", question, pictures: await put(gateway) },
         { timeoutMs: 5_000, ability: "pictures" },
       );
     await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
@@ -174,7 +174,7 @@ describe("a question about pictures", () => {
     side.changed();
     for (let i = 0; i < 3; i += 1) expect(await ask()).toMatchObject({ result: { promptTokens: 7 } });
     expect(asked).toEqual(Array(3).fill("seeing 300000,10"));
-    const gone = { kind: "query", model, question, pictures: storedPictures("no-key", pictures) } as const;
+    const gone = { kind: "query", model, client: "a", question, pictures: storedPictures("no-key", pictures) } as const;
     await expect(gateway.ask(gone, { timeoutMs: 5_000, ability: "pictures" })).rejects.toMatchObject({
       code: "engine_failed",
     });

@@ -12,7 +12,7 @@ export interface WorkerPort {
   readonly id: string;
   readonly version: string;
   /** This worker's heartbeat; the fleet's side adds `takesJobs`. */
-  member(): Omit<WorkerMember, "version" | "takesJobs">;
+  member(): Omit<WorkerMember, "version" | "takesJobs" | "instance">;
   /** The models that are loaded and take jobs. */
   models(): readonly RunnableModel[];
   /** Called at once for each move; must not throw. */

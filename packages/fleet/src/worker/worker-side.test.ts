@@ -69,7 +69,7 @@ describe("a worker in the fleet", () => {
   test("a question that is too long fails with payload_too_large, not with a timeout", async () => {
     const { name, gateway } = await joinBoth(fleet);
     const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
-    const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
+    const asked = gateway.ask<"query">({ kind: "query", model: name, client: "a", question }, { timeoutMs: 1_000 });
     await expect(asked).rejects.toMatchObject({
       code: "payload_too_large",
       message: expect.stringMatching(/^Cannot hand the request to the fleet: it has \d+ bytes/) as string,
