@@ -64,7 +64,7 @@ export interface Listing {
 /** Jobs that wait for a worker or run on one, until a worker acknowledges their end. They are on disk. */
 export interface WorkQueue {
   /**
-   * @param id the queue drops a second job with an id that it got within the last two minutes
+   * @param id the queue drops a second job with an id that it got within the last two minutes. A restart forgets the ids of ended jobs
    * @returns when the job is on disk
    */
   put(topic: string, data: Uint8Array, id: string): Promise<"stored" | "full">;

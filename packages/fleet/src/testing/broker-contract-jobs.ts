@@ -52,15 +52,18 @@ export function describeJobs(contract: Contract): void {
       expect(await broker.jobs.take(queue.name)).toBeUndefined();
     });
 
-    promise("keeps its jobs over a restart of the broker", async (broker) => {
+    promise("keeps its jobs over a restart of the broker, and the ids of jobs that have not ended", async (broker) => {
       const queue = await openQueue(broker);
-      await put(broker, queue, "a", "b");
+      await put(broker, queue, "a", "b", "c");
+      await (await take(broker, queue)).done();
       await restart(undefined, broker);
-      for (const job of ["a", "b"]) {
+      await put(broker, queue, "b", "a");
+      for (const job of ["b", "c", "a"]) {
         const delivery = await take(broker, queue);
         expect(textOf(delivery.data)).toBe(job);
         await delivery.done();
       }
+      expect(await broker.jobs.take(queue.name)).toBeUndefined();
     });
 
     promise("a job's id is free again after two minutes", async (broker) => {

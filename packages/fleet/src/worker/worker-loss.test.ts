@@ -375,7 +375,7 @@ describe("jobs whose gateway is gone", () => {
     /** Sends a gateway's beat, which may announce that the gateway leaves. */
     async function beat(gateway: string, data = ""): Promise<void> {
       gateways.messages.send(topics.beat("gateway", gateway), Buffer.from(data));
-      await until(() => beats.isAlive("gateway", processId(gateway), 1) === (data === ""));
+      await until(() => beats.isAlive("gateway", processId(gateway), data === "" ? 1 : 60_000) === (data === ""));
     }
     /** The jobs that end at this time, in seconds. */
     async function endedAt(s: number): Promise<string[]> {

@@ -28,7 +28,7 @@ export function follow(member: Member, storeOf: () => Store, { pattern, from, ta
     generation += 1;
     attempt = undefined;
     retry?.cancel();
-    member.post(end);
+    member.post(end, "acks");
   }
 
   function begin(): void {
@@ -61,16 +61,20 @@ export function follow(member: Member, storeOf: () => Store, { pattern, from, ta
             moveTo(stored.sequence);
             take(stored);
           }),
+          "deliveries",
         );
       const follower: Follower = {
         pattern,
         take: send,
         isGone: () => !connection.open || mine !== generation,
-        onLost: () => connection.toMember(mineOnly(begin)),
+        onLost: () => connection.toMember(mineOnly(begin), "deliveries"),
       };
       end = () => store.followers.delete(follower);
       store.followers.add(follower);
-      connection.toMember(mineOnly(() => moveTo(after)));
+      connection.toMember(
+        mineOnly(() => moveTo(after)),
+        "deliveries",
+      );
       for (const stored of store.list(pattern, after)) if (stored.data !== undefined) send(stored);
     });
   }

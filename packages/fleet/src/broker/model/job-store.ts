@@ -4,6 +4,9 @@ import { sameIdForMs, takenForMs } from "../stores.ts";
 import type { Store, Stored } from "./store.ts";
 import { matches, overlap } from "./topics.ts";
 
+/** The broker's disk has everything that is older. */
+const mostLostMs = 10_000;
+
 interface Taken {
   /** When the queue may give the job to a worker again, in milliseconds since 1970. */
   untilMs: number;
@@ -30,6 +33,8 @@ export interface JobStore {
   list(): readonly string[];
   sizeOf(name: string): { readonly waiting: number; readonly taken: number } | undefined;
   remove(name: string): void;
+  /** Forgets the ids of ended jobs, as NATS does at a restart. Jobs that ended after this time come back, as never taken. */
+  restart(sinceMs: number): void;
   /** Makes one random taken job due, as if its worker had been silent. Returns whether there is one. */
   redeliver(random: () => number): boolean;
 }
@@ -37,11 +42,12 @@ export interface JobStore {
 /** @param now milliseconds since 1970 */
 export function createJobStore(store: Store, now: () => number): JobStore {
   const queues = new Map<string, Queue>();
-  /** When the queue got each id, the oldest first. */
-  const ids = new Map<string, number>();
+  /** When the queue got each id, and the job's sequence, the oldest first. */
+  const ids = new Map<string, { readonly at: number; readonly sequence: number }>();
+  let ended: { readonly at: number; readonly job: Stored }[] = [];
 
   function forgetIds(): void {
-    for (const [id, at] of ids) {
+    for (const [id, { at }] of ids) {
       if (at + sameIdForMs > now()) return;
       ids.delete(id);
     }
@@ -65,14 +71,20 @@ export function createJobStore(store: Store, now: () => number): JobStore {
     return sequence;
   }
 
+  function add(topic: string, data: Stored["data"]): number | undefined {
+    const stored = store.add(topic, data);
+    if (stored === undefined) return undefined;
+    for (const queue of queues.values()) if (matches(queue.pattern, topic)) queue.fresh.push(stored.sequence);
+    return stored.sequence;
+  }
+
   return {
     put(topic, data, id) {
       forgetIds();
       if (ids.has(id)) return "stored";
-      const stored = store.add(topic, data);
-      if (stored === undefined) return "full";
-      ids.set(id, now());
-      for (const queue of queues.values()) if (matches(queue.pattern, topic)) queue.fresh.push(stored.sequence);
+      const sequence = add(topic, data);
+      if (sequence === undefined) return "full";
+      ids.set(id, { at: now(), sequence });
       return "stored";
     },
     has: (pattern) => store.list(pattern).length > 0,
@@ -100,7 +112,10 @@ export function createJobStore(store: Store, now: () => number): JobStore {
       if (taken !== undefined && taken.untilMs > now()) taken.untilMs = now() + ms;
     },
     end(name, sequence) {
-      if (queues.has(name)) store.remove(sequence);
+      const job = store.get(sequence);
+      if (!queues.has(name) || job === undefined) return;
+      store.remove(sequence);
+      ended = [...ended.filter(({ at }) => at + mostLostMs > now()), { at: now(), job }];
     },
     list: () => [...queues.keys()],
     sizeOf(name) {
@@ -110,6 +125,10 @@ export function createJobStore(store: Store, now: () => number): JobStore {
       return { waiting, taken: takenOf(queue).size };
     },
     remove: (name) => void queues.delete(name),
+    restart(sinceMs) {
+      for (const [id, { sequence }] of ids) if (store.get(sequence) === undefined) ids.delete(id);
+      for (const { at, job } of ended.splice(0)) if (at > sinceMs) add(job.topic, job.data);
+    },
     redeliver(random) {
       const taken = [...queues.values()].flatMap((queue) => [...takenOf(queue).values()]);
       const one = taken[Math.floor(random() * taken.length)];

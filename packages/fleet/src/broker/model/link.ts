@@ -1,4 +1,5 @@
-// Owns the modelled way between one member and the broker: its delay, its order, its connections, and its faults.
+// Owns the modelled way between one member and the broker: its delays, its order, its connections, and its faults. The parts of a broker work at their
+// own pace, so messages keep their order only within a lane.
 import type { Clock } from "@waggle/async";
 
 /** Bounds of a delay, in milliseconds. */
@@ -7,10 +8,14 @@ export interface Bounds {
   readonly maxMs: number;
 }
 
+/** `acks`: calls with their answers; `messages`: messages and questions; `deliveries`: taken jobs and followed records; `reads`: reads with their results. */
+export const lanes = ["acks", "messages", "deliveries", "reads"] as const;
+export type Lane = (typeof lanes)[number];
+
 /** Each fault lasts until it is ended. */
 export interface LinkFaults {
-  /** Sets the delay of each way. */
-  delay(bounds: Bounds): void;
+  /** Sets the delay of each way, in all lanes or in these. Returns the function that ends this. */
+  delay(bounds: Bounds, of?: readonly Lane[]): () => void;
   /**
    * Nothing passes and nothing is lost, as on a TCP connection without a network. After `release`, the last messages of a connection that the
    * member has given up by then still arrive.
@@ -32,12 +37,12 @@ export interface LinkFaults {
 export interface Connection {
   /** Whether the broker's end is open. The broker may keep it open after the member has left. */
   readonly open: boolean;
-  /** Calls back at the broker, if its end is open then. */
-  toBroker(run: () => void): void;
+  /** Calls back at the broker, if its end is open then. Without a lane: after everything that was sent before, and before everything later. */
+  toBroker(run: () => void, lane?: Lane): void;
   /** Calls back at the member, unless it has left by then. */
-  toMember(run: () => void): void;
+  toMember(run: () => void, lane: Lane): void;
   /** Answers a call. The link may be cut instead. */
-  answer(run: () => void): void;
+  answer(run: () => void, lane: Lane): void;
   /** Closes the broker's end. Messages on the way are lost. */
   close(): void;
   /** Closes the member's end. What it has sent before still arrives. */
@@ -58,41 +63,43 @@ export interface LinkOptions {
 const usualDelay: Bounds = { minMs: 0.2, maxMs: 2 };
 
 export function createLink({ clock, random }: LinkOptions): Link {
-  let bounds = usualDelay;
+  /** The newest delay of a lane counts. */
+  const delays = new Set<{ readonly bounds: Bounds; readonly of: readonly Lane[] }>();
   let held = false;
   let frozen = false;
   let midway = false;
   const open = new Set<{ readonly connection: Connection; flush(): void }>();
 
-  /** One direction of a connection: messages arrive in the order in which they were sent. */
-  function createLane(isBlocked: () => boolean): { send(run: () => void): void; drop(): void; flush(): void } {
-    let sent: (() => void)[] = [];
+  /** One direction of a connection. */
+  function createWay(isBlocked: () => boolean): {
+    send(run: () => void, lane?: Lane): void;
+    drop(): void;
+    flush(): void;
+  } {
     /** Messages whose delay is over, and that are blocked. */
-    let arrived = 0;
-    let lastMs = 0;
+    let arrived: (() => void)[] = [];
+    const lastMs = new Map<Lane, number>();
     function flush(): void {
-      while (arrived > 0 && !isBlocked()) {
-        arrived -= 1;
-        sent.shift()?.();
-      }
+      while (arrived.length > 0 && !isBlocked()) arrived.shift()?.();
     }
     return {
       flush,
-      send(run) {
-        const delayMs = bounds.minMs + random() * (bounds.maxMs - bounds.minMs);
-        lastMs = Math.max(lastMs, clock.now() + delayMs);
-        const lane = sent;
-        lane.push(run);
+      send(run, lane) {
+        const { minMs, maxMs } =
+          [...delays].findLast(({ of }) => of.includes(lane ?? "messages"))?.bounds ?? usualDelay;
+        const behind = lane === undefined ? lanes : [lane];
+        const delayMs = minMs + random() * (maxMs - minMs);
+        const atMs = Math.max(clock.now() + delayMs, ...behind.map((each) => lastMs.get(each) ?? 0));
+        for (const each of behind) lastMs.set(each, atMs);
+        const mine = arrived;
         clock.setTimeout(() => {
-          // The message was lost.
-          if (lane !== sent) return;
-          arrived += 1;
-          flush();
-        }, lastMs - clock.now());
+          mine.push(run);
+          // Otherwise the message was lost.
+          if (mine === arrived) flush();
+        }, atMs - clock.now());
       },
       drop() {
-        sent = [];
-        arrived = 0;
+        arrived = [];
       },
     };
   }
@@ -107,8 +114,10 @@ export function createLink({ clock, random }: LinkOptions): Link {
   }
 
   const link: Link = {
-    delay: (next) => {
-      bounds = next;
+    delay(bounds, of = lanes) {
+      const entry = { bounds, of };
+      delays.add(entry);
+      return () => void delays.delete(entry);
     },
     hold: () => {
       held = true;
@@ -132,21 +141,21 @@ export function createLink({ clock, random }: LinkOptions): Link {
       flushAll();
     },
     open(onClosed) {
-      const up = createLane(() => held);
-      const down = createLane(() => held || frozen);
+      const up = createWay(() => held);
+      const down = createWay(() => held || frozen);
       let isOpen = true;
       let left = false;
       const connection: Connection = {
         get open() {
           return isOpen;
         },
-        toBroker: (run) => up.send(() => isOpen && run()),
-        toMember: (run) => down.send(() => !left && run()),
-        answer(run) {
+        toBroker: (run, lane) => up.send(() => isOpen && run(), lane),
+        toMember: (run, lane) => down.send(() => !left && run(), lane),
+        answer(run, lane) {
           const cut = midway;
           midway = false;
           if (cut) link.cut();
-          else connection.toMember(run);
+          else connection.toMember(run, lane);
         },
         close() {
           if (!isOpen) return;
@@ -156,7 +165,7 @@ export function createLink({ clock, random }: LinkOptions): Link {
           connection.toMember(() => {
             connection.leave();
             onClosed();
-          });
+          }, "acks");
         },
         leave() {
           if (left) return;

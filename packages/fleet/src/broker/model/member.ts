@@ -2,7 +2,7 @@
 import { createListeners, type Clock, type TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { answerLimitMs } from "../port.ts";
-import type { Connection, Link } from "./link.ts";
+import { lanes, type Connection, type Lane, type Link } from "./link.ts";
 import type { ModelServer } from "./server.ts";
 
 const reconnectMs = 250;
@@ -21,6 +21,8 @@ export interface MemberOptions {
 }
 
 interface CallOptions<T> {
+  /** Lane of the request and its answer. Default: `acks`. */
+  readonly lane?: Lane;
   /** The topic that the member needs a permission for. */
   readonly topic?: string;
   readonly limitMs?: number;
@@ -45,7 +47,7 @@ export interface Member {
   /** As `call`, with an answer that may come later. */
   request<T>(run: (answer: (value: T) => void, connection: Connection) => void, options?: CallOptions<T>): Promise<T>;
   /** Runs at the broker without an answer. Without a connection it is lost. */
-  post(run: () => void, topic?: string): void;
+  post(run: () => void, lane: Lane, topic?: string): void;
   /** Runs at the broker, unless the topic is denied to this member. */
   whereAllowed(connection: Connection, topic: string | undefined, run: () => void, denied?: () => void): void;
   close(): Promise<void>;
@@ -84,7 +86,7 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
         timer?.cancel();
         timer = clock.setTimeout(ping, pingMs);
         setUp(true);
-      });
+      }, "messages");
     });
   }
 
@@ -108,11 +110,7 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
     if (connection === undefined || unanswered === unansweredPings) return lose();
     unanswered += 1;
     timer = clock.setTimeout(ping, pingMs);
-    connection.toBroker(() =>
-      connection.toMember(() => {
-        unanswered = 0;
-      }),
-    );
+    connection.toBroker(() => connection.toMember(() => (unanswered = 0), "messages"), "messages");
   }
 
   const member: Member = {
@@ -133,7 +131,7 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
     },
     now: () => (offsetMs === undefined ? undefined : clock.now() + offsetMs),
     call: async (run, options) => await member.request((answer, connection) => answer(run(connection)), options),
-    async request(run, { topic, limitMs = answerLimitMs, denied } = {}) {
+    async request(run, { lane = "acks", topic, limitMs = answerLimitMs, denied } = {}) {
       const connection = current;
       if (!up || connection === undefined) throw unreachable();
       return await new Promise((resolve, reject) => {
@@ -142,7 +140,7 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
           connection.answer(() => {
             limit.cancel();
             how();
-          });
+          }, lane);
         const answer = (value: Parameters<typeof resolve>[0]): void => settle(() => resolve(value));
         const attempt = (): void => {
           try {
@@ -151,14 +149,15 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
             settle(() => reject(error));
           }
         };
-        connection.toBroker(() =>
-          member.whereAllowed(connection, topic, attempt, () => denied !== undefined && answer(denied)),
+        connection.toBroker(
+          () => member.whereAllowed(connection, topic, attempt, () => denied !== undefined && answer(denied)),
+          lane,
         );
       });
     },
-    post(run, topic) {
+    post(run, lane, topic) {
       const connection = up ? current : undefined;
-      connection?.toBroker(() => member.whereAllowed(connection, topic, run));
+      connection?.toBroker(() => member.whereAllowed(connection, topic, run), lane);
     },
     whereAllowed(connection, topic, run, denied) {
       if (topic === undefined || !server.denies(user, topic)) return run();
@@ -166,13 +165,14 @@ export function createMember({ server, link, clock, user }: MemberOptions): Memb
         if (deniedTopics.has(topic)) return;
         deniedTopics.add(topic);
         deniedListeners.call(topic);
-      });
+      }, "acks");
       denied?.();
     },
     async close() {
       closing = true;
-      // Earlier messages arrive before this call.
-      await member.call(() => {}, { limitMs: closeLimitMs }).catch(() => {});
+      // Earlier messages arrive before these calls.
+      const calls = lanes.map((lane) => member.call(() => {}, { lane, limitMs: closeLimitMs }));
+      await Promise.allSettled(calls);
       up = false;
       lose();
     },

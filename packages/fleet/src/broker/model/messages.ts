@@ -15,7 +15,7 @@ export function createMessages(server: ModelServer, member: Member, mostBytes: n
         connection,
         pattern,
         shared,
-        deliver: (...message) => connection.toMember(() => ended || take(...message)),
+        deliver: (...message) => connection.toMember(() => ended || take(...message), "messages"),
       };
       end = () => connection.toBroker(() => server.routes.delete(route));
       connection.toBroker(() => member.whereAllowed(connection, pattern, () => server.routes.add(route)));
@@ -28,12 +28,12 @@ export function createMessages(server: ModelServer, member: Member, mostBytes: n
   }
 
   return {
-    send: (topic, data = new Uint8Array()) => member.post(() => server.publish(topic, data), topic),
+    send: (topic, data = new Uint8Array()) => member.post(() => server.publish(topic, data), "messages", topic),
     receive: (pattern, listener) => subscribe(pattern, false, listener),
     answer: (topic, handler, { shared = false } = {}) =>
       subscribe(topic, shared, (_, question, answer) => {
         const answered = handler(question).then(([whole, short]) =>
-          member.post(() => answer?.(whole.length > mostBytes ? short : whole)),
+          member.post(() => answer?.(whole.length > mostBytes ? short : whole), "messages"),
         );
         inBackground("answer", answered);
       }),
@@ -42,7 +42,7 @@ export function createMessages(server: ModelServer, member: Member, mostBytes: n
         (answer) => {
           if (server.publish(topic, question, answer) === 0) answer(undefined);
         },
-        { topic, limitMs },
+        { lane: "messages", topic, limitMs },
       ),
   };
 }

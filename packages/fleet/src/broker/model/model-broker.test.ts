@@ -122,7 +122,7 @@ describe("a fault of the modelled broker", () => {
     expect(received).toEqual([1, 2, 3]);
   });
 
-  test("delay: it counts for each way, and the member's time is right by half of both", async () => {
+  test("delay: it counts for each way, the member's time is right by half of both, and a read may overtake a call", async () => {
     const { server, clock } = await openMembers();
     const broker = server.connect({ name: "far" });
     const link = server.link("far");
@@ -137,11 +137,15 @@ describe("a fault of the modelled broker", () => {
     const order: number[] = [];
     await Promise.all([0, 1, 2, 3].map(async (index) => await broker.jobs.list().then(() => order.push(index))));
     expect(order).toEqual([0, 1, 2, 3]);
-    link.delay({ minMs: 300, maxMs: 300 });
+    const restore = link.delay({ minMs: 300, maxMs: 300 });
     const slow = broker.jobs.list();
+    restore();
     link.delay({ minMs: 1, maxMs: 1 });
     const sentAt = clock.now();
     const fast = broker.jobs.list();
+    const read = broker.jobs.has("none");
+    await read;
+    expect(clock.now() - sentAt).toBeCloseTo(2, 0);
     await slow;
     expect(clock.now() - sentAt).toBeCloseTo(301, 0);
     await fast;
@@ -169,6 +173,22 @@ describe("a fault of the modelled broker", () => {
     expect(await jobs.put("waggle.jobs.b", data, "b")).toBe("stored");
     server.purge("jobs");
     expect([await jobs.has("waggle.jobs.b"), await jobs.sizeOf("q")]).toEqual([false, { waiting: 0, taken: 0 }]);
+  });
+
+  test("kill: the jobs that ended last come back", async () => {
+    const { server, broker } = await openMembers();
+    await broker.jobs.open("q", "waggle.jobs.>");
+    for (const id of ["a", "b"]) {
+      await broker.jobs.put(`waggle.jobs.${id}`, data, id);
+      await (await broker.jobs.take("q"))?.done();
+      await pass(fleet, 1_000);
+    }
+    server.stop(1_500);
+    server.start();
+    await until(() => !broker.connected);
+    await until(() => broker.connected);
+    expect([await broker.jobs.has("waggle.jobs.a"), await broker.jobs.has("waggle.jobs.b")]).toEqual([false, true]);
+    expect((await broker.jobs.take("q"))?.deliveries).toBe(1);
   });
 
   test("deny: messages of the user are dropped, and the member learns each topic once", async () => {

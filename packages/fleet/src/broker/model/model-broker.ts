@@ -46,8 +46,11 @@ export interface ModelBroker {
   connect(options: ModelMemberOptions): Broker;
   /** The link of the newest member with this name. @throws Error without such a member */
   link(name: string): LinkFaults;
-  /** Closes all connections, and accepts no others until `start`. The stores stay. */
-  stop(): void;
+  /**
+   * Closes all connections, and accepts no others until `start`. The stores stay, without the ids of ended jobs.
+   * @param lostMs as after a kill, the jobs that ended in the last milliseconds come back
+   */
+  stop(lostMs?: number): void;
   start(): void;
   /** Deletes all stores while the broker is stopped. */
   wipe(): void;
@@ -133,8 +136,9 @@ export function createModelBroker({
     },
   };
 
-  function stop(): void {
+  function stop(lostMs = 0): void {
     running = false;
+    presentJobs()?.restart(server.now() - lostMs);
     for (const connection of connections) connection.close();
     connections.clear();
   }

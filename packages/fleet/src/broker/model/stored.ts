@@ -8,26 +8,28 @@ import type { Member } from "./member.ts";
 import type { ModelServer } from "./server.ts";
 import type { Store, Stored } from "./store.ts";
 
+const reads = { lane: "reads" } as const;
+
 export function createWorkQueue(server: ModelServer, member: Member): WorkQueue {
   function deliveryOf(queue: string, { sequence, data }: Stored, deliveries: number): Delivery {
     const end = (): void => server.presentJobs()?.end(queue, sequence);
-    const extend = (ms: number): void => member.post(() => server.presentJobs()?.extend(queue, sequence, ms));
+    const extend = (ms: number): void => member.post(() => server.presentJobs()?.extend(queue, sequence, ms), "acks");
     return {
       data: data ?? new Uint8Array(),
       deliveries,
       working: () => extend(takenForMs),
       done: async () => await member.call(end).catch(() => {}),
       giveBack: extend,
-      drop: () => member.post(end),
+      drop: () => member.post(end, "acks"),
     };
   }
 
   return {
     put: async (topic, data, id) => await member.call(() => server.jobs().put(topic, data, id), { topic }),
-    has: async (pattern) => await member.call(() => server.jobs().has(pattern)),
+    has: async (pattern) => await member.call(() => server.jobs().has(pattern), reads),
     open: async (queue, pattern) => await member.call(() => server.jobs().open(queue, pattern)),
     async take(queue) {
-      const taken = await member.call(() => server.jobs().take(queue));
+      const taken = await member.call(() => server.jobs().take(queue), { lane: "deliveries" });
       return taken && deliveryOf(queue, taken.job, taken.deliveries);
     },
     list: async () => await member.call(() => server.jobs().list()),
@@ -48,10 +50,10 @@ export function createEventLog(server: ModelServer, member: Member): EventLog {
       return await member.call<ReturnType<typeof run> | "denied">(run, { topic, denied: "denied" });
     },
     async last(topic) {
-      const found = await member.call(() => events().last(topic));
+      const found = await member.call(() => events().last(topic), reads);
       return found && eventOf(found);
     },
-    read: async (topic) => (await member.call(() => events().list(topic))).map(eventOf),
+    read: async (topic) => (await member.call(() => events().list(topic), reads)).map(eventOf),
     follow: (pattern, from, take) => follow(member, events, { pattern, from, take: (stored) => take(eventOf(stored)) }),
     trim: async (pattern) =>
       await member.call(() => {
@@ -69,7 +71,7 @@ export function createPieceStore(server: ModelServer, member: Member): PieceStor
   return {
     put: async (topic, data) =>
       await member.call(() => (pictures().add(topic, data) === undefined ? "full" : "stored"), { topic }),
-    get: async (topic) => await member.call(() => pictures().last(topic)?.data),
+    get: async (topic) => await member.call(() => pictures().last(topic)?.data, reads),
     remove: async (pattern) =>
       await member.call(() => {
         for (const { sequence } of pictures().list(pattern)) pictures().remove(sequence);
@@ -96,12 +98,12 @@ export function createRecords(server: ModelServer, member: Member, bucket: Bucke
 
   return {
     async get(key) {
-      const found = await member.call(() => records().last(key));
+      const found = await member.call(() => records().last(key), reads);
       return found && recordOf(found);
     },
     put: write,
     delete: async (key, revision) => (await write(key, undefined, revision)) !== undefined,
-    list: async () => (await member.call(() => records().list(">"))).flatMap((stored) => recordOf(stored) ?? []),
+    list: async () => (await member.call(() => records().list(">"), reads)).flatMap((stored) => recordOf(stored) ?? []),
     watch(listener) {
       const { close } = follow(member, records, {
         pattern: ">",
