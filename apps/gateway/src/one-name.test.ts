@@ -58,6 +58,23 @@ describe("one job_id at two gateways", () => {
     expect([(await recordOf())?.gateway, other.registry.liveCount]).toEqual(["g1", 0]);
   });
 
+  it.each([0, 1_500])(
+    "stays with its first gateway if the other one accepts a request with it %i ms into a takeover",
+    async (ms) => {
+      await one.post("/v1/jobs", job);
+      await worker.tokens(0, "a");
+      other.member.link.delay({ minMs: 600, maxMs: 600 }, ["acks", "reads"]);
+      const asked = other.get("/v1/jobs/j");
+      await pass(fleet, ms);
+      expect((await other.post("/v1/jobs", { ...job, prompt: "another" })).status).toBe(202);
+      expect((await asked).status).toBe(200);
+      await reach(other, { state: "failed" });
+      expect((await recordOf())?.gateway).toBe("g1");
+      await worker.finish(0, "b");
+      await reach(one, { state: "finished", tokens: 2 });
+    },
+  );
+
   it("is a conflict if a gateway of another version has a job with it", async () => {
     const { records } = await connectTo(fleet);
     await records.jobs.put(keys.job("local", "j"), new TextEncoder().encode('{"version":0}'));

@@ -26,7 +26,7 @@ export interface TakeoverOptions {
 }
 
 export interface Takeover extends JobFinder {
-  /** Undefined if another gateway was faster. @throws WaggleError unavailable, resource_exhausted */
+  /** Undefined if another gateway was faster, or if this gateway has a job with this id. @throws WaggleError unavailable, resource_exhausted */
   takeOver(found: FoundRecord): Promise<Job | undefined>;
 }
 
@@ -38,6 +38,11 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     const record = { ...before, gateway };
     const revision = await side.records.update(record, read);
     if (revision === undefined) return undefined;
+    if (known(before.spec.who.client, before.id) !== undefined) {
+      // Meanwhile this gateway has accepted a request with this id before it could look for a record. The job stays with its gateway.
+      await side.records.update(before, revision);
+      return undefined;
+    }
     names.takeOver({ record, revision });
     const job = models.takeOver({ ...record, spec: withSpentTime(record) });
     log.info(
@@ -56,6 +61,8 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
 
   async function take(client: string, id: string, isSame: (record: JobRecord) => boolean): Promise<Job | undefined> {
     for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+      const here = known(client, id);
+      if (here !== undefined) return here;
       const found = await side.records.get(client, id);
       if (found === undefined || !isSame(found.record)) return undefined;
       // The job belongs to this gateway, which may already have forgotten it.
