@@ -17,8 +17,12 @@ export interface Answer {
   tokens: number;
   acceptedAt: number | undefined;
   endedAt: number | undefined;
+  /** When a gateway cancelled its job. */
+  cancelledAt: number | undefined;
   /** How often the client asked again. */
   retries: number;
+  /** Numbers of the gateways that it asked. */
+  readonly gateways: Set<number>;
 }
 
 export interface SimulatedClient {
@@ -29,9 +33,7 @@ export interface SimulatedClient {
 export interface ClientWorld {
   readonly clock: Clock;
   /** The gateways that accept connections now. */
-  readonly gateways: () => readonly SimulatedGateway[];
-  /** Whether the fleet has lost the records of its jobs. */
-  readonly areIdsLost: () => boolean;
+  readonly gateways: () => readonly { readonly number: number; readonly member: SimulatedGateway }[];
   readonly note: (line: string) => void;
   readonly fault: (message: string) => void;
 }
@@ -43,11 +45,15 @@ const slowMs = 700;
 /** All clients have one name, so they share sessions and job ids. */
 export const clientName = "someone";
 
-const idOf = ({ habit, name, number }: ClientPlan): string =>
+export const idOf = ({ habit, name, number }: ClientPlan): string =>
   habit === "same id" || habit === "other body" ? (name ?? "") : `c${number}`;
 
-const promptOf = ({ habit, number, name }: ClientPlan): string =>
-  habit === "same id" ? (name ?? "") : `${habit} ${number}`;
+const beginning = "x".repeat(2_000);
+
+const promptOf = ({ habit, number, name, follows }: ClientPlan): string =>
+  habit === "same id" ? (name ?? "") : `${follows ? beginning : ""}${habit} ${number}`;
+
+export const digestOf = (plan: ClientPlan): string => `${promptOf(plan)} ${plan.seed} ${plan.tokens}`;
 
 /** Whether no later request can read the job's answer. */
 export const isDirect = ({ habit }: ClientPlan): boolean =>
@@ -59,7 +65,7 @@ export function hasVectors(habit: Habit): boolean {
 }
 
 function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: string } {
-  const { habit, tokens, seed, name } = plan;
+  const { habit, name } = plan;
   const direct = isDirect(plan);
   const id = direct ? `${idOf(plan)}.${attempt}` : idOf(plan);
   return {
@@ -69,7 +75,7 @@ function specOf(plan: ClientPlan, attempt: number): JobSpec & { readonly id: str
       client: clientName,
       sessionId: habit === "session" ? name : undefined,
       trace: id,
-      requestDigest: `${promptOf(plan)} ${seed} ${tokens}`,
+      requestDigest: digestOf(plan),
     },
     when: {
       priority: plan.priority,
@@ -113,7 +119,9 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
     tokens: 0,
     acceptedAt: undefined,
     endedAt: undefined,
+    cancelledAt: undefined,
     retries: 0,
+    gateways: new Set(),
   };
   const me = `client ${plan.number} (${plan.habit})`;
   const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimeout(resolve, ms));
@@ -155,9 +163,10 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
   /** @returns undefined if the connection broke, or what the server refused */
   async function ask(attempt: number): Promise<WaggleError | "done" | undefined> {
     const gateways = world.gateways();
-    const gateway = gateways[at % gateways.length];
+    const { number, member: gateway } = gateways[at % gateways.length] ?? {};
     at += 1;
-    if (gateway === undefined) return undefined;
+    if (gateway === undefined || number === undefined) return undefined;
+    answer.gateways.add(number);
     try {
       await gateway.process.call(async () => await read(gateway, attempt));
       return answer.outcome === undefined ? undefined : "done";
@@ -170,7 +179,8 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
   async function read(gateway: SimulatedGateway, attempt: number): Promise<void> {
     const { jobs } = gateway;
     const spec = specOf(plan, attempt);
-    const isKnown = answer.acceptedAt !== undefined && !isDirect(plan);
+    // A careless client repeats its request: another request may have its id.
+    const isKnown = answer.acceptedAt !== undefined && !isDirect(plan) && plan.habit !== "other body";
     const hasLeft = (): boolean => answer.outcome !== undefined;
     const job = isKnown ? await find(jobs, spec.id) : await submit(jobs, spec, hasLeft);
     answer.acceptedAt ??= clock.now();
@@ -207,8 +217,6 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
       }
       answer.retries += 1;
       await wait(retryMs);
-      // The fleet has forgotten the id, so another request may have it at another gateway.
-      if (plan.habit === "other body" && world.areIdsLost() && answer.outcome === undefined) return end("left");
     }
   }
 
@@ -226,13 +234,14 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
   /** Cancels at another gateway; a cancel that fails is not repeated. */
   async function cancel(): Promise<void> {
     const gateways = world.gateways();
-    const gateway = gateways[(plan.gateway + 1) % gateways.length];
+    const gateway = gateways[(plan.gateway + 1) % gateways.length]?.member;
     if (gateway === undefined || answer.acceptedAt === undefined) return;
     note(`${me} cancels`);
     await gateway.process
       .call(async () => {
         const job = await find(gateway.jobs, idOf(plan));
         gateway.jobs.models.dispatcher.cancel(job, "client");
+        answer.cancelledAt = clock.now();
       })
       .catch(() => {});
   }

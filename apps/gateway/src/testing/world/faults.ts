@@ -24,15 +24,16 @@ export interface FaultWorld {
   readonly fault: (message: string) => void;
   /** Starts a process with the id of this worker. */
   readonly startTwin: (worker: number) => SimulatedWorker;
-  /** Writes a record of another version under the id of the next client. */
-  readonly writeForeignRecord: () => void;
+  /** Writes records of another version under the ids of clients that come later. */
+  readonly writeForeignRecords: (target: number) => void;
   /** Whether there was a fault of this kind; without a kind, whether there was any but second workers. */
   readonly had: (kind?: FaultKind) => boolean;
 }
 
 /** Round trip of a slow link: longer than the limit of one answer takes in two ways. */
 const slowMs = { minMs: 500, maxMs: 700 };
-const usualMs = { minMs: 0.2, maxMs: 2 };
+/** After a kill the broker's disk does not have the last ends of jobs. */
+const lostMs = 2_000;
 
 /** @returns the function that ends the fault. `lasts`: it does not end. Undefined: it cannot happen now */
 type Act = (world: FaultWorld, plan: FaultPlan) => (() => void) | "lasts" | undefined;
@@ -94,6 +95,13 @@ const store =
     return () => {};
   };
 
+const fill =
+  (name: "jobs" | "events"): Act =>
+  ({ server }) => {
+    server.fill(name);
+    return () => server.unfill(name);
+  };
+
 const acts: Record<FaultKind, Act> = {
   "kill worker": kill("workers"),
   "kill gateway": kill("gateways"),
@@ -107,14 +115,20 @@ const acts: Record<FaultKind, Act> = {
   "cut gateway": member("gateways", once("cut")),
   "cut gateway midway": member("gateways", once("cutMidway")),
   "cut worker midway": member("workers", once("cutMidway")),
-  "slow gateway": member("gateways", ({ name }, { server }) => {
-    const link = server.link(name);
-    link.delay(slowMs);
-    return () => link.delay(usualMs);
-  }),
+  "slow gateway": member("gateways", ({ name }, { server }) => server.link(name).delay(slowMs)),
   "stop broker": ({ server }) => {
     server.stop();
     return () => server.start();
+  },
+  "kill broker": ({ server }) => {
+    server.stop(lostMs);
+    return () => server.start();
+  },
+  // Like a stopped process: its connections stay.
+  "freeze broker": ({ workers, gateways, server }) => {
+    const links = [...workers, ...gateways].map(({ member: { name } }) => server.link(name));
+    for (const link of links) link.hold();
+    return () => links.forEach((link) => link.release());
   },
   "lose stores": ({ server }) => {
     server.stop();
@@ -127,10 +141,8 @@ const acts: Record<FaultKind, Act> = {
   "delete records.jobs": store((server) => server.deleteStore("records.jobs")),
   "delete records.members": store((server) => server.deleteStore("records.members")),
   "delete records.cancels": store((server) => server.deleteStore("records.cancels")),
-  "fill jobs": ({ server }) => {
-    server.fill("jobs");
-    return () => server.unfill("jobs");
-  },
+  "fill jobs": fill("jobs"),
+  "fill events": fill("events"),
   "deny worker": (world, plan) => {
     const { workers, server } = world;
     // Another worker must be able to run its jobs.
@@ -141,8 +153,8 @@ const acts: Record<FaultKind, Act> = {
     return "lasts";
   },
   redeliver: store((server) => void server.redeliver()),
-  "foreign record": (world) => {
-    world.writeForeignRecord();
+  "foreign record": (world, { target }) => {
+    world.writeForeignRecords(target);
     return () => {};
   },
   "second worker": (world, plan) => {

@@ -1,59 +1,74 @@
-// Checks what every client of a simulated fleet got. An answer that is not as asked needs a fault that excuses it; docs/fleet.md has the promises.
+// Checks what every client of a simulated fleet got. An answer that is not as asked needs a cause that explains this very outcome: a fault of the
+// gateways that the client asked, of all workers that could run its job, or of the broker, at its time. docs/fleet.md has the promises.
 import { isLane } from "@waggle/protocol";
-import { hasVectors, isDirect, type SimulatedClient } from "./clients.ts";
+import { digestOf, hasVectors, idOf, isDirect, type SimulatedClient } from "./clients.ts";
 import type { Happened } from "./faults.ts";
-import type { FaultKind } from "./schedule.ts";
+import type { FaultKind, Schedule } from "./schedule.ts";
 
 /** Promised: gateways keep their jobs for this time without the broker, as frozen processes do. With room for noticing and for what follows. */
 const outageMs = 27_000;
 /** Jobs that have begun wait for two minutes for a worker, others one minute. */
 const noWorkerMs = 50_000;
+/** A job that has begun waits half a minute for a worker of the same file. */
 const otherFileMs = 20_000;
+/** A cancelled job ends within this time. */
+const cancelMs = 10_000;
 /** What a fault leaves behind, such as silent members that are not noticed yet. */
 const aftermathMs = 20_000;
+/** How long an answer can be read from the log. */
+const recordsMs = 120_000;
 
-const longFaults: readonly FaultKind[] = ["stop broker", "hold gateway", "freeze gateway", "slow gateway"];
-const workerFaults: readonly FaultKind[] = [
-  "kill worker",
-  "stop worker",
-  "freeze worker",
-  "hold worker",
-  "deny worker",
+type Kinds = readonly FaultKind[];
+const brokerFaults: Kinds = ["stop broker", "kill broker", "freeze broker", "lose stores"];
+const workerFaults: Kinds = ["kill worker", "stop worker", "freeze worker", "hold worker", "deny worker"];
+const gatewayEnds: Kinds = ["kill gateway", "stop gateway"];
+const gatewayOutages: Kinds = ["hold gateway", "freeze gateway", "slow gateway"];
+const cuts: Kinds = ["cut gateway", "cut gateway midway"];
+export const logLosses: Kinds = ["lose stores", "delete events", "fill events"];
+const queueLosses: Kinds = ["lose stores", "delete jobs", "purge jobs"];
+/** Faults after which a job may go to another worker. */
+export const movingFaults: Kinds = [
+  ...workerFaults,
+  ...brokerFaults,
+  ...queueLosses,
+  "cut worker",
+  "cut worker midway",
+  "second worker",
+  "redeliver",
 ];
-const storeFaults: readonly FaultKind[] = [
-  "lose stores",
-  "delete events",
-  "delete records.jobs",
-  "delete jobs",
-  "purge jobs",
-];
-const gatewayEnds: readonly FaultKind[] = ["kill gateway", "stop gateway"];
+const recordLosses: Kinds = ["lose stores", "delete records.jobs"];
 
-export interface RuleWorld {
+export interface RuleWorld extends Pick<Schedule, "workers" | "gateways" | "otherFile"> {
   readonly clients: readonly SimulatedClient[];
   readonly happened: readonly Happened[];
-  /** Number of gateways. */
-  readonly gateways: number;
-  /** Whether a worker serves another file. */
-  readonly otherFile: boolean;
   readonly fault: (message: string) => void;
 }
 
-export function checkAnswers(world: RuleWorld): void {
-  for (const one of world.clients) checkAnswer(one, world);
+/** Returns the cause of each outcome that only a fault of the schedule explains. */
+export function checkAnswers(world: RuleWorld): readonly string[] {
+  const causes = world.clients.flatMap((one) => checkAnswer(one, world) ?? []);
   checkSessions(world);
+  return causes;
 }
 
-function checkAnswer(one: SimulatedClient, world: RuleWorld): void {
+function checkAnswer(one: SimulatedClient, world: RuleWorld): string | undefined {
   const { plan, answer } = one;
+  const { outcome } = answer;
   const say = (message: string): void =>
     world.fault(
       `client ${plan.number} (${plan.habit}) ${message}${answer.message === "" ? "" : `: ${answer.message}`}`,
     );
-  const { outcome } = answer;
-  if (outcome === undefined) return say(`has waited since ${plan.atMs} ms`);
-  if (outcome === "length") return checkWhole(one, say);
-  if (!isExcused(one, outcome, world)) say(`gets "${outcome}" after ${answer.tokens} of ${plan.tokens} events`);
+  if (outcome === undefined) {
+    say(`has waited since ${plan.atMs} ms`);
+    return undefined;
+  }
+  if (outcome === "length") checkWhole(one, say);
+  const goesOn = (answer.endedAt ?? 0) - (answer.cancelledAt ?? Infinity) > cancelMs;
+  if (outcome === "length" ? !goesOn : isPromised(one, outcome, world)) return undefined;
+  const cause = causeOf(one, outcome, world);
+  if (cause !== undefined) return `${outcome}: ${cause}`;
+  say(`gets "${outcome}" after ${answer.tokens} of ${plan.tokens} events${goesOn ? ", long after its cancel" : ""}`);
+  return undefined;
 }
 
 function checkWhole({ plan, answer }: SimulatedClient, say: (message: string) => void): void {
@@ -61,81 +76,138 @@ function checkWhole({ plan, answer }: SimulatedClient, say: (message: string) =>
   if (answer.tokens !== wanted) say(`gets ${answer.tokens} of ${wanted} tokens and a normal end`);
 }
 
-function isExcused(one: SimulatedClient, outcome: string, world: RuleWorld): boolean {
-  const { habit } = one.plan;
-  const during = overlapping(one, world.happened);
-  const lasted = (kinds: readonly FaultKind[], ms: number): boolean => longest(during, kinds) >= ms;
-  const had = (...kinds: readonly FaultKind[]): boolean => during.some(({ kind }) => kinds.includes(kind));
+/** Whether the client gets this outcome also in a fleet without faults. */
+function isPromised({ plan }: SimulatedClient, outcome: string, { clients }: RuleWorld): boolean {
+  const { habit } = plan;
+  const others = clients.filter((other) => other.plan !== plan).map((other) => other.plan);
   switch (outcome) {
     case "left":
-      return habit === "leave" || habit === "other body";
+      return habit === "leave";
     case "cancelled client":
       return habit === "cancel";
     case "cancelled superseded":
-      return habit === "session";
+      return habit === "session" && others.some(({ name }) => name === plan.name);
     case "cancelled disconnect":
     case "cancelled unclaimed":
-      // The client could not come back in time: no gateway was there, or those that were could not be asked.
-      return habit === "leave and resume" || had(...longFaults, ...gatewayEnds, ...storeFaults);
+      return habit === "leave and resume";
     case "error deadline_exceeded":
       return habit === "deadline";
     case "refused conflict":
     case "error conflict":
-      return (
-        habit === "same id" || habit === "other body" || world.happened.some(({ kind }) => kind === "foreign record")
-      );
+      return others.some((other) => idOf(other) === idOf(plan) && digestOf(other) !== digestOf(plan));
     case "refused invalid_argument":
       // The fleet has one slot.
       return habit === "two choices";
-    case "error unavailable":
-      // The stream of a request that no client can open again ends with its gateway.
-      if (isDirect(one.plan) && had("stop gateway")) return true;
-      // A gateway that leaves ends its lane jobs.
-      if (isLane(one.plan) && had("stop gateway")) return true;
-      // No gateway was there to come back to.
-      if (gatewaysLost(during, world.gateways) && had(...gatewayEnds)) return true;
-      return lasted(longFaults, outageMs) || lasted(workerFaults, noWorkerMs) || had(...storeFaults, "fill jobs");
-    case "error internal":
-      return had("lose stores", "delete events");
-    case "error slow_consumer":
-      // The records before the loss are gone, and the client came back at a gateway that has not read them.
-      return had("lose stores", "delete events");
-    case "error engine_failed":
-      // A job that has begun waits half a minute for a worker of the same file.
-      if (world.otherFile && lasted(workerFaults, otherFileMs)) return true;
-      return had("lose stores", "delete events") || lasted([...workerFaults, "stop broker"], noWorkerMs);
-    case "refused not_found":
-      // The client came back after its time to come back.
-      if (gatewaysLost(during, world.gateways)) return true;
-      // Accepted without a record, or with a record that is gone: other gateways do not know it, and it is lost with its gateway.
-      return had(...longFaults, ...storeFaults);
     default:
       return false;
   }
 }
 
-function overlapping({ plan, answer }: SimulatedClient, happened: readonly Happened[]): readonly Happened[] {
-  const end = answer.endedAt ?? Infinity;
-  return happened.filter(({ from, to }) => from <= end && to + aftermathMs >= plan.atMs);
-}
-
-/** Whether each gateway had a fault that ends its connections. */
-function gatewaysLost(during: readonly Happened[], gateways: number): boolean {
-  const lost = during.filter(({ kind }) => kind.endsWith(" gateway")).map(({ target }) => target % gateways);
-  return new Set(lost).size === gateways;
-}
-
-/** The longest time in which one of these faults lasted. Faults that overlap or follow each other soon count as one. */
-function longest(during: readonly Happened[], kinds: readonly FaultKind[]): number {
-  let most = 0;
-  let from = 0;
-  let to = -Infinity;
-  for (const one of during.filter(({ kind }) => kinds.includes(kind)).toSorted((a, b) => a.from - b.from)) {
-    if (one.from > to + aftermathMs) from = one.from;
-    to = Math.max(to, one.to);
-    most = Math.max(most, to - from);
+/** Undefined if no fault explains this outcome of this client. */
+function causeOf(one: SimulatedClient, outcome: string, world: RuleWorld): string | undefined {
+  const { plan, answer } = one;
+  const within = (restMs: number): readonly Happened[] =>
+    world.happened.filter(({ from, to }) => from <= (answer.endedAt ?? Infinity) && to + restMs >= plan.atMs);
+  const during = within(aftermathMs);
+  const gateways = gatewaysOf(one, world);
+  const ofBroker = (kinds: Kinds): readonly Happened[] => during.filter(({ kind }) => kinds.includes(kind));
+  /** The faults of this job's gateways. */
+  const ofGateways = (kinds: Kinds): readonly Happened[] =>
+    ofBroker(kinds).filter(({ target }) => gateways.has(target % world.gateways));
+  const had = (...lists: (readonly Happened[])[]): boolean => lists.some((list) => list.length > 0);
+  const away = [...ofBroker(brokerFaults), ...ofGateways(gatewayOutages)];
+  const ended = ofGateways(gatewayEnds);
+  const isLogLost = within(recordsMs).some(({ kind }) => logLosses.includes(kind));
+  const isForeign = world.happened.some(
+    ({ kind, target, from }) => kind === "foreign record" && isTargetOf(target, plan.number) && from <= plan.atMs,
+  );
+  switch (outcome) {
+    case "length":
+      // The job's end was on its way when the cancel came.
+      return had(away.filter(({ to }) => to + cancelMs >= (answer.endedAt ?? 0)))
+        ? "gateway or broker away"
+        : undefined;
+    case "refused conflict":
+    case "error conflict":
+      return isForeign ? "record of another version" : undefined;
+    case "cancelled disconnect":
+    case "cancelled unclaimed":
+      if (had(away)) return "gateway or broker away";
+      return had(ended) ? "gateway gone" : undefined;
+    case "error unavailable":
+      // The stream of a request that no client can open again ends with its gateway, and a gateway that leaves ends its lane jobs.
+      if ((isDirect(plan) || isLane(plan)) && had(ofGateways(["stop gateway"]))) return "gateway left";
+      // No other gateway knows a job that was accepted without the broker.
+      if (plan.habit !== "continue" && had(ofGateways(["stop gateway"])) && had(away))
+        return "gateway left, broker away";
+      if (had(ended) && areGatewaysOut(during, world)) return "no gateway";
+      if (outMs(away) >= outageMs) return "gateway or broker away";
+      if (workersOutMs(during, world) >= noWorkerMs) return "no worker";
+      // The gateway that took the job over has neither its prompt nor its answer.
+      if ((isLogLost || had(ofBroker(queueLosses))) && (gateways.size > 1 || had(ended, away)))
+        return "job lost after a takeover";
+      return outMs(ofBroker(["fill jobs"])) >= outageMs ? "queue full" : undefined;
+    case "error internal":
+    case "error slow_consumer":
+      return isLogLost ? "log lost" : undefined;
+    case "error engine_failed":
+      if (world.otherFile && [true, false].some((isLast) => isFileOut(isLast, during, world)))
+        return "no worker of the file";
+      if (workersOutMs(during, world) >= noWorkerMs || outMs(ofBroker(brokerFaults)) >= noWorkerMs) return "no worker";
+      return isLogLost ? "log lost" : undefined;
+    case "refused not_found":
+      if (isForeign) return "record of another version";
+      if (areGatewaysOut(during, world)) return "no gateway";
+      // Accepted without a record, or with a record that is gone: other gateways do not know it.
+      if (had(away, ofGateways(cuts))) return "no record";
+      return had(ofBroker(recordLosses)) ? "record lost" : undefined;
+    default:
+      return undefined;
   }
-  return most;
+}
+
+/** Foreign records are written for each third client. */
+export const isTargetOf = (target: number, number: number): boolean => number % 3 === target;
+
+/** The gateways that the client asked, and other clients with the same id. */
+function gatewaysOf(one: SimulatedClient, { clients }: RuleWorld): ReadonlySet<number> {
+  const ofJob = clients.filter((other) => idOf(other.plan) === idOf(one.plan));
+  return new Set(ofJob.flatMap(({ answer }) => [...answer.gateways]));
+}
+
+/** Whether no gateway could be asked at some time, or soon after it. */
+function areGatewaysOut(during: readonly Happened[], { gateways }: RuleWorld): boolean {
+  const kinds = [...gatewayEnds, ...gatewayOutages, ...cuts];
+  const faults = during.filter(({ kind }) => kinds.includes(kind));
+  return outMs(faults, gateways) > -aftermathMs;
+}
+
+/** The longest time without any of these workers. */
+function workersOutMs(during: readonly Happened[], { workers }: RuleWorld, of?: (number: number) => boolean): number {
+  const faults = during.filter(({ kind }) => workerFaults.includes(kind));
+  return outMs(faults, workers, of);
+}
+
+/** Whether the last worker was out, or all others, for longer than a job waits for their file. */
+function isFileOut(isLast: boolean, during: readonly Happened[], world: RuleWorld): boolean {
+  return workersOutMs(during, world, (number) => (number === world.workers - 1) === isLast) >= otherFileMs;
+}
+
+/** The longest time in which each of these members had a fault. Faults that overlap or follow each other soon count as one. */
+function outMs(faults: readonly Happened[], members = 1, of = (_: number): boolean => true): number {
+  const numbers = Array.from({ length: members }, (_, number) => number).filter(of);
+  const isOut = (at: number): boolean =>
+    numbers.every((number) =>
+      faults.some(({ target, from, to }) => target % members === number && from <= at && at < to + aftermathMs),
+    );
+  let most = 0;
+  let since: number | undefined;
+  for (const at of faults.flatMap(({ from, to }) => [from, to + aftermathMs]).toSorted((a, b) => a - b)) {
+    if (since !== undefined) most = Math.max(most, at - since);
+    if (!isOut(at)) since = undefined;
+    else since ??= at;
+  }
+  return most - aftermathMs;
 }
 
 /** The newest turn of a session is not superseded, if the others were accepted before its request. */

@@ -1,11 +1,12 @@
 // Runs a schedule of a simulated fleet: real code of gateways and workers on a modelled broker, one clock and one source of chance. Nothing real is
 // awaited, so the same schedule has the same history.
-import { createModelBroker, keys } from "@waggle/fleet/model";
+import { createModelBroker, keys, lanes } from "@waggle/fleet/model";
 import { createFakeClock } from "@waggle/testing";
 import { createRandom } from "@waggle/testing/harness";
 import { clientName, startClient, type SimulatedClient } from "./clients.ts";
 import { scheduleFaults, type Place } from "./faults.ts";
 import { gatewayLimits } from "./limits.ts";
+import { createLogCheck } from "./log-check.ts";
 import {
   startGateway,
   startWorker,
@@ -13,23 +14,23 @@ import {
   type SimulatedMember,
   type SimulatedWorker,
 } from "./members.ts";
-import { checkAnswers } from "./rules.ts";
-import type { Schedule } from "./schedule.ts";
+import { checkAnswers, isTargetOf, logLosses, movingFaults } from "./rules.ts";
+import type { FaultKind, Schedule } from "./schedule.ts";
 
 export interface WorldReport {
   readonly history: readonly string[];
   /** What broke a rule; empty if nothing did. */
   readonly faults: readonly string[];
-  /** How often each outcome and each fault happened. */
+  /** How often each outcome and each fault happened, and each cause of an outcome that only a fault explains. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Virtual time of the run. */
-  readonly ms: number;
 }
 
 /** Every job ends within this time after the last fault and the last request: docs/fleet.md. */
 const boundMs = 240_000;
 /** After this time without clients nothing of their jobs is left: a job outlives its gateway by 35 seconds and its client's time to come back. */
 const settleMs = 90_000;
+/** A job may change its worker this long after a fault. */
+const noticedMs = 60_000;
 const lookMs = 1_000;
 const watchdogTurns = 2_000_000;
 
@@ -45,18 +46,24 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
     note(`BROKEN: ${message}`);
   };
   const options = { clock, server, seed: schedule.seed };
-  const delay = { minMs: schedule.delayMs / 4, maxMs: schedule.delayMs };
 
-  function place<M extends SimulatedMember>(start: (serial: number) => M): Place & { readonly member: M } {
+  function place<M extends SimulatedMember>(
+    number: number,
+    start: (serial: number) => M,
+  ): Place & { readonly member: M; readonly number: number } {
     let serial = 0;
     let isUp = true;
     const begin = (): M => {
       const started = start((serial += 1));
-      server.link(started.name).delay(delay);
+      for (const lane of lanes) {
+        const maxMs = schedule.delaysMs[lane];
+        server.link(started.name).delay({ minMs: maxMs / 4, maxMs }, [lane]);
+      }
       return started;
     };
     let member = begin();
     return {
+      number,
       get member() {
         return member;
       },
@@ -80,10 +87,12 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
   });
   const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, number) => number);
   const workers = numbers(schedule.workers).map((number) =>
-    place<SimulatedWorker>((serial) => startWorker(options, `w${number}`, serial, settings(number))),
+    place<SimulatedWorker>(number, (serial) => startWorker(options, `w${number}`, serial, settings(number))),
   );
   const gateways = numbers(schedule.gateways).map((number) =>
-    place<SimulatedGateway>((serial) => startGateway({ ...options, limits: gatewayLimits }, `g${number}`, serial)),
+    place<SimulatedGateway>(number, (serial) =>
+      startGateway({ ...options, limits: gatewayLimits }, `g${number}`, serial),
+    ),
   );
   let twins = 0;
   const admin = server.connect({ name: "admin" });
@@ -96,26 +105,32 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
       note,
       fault,
       had: (of) => happened.some(({ kind }) => (of === undefined ? kind !== "second worker" : kind === of)),
-      writeForeignRecord() {
-        const upcoming = schedule.clients.find(({ atMs, name }) => atMs > clock.now() && name === undefined);
-        if (upcoming === undefined) return;
-        const key = keys.job(clientName, `c${upcoming.number}`);
-        void admin.records.jobs.put(key, new TextEncoder().encode('{"version":0}')).catch(() => {});
+      writeForeignRecords(target) {
+        for (const { number, atMs } of schedule.clients) {
+          if (!isTargetOf(target, number) || atMs <= clock.now()) continue;
+          const key = keys.job(clientName, `c${number}`);
+          void admin.records.jobs.put(key, new TextEncoder().encode('{"version":0}')).catch(() => {});
+        }
       },
       startTwin: (worker) => startWorker(options, `w${worker}`, 1_000 + (twins += 1), settings(worker)),
     },
     schedule.faults,
   );
-  const areIdsLost = (): boolean =>
-    happened.some(({ kind }) => kind === "lose stores" || kind === "delete records.jobs");
+  const recent = (kinds: readonly FaultKind[], ms: number): boolean =>
+    happened.some(({ kind, to }) => kinds.includes(kind) && to + ms >= clock.now());
+  const check = createLogCheck({
+    fault,
+    mayMove: () => recent(movingFaults, noticedMs),
+    isLost: () => recent(logLosses, Infinity),
+  });
+  admin.events.follow("waggle.events.>", "start", ({ topic, data }) => check(topic, data));
   const clients: SimulatedClient[] = schedule.clients.map((plan) =>
     startClient(
       {
         clock,
         note,
         fault,
-        areIdsLost,
-        gateways: () => gateways.filter(({ isUp }) => isUp).map(({ member }) => member),
+        gateways: () => gateways.filter(({ isUp }) => isUp),
       },
       plan,
     ),
@@ -139,11 +154,10 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
   );
   const areDone = (): boolean => clients.every(({ answer }) => answer.outcome !== undefined);
   await until(() => (areDone() && clock.now() > lastMs) || clock.now() > lastMs + boundMs);
-  checkAnswers({ ...schedule, clients, happened, fault });
+  const causes = checkAnswers({ ...schedule, clients, happened, fault });
   if (faults.length === 0) await checkFree();
-  const ms = clock.now();
   for (const { member } of [...workers, ...gateways]) member.kill();
-  return { history, faults, counts: countsOf(), ms };
+  return { history, faults, counts: countsOf() };
 
   /** Nothing of the clients' jobs is left in the end. */
   async function checkFree(): Promise<void> {
@@ -167,7 +181,8 @@ export async function runWorld(schedule: Schedule): Promise<WorldReport> {
 
   function countsOf(): Record<string, number> {
     const counts: Record<string, number> = {};
-    const names = [...clients.map(({ answer }) => answer.outcome ?? "hangs"), ...happened.map(({ kind }) => kind)];
+    const outcomes = clients.map(({ answer }) => answer.outcome ?? "hangs");
+    const names = [...outcomes, ...happened.map(({ kind }) => kind), ...causes];
     for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
     return counts;
   }
