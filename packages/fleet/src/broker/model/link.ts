@@ -22,8 +22,6 @@ export interface LinkFaults {
    */
   hold(): void;
   release(): void;
-  /** Holds the link until this time of the clock. */
-  partition(untilMs: number): void;
   /** Closes the connections. Messages on the way are lost, and the member reconnects. */
   cut(): void;
   /** The next call reaches the broker, and the connection is closed before its answer. */
@@ -108,11 +106,6 @@ export function createLink({ clock, random }: LinkOptions): Link {
     for (const { flush } of open) flush();
   }
 
-  function release(): void {
-    held = false;
-    flushAll();
-  }
-
   const link: Link = {
     delay(bounds, of = lanes) {
       const entry = { bounds, of };
@@ -122,10 +115,9 @@ export function createLink({ clock, random }: LinkOptions): Link {
     hold: () => {
       held = true;
     },
-    release,
-    partition(untilMs) {
-      held = true;
-      clock.setTimeout(release, Math.max(0, untilMs - clock.now()));
+    release() {
+      held = false;
+      flushAll();
     },
     cut() {
       for (const { connection } of open) connection.close();

@@ -88,20 +88,6 @@ describe("a fault of the modelled broker", () => {
     expect(await other.events.last(topic)).toBeDefined();
   });
 
-  test("partition: a hold until a time, in which a short one loses no message", async () => {
-    const { broker, other, link, clock } = await openMembers();
-    const untilMs = clock.now() + 2_000;
-    let receivedAt = 0;
-    broker.messages.receive(topic, () => (receivedAt = clock.now()));
-    await broker.jobs.list();
-    link.partition(untilMs);
-    other.messages.send(topic);
-    expect(await broker.events.append(topic, data, 0)).toHaveProperty("sequence");
-    expect(receivedAt).toBeCloseTo(untilMs, -1);
-    expect(clock.now()).toBeGreaterThanOrEqual(untilMs);
-    expect(broker.connected).toBe(true);
-  });
-
   test("cut midway: a call is done, and its answer is lost", async () => {
     const { broker, link } = await openMembers();
     link.cutMidway();
