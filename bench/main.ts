@@ -38,22 +38,6 @@ await runCommandLine({
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,
     },
-    sse: {
-      what: "CPU per token of the daemon, compared with a bare node:http server",
-      load: async () => (await import("./sse.ts")).addSse,
-    },
-    reader: {
-      what: "time per token to split an answer into text, thoughts and tool calls",
-      load: async () => (await import("./reader.ts")).addReader,
-    },
-    pages: {
-      what: "load of the chat page's main thread during a long answer",
-      load: async () => (await import("./pages.ts")).addPages,
-    },
-    schemas: {
-      what: "compile times and exactness of grammars, for a corpus of JSON schemas",
-      load: async () => (await import("./schemas.ts")).addSchemas,
-    },
     pictures: {
       what: "pictures compared with llama-server: answers, gaps of other streams, second turns",
       load: async () => (await import("./pictures.ts")).addPictures,

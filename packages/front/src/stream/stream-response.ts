@@ -18,7 +18,7 @@ export function streamResponse(
 ): Response {
   const { outgoing } = c.env ?? {};
   if (outgoing === undefined) return c.body(pulledStream(chunks), 200, { ...headers });
-  // Writes to the socket directly: a web stream makes each token 1.5 times as expensive (bench/sse.ts).
+  // Writes to the socket directly: a web stream makes each token 1.5 times as expensive.
   outgoing.writeHead(200, Object.fromEntries(c.body(null, 200, { ...headers }).headers));
   outgoing.flushHeaders();
   inBackground("write an answer", writeChunks(outgoing, chunks, connectionOf(c)));
