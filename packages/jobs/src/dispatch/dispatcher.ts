@@ -319,10 +319,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /**
-   * Starts waiting jobs in free slots. In a fleet, all sequences of a job start together, because their workers know only them. A lane job starts when no
-   * other job waits, and yields when one comes.
-   */
+  /** Starts waiting jobs in free slots; in a fleet all sequences of a job together, which is what its workers know. Lane jobs start when no other waits. */
   function pump(): void {
     while (executor.ready && !executor.full) {
       const job = waiting.next(held.isPassable);

@@ -104,7 +104,8 @@ export function createHeldSequences(
       });
     },
     rivalOf(job) {
-      if (isOfLane(job) || executor.yieldsItself === true) return undefined;
+      // A suspect would get no slot that becomes free: other jobs, among them the one that gave it, start before it.
+      if (isOfLane(job) || isSuspect(job) || executor.yieldsItself === true || roomFor(false) > 0) return undefined;
       const foreground = [...held].map(([uid, other]) => ({ uid, job: other })).filter((one) => !isOfLane(one.job));
       const isLeaving = (other: Job): boolean => other.state.phase.name !== "running" || isYielding(other);
       if (foreground.some((one) => isLeaving(one.job))) return undefined;

@@ -1,6 +1,9 @@
 // Combines the parts of an answer into one message, in the format of the history in the next request. Pure.
 import type { AnswerMessage, TokenEvent } from "@waggle/protocol";
 
+/** Maximum number of characters of the answer's message in the end event. The text of a longer answer is only in the stream's token events. */
+const longestMessage = 1_048_576;
+
 export interface MessageDraft {
   readonly content: string;
   readonly reasoning: string;
@@ -59,4 +62,11 @@ function isWhole(json: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Adds the token to the message. Returns undefined once the message is too long for the end event. */
+export function withinLimit(message: MessageDraft | undefined, token: TokenEvent): MessageDraft | undefined {
+  if (message === undefined) return undefined;
+  const longer = withToken(message, token);
+  return lengthOf(longer) > longestMessage ? undefined : longer;
 }

@@ -14,15 +14,15 @@
 // A step is one way from `queued` to an answer. Recorded messages of an earlier process go from `queued` to `calling` without a run. Decision 126.
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
 import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
-import { emptyMessage, lengthOf, toAnswerMessage, withToken } from "./answer-message.ts";
+import { emptyMessage, toAnswerMessage, withinLimit, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "./output-so-far.ts";
 import type { Observation } from "./observers.ts";
 import { finishReasonOf, hasOutput, isWaiting, isYielding } from "./job.ts";
-import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
+import type { Job, JobState, Outcome } from "./job.ts";
 import { recordedTokens, toolOf, type CallEvent } from "./job-calls.ts";
 import { roundMs } from "./job-phases.ts";
 import { newStep } from "./new-job.ts";
-import { countsOf, heldIn, totalsOf, waitingIn, withSequence } from "./sequences.ts";
+import { changeAll, countsOf, heldIn, stayingIn, totalsOf, waitingIn, withSequence } from "./sequences.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
   promptProgressOf,
@@ -33,9 +33,6 @@ import {
   tokenEventOf,
   totalsUntil,
 } from "./stream-events.ts";
-
-/** Maximum number of characters of the answer's message in the end event. The text of a longer answer is only in the stream's token events. */
-const longestMessage = 1_048_576;
 
 /** `at` is the daemon clock's time in milliseconds. */
 export type JobInput =
@@ -190,22 +187,22 @@ function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "en
 }
 
 function submit(state: JobState, places?: number): Change {
-  const uids = new Set(waitingIn(state).slice(0, places));
-  const sequences = state.sequences.map((one) => (uids.has(one.uid) ? { ...one, held: true } : one));
-  const effects: readonly Effect[] = [{ type: "submit", uids: [...uids] }];
-  if (state.phase.name === "running") return { state: { ...state, sequences }, effects };
+  const uids = waitingIn(state).slice(0, places);
+  const sequences = changeAll(state, uids, { held: true });
+  const again: JobState = { ...state, phase: { name: "running", stage: "queued" }, hasNewOutput: false };
   return {
-    state: { ...state, phase: { name: "running", stage: "queued" }, sequences, hasNewOutput: false },
-    effects,
+    state: { ...(state.phase.name === "running" ? state : again), sequences },
+    effects: [{ type: "submit", uids }],
   };
 }
 
-function yieldSequences(state: JobState, uids: readonly string[]): Change {
-  const yielding = state.sequences.filter(({ uid, held, yields }) => held && !yields && uids.includes(uid));
-  if (yielding.length === 0) return unchanged(state);
-  const sequences = state.sequences.map((one) => (yielding.includes(one) ? { ...one, yields: true } : one));
-  const release: Effect = { type: "release", uids: yielding.map(({ uid }) => uid), yields: true };
-  return { state: { ...state, sequences }, effects: [release] };
+function yieldSequences(state: JobState, asked: readonly string[]): Change {
+  const uids = stayingIn(state).filter((uid) => asked.includes(uid));
+  if (uids.length === 0) return unchanged(state);
+  return {
+    state: { ...state, sequences: changeAll(state, uids, { yields: true }) },
+    effects: [{ type: "release", uids, yields: true }],
+  };
 }
 
 function start(
@@ -258,7 +255,7 @@ function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
     },
     sequences: withSequence(state, event.jobId, {
       lastTokenMs: tokenMs,
-      message: withText(sequence, inStep(state, token)),
+      message: withinLimit(sequence.message, inStep(state, token)),
     }),
   };
   const { lastTokenMs } = sequence;
@@ -480,13 +477,6 @@ function withStage({ phase }: JobState, stage: "prefill" | "decode", from: "queu
 
 function waits(state: JobState): JobState {
   return { ...state, phase: { name: "queued" } };
-}
-
-/** Adds the token to the message. Returns undefined once the message is too long for the end event. */
-function withText({ message }: SequenceState, token: TokenEvent): SequenceState["message"] {
-  if (message === undefined) return undefined;
-  const longer = withToken(message, token);
-  return lengthOf(longer) > longestMessage ? undefined : longer;
 }
 
 /** Whether the event has a vector that no earlier engine has computed: only such a vector is progress. */

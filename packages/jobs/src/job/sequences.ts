@@ -7,17 +7,26 @@ export function heldIn({ sequences }: JobState): readonly string[] {
   return sequences.filter(({ held }) => held).map(({ uid }) => uid);
 }
 
+/** The uids of the sequences that the engine holds and was not asked to release. */
+export function stayingIn({ sequences }: JobState): readonly string[] {
+  return sequences.filter(({ held, yields }) => held && !yields).map(({ uid }) => uid);
+}
+
 /** The uids of the sequences that wait for a slot. A sequence that finished under an earlier engine does not run again. */
 export function waitingIn({ sequences }: JobState): readonly string[] {
   return sequences.flatMap(({ uid, held, stoppedBy }) => (held || stoppedBy !== undefined ? [] : [uid]));
 }
 
-export function withSequence(
+export function withSequence(state: JobState, uid: string, change: Partial<SequenceState>): readonly SequenceState[] {
+  return changeAll(state, [uid], change);
+}
+
+export function changeAll(
   { sequences }: JobState,
-  uid: string,
+  uids: readonly string[],
   change: Partial<SequenceState>,
 ): readonly SequenceState[] {
-  return sequences.map((sequence) => (sequence.uid === uid ? { ...sequence, ...change } : sequence));
+  return sequences.map((sequence) => (uids.includes(sequence.uid) ? { ...sequence, ...change } : sequence));
 }
 
 /** Sums up the sequences' counts; returns the worker's counts if an engine died before sending a sequence's counts. */
