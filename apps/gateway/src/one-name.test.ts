@@ -66,7 +66,7 @@ describe("one job_id at two gateways", () => {
       other.member.link.delay({ minMs: 600, maxMs: 600 }, ["acks", "reads"]);
       const asked = other.get("/v1/jobs/j");
       await pass(fleet, ms);
-      expect((await other.post("/v1/jobs", { ...job, prompt: "another" })).status).toBe(202);
+      expect((await other.post("/v1/jobs", { ...job, prompt: "another", on_disconnect: "cancel" })).status).toBe(202);
       expect((await asked).status).toBe(200);
       await reach(other, { state: "failed" });
       expect((await recordOf())?.gateway).toBe("g1");

@@ -51,8 +51,9 @@ export function requireModel<T extends Named>(
 export function unknownModel(asked: string, entries: readonly Pick<Named, "name">[], who = "this worker"): WaggleError {
   const problem = "it does not exist";
   // Clients search for these words, or for the code that OpenAI's dialect makes of the field.
-  const missing = asked === "" ? "a model:" : `model "${asked.slice(0, shownChars)}": ${problem};`;
-  return new WaggleError("not_found", `Cannot find ${missing} ${servedNamesText(entries, who)}.`, {
+  const missing =
+    asked === "" ? "Cannot find a model:" : `Cannot find model "${asked.slice(0, shownChars)}": ${problem};`;
+  return new WaggleError("not_found", `${missing} ${servedNamesText(entries, who)}.`, {
     details: { problems: [{ field: "model", problem }] },
   });
 }
