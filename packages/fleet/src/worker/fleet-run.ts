@@ -5,6 +5,7 @@ import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { failureError, failureOf, WaggleError } from "@waggle/protocol";
 import type { MemberContext } from "../broker/member-context.ts";
 import { topics } from "../broker/names.ts";
+import { siblingsOf } from "../members/siblings.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
 import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import { cancelOf } from "../queue/cancels.ts";
@@ -101,7 +102,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       apply("end");
       return await acknowledge();
     }
-    const refusal = refusalOf(job, history) ?? refusalOfFile(history);
+    const refusal = refusalOf(job, history) ?? (await refusalOfFile(history));
     if (refusal === undefined && isOfAnotherFile(history)) {
       log.info({ model: model.name }, "fleet_job_for_another_file");
       return await leaveToOthers({ refused: false });
@@ -251,10 +252,13 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     return modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256;
   }
 
-  function refusalOfFile(history: JobHistory): string | undefined {
+  async function refusalOfFile(history: JobHistory): Promise<string | undefined> {
     // Both times are the broker's: the clock of this machine may be wrong.
     const ageMs = (broker.now() ?? history.lastAt) - history.lastAt;
     if (!isOfAnotherFile(history) || ageMs <= longestWaitForFileMs) return undefined;
+    // The workers with this file may be busy.
+    const files = new Map(history.file === undefined ? [] : [[job.model, history.file]]);
+    if ((await siblingsOf(broker, options.worker, files)).canContinue(job)) return undefined;
     const file = job.pictures === undefined ? "file" : "file and projector";
     return `The worker was lost, and no other worker serves the model from the same ${file}.`;
   }

@@ -1,4 +1,5 @@
 import type { JobEvent } from "@waggle/engine";
+import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import {
@@ -236,6 +237,24 @@ describe("a job whose worker is lost", () => {
     await joinWorker(fleet, { models: [rightAgain], through: later(60_000) });
     await gateway.publish(moved);
     expect(priorOutputOf(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
+  });
+
+  test("waits for a busy worker with its model file", async () => {
+    const name = unique("model");
+    const { model: busy } = await joinModel(fleet, name, { slots: 1 });
+    const gateway = await joinGateway(fleet);
+    await submitJob(gateway, { model: name });
+    const first = await busy.job();
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await publishRecords(job, fence("lost"), events(0));
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLogger({ level: "info", format: "json", name: "test", destination });
+    await joinModel(fleet, name, { from: otherFile, through: later(31_000), log });
+    await gateway.publish(job);
+    await until(() => lines.some((line) => line.includes("fleet_job_for_another_file")));
+    finish(busy, first);
+    expect(priorOutputOf(await busy.job(1))).toEqual({ ids: [100], events: 1 });
   });
 
   test.each([
