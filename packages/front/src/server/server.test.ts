@@ -94,6 +94,24 @@ it.each([
   expect((await answered)[0].toString()).toContain(status);
 });
 
+it("does no work for a request whose client has left", async () => {
+  const asked: string[] = [];
+  const fetch = (request: Request) => new Response(String(asked.push(request.url)));
+  const limits = { maxConnections: 64, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
+  const server = await listen({ fetch } as unknown as App, "127.0.0.1", 0, limits);
+  onTestFinished(async () => await server.close());
+  const port = Number(new URL(server.url).port);
+  const post = "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}";
+  const left = Array.from({ length: 20 }, () => connect(port, "127.0.0.1").end(post).resume());
+  await Promise.all(left.map((socket) => once(socket, "close")));
+  expect(asked).toEqual([]);
+  const stays = connect(port, "127.0.0.1");
+  stays.write(post);
+  const [answer] = (await once(stays, "data")) as [Buffer];
+  stays.destroy();
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 200/);
+});
+
 it("lives on when the system cannot give a connection", async () => {
   const listening = vi.spyOn(Server.prototype, "listen");
   onTestFinished(() => listening.mockRestore());
