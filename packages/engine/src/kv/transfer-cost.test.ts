@@ -32,6 +32,13 @@ describe("a transfer", () => {
     }
   });
 
+  test("that was not measured is tried if it takes no longer than a second at the speed of a save", () => {
+    const cost = createTransferCost();
+    cost.addSave(100, 500);
+    expect(cost.pays({ gained: 100, loaded: 199 }, 0.1)).toBe(true);
+    expect(cost.pays({ gained: 100, loaded: 200 }, 0.1)).toBe(false);
+  });
+
   test("between slots has a separate cost", () => {
     const cost = createTransferCost();
     cost.addLoad(1_000, 1_000);

@@ -6,6 +6,8 @@ const leastTokens = 32;
 /** Computing must take this many times as long as the transfer: a transfer stops every stream, and computing shares steps with streams. */
 const leastGain = 2;
 const measuredTransfers = 9;
+/** A transfer that takes so long stops streams noticeably. */
+const slowMs = 1_000;
 
 export interface Transfer {
   /** Whether pictures are among the gained entries: to encode one again takes far longer than any transfer. */
@@ -43,9 +45,10 @@ export function createTransferCost(transferMs?: number): TransferCost {
       const { value: readMs } = loadMs;
       const isMeasured = (loaded === 0 || readMs !== undefined) && (copied === 0 || copyMs.value !== undefined);
       if ((tokenMs === undefined || !isMeasured) && gained < leastTokens) return false;
-      // Before a load is measured it counts as a save: a folder is slow for both.
       const writeMs = saveMs.value ?? 0;
-      const ms = loaded * (readMs ?? writeMs) + saved * writeMs + copied * (copyMs.value ?? 0);
+      // Before a load is measured it counts as a save that takes long: such a folder is slow for both. A short load is tried.
+      const unreadMs = loaded * writeMs < slowMs ? 0 : writeMs;
+      const ms = loaded * (readMs ?? unreadMs) + saved * writeMs + copied * (copyMs.value ?? 0);
       return gained * (tokenMs ?? Infinity) >= leastGain * ms;
     },
   };
