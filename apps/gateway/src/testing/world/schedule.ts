@@ -181,6 +181,8 @@ function drawDelays(random: Random): Schedule["delaysMs"] {
 function drawClient(random: Random, number: number, of: readonly Habit[], atMs: number): ClientPlan {
   const habit = random.pick(of);
   const isShared = habit === "session" || habit === "same id" || habit === "other body";
+  // A lane job is forgotten at its end, so its client does not ask for it again.
+  const priorities = habit === "leave and resume" || habit === "cancel" ? [-1, 1] : [-1, 1, lanePriority, lanePriority];
   return {
     number,
     atMs,
@@ -189,7 +191,7 @@ function drawClient(random: Random, number: number, of: readonly Habit[], atMs: 
     // Two requests with one id are equal, unless their client is careless.
     tokens: habit === "same id" ? mostTokens : random.between(1, mostTokens),
     seed: habit === "same id" ? 1 : number,
-    priority: habit !== "same id" && random.next() < 0.3 ? random.pick([-1, 1, lanePriority, lanePriority]) : 0,
+    priority: habit !== "same id" && random.next() < 0.3 ? random.pick(priorities) : 0,
     follows: random.next() < 0.5,
     name: isShared ? `${habit === "session" ? "s" : "j"}${random.between(1, 2)}` : undefined,
     afterMs: Math.floor(random.next() * 4_000),
