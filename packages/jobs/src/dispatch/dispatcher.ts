@@ -18,6 +18,7 @@ import type { Job, Outcome, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { beginStep, createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
+import { waitingIn } from "../job/sequences.ts";
 import { addTokens, dropContent, keepComputed } from "../job/output-so-far.ts";
 import type { SessionJob } from "../kept/registry.ts";
 import { createReaders } from "../stream/reader.ts";
@@ -326,9 +327,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (job === undefined || (isLane(job.spec.when) && queue.depth > 0)) return;
       for (const lane of held.inTheWayOf(job)) apply(lane, { type: "yield" });
       if (!held.hasRoomFor(job)) return share(job);
-      const room = executor.yieldsItself === true ? Infinity : held.roomFor(isLane(job.spec.when));
+      const inFleet = executor.yieldsItself === true;
+      const most = inFleet ? waitingIn(job.state).length : held.roomFor(isLane(job.spec.when));
       let places = 0;
-      for (; places < room && waiting.next(held.isPassable) === job; places += 1) waiting.take(job);
+      for (; places < most && (inFleet || waiting.next(held.isPassable) === job); places += 1) waiting.take(job);
       apply(job, { type: "submitted", places });
       positions.changed();
     }

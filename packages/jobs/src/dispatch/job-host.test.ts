@@ -1,3 +1,4 @@
+import { SamplingSchema } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
@@ -5,7 +6,7 @@ import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJobRegistry } from "../kept/registry.ts";
 import type { JobLimits } from "./dispatcher-port.ts";
-import type { Executor } from "./executor-port.ts";
+import type { Executor, ExecutorOwner } from "./executor-port.ts";
 import { createJobHost } from "./job-host.ts";
 import type { JobHost, JobHostOptions } from "./job-host.ts";
 
@@ -17,12 +18,12 @@ const spec: JobSpec = {
   work: { kind: "embed", texts: [] },
 };
 
-function host(server: JobHostOptions["server"], onAdded = (_: Job): void => {}): JobHost {
+function host(server: JobHostOptions["server"], onAdded = (_: Job): void => {}, more: Partial<Executor> = {}): JobHost {
   const clock = createFakeClock();
   return createJobHost({
     server,
     key: "m2j",
-    executor: { open() {}, cancel() {}, ready: false, slots: 1 } as Partial<Executor> as Executor,
+    executor: Object.assign(more, { open() {}, cancel() {}, ready: false, slots: 1, ...more }) as Executor,
     registry: createJobRegistry({ clock, ...windows }),
     queueCapacity: 4,
     clientQueueShare: 1,
@@ -63,5 +64,26 @@ test("each accepted job is announced once, when the registry has it", async () =
   ]);
   one.abort();
   expect(one.registry.liveCount).toBe(0);
+  one.close();
+});
+
+test("in a fleet all choices of a job start together, also next to another client's job", async () => {
+  const started: string[] = [];
+  let owner: ExecutorOwner | undefined;
+  const executor: Partial<Executor> = {
+    open: (by) => void (owner = by),
+    preflight: async () => "unchecked",
+    ...{ yieldsItself: true, slots: 4, ready: false, full: false },
+    start: (_, sequences) => void started.push(sequences.map(({ uid }) => uid).join(" ")),
+  };
+  const one = host("gateway", undefined, executor);
+  const sampling = SamplingSchema.parse({ seed: 7 });
+  const work = { kind: "generate", prompt: { kind: "text", text: "x" }, choices: 3, sampling, stop: [] } as const;
+  await one.dispatcher.submit({ ...spec, work });
+  await one.dispatcher.submit({ ...spec, who: { client: "other", trace: "t" } });
+  Object.assign(executor, { ready: true });
+  owner?.onRoom();
+  expect(started).toEqual(["m2j1 m2j1.1 m2j1.2", "m2j2"]);
+  one.abort();
   one.close();
 });
