@@ -84,6 +84,8 @@ interface Names {
   /** Revision of the record when it was last written or read; undefined while there is no record. */
   revision: number | undefined;
   writing: Promise<void> | undefined;
+  /** Whether NATS may have the record. */
+  isSent: boolean;
   /** False once this gateway knows that a sequence of the job is in the fleet's queue. */
   waits: boolean;
   /** Number of sequences that this gateway has put into the fleet's queue. */
@@ -122,6 +124,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
 
   /** Concurrent callers share one attempt. @throws WaggleError conflict, payload_too_large, resource_exhausted, unavailable */
   function write(names: Names, record: JobRecord | undefined): Promise<void> {
+    names.isSent = true;
     names.writing ??= create(names, record).finally(() => (names.writing = undefined));
     return names.writing;
   }
@@ -200,7 +203,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     names.pictures?.stop();
     await names.writing?.catch(() => {});
     inBackground("remove pictures of a job", names.pictures?.remove());
-    if (names.record === undefined) return;
+    if (names.record === undefined || !names.isSent) return;
     const record = withoutContent(names.record);
     refused.set(record.callKey, record);
     if (names.revision !== undefined) await removeRefused(record).catch(() => {});
@@ -429,7 +432,15 @@ export function endedByOf(outcome: Outcome): EndedBy {
 }
 
 function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names {
-  return { ...given, pictures: undefined, revision: undefined, writing: undefined, published: 0, job: undefined };
+  return {
+    ...given,
+    pictures: undefined,
+    revision: undefined,
+    writing: undefined,
+    isSent: false,
+    published: 0,
+    job: undefined,
+  };
 }
 
 function withoutContent(record: JobRecord): JobRecord {

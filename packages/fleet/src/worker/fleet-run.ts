@@ -103,6 +103,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       return await acknowledge();
     }
     const refusal = refusalOf(job, history) ?? (await refusalOfFile(history));
+    if (!isActive(state)) return;
     if (refusal === undefined && isOfAnotherFile(history)) {
       log.info({ model: model.name }, "fleet_job_for_another_file");
       return await leaveToOthers({ refused: false });
