@@ -8,6 +8,7 @@ import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { specOf } from "../../testing/spec-of.ts";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { step } from "../../testing/step.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, post, readAll } = useInlineWorker();
@@ -32,15 +33,6 @@ const textOf = (events: readonly StreamEvent[]): string =>
   tokensIn(events)
     .map(({ text }) => text)
     .join("");
-
-/** Resolves when this many steps have ended and the next step has begun. */
-async function step(gate: StepGate, steps: number): Promise<void> {
-  for (let done = 0; done < steps; done += 1) {
-    await gate.held();
-    gate.step();
-  }
-  await gate.held();
-}
 
 function replaceEngine(): void {
   worker.kill();

@@ -5,6 +5,7 @@ import { lanePriority, type GenerateRequestInput, type StreamEvent } from "@wagg
 import { expect, test } from "vitest";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { specOf } from "../../testing/spec-of.ts";
+import { step } from "../../testing/step.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, read, readAll } = useInlineWorker();
@@ -28,14 +29,6 @@ const textOf = (events: readonly StreamEvent[]): string =>
   events.map((event) => (event.type === "token" ? event.text : "")).join("");
 const wholeOf = (prompt: string, tokens = 12): string =>
   expectedFakeText({ kind: "text", text: prompt }, { temperature: 0, seed: 0, ignore_eos: false }, tokens);
-
-async function step(gate: StepGate, steps = 1): Promise<void> {
-  for (let done = 0; done < steps; done += 1) {
-    await gate.held();
-    gate.step();
-  }
-  await gate.held();
-}
 
 /** Lets lane jobs run until each has output. */
 async function stepUntilOutput(gate: StepGate, jobs: readonly Job[]): Promise<void> {

@@ -5,6 +5,7 @@ import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { specOf } from "../../testing/spec-of.ts";
+import { step } from "../../testing/step.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, readAll } = useInlineWorker();
@@ -20,14 +21,6 @@ function start(slots: number): StepGate {
 function submit(request: GenerateRequestInput, client = "a", choices = 1): Promise<Job> {
   const spec = specOf({ on_disconnect: "continue", max_tokens: 12, ...request }, { client });
   return worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices } });
-}
-
-async function step(gate: StepGate, steps = 1): Promise<void> {
-  for (let done = 0; done < steps; done += 1) {
-    await gate.held();
-    gate.step();
-  }
-  await gate.held();
 }
 
 const heldOf = ({ state }: Job): boolean[] => state.sequences.map(({ held }) => held);
