@@ -44,7 +44,7 @@ export interface GatewaySide {
   publish(job: FleetJob, to?: PublishTo): Promise<void>;
   /**
    * Where the job is. `queued`: in the common queue, waiting or with a worker. `reserved`: the same in the queue of one worker. `ended`: its last
-   * record is its end, which may be on its way. `lost`: none of these.
+   * record is its end, also before that record arrives here. `lost`: in no queue, and without an end.
    * @throws WaggleError unavailable
    */
   placeOf(job: FleetJob): Promise<JobPlace>;

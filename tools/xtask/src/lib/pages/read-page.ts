@@ -82,7 +82,7 @@ export function readPage(page: string): readonly Step[] {
   if (mark !== undefined) throw new Error(`Line ${mark.line}: no block follows this mark`);
   for (const [at, { kind, line: start }] of steps.entries()) {
     const next = steps.slice(at + 1).find((step) => ["run", "skip", "stop"].includes(step.kind));
-    // A program may start with settings under which none of its users' commands work.
+    // A start alone does not show that the page's settings let commands reach the program.
     if (kind === "background" && (next?.kind ?? "stop") === "stop")
       throw new Error(`Line ${start}: no command follows this start`);
   }
