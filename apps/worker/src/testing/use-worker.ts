@@ -1,4 +1,5 @@
 // Owns the workers that a test starts, and requests to the last one. After the test, all its workers are closed.
+import type { StepGate } from "@waggle/engine";
 import type { Conversation, GenerateWork } from "@waggle/engine";
 import type { App } from "@waggle/front";
 import type { Job } from "@waggle/jobs";
@@ -97,4 +98,13 @@ export function useInlineWorker(defaults: InlineWorkerOptions = {}): UsedInlineW
       return events;
     },
   };
+}
+
+/** Resolves when this many steps have ended and the next step has begun. */
+export async function step(gate: StepGate, steps = 1): Promise<void> {
+  for (let done = 0; done < steps; done += 1) {
+    await gate.held();
+    gate.step();
+  }
+  await gate.held();
 }

@@ -8,8 +8,7 @@ import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import { specOf } from "../../testing/spec-of.ts";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
-import { step } from "../../testing/step.ts";
-import { useInlineWorker } from "../../testing/use-worker.ts";
+import { step, useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, post, readAll } = useInlineWorker();
 

@@ -5,8 +5,7 @@ import { lanePriority, type GenerateRequestInput, type StreamEvent } from "@wagg
 import { expect, test } from "vitest";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { specOf } from "../../testing/spec-of.ts";
-import { step } from "../../testing/step.ts";
-import { useInlineWorker } from "../../testing/use-worker.ts";
+import { step, useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, read, readAll } = useInlineWorker();
 

@@ -5,8 +5,7 @@ import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { specOf } from "../../testing/spec-of.ts";
-import { step } from "../../testing/step.ts";
-import { useInlineWorker } from "../../testing/use-worker.ts";
+import { step, useInlineWorker } from "../../testing/use-worker.ts";
 
 const { worker, start: startWorker, readAll } = useInlineWorker();
 
