@@ -161,6 +161,16 @@ it("keeps a bounded number of rows for a slow disk, and refuses too many readers
   expect((await day.read({ kind: "log", count: 5_000 })).length).toBeLessThan(1_100);
 });
 
+it("ends the reads of clients that have left, and makes room for others", async () => {
+  const day = open();
+  day.add("job", job("a"), "alice");
+  const leaving = new AbortController();
+  const reads = Array.from({ length: 8 }, async () => await idsOf(day, { left: leaving.signal }));
+  leaving.abort();
+  expect(await idsOf(day)).toEqual(["a"]);
+  expect((await Promise.all(reads)).flat()).toEqual([]);
+});
+
 it("gives the ring the lines of an earlier process, once each and in their order", async () => {
   const line = (msg: string, more: object = {}): string =>
     `${JSON.stringify({ level: "info", time: new Date(now).toISOString(), name: "w", pid: 1, msg, ...more })}\n`;

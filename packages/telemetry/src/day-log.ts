@@ -24,6 +24,8 @@ export interface PastQuery {
   readonly since?: number | undefined;
   /** Before this time. */
   readonly until?: number | undefined;
+  /** Aborts when the client has left: the read ends, and makes room for others. */
+  readonly left?: AbortSignal | undefined;
 }
 
 export interface DayQuery extends PastQuery {
@@ -105,7 +107,7 @@ export function createDayLog(options: DayLogOptions): DayLog {
   /** Writes are one after the other, and so are reads. */
   let lastWrite: Promise<void> = Promise.resolve();
   let lastRead: Promise<unknown> = Promise.resolve();
-  let reads = 0;
+  const reads = new Set<DayQuery>();
 
   /** A new process begins another file, as does a file that is full or old. So a row that a kill cut off is the last one of its file. */
   function takeRows(): readonly (readonly [path: string, text: string])[] {
@@ -178,13 +180,13 @@ export function createDayLog(options: DayLogOptions): DayLog {
       timer ??= clock.setTimeout(() => inBackground("write the history", flush()), flushMs);
     },
     async read(query) {
-      if (reads >= mostReads) {
+      if ([...reads].filter(({ left }) => left?.aborted !== true).length >= mostReads) {
         const why = "Cannot read the history: other requests read it. Retry in 1 s.";
         throw new WaggleError("resource_exhausted", why, { retryAfterS: 1 });
       }
-      reads += 1;
+      reads.add(query);
       const read = lastRead.then(flush).then(async () => await readDay(folder, query, place));
-      lastRead = read.catch(() => {}).finally(() => (reads -= 1));
+      lastRead = read.catch(() => {}).finally(() => reads.delete(query));
       return await read;
     },
     flush,
@@ -202,7 +204,7 @@ export function createDayLog(options: DayLogOptions): DayLog {
 
 /** The rows of a server, oldest first. No rows if the folder does not exist. */
 export async function readDay(folder: string, query: DayQuery, place: string): Promise<readonly DayRow[]> {
-  const { kind, count, since = -Infinity, until = Infinity, client, job, matches = () => true } = query;
+  const { kind, count, since = -Infinity, until = Infinity, client, job, left, matches = () => true } = query;
   // Ids need no escapes in JSON. A row without the id is not parsed.
   const named = job === undefined ? "" : `"${job.split("…")[0]}`;
   let rows: DayRow[] = [];
@@ -212,7 +214,7 @@ export async function readDay(folder: string, query: DayQuery, place: string): P
     if (safeFileName(place) !== file.place || (client !== undefined && safeFileName(client) !== file.client)) continue;
     if (kind !== "log" && (kind === "point") !== (file.client === "")) continue;
     const begin = `{"kind":"${kind}","at":`;
-    for await (const line of linesOf(file.path)) {
+    for await (const line of linesOf(file.path, left)) {
       if (!line.startsWith(begin) || !line.includes(named)) continue;
       const at = Number.parseInt(line.slice(begin.length), 10);
       if (at < since || at >= until) continue;
@@ -231,7 +233,12 @@ export async function placesIn(folder: string): Promise<readonly string[]> {
 }
 
 /** Whether the query asks for a part of the past, and not for the newest. */
-export function isPast({ job, client, since, until }: { readonly [key in keyof PastQuery]: unknown }): boolean {
+export function isPast({
+  job,
+  client,
+  since,
+  until,
+}: { readonly [key in keyof Omit<PastQuery, "left">]: unknown }): boolean {
   return [job, client, since, until].some((wanted) => wanted !== undefined);
 }
 
@@ -256,10 +263,13 @@ export function isNamed(id: string, job: string): boolean {
 }
 
 /** A file that cannot be read has no lines: another server may remove it at any time, or another user may own it. A chunk of the file is read in one turn of the event loop. */
-async function* linesOf(path: string): AsyncGenerator<string> {
+async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
   let rest = "";
   try {
-    for await (const chunk of createReadStream(path, "utf8")) {
+    for await (const chunk of createReadStream(path, {
+      encoding: "utf8",
+      ...(signal === undefined ? {} : { signal }),
+    })) {
       const lines = (rest + String(chunk)).split("\n");
       rest = lines.pop() ?? "";
       yield* lines;

@@ -2,7 +2,7 @@
 // new process begins with the points of the last one.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { historyIntervalMs, historyPointsLimit } from "@waggle/protocol";
-import type { DayLog } from "./day-log.ts";
+import type { DayLog, PastQuery } from "./day-log.ts";
 
 /** A point in progress is shown only after this time, because rates over less would jump. */
 const leastSpanMs = 1_000;
@@ -44,8 +44,9 @@ export interface History<Figures> {
    * @param after milliseconds since 1970
    * @param until only points that end before this time, also those on disk
    * @param stepMs length of these points
+   * @param left aborts when nothing waits for the points: a read of the disk ends
    */
-  since(after?: number, until?: number, stepMs?: number): Promise<Past<Figures>>;
+  since(after?: number, until?: number, stepMs?: number, left?: AbortSignal): Promise<Past<Figures>>;
 }
 
 export function createHistory<Reading, Figures>(options: HistoryOptions<Reading, Figures>): History<Figures> {
@@ -60,7 +61,7 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
   );
 
   async function pointsOnDisk(
-    times: { since?: number | undefined; until?: number },
+    times: Pick<PastQuery, "since" | "until" | "left">,
     stepMs = historyIntervalMs,
   ): Promise<typeof points> {
     const count = Math.ceil((historyPointsLimit * stepMs) / historyIntervalMs);
@@ -100,10 +101,10 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
       });
       return taken;
     },
-    async since(after, until, stepMs) {
+    async since(after, until, stepMs, left) {
       const from = begin;
       await taken;
-      if (until !== undefined) return { points: await pointsOnDisk({ since: after, until }, stepMs), ...kept };
+      if (until !== undefined) return { points: await pointsOnDisk({ since: after, until, left }, stepMs), ...kept };
       const now = { at: clock.now(), reading: read() };
       const shown = points.filter(({ at }) => after === undefined || Date.parse(at) > after);
       const inProgress = now.at - from.at < leastSpanMs ? {} : { now: await pointTo(now, from) };

@@ -113,7 +113,7 @@ export interface WorkerView {
   health(): Health;
   openApi(): unknown;
   /** The history of this server. @param after milliseconds since 1970 @param until only older points, of the day on disk */
-  history(after?: number, until?: number, stepMs?: number): Promise<History>;
+  history(after?: number, until?: number, stepMs?: number, left?: AbortSignal): Promise<History>;
   /** Updates the gauges before a scrape. */
   collect(streams: StreamCounter): void;
 }

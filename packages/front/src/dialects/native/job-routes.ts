@@ -110,9 +110,10 @@ export function createJobRoutes(
       // Without a part of the past, the list comes from memory: the status page asks for it again and again.
       const past = isPast(query);
       const wanted = past && !all ? { ...query, client } : query;
-      const read = async (): Promise<readonly EndedJob[]> => await registry.ended(wanted);
+      const read = async (left?: AbortSignal): Promise<readonly EndedJob[]> =>
+        await registry.ended({ ...wanted, left });
       const asks = c.req.query("ended") !== undefined;
-      const ended = asks ? await (past ? readPast(client, read) : read()) : undefined;
+      const ended = asks ? await (past ? readPast(c, read) : read()) : undefined;
       const isShown = (job: EndedJob): boolean =>
         (all || job.client === client) && (query.client ?? job.client) === job.client;
       const list: JobList = {

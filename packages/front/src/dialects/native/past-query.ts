@@ -2,6 +2,7 @@
 import { createShares } from "@waggle/async";
 import { WaggleError, refuseField } from "@waggle/protocol";
 import type { PastQuery } from "@waggle/telemetry";
+import { leavingOf } from "../../server/connection.ts";
 import type { AppContext } from "../../server/context.ts";
 
 /** @throws WaggleError invalid_argument */
@@ -22,20 +23,28 @@ export function timeOf(c: AppContext, name: string): number | undefined {
   throw refuseField(name, "it must be a time such as 2026-01-31T10:00:00Z");
 }
 
-/** Runs a read of the day on disk. @throws WaggleError resource_exhausted beyond the client's share */
-export type ReadPast = <T>(client: string, read: () => Promise<T>) => Promise<T>;
+/** Runs a read of the day on disk, which ends when the client leaves. @throws WaggleError resource_exhausted beyond the client's share */
+export type ReadPast = <T>(c: AppContext, read: (left: AbortSignal) => Promise<T>) => Promise<T>;
 
 /** As many as may wait for the disk. */
 const mostReads = 8;
 
 export function createReadPast(clientShare: number): ReadPast {
   const reads = createShares(mostReads, clientShare);
-  return async (client, read) => {
+  return async (c, read) => {
+    const client = c.get("client");
     if (reads.limitFor(client, 1) !== undefined) {
       const why = `Cannot read the history: ${reads.clientCapacity} requests of this client read it. Retry in 1 s.`;
       throw new WaggleError("resource_exhausted", why, { retryAfterS: 1 });
     }
     reads.add(client, 1);
-    return await read().finally(() => reads.add(client, -1));
+    let held = 1;
+    const release = (): void => {
+      reads.add(client, -held);
+      held = 0;
+    };
+    const left = leavingOf(c);
+    left.addEventListener("abort", release, { once: true });
+    return await read(left).finally(release);
   };
 }

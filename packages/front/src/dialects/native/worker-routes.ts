@@ -88,8 +88,8 @@ export function createWorkerRoutes(
     async history(c) {
       const [after, until] = [timeOf(c, "after"), timeOf(c, "until")];
       const step = wholeNumber(c, "step", { fallback: historyIntervalMs / 1_000, least: 1, most: historyStepLimit });
-      const read = async (): Promise<History> => await view.history(after, until, step * 1_000);
-      return c.json(await (until === undefined ? read() : readPast(c.get("client"), read)));
+      const read = async (left?: AbortSignal): Promise<History> => await view.history(after, until, step * 1_000, left);
+      return c.json(await (until === undefined ? read() : readPast(c, read)));
     },
     async logs(c) {
       requireAdmin(c);
@@ -98,9 +98,9 @@ export function createWorkerRoutes(
       const { success, data: level } = LevelSchema.safeParse(c.req.query("level"));
       if (!success) throw refuseField("level", `it must be one of ${lineLevels.join(", ")}`);
       const past = pastQueryOf(c);
-      const read = async (): Promise<readonly LogLine[]> =>
-        await options.logLines.find({ count, after, level, ...past });
-      return c.json({ lines: await (isPast(past) ? readPast(c.get("client"), read) : read()) });
+      const read = async (left?: AbortSignal): Promise<readonly LogLine[]> =>
+        await options.logLines.find({ count, after, level, ...past, left });
+      return c.json({ lines: await (isPast(past) ? readPast(c, read) : read()) });
     },
     openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
