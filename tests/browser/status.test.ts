@@ -14,6 +14,7 @@ import { pageProblems, problemsInLooks } from "./support/page-problems.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
+const hourMs = 3_600_000;
 const browser = useBrowser();
 let folder: string;
 /** The worker of several tests. It has no jobs before the first test, so the order of the tests matters. */
@@ -206,7 +207,7 @@ it("begins with what happened before the page was opened, and shows the values a
 it("shows what an hour of the day on disk was like: its charts, its jobs and what happened, in at most 3,000 px", async () => {
   const state = join(folder, "state");
   await mkdir(join(state, "waggle/history"), { recursive: true });
-  const hour = new Date().setMinutes(0, 0, 0) - 2 * 3_600_000;
+  const hour = new Date().setMinutes(0, 0, 0) - 2 * hourMs;
   const at = hour + 1_800_000;
   const row = (kind: string, value: object): string => `${JSON.stringify({ kind, at, row: value })}\n`;
   const time = new Date(at).toISOString();
@@ -260,12 +261,12 @@ it("shows what an hour of the day on disk was like: its charts, its jobs and wha
   }
   expect(await pageProblems(page)).toEqual([]);
 
-  await page.getByLabel("Time shown").selectOption({ index: 3 });
+  await page.getByLabel("Time shown").selectOption(`${hour}-${hour + hourMs}`);
   await page.locator("[data-chart=Throughput] .chart-legend").getByText("answers 77").waitFor();
   await page.locator("[data-ended=job-0123456789-late]").getByText("engine failed").waitFor();
   await page.getByText("The engine of qwen3 is restarted: no step for 31.0 s. 3 answers continue.").waitFor();
   expect(await page.locator("[data-ended]").count()).toBe(1);
-  await page.getByLabel("Time shown").selectOption({ index: 2 });
+  await page.getByLabel("Time shown").selectOption(`${hour + hourMs}-${hour + 2 * hourMs}`);
   await page.getByText("No job ended in this time.").waitFor();
   await page.getByLabel("Time shown").selectOption("Last day");
   await page.locator("[data-ended=job-0123456789-late]").waitFor();
@@ -325,6 +326,13 @@ it("shows the log, filters it, and pauses it", async () => {
   expect(await lines.locator("li").filter({ hasNotText: "job=j " }).count()).toBe(0);
   await page.getByLabel("Minimum level").selectOption("error");
   await page.getByText("No line matches.").waitFor();
+});
+
+it("says since when a worker is offline that answered a part of the first requests", async () => {
+  const { page } = await visit(browser, "about:blank");
+  await page.route("**/v1/logs*", async (route) => await route.abort());
+  await page.goto(`${worker.url}/status`);
+  await page.getByRole("alert").filter({ hasText: "Disconnected since" }).waitFor();
 });
 
 it("shows that the worker is offline, and reconnects when it returns", async () => {

@@ -134,6 +134,7 @@ export function watchWorker(api: Api): WorkerWatch {
   async function ask(): Promise<void> {
     // If the worker is offline, no other requests follow.
     info.value = (await read<WorkerInfo>("/v1/info")) ?? info.value;
+    lastSeenAt.value = Date.now();
     await models.refresh();
     await Promise.all([
       read<Health>("/health", [503]).then((answer) => void (health.value = answer ?? health.value)),
