@@ -23,6 +23,7 @@ let folder: string;
 let workerUrl: string;
 let toolsUrl: string;
 let dayUrl: string;
+let slowHour: string;
 let crashingUrl: string;
 let models: ModelWorker;
 beforeAll(async () => {
@@ -32,7 +33,7 @@ beforeAll(async () => {
   workerUrl = (await spawnFakeWorker(["--mmproj", "eye", "--fake-step-delay", "5ms"])).url;
   const mcp = ["--mcp-config", join(folder, "mcp.json"), "--mcp-journal-dir", join(folder, "journal")];
   toolsUrl = (await spawnFakeWorker(["--mmproj", "eye", ...mcp])).url;
-  makeDay(join(folder, "waggle"), "made-day");
+  slowHour = makeDay(join(folder, "waggle"), "made-day");
   const day = ["--worker-id", "made-day", "--history-size", "64MiB"];
   dayUrl = (await spawnFakeWorker(day, { env: { XDG_STATE_HOME: folder } })).url;
   crashingUrl = (await spawnFakeWorker(["--fake-crash-at-step", "1", "--crash-loop-deaths", "2"])).url;
@@ -157,7 +158,7 @@ const tasks: readonly Task[] = [
     clicks: 5,
     async perform(hand, page) {
       await hand.press(button(page, "Compare"));
-      await hand.choose(page.getByRole("combobox", { name: /^Model/ }), 1);
+      await hand.choose(page.getByRole("combobox", { name: /^Model/ }), "bee-large");
       await hand.press(button(page, "Ask for another answer"));
       await button(page, "Keep this one").nth(1).waitFor();
       expect(models.jobs.at(-1)?.["model"]).toBe("bee-large");
@@ -183,8 +184,7 @@ const tasks: readonly Task[] = [
     at: () => `${dayUrl}/status`,
     clicks: 3,
     async perform(hand, page) {
-      // After the last hour, the last day and two whole hours.
-      await hand.choose(page.getByLabel("Time shown"), 4);
+      await hand.choose(page.getByLabel("Time shown"), slowHour);
       await page.getByText("The engine of waggle-fake is restarted: a step took 31 s. 3 answers continue.").waitFor();
       await hand.press(page.getByRole("button", { name: /^Show \d+ more$/ }).first());
       await page

@@ -5,15 +5,22 @@ import { join } from "node:path";
 import type { StreamEvent } from "@waggle/protocol";
 import type { WorkerClient } from "@waggle/client";
 import { parseMetrics } from "@waggle/testing/harness";
-import { afterEach, expect, it } from "vitest";
+import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
+import { afterAll, afterEach, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
 
+const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(killDaemons);
 
+/** A prefix comes back if a transfer takes less time than computing it. Here it takes a hundredth, so that a busy machine changes nothing. */
+const sizes = { layers: 4, width: 1_024, heads: 16, kvHeads: 1, feedForward: 4_096, vocabulary: 1_024, context: 512 };
+const model = join(folder, "wide.gguf");
+writeRandomModel({ ...shapeNamed("15m"), ...sizes }, model);
 /** With one slot, each conversation takes it from the previous one. */
-const flags = ["--slots", "1", "--context-size", "512", "--threads", "1"];
+const flags = ["--model", model, "--slots", "1", "--threads", "1"];
 const sentence = " Lily and Tom went to the park to play with a red ball and a little dog.";
-const opening = (name: string): string => `Once there was a child called ${name}.${sentence.repeat(8)}`;
+const opening = (name: string): string => `Once there was a child called ${name}.${sentence.repeat(8)}\n`;
 
 interface Reply {
   readonly text: string;
@@ -76,18 +83,14 @@ it("the store is deleted when the worker exits", async () => {
 });
 
 it("the store is kept for the next worker in the folder of --prefix-store-dir", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
-  try {
-    const first = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
-    const { prompt, turn } = await openTwo(first.client);
-    first.signal("SIGTERM");
-    await first.exited;
-    const second = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
-    const back = await tell(second.client, "Anna", prompt);
-    expect(back.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
-    second.signal("SIGTERM");
-    await second.exited;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const kept = [...flags, "--prefix-store-dir", join(folder, "store")];
+  const first = await spawnModelWorker(kept);
+  const { prompt, turn } = await openTwo(first.client);
+  first.signal("SIGTERM");
+  await first.exited;
+  const second = await spawnModelWorker(kept);
+  const back = await tell(second.client, "Anna", prompt);
+  expect(back.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
+  second.signal("SIGTERM");
+  await second.exited;
 });

@@ -15,8 +15,8 @@ export interface Hand {
    */
   press(target: Locator, near?: Locator): Promise<void>;
   type(target: Locator, text: string): Promise<void>;
-  /** Chooses an option of a list by its place. */
-  choose(target: Locator, index: number): Promise<void>;
+  /** Chooses an option of a list by its value. */
+  choose(target: Locator, value: string): Promise<void>;
   key(key: string): Promise<void>;
 }
 
@@ -41,8 +41,8 @@ export function mouse(page: Page): Hand {
       await target.fill(text);
       used.texts += 1;
     },
-    async choose(target, index) {
-      await target.selectOption({ index });
+    async choose(target, value) {
+      await target.selectOption({ value });
       used.presses += 2;
     },
     key: async (key) => await page.keyboard.press(key),
@@ -96,10 +96,15 @@ export function keyboard(page: Page): Hand {
       await target.fill(text);
       used.texts += 1;
     },
-    async choose(target, index) {
+    async choose(target, value) {
       await reach(target);
-      const chosen = (): Promise<number> => target.evaluate((element) => (element as HTMLSelectElement).selectedIndex);
-      for (let at = await chosen(); at !== index; at = await chosen()) await key(at < index ? "ArrowDown" : "ArrowUp");
+      // The list can get another option meanwhile: the newest hour, for example.
+      const steps = (): Promise<number> =>
+        target.evaluate((element, wanted) => {
+          const { options, selectedIndex } = element as HTMLSelectElement;
+          return [...options].findIndex((option) => option.value === wanted) - selectedIndex;
+        }, value);
+      for (let left = await steps(); left !== 0; left = await steps()) await key(left > 0 ? "ArrowDown" : "ArrowUp");
     },
   };
 }

@@ -10,8 +10,8 @@ const slowMs = 20 * 60_000;
 const hourMs = 3_600_000;
 const jobs = 200;
 
-/** @param place the worker's id */
-export function makeDay(stateFolder: string, place: string, now = Date.now()): void {
+/** Returns the value of the slow hour in the status page's list of times. @param place the worker's id */
+export function makeDay(stateFolder: string, place: string, now = Date.now()): string {
   const folder = join(stateFolder, "history");
   const begin = now - pointsOfDay * pointMs;
   const write = (client: string, rows: readonly string[]): void =>
@@ -25,6 +25,7 @@ export function makeDay(stateFolder: string, place: string, now = Date.now()): v
       row("job", Date.parse(job.ended_at), job),
     ),
   );
+  return `${slowFrom(now)}-${slowFrom(now) + hourMs}`;
 }
 
 function slowFrom(now: number): number {

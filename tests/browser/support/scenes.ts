@@ -33,6 +33,8 @@ export interface Servers {
   readonly hiveUrl: string;
   /** A worker with an MCP server, and with a day of history on disk. */
   readonly oldUrl: string;
+  /** Value of its slow hour in the list of times. */
+  readonly slowHour: string;
 }
 
 /** @param folder an empty folder for what the daemons keep */
@@ -41,12 +43,12 @@ export async function startServers(folder: string): Promise<Servers> {
   const workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   const lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
-  makeDay(join(folder, "waggle"), "bee-2");
+  const slowHour = makeDay(join(folder, "waggle"), "bee-2");
   const odd = { command: process.execPath, args: [toolServer], env: { LEDGER: join(folder, "ledger") } };
   writeFileSync(join(folder, "mcp.json"), JSON.stringify({ mcpServers: { odd } }));
   const flags = ["--worker-id", "bee-2", "--history-size", "64MiB", "--mcp-config", join(folder, "mcp.json")];
   const oldUrl = (await spawnFakeWorker(flags, { env: { XDG_STATE_HOME: folder } })).url;
-  return { workerUrl, lockedUrl, hiveUrl, oldUrl };
+  return { workerUrl, lockedUrl, hiveUrl, oldUrl, slowHour };
 }
 
 const toolServer = fileURLToPath(new URL("../../../packages/mcp/src/testing/hostile-server.js", import.meta.url));
@@ -251,9 +253,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   "status, a slow hour": {
-    open: async (page, { oldUrl }) => {
+    open: async (page, { oldUrl, slowHour }) => {
       await page.goto(`${oldUrl}/status`);
-      await page.getByLabel("Time shown").selectOption({ index: 4 });
+      await page.getByLabel("Time shown").selectOption(slowHour);
       await page.getByText(/a step took 31 s/).waitFor();
       await page.locator("[data-ended]").nth(7).waitFor();
     },
