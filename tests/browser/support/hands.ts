@@ -74,12 +74,10 @@ export function keyboard(page: Page): Hand {
       });
     });
     if (!shows) throw new Error(`${String(target)} shows no focus`);
-    if (
-      !(await target.evaluate((element) =>
-        element.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
-      ))
-    )
-      throw new Error(`${String(target)} has the focus and is invisible`);
+    const isVisible = await target.evaluate((element) =>
+      element.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
+    );
+    if (!isVisible) throw new Error(`${String(target)} has the focus and is invisible`);
   }
 
   return {

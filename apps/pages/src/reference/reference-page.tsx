@@ -37,7 +37,7 @@ export function ReferencePage({ api }: { readonly api: Api }): VNode {
           </div>
         </main>
       )}
-      {document.value !== undefined && <Reference api={api} document={document.value} />}
+      {document.value !== undefined && <Reference document={document.value} />}
       <TokenDialog api={api} />
     </>
   );
@@ -50,7 +50,7 @@ async function read(api: Api): Promise<ApiDocument> {
   return (await response.json()) as ApiDocument;
 }
 
-function Reference({ api, document }: { readonly api: Api; readonly document: ApiDocument }): VNode {
+function Reference({ document }: { readonly document: ApiDocument }): VNode {
   const words = useSignal("");
   const { schemas } = document.components;
   const { id, visit } = target.value;
@@ -90,7 +90,7 @@ function Reference({ api, document }: { readonly api: Api; readonly document: Ap
         {groups.map((group) => (
           <Group key={group.name} id={group.id} title={`${group.name} routes`} note={group.description}>
             {group.routes.map((route) => (
-              <RouteItem key={route.id} {...{ api, route, schemas }} />
+              <RouteItem key={route.id} {...{ route, schemas }} />
             ))}
           </Group>
         ))}

@@ -1,14 +1,12 @@
-// Owns one route: a line that opens to show details, a command to copy, and a form to try the route.
+// Owns one route: a line that opens to show details, and a command to copy.
 import { useSignal } from "@preact/signals";
 import type { ApiAnswer, ApiDocument } from "@waggle/protocol";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy-button.tsx";
-import type { Api } from "../wire/api.ts";
 import { curlOf, refName, type RouteView } from "./document.ts";
 import { SchemaBody, TypeWords } from "./schema-view.tsx";
 import { target } from "./target.ts";
-import { TryForm } from "./try-form.tsx";
 
 interface ItemProps {
   readonly id: string;
@@ -44,7 +42,6 @@ export function Item({ id, summary, children }: ItemProps): VNode {
 const methodColours: Readonly<Record<string, string>> = { GET: "good", POST: "warn", DELETE: "bad" };
 
 export interface RouteProps {
-  readonly api: Api;
   readonly route: RouteView;
   readonly schemas: ApiDocument["components"]["schemas"];
 }
@@ -65,8 +62,7 @@ export function RouteItem(props: RouteProps): VNode {
   );
 }
 
-function RouteBody({ api, route, schemas }: RouteProps): VNode {
-  const trying = useSignal(false);
+function RouteBody({ route, schemas }: RouteProps): VNode {
   const command = curlOf(route, location.origin);
   /** The body's schema if it has an entry, to which the body then links. */
   const named = schemas[refName(route.request?.schema ?? {}) ?? ""];
@@ -83,17 +79,6 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
         </pre>
         <CopyButton text={command} label="Copy the command" />
       </div>
-      <div>
-        <button
-          type="button"
-          class="button tiny"
-          aria-expanded={trying.value}
-          onClick={() => (trying.value = !trying.value)}
-        >
-          {trying.value ? "Close" : "Try it"}
-        </button>
-      </div>
-      {trying.value && <TryForm api={api} route={route} />}
       {route.parameters.length > 0 && (
         <div>
           <h3>Parameters</h3>
