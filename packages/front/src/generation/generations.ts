@@ -47,6 +47,7 @@ export function createGenerations(
   calls: Pick<FrontCalls, "admit"> | undefined,
 ): Generations {
   const { dispatcher, accounts } = options;
+  const inFleet = options.finder !== undefined;
 
   const retries = createRetries(options.registry);
 
@@ -82,7 +83,7 @@ export function createGenerations(
   }
 
   /** @param first whether this is the first job of its request */
-  async function accept(c: AppContext, given: JobSpec, first: boolean): Promise<FoundJob> {
+  async function accept(c: AppContext, given: JobSpec, first: boolean, again = inFleet): Promise<FoundJob> {
     const admitted = await admitCalls(given);
     if (admitted !== undefined && "log" in admitted) return { job: admitted, joined: true };
     const spec = admitted?.spec ?? given;
@@ -99,6 +100,8 @@ export function createGenerations(
       const { code } = WaggleError.from(error);
       const named = code === "conflict" ? await namedJob(spec) : undefined;
       if (named !== undefined) return { job: named, joined: true };
+      // A refused job has its id until its record is gone.
+      if (code === "conflict" && again) return await accept(c, given, first, false);
       options.metrics.jobsRejected.inc({ code });
       throw error;
     }

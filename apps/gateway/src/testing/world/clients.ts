@@ -251,10 +251,12 @@ export function startClient(world: ClientWorld, plan: ClientPlan): SimulatedClie
 
 /** As the front does with a request that names its job. @throws WaggleError */
 async function submit(
-  { models, registry, finder }: GatewayJobs,
+  gateway: GatewayJobs,
   spec: JobSpec & { readonly id: string },
   hasLeft: () => boolean,
+  again = true,
 ): Promise<Job> {
+  const { models, registry, finder } = gateway;
   try {
     return await models.dispatcher.submit(spec, { hasLeft });
   } catch (error) {
@@ -262,8 +264,9 @@ async function submit(
     const { requestDigest } = spec.who;
     const here = registry.get(clientName, spec.id);
     const job = here ?? (await finder.join(clientName, spec.id, requestDigest));
-    if (job === undefined || job.spec.who.requestDigest !== requestDigest) throw error;
-    return job;
+    if (job !== undefined && job.spec.who.requestDigest === requestDigest) return job;
+    if (again) return await submit(gateway, spec, hasLeft, false);
+    throw error;
   }
 }
 
