@@ -52,7 +52,7 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
         const { reason } = await over;
         const arrivals = judge.tokens.map(({ arrivalMs }) => arrivalMs);
         seen.gapsMs.push(...gapsOf(arrivals));
-        seen.tokensAt.push(...arrivals.map((at) => performance.timeOrigin + at));
+        seen.tokensAt.push(...arrivals.map((at) => performance.timeOrigin + sentAt + at));
         seen.firstTokensMs.push(...arrivals.slice(0, 1));
         seen.acceptedMs.push(acceptedMs);
         signal.throwIfAborted();

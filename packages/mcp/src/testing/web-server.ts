@@ -33,6 +33,8 @@ export async function startWebServer(answers: Readonly<Record<string, WebAnswer>
     ...answers,
   };
   const server = createServer((request, response) => {
+    // No connection is left that a client could try after the server's end.
+    response.shouldKeepAlive = false;
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
     request.on("end", () => {
