@@ -14,7 +14,7 @@ import {
 } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { alternate, medianCell, ratioOf } from "./lib/alternate.ts";
-import { chat, textPart } from "./lib/chat.ts";
+import { chat } from "./lib/chat.ts";
 import { gapsDuring, type Gaps, type Span } from "./lib/gaps-during.ts";
 import { calibratePrompts } from "./worker/prompts.ts";
 
@@ -75,7 +75,7 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
     return { from, to: performance.now(), ...tokens };
   };
   const completion = async (): Promise<Figures> => {
-    const content = [textPart(`${nextState()}\n\n${asked[0]}`)];
+    const content = `${nextState()}\n\n${asked[0]}`;
     const { sentAt: from, endedAt: to, promptTokens, cachedTokens } = await chat({ url, content, maxTokens: 1 });
     return { from, to, promptTokens, computedTokens: promptTokens - cachedTokens };
   };

@@ -38,10 +38,6 @@ await runCommandLine({
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,
     },
-    pictures: {
-      what: "pictures compared with llama-server: answers, gaps of other streams, second turns",
-      load: async () => (await import("./pictures.ts")).addPictures,
-    },
     fit: {
       what: "estimates of a model's memory compared with the real use; takes minutes and 3 GB",
       load: async () => (await import("./fit.ts")).addFit,

@@ -1,7 +1,7 @@
 // Measures what three chats with long contexts notice of a batch, in alternation with rounds without one, and the batch's lines per second meanwhile.
 import { sleep } from "@waggle/async";
 import { percentile } from "@waggle/testing/harness";
-import { chat, textPart } from "../lib/chat.ts";
+import { chat } from "../lib/chat.ts";
 import { startStreams } from "../lib/gaps-during.ts";
 import type { Server } from "../lib/servers.ts";
 import type { PromptMaker } from "../worker/prompts.ts";
@@ -45,7 +45,7 @@ export async function playStreams(
   const firstTokens: number[] = [];
   const chatsUntil = performance.now() + seconds * 500;
   while (performance.now() < chatsUntil) {
-    const content = [textPart(prompts.make(newChatTokens, seed + firstTokens.length))];
+    const content = prompts.make(newChatTokens, seed + firstTokens.length);
     const { sentAt, arrivals } = await chat({ url, content, maxTokens: 1 });
     firstTokens.push((arrivals[0] ?? Number.NaN) - sentAt);
     await sleep(newChatEveryMs);

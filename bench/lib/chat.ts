@@ -1,18 +1,14 @@
-// Sends chat completions, also with pictures, and reads their streams.
+// Sends chat completions, and reads their streams.
 import { send } from "@waggle/testing/harness";
 
 export interface ChatRequest {
   readonly url: string;
-  readonly content: readonly ContentPart[];
+  readonly content: string;
   readonly maxTokens: number;
   /** The answer is drawn with it: the engine guesses the tokens of a greedy answer, and they come in bundles. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
 }
-
-export type ContentPart =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
 
 export interface ChatAnswer {
   readonly text: string;
@@ -24,12 +20,6 @@ export interface ChatAnswer {
   readonly endedAt: number;
   readonly promptTokens: number;
   readonly cachedTokens: number;
-}
-
-export const textPart = (text: string): ContentPart => ({ type: "text", text });
-
-export function picturePart(png: Uint8Array): ContentPart {
-  return { type: "image_url", image_url: { url: `data:image/png;base64,${Buffer.from(png).toString("base64")}` } };
 }
 
 interface Chunk {

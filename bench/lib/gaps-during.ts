@@ -1,7 +1,7 @@
 // Measures what three streams of text notice of other work: the gaps between their tokens before it and during it.
 import { deferred, sleep } from "@waggle/async";
 import { gapsOf, times } from "@waggle/testing/harness";
-import { chat, textPart } from "./chat.ts";
+import { chat } from "./chat.ts";
 
 /** When the work began and ended, in milliseconds of `performance.now()`. */
 export interface Span {
@@ -47,7 +47,7 @@ export async function startStreams(
   const begun = Array.from({ length: streams }, () => deferred<void>());
   const running = times(streams, async (stream) => {
     for (let turn = 0; !leaving.signal.aborted; turn += 1) {
-      const content = [textPart(promptOf(stream, turn))];
+      const content = promptOf(stream, turn);
       const seed = 1_000 * stream + turn;
       await chat({ url, content, maxTokens: streamTokens, seed, signal: leaving.signal }, (at) => {
         arrivals[stream]?.push(at);
