@@ -107,6 +107,7 @@ async function describePicture({ url }: ListeningWorker, model: string): Promise
   const image = { type: "image_url", image_url: { url: `data:image/png;base64,${picture}` } };
   const body = { model, temperature: 0, max_tokens: 16, messages: [{ role: "user", content: [image] }] };
   const answer = await fetch(`${url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) });
+  if (answer.status !== 200) throw new Error(`Cannot describe the picture: ${await answer.text()}`);
   const { choices, usage } = (await answer.json()) as {
     choices: { message: object }[];
     usage: { prompt_tokens: number };

@@ -3,12 +3,12 @@ import { sleep } from "@waggle/async";
 import { killProcess, stopwatch, type LogLine, type Worker } from "@waggle/testing/harness";
 import { enginesOf, isDeath } from "./audit.ts";
 
-const killWaitMs = 60_000;
+const killWaitMs = 240_000;
 const lookEveryMs = 1;
 const deathLimitMs = 60_000;
 
 /**
- * Waits up to a minute for an engine that is answering a request, and kills it. Never rejects.
+ * Waits up to four minutes for an engine that is answering a request, and kills it. Never rejects.
  * @param running number of streams of each model that have begun and not ended
  * @param onKill called with the model's name right before the kill
  */
@@ -30,9 +30,12 @@ export async function killOne(
       const from = worker.log.lines.length;
       onKill(name);
       killProcess(pid);
+      const isUnload = ({ msg, model, to }: LogLine): boolean =>
+        msg === "model_state" && model === name && to === "unloading";
+      const isSeen = (line: LogLine): boolean => isDeath(line) || isUnload(line);
+      const seen = await worker.log.line("its death", isSeen, { from, limitMs: deathLimitMs }).catch(() => undefined);
       // If the engine was about to exit anyway, no death is logged; then another engine is killed.
-      const died = await worker.log.line("its death", isDeath, { from, limitMs: deathLimitMs }).catch(() => undefined);
-      if (died !== undefined) return;
+      if (seen !== undefined && isDeath(seen)) return;
     }
     await sleep(lookEveryMs, { signal: interrupted }).catch(() => {});
   }
