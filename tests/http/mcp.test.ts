@@ -26,6 +26,8 @@ async function spawn(
   return await spawnFakeWorker([...own, ...flags], options);
 }
 
+/** The fake model makes its call again, once it has the result: as another call, which would run. */
+const oneCall = ["--mcp-steps", "1"];
 const freeTools = ["echo", "hold", "die", "huge", "hostile", "fail"];
 
 /** @param alwaysAllow tools that need no consent */
@@ -49,7 +51,7 @@ test("killed during a call: the call is not repeated, and its outcome is unknown
   await kill(first);
   expect(await lost).toBe("lost");
 
-  const second = await spawn();
+  const second = await spawn(hostile(), oneCall);
   const events: StreamEvent[] = [];
   for await (const event of second.client.inference(body)) {
     events.push(event);
@@ -63,7 +65,7 @@ test("killed during a call: the call is not repeated, and its outcome is unknown
 });
 
 test("sent again with its Idempotency-Key: the call is not repeated", async () => {
-  const worker = await spawn(hostile(), ["--mcp-steps", "1"]);
+  const worker = await spawn(hostile(), oneCall);
   const { job_id: _, ...body } = asking(call("odd__hold", say("Done.")), "");
   const ask = async (signal?: AbortSignal): Promise<Response> =>
     await fetch(`${worker.url}/v1/inference`, {
@@ -292,7 +294,8 @@ test.each([
     await expect.poll(ledger).toBe("hold once\n");
     await kill(first);
     await lost;
-    for await (const event of (await spawn()).client.inference(body)) if (event.type === "tool_result") break;
+    const next = await spawn(hostile(), oneCall);
+    for await (const event of next.client.inference(body)) if (event.type === "tool_result") break;
     expect(ledger()).toBe("hold once\n");
   },
 );
