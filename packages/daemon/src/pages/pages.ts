@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { contentTypeOf } from "./content-types.ts";
 import { pageHeadersOf } from "./page-headers.ts";
 import { unbuiltPage } from "./unbuilt-page.ts";
 
@@ -50,7 +49,7 @@ export function createPages({ folder, routes }: PagesOptions): Pages {
     async answer(request) {
       const { pathname } = new URL(request.url);
       const file = pageFile(pathname);
-      const contentType = file === undefined ? undefined : contentTypeOf(file);
+      const contentType = file === undefined ? undefined : contentTypes[/\.[a-z]+$/.exec(file)?.[0] ?? ""];
       if (file === undefined || contentType === undefined) return undefined;
       const found = await find(folder, file, request.headers.get("accept-encoding") ?? "");
       if (found !== undefined) return fileResponse(request, file, contentType, found);
@@ -117,3 +116,11 @@ function unbuiltResponse(request: Request, file: string): Response {
   };
   return new Response(request.method === "HEAD" ? null : unbuiltPage, { status: 503, headers });
 }
+
+/** By the extension of a file. Files of other types are never served. */
+const contentTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};

@@ -1,6 +1,6 @@
 // Owns the list of formats by their first bytes: those that we read, and those that we only name in errors.
 // Libraries that read the size of a picture do not limit its metadata. We do, before anything is decoded.
-import { readGifHeader } from "./gif-header.ts";
+import { fileView } from "./file-view.ts";
 import { readJpegHeader, startOfImage } from "./jpeg-file.ts";
 import { pngSignature, readPngHeader } from "./png-file.ts";
 import type { PictureFormat, StoredPicture } from "./stored-picture.ts";
@@ -48,4 +48,10 @@ const otherFormats: readonly (readonly [name: string, matches: (begin: string) =
 /** The name of another format, with its article; undefined for unknown files. */
 export function otherFormatOf(begin: string): string | undefined {
   return otherFormats.find(([, matches]) => matches(begin))?.[0];
+}
+
+/** The size of its canvas. */
+function readGifHeader(bytes: Uint8Array): StoredPicture {
+  const file = fileView(bytes);
+  return { format: "gif", width: file.u16(6, true), height: file.u16(8, true), orientation: 1 };
 }
