@@ -75,6 +75,16 @@ describe("one job_id at two gateways", () => {
     },
   );
 
+  it("keeps its prompt at a gateway that accepted the same request before it could read the record", async () => {
+    const same = { ...job, on_disconnect: "cancel" };
+    await one.post("/v1/jobs", same);
+    await until(async () => (await recordOf())?.waits === false);
+    other.member.link.delay({ minMs: 600, maxMs: 600 }, ["acks", "reads"]);
+    expect((await other.post("/v1/jobs", same)).headers.get("idempotent-replayed")).toBeNull();
+    await until(() => other.registry.get("local", "j")?.callKey === one.registry.get("local", "j")?.callKey);
+    expect(other.registry.get("local", "j")?.spec.work).toMatchObject({ prompt: { kind: "text", text: "x" } });
+  });
+
   it("is a conflict if a gateway of another version has a job with it", async () => {
     const { records } = await connectTo(fleet);
     await records.jobs.put(keys.job("local", "j"), new TextEncoder().encode('{"version":0}'));

@@ -163,7 +163,7 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     inBackground("remove pictures of a job", names.pictures?.remove());
     names.pictures = picturesOfRecord(record);
     names.fleetIds = record.fleetIds;
-    job.spec = { ...specOfRecord(record), id };
+    job.spec = { ...withContentOf(job.spec, specOfRecord(record)), id };
     job.callKey = record.callKey;
     remember(job.callKey, names);
   }
@@ -445,6 +445,12 @@ function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names 
 
 function withoutContent(record: JobRecord): JobRecord {
   return { ...record, spec: recordedSpec(record.spec), waits: false };
+}
+
+/** The spec with the prompt of the same request: if the fleet's queue loses the job, it is published again with it. */
+function withContentOf({ work: own }: JobSpec, spec: JobSpec): JobSpec {
+  if (own.kind !== "generate" || spec.work.kind !== "generate") return spec;
+  return { ...spec, work: { ...spec.work, prompt: own.prompt, stop: own.stop } };
 }
 
 /** The spec without the prompt, for the job's record: the stream, its message and its receipt need the other fields. */
