@@ -29,4 +29,19 @@ describe("expectNoLeaks", () => {
     expect(message.match(/Timeout created at [^,]*leaks\.test\.ts/g)).toHaveLength(2);
     expect(message).toContain("TCPSERVERWRAP");
   });
+
+  it("ignores older resources, those of other work, and those that do not keep the process alive", async () => {
+    const before = setTimeout(() => {}, 60_000);
+    let later: NodeJS.Timeout | undefined;
+    const other = new Promise<void>((resolve) =>
+      setImmediate(() => resolve(void (later = setTimeout(() => {}, 60_000)))),
+    );
+    const check = expectNoLeaks();
+    const unrefd = setTimeout(() => {}, 60_000).unref();
+    await other;
+    await expect(check()).resolves.toBeUndefined();
+    clearTimeout(before);
+    clearTimeout(later);
+    clearTimeout(unrefd);
+  });
 });
