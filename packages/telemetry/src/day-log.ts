@@ -233,12 +233,7 @@ export async function placesIn(folder: string): Promise<readonly string[]> {
 }
 
 /** Whether the query asks for a part of the past, and not for the newest. */
-export function isPast({
-  job,
-  client,
-  since,
-  until,
-}: { readonly [key in keyof Omit<PastQuery, "left">]: unknown }): boolean {
+export function isPast({ job, client, since, until }: Partial<Record<keyof PastQuery, unknown>>): boolean {
   return [job, client, since, until].some((wanted) => wanted !== undefined);
 }
 
@@ -266,10 +261,7 @@ export function isNamed(id: string, job: string): boolean {
 async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
   let rest = "";
   try {
-    for await (const chunk of createReadStream(path, {
-      encoding: "utf8",
-      ...(signal === undefined ? {} : { signal }),
-    })) {
+    for await (const chunk of createReadStream(path, { encoding: "utf8", signal })) {
       const lines = (rest + String(chunk)).split("\n");
       rest = lines.pop() ?? "";
       yield* lines;

@@ -151,7 +151,6 @@ export function watchWorker(api: Api): WorkerWatch {
   async function askNow(): Promise<void> {
     try {
       await ask();
-      lastSeenAt.value = Date.now();
       presence.value = "online";
     } catch {
       presence.value = "offline";
