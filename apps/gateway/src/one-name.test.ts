@@ -1,7 +1,7 @@
 // Tests that a job_id names one job of its client in the whole fleet: from its acceptance, at any gateway, and after the loss of gateways.
 import { keys } from "@waggle/fleet/model";
 import { connectTo, pass, until, useFleet } from "@waggle/fleet/testing";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
 const fleet = useFleet();
@@ -83,6 +83,16 @@ describe("one job_id at two gateways", () => {
     expect((await other.post("/v1/jobs", same)).headers.get("idempotent-replayed")).toBeNull();
     await until(() => other.registry.get("local", "j")?.callKey === one.registry.get("local", "j")?.callKey);
     expect(other.registry.get("local", "j")?.spec.work).toMatchObject({ prompt: { kind: "text", text: "x" } });
+  });
+
+  it("is tried again if the record of its job goes while another gateway looks for the job", async () => {
+    await one.post("/v1/jobs", job);
+    const { records } = other.member;
+    vi.spyOn(records, "get").mockImplementationOnce(async (client, id) => {
+      await records.remove(client, id, (await records.get(client, id))?.revision ?? 0);
+      return undefined;
+    });
+    expect((await other.post("/v1/jobs", job)).status).toBe(202);
   });
 
   it("is a conflict if a gateway of another version has a job with it", async () => {
