@@ -1,6 +1,6 @@
 // Tests `xtask worker:test` with real processes: it passes for a correct worker, catches cheating workers, and leaves no process behind.
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
@@ -8,12 +8,11 @@ import { createLeftoverCheck, familyOf, listProcesses, repositoryPath } from "@w
 import type { ProcessEntry } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { execa } from "execa";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { rowsOfKind } from "../support/long.ts";
 
 const source = ["--import", "tsx"];
 const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Outcome {
   readonly ok: boolean;

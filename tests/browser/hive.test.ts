@@ -1,5 +1,5 @@
 // Shows the hive's page with real workers that join, are late, leave and return.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
@@ -118,7 +118,6 @@ it("reports missing rights of a token, and accepts another token", async () => {
   await card.getByRole("button", { name: "Drain bee-1" }).click();
   await card.getByRole("button", { name: "Drain", exact: true }).click();
   await card.getByText("the token is not marked admin").waitFor();
-  await rm(folder, { recursive: true });
 });
 
 it("keeps long names and a hundred offline workers within the page, also on a phone", async () => {

@@ -1,5 +1,5 @@
 // Shows the search for models in the chat's dialog: against a hub on this machine, and without one.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startModelServer } from "@waggle/models/testing/model-server";
@@ -34,7 +34,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await hub[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
 });
 
 async function open(at: string): Promise<Page> {

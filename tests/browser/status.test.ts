@@ -1,12 +1,12 @@
 // Shows the status page: jobs and their cancelling, the log, figures, and an offline worker.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
 import { JobListSchema, ModelStatusesSchema, WorkerInfoSchema } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { addPastHour } from "./support/past-hour.ts";
@@ -22,9 +22,6 @@ let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
   worker = await spawnFakeWorker(slow);
   folder = await mkdtemp(join(tmpdir(), "waggle-status-"));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
 });
 
 async function submit(url: string, body: object, token?: string): Promise<void> {

@@ -1,5 +1,5 @@
 // Shows ten tasks that people do with the pages, each with a mouse and with the keyboard alone. Prints a table of clicks, keys, texts and seconds.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -45,7 +45,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await models[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
   console.log(["", "task | by mouse | by keyboard alone", ...table].join("\n"));
 });
 

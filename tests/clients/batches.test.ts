@@ -1,5 +1,5 @@
 // Tests the whole flow of files and batches with the clients of OpenAI and Anthropic, unchanged, and a real worker.
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
@@ -16,10 +16,7 @@ beforeAll(async () => {
   openai = openAiOf(url);
   anthropic = new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0 });
 });
-afterAll(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(killDaemons);
 
 const messages = [{ role: "user" as const, content: "Tell me a story." }];
 

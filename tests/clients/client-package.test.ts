@@ -1,6 +1,6 @@
 // Tests the client's package as a program has it: installed from its tarball, against real workers, through connections that break.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import type * as Client from "@waggle/client/ask";
 import type { Answer, AnswerEvent, WaggleError } from "@waggle/client/ask";
 import { createGate, createRandom, openProxy, poll, repositoryPath, type CuttableProxy } from "@waggle/testing/harness";
 import { execa } from "execa";
-import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
+import { afterEach, beforeAll, expect, inject, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 import { seed } from "../support/long.ts";
 
@@ -28,7 +28,6 @@ beforeAll(async () => {
   client = (await import(pathToFileURL(join(folder, "node_modules/@waggle/client/index.js")).href)) as typeof client;
 });
 afterEach(killDaemons);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 

@@ -1,6 +1,6 @@
 // Tests that each line of a batch is answered once while the daemon and its engine are killed: at random moments, and at each status of the batch.
 // `pnpm test:long` kills twenty times in a batch of 2,000 lines.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom, logged } from "@waggle/testing/harness";
@@ -16,10 +16,7 @@ const lines = isLong ? 2_000 : 120;
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-batches-"))));
-afterEach(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(killDaemons);
 
 interface Server {
   readonly worker: ListeningWorker;

@@ -1,16 +1,15 @@
 // Tests that a model file converted to single precision has the same metadata, byte for byte, and the same weights.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readGgufFile } from "@waggle/models/header";
 import { needs } from "@waggle/testing";
 import { repositoryPath } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeSinglePrecision } from "@waggle/testing/models";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
 const embedded = repositoryPath("models/waggle-tiny-stories.gguf");
 const folder = mkdtempSync(join(tmpdir(), "waggle-synth-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Decodes a half-precision number (IEEE 754). */
 function fromHalf(bits: number): number {

@@ -1,5 +1,5 @@
 // Tests the switches of requests with messages: one request for each switch, to a real worker with a scripted model.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Script } from "@waggle/testing/models";
@@ -31,10 +31,7 @@ beforeAll(async () => {
     spawnScriptedWorker({ template, context: 2_048 }, ["--slots", "1", ...flags]),
   ]);
 });
-afterAll(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true });
-});
+afterAll(killDaemons);
 
 async function ask(body: Body, say: Script, from = worker): Promise<Choice & { readonly tokens: number }> {
   const asked = { messages, temperature: 0, max_tokens: 300, ...body };

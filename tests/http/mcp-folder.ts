@@ -1,5 +1,5 @@
 // Owns the folder of each MCP test: the servers' file, the journal and the ledger, which has a line for each run of a tool.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,14 +18,11 @@ export interface McpFolder {
   ledger(): string;
 }
 
-/** Call at the top of a test file. After each test, its daemons are killed and the folder is deleted. */
+/** Call at the top of a test file. Each test has a folder, and its daemons are killed after it. */
 export function useMcpFolder(): McpFolder {
   let folder: string;
   beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
-  afterEach(async () => {
-    await killDaemons();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(killDaemons);
 
   const path = (name: string): string => join(folder, name);
   const textOf = (name: string): string => (existsSync(path(name)) ? readFileSync(path(name), "utf8") : "");

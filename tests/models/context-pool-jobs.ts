@@ -1,5 +1,5 @@
 // Owns the jobs that together need more than the context pool, one long and seven short, and the worker that runs them.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
@@ -79,10 +79,7 @@ export async function startPoolWorker(groups: ProcessGroups): Promise<PoolWorker
   return {
     worker,
     jobs,
-    async [Symbol.asyncDispose]() {
-      await worker[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: worker[Symbol.asyncDispose],
   };
 }
 

@@ -1,5 +1,5 @@
 // Tests models that are not loaded yet, in a real worker: the worker reads their abilities and memory from the file.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,10 +10,7 @@ import { afterAll, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-not-loaded-"));
-afterAll(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true });
-});
+afterAll(killDaemons);
 
 it("shows Ollama's clients what a model can do before it is loaded, and loads it for a chat", async () => {
   const path = join(folder, "bee.gguf");

@@ -1,16 +1,15 @@
 // Tests over HTTP that a conversation's prefix is kept when another one takes its slot, the engine crashes or the worker restarts.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamEvent } from "@waggle/protocol";
 import type { WorkerClient } from "@waggle/client";
 import { parseMetrics } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
-import { afterAll, afterEach, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(killDaemons);
 
 /** A prefix comes back if a transfer takes less time than computing it. Here it takes a hundredth, so that a busy machine changes nothing. */

@@ -1,5 +1,5 @@
 // Starts a worker with a random embedding or reranking model.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeRandomModel } from "@waggle/testing/models";
@@ -10,20 +10,12 @@ export const readingContext = 160;
 /** Length of a vector. */
 export const readingWidth = 64;
 
-/** Resolves when the worker is ready. `killDaemons` ends it; its model file is deleted then. */
+/** Resolves when the worker is ready. `killDaemons` ends it. */
 export async function spawnReadingWorker(encoder: "embed" | "rerank"): Promise<ListeningWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-reading-"));
   const path = join(folder, `${encoder}.gguf`);
   const matrices = { layers: 2, width: readingWidth, heads: 4, kvHeads: 4, feedForward: 128 };
   const shape = { name: encoder, like: "none", ...matrices, vocabulary: 1_024, context: readingContext, encoder };
   writeRandomModel(shape, path);
-  const forget = (): void => rmSync(folder, { recursive: true });
-  try {
-    const worker = await spawnModelWorker(["--model", path]);
-    void worker.exited.then(forget);
-    return worker;
-  } catch (error) {
-    forget();
-    throw error;
-  }
+  return await spawnModelWorker(["--model", path]);
 }

@@ -1,13 +1,13 @@
 // Tests `waggle` in a real terminal and in pipes. The worker that it starts must exit with it, however it ends.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lacks } from "@waggle/testing";
 import { poll, withoutSettings } from "@waggle/testing/harness";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openTerminal, processesWith, wagglePath } from "../support/terminal.ts";
 
 let folder = "";
@@ -17,7 +17,6 @@ beforeEach(() => {
   // No worker listens on this port, so `waggle` cannot find another worker of this machine.
   env = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const fake = { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_STEP_DELAY: "10" };
 const ours = (): readonly { readonly pid: number; readonly command: string }[] =>

@@ -1,6 +1,6 @@
 // Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them. Also tests that llm-d's router can find a
 // worker: its endpoint is in the hive's file, and its load in the worker's metrics.
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
@@ -71,7 +71,6 @@ describe("with --nats", needs("nats-server"), () => {
     expect((await run).exitCode).toBe(0);
     expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
     expect((await readdir(scratch)).filter((name) => name.startsWith("waggle-"))).toEqual([]);
-    await rm(scratch, { recursive: true });
   });
 });
 
@@ -116,5 +115,4 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
   hive.signal("SIGTERM");
   expect((await hive.exited).code).toBe(0);
   expect(await readFile(file, "utf8")).toBe("endpoints: []\n");
-  await rm(folder, { recursive: true });
 });

@@ -1,5 +1,5 @@
 // Tests signals that arrive while a program still loads its modules: the program shuts down normally, with the documented exit code.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, repositoryPath, withoutSettings } from "@waggle/testing/harness";
@@ -21,10 +21,7 @@ let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-early-"));
 });
-afterAll(() => {
-  groups.killAll();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(groups.killAll);
 
 /** Writes a loader hook that signals the process when its main file imports the rest of the program. */
 function hookFor(signal: NodeJS.Signals): string {

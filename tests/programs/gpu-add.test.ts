@@ -1,14 +1,13 @@
 // Tests adding a GPU package on a machine without a GPU: a fake npm installs the package, and a real worker refuses it with the reason.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { engineVersion, gpuAdd, proveDevice } from "@waggle/models/gpu";
 import { daemonCommand } from "@waggle/testing/harness";
 
 let root: string;
 beforeEach(() => void (root = mkdtempSync(join(tmpdir(), "waggle-gpu-add-"))));
-afterEach(() => rmSync(root, { recursive: true }));
 
 const [file, ...args] = daemonCommand("worker");
 const workerCommand = [file, ...args] as const;

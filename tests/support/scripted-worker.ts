@@ -1,5 +1,5 @@
 // Starts a worker whose scripted model writes texts that a test chooses, after prompts of any length.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isAnswerPath, promptTokens, type Body } from "@waggle/testing/harness";
@@ -35,7 +35,7 @@ export const usualScriptedWorker = sharedOnce((options) => {
   return spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "2"], options);
 });
 
-/** Resolves when the worker is ready. `killDaemons` ends it; its model file is deleted then. */
+/** Resolves when the worker is ready. `killDaemons` ends it. */
 export async function spawnScriptedWorker(
   options: Omit<ScriptedModelOptions, "path">,
   args: readonly string[] = [],
@@ -43,11 +43,7 @@ export async function spawnScriptedWorker(
 ): Promise<ScriptedWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-scripted-"));
   const model = writeScriptedModel({ ...options, path: join(folder, "scripted.gguf") });
-  const worker = await spawnModelWorker(["--model", model.path, ...args], spawnOptions).catch((error: unknown) => {
-    rmSync(folder, { recursive: true });
-    throw error;
-  });
-  void worker.exited.then(() => rmSync(folder, { recursive: true, force: true }));
+  const worker = await spawnModelWorker(["--model", model.path, ...args], spawnOptions);
   const post = async (path: string, body: Body): Promise<Response> =>
     await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
 

@@ -1,5 +1,5 @@
-// Owns the folder for temporary files of a test run. It is deleted with all that tests leave in it: the clean-up of a skipped or killed test does
-// not run.
+// Owns the folder for temporary files of a test run. A test deletes none of its folders: it could be killed before, and its daemons may still write
+// there. The folder of the run is deleted with all of them.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
 import { createHiveClient } from "@waggle/client";
@@ -265,7 +265,6 @@ Server.prototype.listen = function (...args) {
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await exited;
-      await rm(folder, { recursive: true });
     },
   };
 }

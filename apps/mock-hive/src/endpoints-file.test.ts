@@ -1,10 +1,10 @@
 // Tests that the file on disk follows the workers and is replaced whole, and that a failed write is logged once.
-import { mkdir, mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HiveWorker } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { createEndpointsFile } from "./endpoints-file.ts";
 
@@ -22,7 +22,6 @@ beforeEach(async () => {
   workers = [];
   vi.clearAllMocks();
 });
-afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
 const fileIn = (path: string) => createEndpointsFile({ path, workers: () => workers, log: log as unknown as Logger });
 async function namesIn(path: string): Promise<string[]> {

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { maxPendingLogBytes } from "./log-sink.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -18,8 +18,6 @@ const coldCache = mkdtempSync(join(tmpdir(), "waggle-telemetry-"));
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
-
-afterAll(() => rmSync(coldCache, { recursive: true, force: true }));
 
 /**
  * Runs a script with a `logger`. Its stderr is not read before `read()`: earlier output waits in the pipe, and then in the process.

@@ -1,5 +1,5 @@
 // Owns the scenarios of jobs with pictures whose workers and gateways are killed. With the fake backend every answer depends on the bytes of its picture.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { madeUpPng } from "@waggle/testing";
@@ -112,7 +112,6 @@ export const realPictures: FleetScenario = {
       const none = continuedProblems(ran, progress);
       problems.push(...[...outcome.wrong, ...(await leftIn(stage)), ...none].map((problem) => `${shape}: ${problem}`));
     }
-    await rm(folder, { recursive: true });
     return problems;
   },
 };

@@ -1,5 +1,5 @@
 // Owns one run: a separate worker with the embedded model, four honest clients, a crowd of sixteen clients at the same time, and the measurements.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -49,17 +49,13 @@ const idleLimitMs = 10_000;
 export async function runHostile(options: HostileOptions): Promise<HostileFigures> {
   const tokens = Array.from({ length: honestClients + crowdClients }, (_, client) => `token-of-${client}`);
   const folder = await mkdtemp(join(tmpdir(), "waggle-hostile-"));
-  try {
-    const file = join(folder, "tokens");
-    await writeFile(file, tokens.map((token) => `${token}:${token}\n`).join(""));
-    const given = ["--api-token-file", file, ...flags];
-    const starting = startWorker(options.groups, { flags: given, networkMode: true });
-    await using worker = await until(starting, options.interrupted);
-    await options.leftovers.observe([worker.pid]);
-    return await measure(worker, options, tokens);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const file = join(folder, "tokens");
+  await writeFile(file, tokens.map((token) => `${token}:${token}\n`).join(""));
+  const given = ["--api-token-file", file, ...flags];
+  const starting = startWorker(options.groups, { flags: given, networkMode: true });
+  await using worker = await until(starting, options.interrupted);
+  await options.leftovers.observe([worker.pid]);
+  return await measure(worker, options, tokens);
 }
 
 async function measure(worker: Subject, options: HostileOptions, tokens: readonly string[]): Promise<HostileFigures> {

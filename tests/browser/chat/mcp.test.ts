@@ -1,10 +1,10 @@
 // Shows MCP tools in the chat, with a real worker and a real tool server: the menu, consent, results, and a restart of the worker.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
 import type { ListeningWorker } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
@@ -17,7 +17,6 @@ const script = fileURLToPath(new URL("../../../packages/mcp/src/testing/hostile-
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-page-"))));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const path = (name: string): string => join(folder, name);
 const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");

@@ -1,6 +1,6 @@
 // Checks the calls of one family with a real worker. Its scripted model only begins calls and ends answers; all other tokens are sampled at random
 // from those that the grammar allows.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inLanes, send, startWorker, type ProcessGroups, type Worker } from "@waggle/testing/harness";
@@ -58,16 +58,12 @@ interface Completion {
 
 export async function checkCalls(family: CallFamily, options: CheckOptions): Promise<CallsResult[]> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-calls-"));
-  try {
-    const model = writeScriptedModel({ path: join(folder, "scripted.gguf"), template: options.template, context });
-    const flags = ["--model", model.path, "--slots", String(options.slots)];
-    await using worker = await startWorker(options.groups, { flags });
-    const results: CallsResult[] = [];
-    for (const choice of toolChoices) results.push(await checkChoice(family, choice, worker, model, options));
-    return results;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const model = writeScriptedModel({ path: join(folder, "scripted.gguf"), template: options.template, context });
+  const flags = ["--model", model.path, "--slots", String(options.slots)];
+  await using worker = await startWorker(options.groups, { flags });
+  const results: CallsResult[] = [];
+  for (const choice of toolChoices) results.push(await checkChoice(family, choice, worker, model, options));
+  return results;
 }
 
 async function checkChoice(

@@ -1,5 +1,5 @@
 // Checks the cases of one template: a worker's scripted model writes the text of each case, and the parsed answer is compared with llama.cpp's.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { matches, type LlamaCase } from "@waggle/chat-format/testing";
@@ -41,8 +41,6 @@ export async function checkTemplate({ groups, source, cases }: TemplateCheck): P
     return verdicts;
   } catch (error) {
     return cases.map(({ name }) => ({ name, reason: errorText(error) }));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 // Owns the models of a soak (the embedded model, two random ones of tiny shapes, and a random embedding model), and the answer expected of each.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { openStream, repositoryPath, type Worker } from "@waggle/testing/harness";
@@ -14,7 +14,7 @@ export interface SoakModel {
   readonly isLong: boolean;
 }
 
-export interface SoakModels extends Disposable {
+export interface SoakModels {
   readonly all: readonly SoakModel[];
   readonly flags: readonly string[];
 }
@@ -66,7 +66,6 @@ export function writeSoakModels(): SoakModels {
   return {
     all,
     flags: all.flatMap(({ name, path }) => ["--model", `${name}=${path}`]),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 

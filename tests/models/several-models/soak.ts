@@ -67,7 +67,7 @@ const leaveLimitMs = 60_000;
 
 /** @throws Error when a worker does not start, or when a model alone cannot be loaded or does not answer */
 export async function runSoak(options: SoakOptions): Promise<SoakFigures> {
-  using models = writeSoakModels();
+  const models = writeSoakModels();
   const learned = await learnAlone(models, options);
   options.progress(`measured each of ${models.all.length} models alone`);
   const budgetMib = options.limit === "memory" ? budgetOf(learned) : undefined;

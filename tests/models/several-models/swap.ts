@@ -48,7 +48,7 @@ interface Swap {
 
 /** @throws Error when the worker does not start or refuses the swap */
 export async function runSwap(options: SwapOptions): Promise<SwapFigures> {
-  using models = writeSoakModels();
+  const models = writeSoakModels();
   const given = [...soakFlags, ...models.flags, "--memory-budget", "0"];
   await using worker = await until(startWorker(options.groups, { flags: given, loading: true }), options.interrupted);
   await options.leftovers.observe([worker.pid]);

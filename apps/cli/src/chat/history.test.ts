@@ -1,12 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { createHistory } from "./history.ts";
 
 let folder = "";
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-history-"))));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const file = (): string => join(folder, "state", "chat-history");
 
 it("the next chat reads the history, with messages of several lines, from a file that only its owner can read", () => {

@@ -1,13 +1,13 @@
 // Tests the commands about models without a worker: they work on the folder of downloads.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
 import { placeWords } from "./pull.ts";
 import { startFakeWorker } from "../testing/fake-worker.ts";
@@ -43,7 +43,6 @@ afterAll(() => {
   hub.closeAllConnections();
 });
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-downloads-"))));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const waggle = (argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
   runCommand(argv, { ...options, config: { modelsFolder: folder, ...options.config } });

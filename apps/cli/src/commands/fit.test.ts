@@ -1,9 +1,9 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FitReport } from "@waggle/models/memory";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { firstGpu } from "../local/free-gpu.ts";
 import { runCommand } from "../testing/run-command.ts";
 
@@ -13,7 +13,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-fit-"));
   for (const name of ["one.gguf", "two.gguf"]) copyFileSync(stories, join(folder, name));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const report = async (...argv: readonly string[]): Promise<FitReport> =>
   JSON.parse((await runCommand(["fit", "--json", ...argv])).out) as FitReport;

@@ -1,10 +1,10 @@
 // Tests the commands about a worker's models over HTTP, against a scripted worker.
 import { WaggleError, type ModelEvent, type ModelStatus } from "@waggle/protocol";
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { embeddedModelPath } from "@waggle/worker/embedded-model";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
@@ -122,7 +122,6 @@ describe("downloads that a running worker does not serve", () => {
     const begun = { kind: "waggle-download", reference: "hf:a/cut:Q8_0", name: "cut", parts: [{}] };
     writeFileSync(join(folder, "hf_a_cut_cut.Q8_0.gguf.json"), JSON.stringify(begun));
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   async function waggle(...argv: readonly string[]): Promise<Asked> {
     await using worker = await startFakeWorker({ models: [{ ...bee, file: "bee.gguf" }] });

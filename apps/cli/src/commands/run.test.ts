@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelStatus } from "@waggle/protocol";
@@ -113,7 +113,6 @@ describe("waggle run", () => {
     expect(asked).toContainEqual(["POST", "/v1/models/load", { model: "wasp" }]);
     expect(asked.find(([, path]) => path === "/v1/jobs")?.[2]).toMatchObject({ model: "wasp" });
     expect(await ask([])).toMatchObject({ code: 66, err: expect.stringContaining("has no model yet.") as string });
-    rmSync(folder, { recursive: true });
   });
 
   it("without a worker starts one, and reports why that worker does not start", async () => {

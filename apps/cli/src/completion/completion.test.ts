@@ -1,9 +1,9 @@
 // Tests completions in a real shell: bash runs its script, with a `waggle` that lists three models.
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { commandTable } from "../command-table.ts";
 import { runCommand } from "../testing/run-command.ts";
 
@@ -23,7 +23,6 @@ beforeAll(async () => {
   writeFileSync(join(folder, "notes.txt"), "");
   script = (await runCommand(["completion", "bash"])).out;
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The completions (COMPREPLY) of the last of these words. */
 async function complete(...words: readonly string[]): Promise<string[]> {

@@ -1,12 +1,12 @@
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readGgufFile } from "@waggle/models/header";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createStyle } from "@waggle/daemon/terminal";
 import { formatFinding } from "../commands/doctor.ts";
 import { startFakeWorker } from "../testing/fake-worker.ts";
@@ -24,7 +24,6 @@ const { signal } = new AbortController();
 const embedded = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
 let folder = "";
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-doctor-"))));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function serving<T>(answer: RequestListener | undefined, use: (port: number) => Promise<T>): Promise<T> {
   const server: Server = createServer(answer);

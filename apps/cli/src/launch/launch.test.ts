@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { WaggleError } from "@waggle/protocol";
 import type { CommandSpec } from "../command.ts";
 import { commandTable } from "../command-table.ts";
@@ -32,7 +32,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-agents-"));
   for (const { program } of agents) writeFileSync(join(folder, program), noteStart, { mode: 0o755 });
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const bee = modelStatus("user/bee", { default: true, context_size: 131_072 });
 
@@ -91,7 +90,6 @@ describe("waggle launch", () => {
     writeFileSync(join(killed, "cline.json"), "s3cret");
     expect((await launch(["claude"])).code).toBe(7);
     expect([existsSync(killed), existsSync(runs)]).toEqual([false, true]);
-    rmSync(runs, { recursive: true });
   });
 
   it("removes variables with which Claude Code would use another server", async () => {

@@ -1,11 +1,11 @@
 // Tests when a download is offered in place of a name, and which words `waggle serve` then gets.
 import { PassThrough } from "node:stream";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adviseModels } from "@waggle/models/recommended";
 import { startModelServer } from "@waggle/models/testing/model-server";
-import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { beforeAll, describe, expect, it, test } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { captureOutput } from "../testing/capture.ts";
@@ -22,7 +22,6 @@ interface Typed {
 
 let folder = "";
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "waggle-offer-"))));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Without a hub, only recommended models are offered. */
 const offline = { WAGGLE_OFFLINE: "1" };

@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -16,7 +15,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { madeUpHeader } from "@waggle/models/testing/made-up-header";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { checkOtherModels } from "../doctor/other-models.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { readConfig, type CliConfig } from "../config.ts";
@@ -29,7 +28,6 @@ let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "waggle-other-"));
 });
-afterEach(() => rmSync(home, { recursive: true }));
 
 const config = (env: Record<string, string> = {}): CliConfig => {
   // No worker listens on port 2; one may listen on the default port.

@@ -15,7 +15,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const folder of open.splice(0)) folder.close();
-  rmSync(parent, { recursive: true });
 });
 
 async function chosen(given: Partial<Parameters<typeof chooseKvFolder>[0]> = {}): Promise<KvFolder> {

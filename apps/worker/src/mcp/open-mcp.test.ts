@@ -4,13 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toolLimits } from "@waggle/mcp";
 import { bodyLimits, requestLimits } from "@waggle/protocol";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { createMcp } from "./open-mcp.ts";
 import type { McpOptions, WorkerMcp } from "./open-mcp.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function mcpOf(mcpJournalDir: string, log: object = {}): WorkerMcp {
   const mcpConfig = join(folder, "mcp.json");

@@ -1,5 +1,5 @@
 // Tests the answers of a worker that starts: its port is open, but other parts are not ready.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
@@ -8,7 +8,7 @@ import type * as Front from "@waggle/front";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import type { Daemon, startDaemon as StartDaemon } from "./daemon.ts";
 import type * as Fleet from "../fleet/fleet-membership.ts";
@@ -115,7 +115,6 @@ test("the main port answers while Ollama's port is opened", async () => {
 
 test("a start that fails closes what its first requests have opened", async () => {
   const batches = mkdtempSync(join(tmpdir(), "waggle-start-"));
-  onTestFinished(() => rmSync(batches, { recursive: true }));
   const url = await start(["--batch-dir", batches]);
   gates.secondPort?.open.resolve();
   await gates.fleet?.reached.promise;

@@ -1,9 +1,9 @@
 // Tests the gauges of disks: their values, folders that do not exist, and a disk that does not respond.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerMetrics } from "@waggle/telemetry";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createDiskGauges } from "./disk-gauges.ts";
 
 const linesOf = async (metrics: ReturnType<typeof createWorkerMetrics>): Promise<readonly string[]> =>
@@ -11,7 +11,6 @@ const linesOf = async (metrics: ReturnType<typeof createWorkerMetrics>): Promise
 
 test("each folder has the size and the free space of its disk, and a missing folder has no series", async () => {
   const folder = await mkdtemp(join(tmpdir(), "waggle-disk-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const metrics = createWorkerMetrics();
   createDiskGauges({ models: folder, prefix_store: join(folder, "missing") }).read(metrics);
   await vi.waitFor(async () => expect(await linesOf(metrics)).toHaveLength(2));

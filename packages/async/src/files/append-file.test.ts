@@ -1,17 +1,16 @@
 // Tests reading lines in pieces, and what a full disk leaves of a text.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { openAppendFile } from "./append-file.ts";
 import { readLines } from "./read-lines.ts";
 import { isDiskFull, writeWhole } from "./whole-file.ts";
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-lines-"))));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 async function linesOf(text: string, maxBytes: number, from = 0): Promise<unknown[]> {
   const path = join(folder, "lines");

@@ -1,10 +1,10 @@
 // Tests reading paths that are not regular files. With node:fs, reading a FIFO waits for ever, and reading a device never ends.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs } from "@waggle/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { makeFolder } from "./make-folder.ts";
 import { readText, readTextLater } from "./read-text.ts";
 
@@ -14,7 +14,6 @@ beforeAll(() => {
   execFileSync("mkfifo", [join(root, "fifo")]);
   writeFileSync(join(root, "text"), "hé".repeat(50_000));
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
 const limit = { maxBytes: 200_000 };
 

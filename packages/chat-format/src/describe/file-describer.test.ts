@@ -1,5 +1,5 @@
 // Tests the real description thread, and with fake threads the order and the time limit of tasks.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { IsolateThreadEvents } from "@waggle/async";
@@ -7,7 +7,7 @@ import { usualInputs } from "../format/index.ts";
 import { llamaTemplates } from "../testing/template/llama-templates.ts";
 import { writeRandomModel, writeScriptedModel, shapeNamed } from "@waggle/testing/models";
 import { createFakeClock } from "@waggle/testing";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { describeFile } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
 import { createFileDescriber, type FileDescriber, type FileDescriberOptions } from "./file-describer.ts";
@@ -16,7 +16,6 @@ import { createFileDescriber, type FileDescriber, type FileDescriberOptions } fr
 const chosen = undefined;
 const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
 const folder = mkdtempSync(join(tmpdir(), "model-chat-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const open: FileDescriber[] = [];
 afterEach(async () => {

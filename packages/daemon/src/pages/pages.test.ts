@@ -1,9 +1,9 @@
 // Shows that files are served with the right headers and encodings, and that no other file is served.
-import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { createPages } from "./pages.ts";
 import type { Pages } from "./pages.ts";
 
@@ -16,7 +16,6 @@ beforeEach(async () => {
   folder = join(root, "dist");
   pages = createPages({ folder, routes: { "/": "chat.html", "/status": "status.html", "/preview": "preview.html" } });
 });
-afterEach(() => rm(root, { recursive: true }));
 
 async function build(): Promise<void> {
   await mkdir(join(folder, "assets"), { recursive: true });

@@ -1,5 +1,5 @@
 // Tests the folders of two daemons of a user, and of a daemon without a lasting name.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DaemonLane, LaneFront } from "@waggle/jobs";
@@ -13,7 +13,6 @@ const lanes: DaemonLane[] = [];
 beforeEach(() => void (batchDir = mkdtempSync(join(tmpdir(), "waggle-daemons-"))));
 afterEach(async () => {
   await Promise.all(lanes.splice(0).map((lane) => lane.close()));
-  rmSync(batchDir, { recursive: true });
 });
 
 function open(instance: string, hasLastingId = true): DaemonLane {

@@ -1,5 +1,5 @@
 // Tests models that embed or rank, with random weights and computed by llama.cpp.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Backend, EmbedInput, TextPair } from "@waggle/engine";
@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "encoders-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const tiny = {
   ...{ like: "none", layers: 2, width: 64, heads: 4, kvHeads: 4, feedForward: 128 },

@@ -1,10 +1,10 @@
 // Tests run in a child process, because a hook for finding modules stays until the process ends.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { whyNoGpu } from "./gpu-packages.ts";
 
 let root: string;
@@ -17,7 +17,6 @@ beforeAll(async () => {
   await build({ entryPoints: [entry], outfile: join(root, "app/gpu-packages.js"), platform: "node", format: "esm" });
   writeFileSync(join(root, "app/package.json"), '{ "type": "module" }');
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
 function install(where: string, name: string, says: string): void {
   const folder = join(root, where, "node_modules/@node-llama-cpp", name);

@@ -1,16 +1,15 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { hasAddon } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "./load.ts";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "load-llama-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const base: LlamaBackendOptions = { modelPath: storyModel, slots: 2, threads: 1, device: "cpu" };
 

@@ -1,17 +1,16 @@
 // Compares the estimated memory of a model with the memory that llama.cpp allocates for it with the engine's settings.
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { estimateMemory, type MemoryEstimate, type MemorySettings } from "@waggle/models/memory";
 import { readGgufFile } from "@waggle/models/header";
 import { shapeNamed, writeRandomModel, type ModelShape } from "@waggle/testing/models";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "memory-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Small models, each with the layout of another family. */
 const small = { layers: 3, width: 128, vocabulary: 2_048, feedForward: 384 };

@@ -1,5 +1,5 @@
 // Tests made-up models with llama.cpp: they load in each quantization, compute finite logits without a winner, and have a vocabulary like real ones.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -37,7 +37,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await llama.dispose();
-  rmSync(folder, { recursive: true });
 });
 
 describe("a made-up model in Q4_K_M", () => {

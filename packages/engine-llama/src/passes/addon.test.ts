@@ -1,10 +1,10 @@
 // Tests which addons are loaded, and what a backend does with an addon that does not work.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getModuleVersion } from "node-llama-cpp";
 import type { BackendInfo } from "@waggle/engine";
-import { afterAll, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { sourceHashOf } from "./addon-file.ts";
 import * as addons from "./addon.ts";
@@ -12,7 +12,6 @@ import { requiredVersion } from "./library-context.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-addon-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 async function load(name: string, source: string): Promise<addons.LoadedAddon> {
   const path = join(folder, name);

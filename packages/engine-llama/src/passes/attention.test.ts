@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readGgufFile } from "@waggle/models/header";
@@ -6,7 +6,7 @@ import { attentionShapeOf } from "@waggle/models/memory";
 import { needs } from "@waggle/testing";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 import { getLlama } from "node-llama-cpp";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
 import type { AttentionOptions } from "./addon-decoder.ts";
 import { nativeModelOf } from "./library-context.ts";
@@ -77,7 +77,6 @@ test("each form is measured four times for a row and for a tile, and a price is 
 describe("the addon", needs("Waggle's addon"), () => {
   test("decides for `auto` at load, and its prices are those of the choice", async () => {
     const folder = mkdtempSync(join(tmpdir(), "waggle-attention-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
     const modelPath = join(folder, "long.gguf");
     const small = { layers: 2, width: 128, feedForward: 256, vocabulary: 2_048, heads: 4, kvHeads: 2, context: 4_096 };
     writeRandomModel({ ...shapeNamed("1b"), ...small }, modelPath);

@@ -1,6 +1,6 @@
 // Tests that both bindings, the library's own and the addon if it is there, have the same results, and those of the library's public interface.
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -90,7 +90,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const backend of backends.values()) await backend.dispose();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe("each binding has the results of the library's public interface", () => {

@@ -1,17 +1,16 @@
 // Tests pictures of odd sizes on a made-up model of each shape: llama.cpp ends the process where an assertion fails.
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePieces, type Backend, type Picture, type PictureChunk } from "@waggle/engine";
 import { encodePng } from "@waggle/pictures/testing";
 import { pictureShapes, writePictureModel } from "@waggle/testing/models";
 import { needs } from "@waggle/testing";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-odd-sizes-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Small, so that encoding takes no time. The tall and wide pictures are scaled down to it. */
 const maxPixels = 40_000;

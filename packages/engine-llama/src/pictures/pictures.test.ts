@@ -1,18 +1,17 @@
 // Tests that models of each shape read pictures, on made-up models: the contract of pictures, jobs that resume and jobs that are parked.
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePieces, type Backend, type Picture } from "@waggle/engine";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { pictureShapes, writePictureModel } from "@waggle/testing/models";
 import { needs, parkContract, pictureContract, picturedJobs, resumeContract } from "@waggle/testing";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
 import type { ProjectorSettings } from "./open-pictures.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-pictures-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function pictureOf(sampleAt: (index: number) => number): Picture {
   const [width, height] = [160, 128];

@@ -1,5 +1,5 @@
 // Tests that each setting for loading has an effect, that errors about impossible settings have the flag, and that all bindings have the same results.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { entryTokens } from "@waggle/engine";
@@ -8,7 +8,7 @@ import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeLora } from "@waggle/testing/models";
 import { adaptersContract, needs } from "@waggle/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { bindings, loadOn } from "../testing/bindings.ts";
 import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
@@ -35,7 +35,6 @@ beforeAll(() => {
   ]).flat();
   writeLora({ architecture: "llama", matrices }, adapter);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Answer {
   readonly tokens: readonly number[];

@@ -1,5 +1,5 @@
 // Compares decide jobs on made-up models of single precision with the library's public interface, which computes each answer from an empty context.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -23,7 +23,6 @@ import { askPublicly } from "../passes/oracle.ts";
 const size = { slots: 2, contextSize: 768, batchSize: 256, threads: 1, device: "cpu" as const };
 const cacheTypes = { experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" } as const;
 const folder = mkdtempSync(join(tmpdir(), "waggle-decide-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.each(["qwen", "mamba"])("a decide job on a model like %s", (shape) => {
   let backend: Backend;

@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PromptChunk } from "@waggle/engine";
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { createChunkEntries } from "./chunk-entries.ts";
 import { openKvFiles, type KvFiles } from "./kv-files.ts";
 
@@ -12,7 +12,6 @@ let parent: string;
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), "kv-files-"));
 });
-afterEach(() => rmSync(parent, { recursive: true }));
 
 const open = (): KvFiles => openKvFiles(parent, "model", createChunkEntries(), 8);
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { entryTokens } from "@waggle/engine";
@@ -6,7 +6,7 @@ import type { KvSnapshot } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { statesContract } from "@waggle/testing";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
@@ -14,7 +14,6 @@ import type { KvFiles } from "./kv-files.ts";
 import { createKvSnapshots } from "./kv-snapshots.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kv-snapshots-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const options = { modelPath: storyModel, slots: 3, contextSize: 256, threads: 1, device: "cpu" } as const;
 const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };

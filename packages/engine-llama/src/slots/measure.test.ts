@@ -1,11 +1,11 @@
 // Tests measured steps: their rows, and that they leave nothing behind on a real model.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { driveSlots } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { BatchRow } from "../passes/passes.ts";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { generate } from "../testing/generate.ts";
@@ -80,7 +80,6 @@ describe("a measured step", () => {
 
 describeBindings((binding) => {
   const folder = mkdtempSync(join(tmpdir(), "waggle-measure-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it.each(["a model", "a recurrent model"])("measured steps do not change the answers of %s", async (which) => {
     const recurrent = join(folder, "recurrent.gguf");

@@ -1,14 +1,13 @@
 // Tests that parked jobs return with their answers, on a real model.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parkContract } from "@waggle/testing";
-import { afterAll, describe } from "vitest";
+import { describe } from "vitest";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-park-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const cpu = { modelPath: storyModel, slots: 2, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
 

@@ -1,5 +1,5 @@
 // Tests that jobs resume after their earlier output, on a real model and on a scripted model that writes a thought and a tool call.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format/format";
@@ -8,7 +8,6 @@ import type { Backend, TemplateTool } from "@waggle/engine";
 import { driveSlots } from "@waggle/engine/testing";
 import { writeScriptedModel } from "@waggle/testing/models";
 import { resumeContract, type ResumableJob } from "@waggle/testing";
-import { afterAll } from "vitest";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
@@ -21,7 +20,6 @@ describeBindings((binding) => {
 });
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-resume-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const tools = [
   {

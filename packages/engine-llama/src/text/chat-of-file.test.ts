@@ -1,5 +1,5 @@
 // Tests that a chat described from the model's file equals that of the loaded model: the vocabulary's texts, the format, and rendered prompts.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -20,7 +20,6 @@ import { loadLlamaBackend } from "../load/load.ts";
 import { readVocabulary } from "./vocabulary.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "chat-of-file-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function scripted(name: string, template: string, vocabulary = familyVocabulary(template)): string {
   const path = join(folder, `${name}.gguf`);

@@ -1,8 +1,8 @@
 // Tests the check of a batch's input: what fails the whole batch, with the lines of the first hundred problems.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { linesOf, numbered, testModel, testShape } from "../testing/lane-world.ts";
 import type { BatchInput, BatchRecord } from "./batch.ts";
 import { checkInput } from "./batch-input.ts";
@@ -10,7 +10,6 @@ import { createIdSet } from "./id-set.ts";
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-input-"))));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const record: BatchRecord = {
   ...{ id: "batch_1", client: "c", dialect: "openai", endpoint: "/x", metadata: null, createdAt: 0, expiresAt: 1 },

@@ -1,5 +1,5 @@
 // Tests what a connection does when its server is slow to start, forgets it, changes, refuses or loses a call, over stdio and HTTP.
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,6 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
 afterEach(async () => {
   await Promise.all(open.splice(0).map((connection) => connection.close()));
   await Promise.all(webs.splice(0).map((web) => web.close()));
-  rmSync(folder, { recursive: true });
 });
 
 const client = "c";

@@ -1,13 +1,12 @@
 // Tests the file with the servers: what is read, and that an error names server and field, and no secret.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { McpFileError, readServers } from "./read-servers.ts";
 
 let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-file-"))));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function read(content: unknown): ReturnType<typeof readServers> {
   const path = join(folder, "mcp.json");

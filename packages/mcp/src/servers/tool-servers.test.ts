@@ -1,6 +1,6 @@
 // Tests the servers with a server that misbehaves: each call ends with an outcome, and the next call works.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,6 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await Promise.all(open.splice(0).map((servers) => servers.close()));
-  rmSync(folder, { recursive: true });
 });
 
 const hostile = (env: Record<string, string> = {}): ServerSpec["transport"] => ({

@@ -1,5 +1,5 @@
 // Tests what ends with a thread that hangs or takes too much memory: its calls and its processes, and nothing else.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
@@ -21,7 +21,6 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((link) => link.close())).finally(() => {
     for (const pid of servers.splice(0)) if (isRunning(pid)) process.kill(pid, "SIGKILL");
   });
-  rmSync(folder, { recursive: true });
 });
 
 const thread = { name: "stuck-thread", caller: new URL("../testing/x.ts", import.meta.url).href };

@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -46,7 +45,6 @@ beforeEach(async () => {
 afterEach(() => {
   registry.close();
   registry.closeAllConnections();
-  rmSync(root, { recursive: true });
 });
 
 function registryUrl(): string {

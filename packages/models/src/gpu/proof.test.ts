@@ -1,5 +1,5 @@
 // Tests which model the trial of a GPU uses; tests/programs/gpu-add tests the trial with real workers.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -14,5 +14,4 @@ it("names the embedded model, whatever was used last", async () => {
     "Cannot start a worker",
   );
   expect(readFileSync(note, "utf8")).toContain('"--model","waggle-tiny-stories"');
-  rmSync(folder, { recursive: true });
 });

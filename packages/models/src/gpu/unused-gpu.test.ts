@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { findGpuDevices } from "./gpu-devices.ts";
 import { unusedGpu } from "./unused-gpu.ts";
 
@@ -14,7 +14,6 @@ beforeAll(() => {
     writeFileSync(join(root, file), "");
   for (const driver of ["radeon", "lvp"]) writeFileSync(join(root, "usr/share/vulkan/icd.d", `${driver}.json`), "");
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 it("finds devices and drivers by their files, and leaves out drivers that compute on the CPU", async () => {
   expect(await findGpuDevices("linux", root)).toEqual({

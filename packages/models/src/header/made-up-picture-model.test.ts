@@ -1,9 +1,9 @@
 // Tests that the header reader finds the keys and tensors in made-up models that read pictures, with the names and sizes that llama.cpp looks for.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shapeNamed, pictureShapes, writePictureModel, type PictureShape } from "@waggle/testing/models";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { openFileSource } from "./byte-source.ts";
 import { readGgufFile } from "./read-file.ts";
 import type { GgufHeader } from "./read-header.ts";
@@ -17,7 +17,6 @@ beforeAll(async () => {
     headers.set(shape, { model: await readGgufFile(model), projector: await readGgufFile(projector) });
   }
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function headersOf(shape: PictureShape): { model: GgufHeader; projector: GgufHeader } {
   const found = headers.get(shape);

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { madeUpHeader } from "../testing/made-up-header.ts";
 import { bytesSource } from "./byte-source.ts";
 import { hyperparametersOf } from "./hyperparameters.ts";
@@ -11,7 +11,6 @@ import { readGgufFile } from "./read-file.ts";
 import { readGgufHeader } from "./read-header.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "model-card-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 test("the card of a file has the facts that a user needs before loading the model", async () => {
   const path = join(folder, "embed.gguf");

@@ -1,15 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs } from "@waggle/testing";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { madeUpHeader, magic, text, u32, u64 } from "../testing/made-up-header.ts";
 import { GgufError } from "./gguf-error.ts";
 import { partNames, readGgufFile } from "./read-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gguf-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
 const model = readFileSync(storyModel);

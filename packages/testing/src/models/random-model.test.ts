@@ -1,8 +1,8 @@
 // Tests a made-up model's file: its half floats, its vocabulary, the types and codes of its weights, and its size as the header promises.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { codeRow, codesOf } from "./codes.ts";
 import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
@@ -206,7 +206,6 @@ describe("writeRandomModel", () => {
   };
   let folder: string;
   beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-synth-"))));
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   it("writes a file as long as its header says, the same each time", () => {
     const [a, b] = ["a", "b"].map((name) => join(folder, "deep", `${name}.gguf`)) as [string, string];

@@ -1,9 +1,9 @@
 // Tests the files of scripted models: which bytes a script changes, and by how much the next token's logit leads.
 // tests/clients/families.test.ts tests what llama.cpp generates with them.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { writeScriptedModel, type ScriptedModel } from "./scripted-model.ts";
 import { shapeNamed } from "./shapes.ts";
 
@@ -17,7 +17,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-scripted-"));
   path = join(folder, "a.gguf");
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** The embedding of each position, which decides the next token: 4 blocks of a scale and 32 signed bytes. */
 function rowsOf({ bytes }: ScriptedModel): string[] {

@@ -1,16 +1,15 @@
 // Tests a bundle by running it: dynamic imports, `import.meta.url` of its modules, and packages that are not bundled.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { bundle } from "./bundle.ts";
 import { placeInPackage, placeInWorkspace, type PlaceOf } from "./places.ts";
 import type { Program } from "./programs.ts";
 
 let root: string;
 beforeEach(() => void (root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-bundle-")))));
-afterEach(() => rmSync(root, { recursive: true }));
 
 const program: Program = { name: "toy", folder: "apps/toy", entries: ["main", "engine/other"] };
 

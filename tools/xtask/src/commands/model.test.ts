@@ -1,13 +1,12 @@
 // Tests that the commands `model script` and `model synth` write the models that their flags describe, and print what to do next.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { afterAll, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import { addModel } from "./model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-model-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 it("writes models of the flags' sizes and answers, and explains how to find --at", async () => {
   const [template, scripted, random] = ["t.jinja", "a.gguf", "v.gguf"].map((name) => join(folder, name)) as [

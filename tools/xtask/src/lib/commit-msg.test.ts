@@ -1,17 +1,16 @@
 // Tests the hook for commit messages in a new repository.
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs } from "@waggle/testing";
 import { repositoryPath } from "@waggle/testing/harness";
 import { execaSync } from "execa";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-commit-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Commits a file of so many lines. @returns the error; empty for a commit that succeeds */
 function commit(message: string, lines: number): string {

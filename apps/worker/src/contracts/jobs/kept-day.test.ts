@@ -1,11 +1,11 @@
 // Tests what a worker keeps of its past on disk: a restart loses nothing, clients see only what is theirs, and no text of a request is kept.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EndedJob, LogLine } from "@waggle/protocol";
 import { createDayLog, type DayLog } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { alice, bob, forTwoClients, root } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
@@ -15,7 +15,6 @@ const { worker, start: startWorker, call } = useInlineWorker();
 const clock = createFakeClock();
 
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-history-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function start(): void {
   day = createDayLog({ folder: join(folder, "h"), place: "w", maxBytes: 6_400_000, clock, onBroken: () => {} });

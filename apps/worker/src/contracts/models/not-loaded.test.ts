@@ -1,6 +1,6 @@
 // Contracts about a model that was never loaded but whose file is on this machine: the file determines how the model chats.
 import { createHash } from "node:crypto";
-import { createReadStream, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -9,7 +9,7 @@ import { OllamaShowSchema } from "@waggle/protocol";
 import type { ModelStatuses } from "@waggle/protocol";
 import { poll } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../../testing/events.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
 import { worksOf } from "../../testing/last-work.ts";
@@ -18,7 +18,6 @@ import type { SeveralModelsOptions } from "../../testing/several-models.ts";
 import { useWorker } from "../../testing/use-worker.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "not-loaded-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 const pathOf = (name: string): string => join(folder, `${name}.gguf`);
 
 function write(name: string, template: string): void {

@@ -1,5 +1,5 @@
 // Contracts of a worker with several models, for every route.
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
@@ -9,7 +9,7 @@ import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggl
 import { parseSse } from "@waggle/protocol/sse";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { embeddedModelPath } from "../../models/embedded-model.ts";
 import { readEvents, textInEvents } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
@@ -25,7 +25,6 @@ let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "several-models-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 async function stream(model: string, more: Record<string, unknown> = {}): Promise<StreamReader> {
   const response = await post("/v1/inference", { model, prompt: `to ${model} [eog:9]`, temperature: 0, ...more });

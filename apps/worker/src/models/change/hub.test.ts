@@ -1,11 +1,11 @@
 // Shows what a worker says about the models of a repository: their sizes, and whether they fit its free memory.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelHub } from "@waggle/front";
 import { startModelServer } from "@waggle/models/testing/model-server";
 import { HubFilesSchema, HubModelsSchema } from "@waggle/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { inlineConfigOf } from "../../testing/inline-worker.ts";
 import { createHub } from "./hub.ts";
 
@@ -16,7 +16,6 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "worker-hub-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function hubAt(hubUrl: string, freeBytes: number, offline = false): ModelHub {
   const config = { ...inlineConfigOf({}), modelsFolder: folder, hubUrl, offline };

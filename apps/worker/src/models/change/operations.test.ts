@@ -1,5 +1,5 @@
 // Tests downloads that clients request while the worker runs: the names under which they are served, and their status.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -32,7 +32,6 @@ afterEach(async () => {
   await worker.close();
   hub.closeAllConnections();
   await new Promise((resolve) => hub.close(resolve));
-  rmSync(folder, { recursive: true });
 });
 
 async function pull(body: { readonly reference: string; readonly name?: string }): Promise<ModelEvent | undefined> {

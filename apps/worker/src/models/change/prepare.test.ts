@@ -1,9 +1,9 @@
-import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
@@ -17,7 +17,6 @@ beforeEach(() => {
   unused = [];
   folder = mkdtempSync(join(tmpdir(), "prepare-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function hostOf(
   reference: string,

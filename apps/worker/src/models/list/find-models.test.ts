@@ -1,8 +1,8 @@
 // Tests how the embedded model and the downloads of this machine get into the list of a worker's models.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { createLastUsed } from "./last-used.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
 import { readSettings } from "../../process.ts";
@@ -56,7 +56,6 @@ describe("with downloads on this machine", () => {
     );
     writeFileSync(join(models, "mine.gguf"), "GGUF");
   });
-  afterAll(() => rmSync(root, { recursive: true }));
 
   const env = () => ({ XDG_CACHE_HOME: root });
   async function foundHere(argv: readonly string[], lastUsed?: string) {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeLora } from "@waggle/testing/models";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
 import { offeredFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
@@ -11,7 +11,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-given-"));
   writeFileSync(join(folder, "page.gguf"), "<html>log in</html>");
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("a configured model file", () => {
   it.each([
@@ -74,7 +73,6 @@ describe("a file that a request names", () => {
     for (const folder of ["models", "mine"]) mkdirSync(join(root, folder));
     for (const file of ["models/a.gguf", "mine/b.gguf", "c.gguf"]) writeFileSync(join(root, file), "");
   });
-  afterEach(() => rmSync(root, { recursive: true }));
 
   const offered = (reference: string) => offeredFile(reference, [join(root, "models"), join(root, "mine")]);
 

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
 import { createLogger } from "@waggle/telemetry";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { createModelHash } from "./model-hash.ts";
 import type { ModelHash } from "./model-hash.ts";
 
@@ -14,7 +14,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "model-hash-"));
   lines = [];
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function start(idle: () => Promise<void>): ModelHash {
   const destination = { write: (line: string) => void lines.push(line) };

@@ -4,7 +4,7 @@ import path from "node:path";
 import { TimeoutError } from "@nats-io/transport-node";
 import { createFakeClock, needs } from "@waggle/testing";
 import { createLogger } from "@waggle/telemetry";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { linkTo, openLink, useNats, whenUp } from "../../testing/nats.ts";
 import type { ConnectionOptions, NatsLink } from "./connection.ts";
 import { jobsStream } from "./topology.ts";
@@ -63,7 +63,6 @@ test("an unreachable server is logged in one line, without a stack", async () =>
 describe("a connection", needs("nats-server"), () => {
   const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
   const nats = useNats({ folder });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("has all stores again when it is back and the server has lost its storage", async () => {
     const link = await linkTo(nats.url);

@@ -5,7 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { sleep, systemClock } from "@waggle/async";
 import { needs } from "@waggle/testing";
-import { afterAll, describe } from "vitest";
+import { describe } from "vitest";
 import { contractLimits, deniedTopics, longTests, type TestedStore } from "../../testing/broker-contract-world.ts";
 import { describeBroker } from "../../testing/broker-contract.ts";
 import { silent } from "../../testing/fleet.ts";
@@ -28,7 +28,6 @@ function streamOf(store: TestedStore): string {
 
 describe("the broker", needs("nats-server"), () => {
   const nats = useNats({ folder, config });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   describeBroker(
     "NATS",
     async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +46,6 @@ describe("a NATS server for tests", needs("nats-server"), () => {
     await expect(startNats(groups, { configFile })).rejects.toThrow(
       /nats-server left with exit code 1: .*Parse error/s,
     );
-    rmSync(folder, { recursive: true });
     await check();
   });
 

@@ -1,16 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readModelHeader } from "./read-header.ts";
 import { openRemoteSource } from "../transfer/remote-bytes.ts";
 
 const storyModel = join(import.meta.dirname, "../../../../../models/waggle-tiny-stories.gguf");
 const content = readFileSync(storyModel);
 const folder = mkdtempSync(join(tmpdir(), "read-header-"));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Server extends AsyncDisposable {
   readonly url: string;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { readJournal, writeJournal } from "./partial-journal.ts";
 
 let folder: string;
@@ -13,7 +13,6 @@ beforeEach(() => {
   partial = join(folder, "partial");
   writeFileSync(partial, Buffer.alloc(100));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const ranges = [
   { from: 0, to: 5 },

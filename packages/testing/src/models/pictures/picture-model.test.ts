@@ -1,15 +1,14 @@
 // Tests the files of made-up models that read pictures: names, sizes, dependence on the seed, the scale of the embeddings, and refused sizes.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { shapeNamed } from "../shapes.ts";
 import { projectorTensors } from "./projector-model.ts";
 import { pictureShapes, writePictureModel } from "./picture-model.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-pictures-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const bytesOf = ({ model, projector }: ReturnType<typeof writePictureModel>): Buffer[] =>
   [model, projector].map((path) => readFileSync(path));

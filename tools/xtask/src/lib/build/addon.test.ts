@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { needs } from "@waggle/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { addonFile, addonHash, addonNames, addonSources, hasAddon, isBuiltFrom } from "./addon-file.ts";
 import { buildAddon } from "./build-addon.ts";
 import { findEnginePackage } from "./engine-package.ts";
@@ -12,7 +12,6 @@ import { tryAddon, tryBuild, UnusableBuildError } from "./trial.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-addon-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
 
 describe("a build of the addon", () => {
   it("is current if it has the hash of the sources and the library's version", () => {

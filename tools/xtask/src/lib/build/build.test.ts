@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { buildShare } from "./compile.ts";
 import { buildName, findEnginePackage, isBuilt, nameBuild, placeBuild } from "./engine-package.ts";
 import { withCompilerFixes } from "./compiler-fixes.ts";
@@ -20,7 +20,6 @@ import { openWorkshop } from "./workshop.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-build-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
 
 describe("checkToolchain", () => {
   function install(...names: string[]): void {

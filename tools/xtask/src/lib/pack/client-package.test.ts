@@ -1,15 +1,14 @@
 // Tests the client's package: what a browser loads, and the types for programs.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { bundleClient, makeClientPackage } from "./client-package.ts";
 
 let root: string;
 beforeAll(() => void (root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-client-")))));
-afterAll(() => rmSync(root, { recursive: true }));
 
 const mostBytes = 40_000;
 

@@ -1,8 +1,8 @@
 // Tests the parts of packing: licences, kinds of machines, and that an empty machine lists leftover files.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Program } from "../../bundle/index.ts";
 import { createEmptyMachine } from "./empty-machine.ts";
 import { engineBinaryFor } from "../build/engine-binary.ts";
@@ -11,7 +11,6 @@ import { findInstalled, noticeOf, noticesText, packageFoldersOf, withDependencie
 
 let root: string;
 beforeEach(() => void (root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-pack-")))));
-afterEach(() => rmSync(root, { recursive: true }));
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -1,12 +1,12 @@
 // Tests .ci/run with programs that only record how they are called: README's commands come first, on a bare machine; every stage runs, and a
 // stage that does not run is a failure.
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { needs } from "@waggle/testing";
 import { packageManager, repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
 const { scripts: allScripts } = JSON.parse(read("package.json")) as {
@@ -18,9 +18,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-ci-run-"));
   mkdirSync(join(folder, "checkout/.ci"), { recursive: true });
   for (const path of [".ci/run", "README.md"]) copyFileSync(repositoryPath(path), join(folder, "checkout", path));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Runs .ci/run with a fake `npx`, which writes a report of one passed test for each test script of the checkout except `without`. */
