@@ -1,5 +1,7 @@
 // Tests what a gateway that leaves does with its jobs: it finishes what it can, hands over what another gateway can continue, and ends the rest.
-import { pass, until, useFleet } from "@waggle/fleet/testing";
+import type { GatewaySide } from "@waggle/fleet";
+import { pass, until, useFleet, withParts } from "@waggle/fleet/testing";
+import type { Job } from "@waggle/jobs";
 import { beforeEach, expect, it } from "vitest";
 import { received, startGateway, startWorker, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
@@ -31,6 +33,18 @@ it("starts its waiting jobs while it drains, takes no new ones, and keeps the re
   await one.leave();
   await other.get("/v1/jobs/a");
   await until(() => other.registry.get("local", "a")?.log.terminal?.type === "end");
+});
+
+it("hides a job from other gateways before it deletes the job's events", async () => {
+  let deletes = false;
+  const forget = async (): Promise<never> => await new Promise(() => (deletes = true));
+  const holds = await startGateway(fleet, { id: "g3", through: (side) => withParts<GatewaySide>(side, { forget }) });
+  await holds.post("/v1/jobs", { ...job, job_id: "gone" });
+  await worker.finish(0);
+  await until(() => holds.registry.get("local", "gone")?.log.terminal !== undefined);
+  holds.registry.forget(holds.registry.get("local", "gone") as Job);
+  await until(() => deletes);
+  expect((await other.get("/v1/jobs/gone")).status).toBe(404);
 });
 
 it("hands over running and waiting jobs, whose streams continue at another gateway", async () => {

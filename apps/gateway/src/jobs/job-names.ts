@@ -270,13 +270,14 @@ export function createJobNames({ side, gateway, clock, chance, log }: JobNamesOp
     if (isOurs && record.waits) await side.records.remove(record.spec.who.client, record.id, revision).catch(() => {});
   }
 
-  /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
+  /** Deletes the job's record and events, unless another gateway has taken over the job: then that gateway deletes them. */
   async function forgetInFleet(job: Job, names: Names): Promise<void> {
     const found = await tryRead(job);
     if (found !== undefined && found.record.gateway !== gateway) return;
-    await Promise.all(names.fleetIds.map((id) => side.forget(id)));
-    // If this fails, NATS deletes the record by its age.
-    if (found !== undefined) await side.records.remove(job.spec.who.client, job.id, found.revision).catch(() => {});
+    // First the record: a gateway that finds it reads the job's events from the first on. NATS deletes by age what this leaves.
+    const { client } = job.spec.who;
+    if (found === undefined || (await side.records.remove(client, job.id, found.revision).catch(() => false)))
+      await Promise.all(names.fleetIds.map((id) => side.forget(id)));
   }
 
   /**

@@ -114,8 +114,8 @@ export interface GatewaySide {
     get(client: string, jobId: string): Promise<FoundRecord | undefined>;
     /** @returns the record's new revision; undefined if the record has changed since `revision` */
     update(record: JobRecord, revision: number): Promise<number | undefined>;
-    /** Deletes the record, unless it has changed since `revision`. */
-    remove(client: string, jobId: string, revision: number): Promise<void>;
+    /** Deletes the record, unless it has changed since `revision`. @returns whether it is deleted */
+    remove(client: string, jobId: string, revision: number): Promise<boolean>;
     /** All records of this version, the oldest first. */
     list(): Promise<readonly FoundRecord[]>;
   };

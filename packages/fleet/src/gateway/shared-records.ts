@@ -100,7 +100,7 @@ export function createJobRecords({ broker }: Pick<MemberContext, "broker">): Gat
       return found && read(found);
     },
     update: async (record, revision) => await jobs.put(keyOf(record), await encodeOffThread(record), revision),
-    remove: async (client, jobId, revision) => void (await jobs.delete(keys.job(client, jobId), revision)),
+    remove: async (client, jobId, revision) => await jobs.delete(keys.job(client, jobId), revision),
     list: async () => (await jobs.list()).map(read).filter((found) => found !== undefined),
   };
 }
