@@ -23,6 +23,8 @@ const brokerFaults: Kinds = ["stop broker", "kill broker", "freeze broker", "los
 const workerFaults: Kinds = ["kill worker", "stop worker", "freeze worker", "hold worker", "deny worker"];
 const gatewayEnds: Kinds = ["kill gateway", "stop gateway"];
 const gatewayOutages: Kinds = ["hold gateway", "freeze gateway", "slow gateway"];
+/** The records of such a worker come late. */
+const workerOutages: Kinds = ["hold worker", "freeze worker"];
 const cuts: Kinds = ["cut gateway", "cut gateway midway"];
 export const logLosses: Kinds = ["lose stores", "delete events", "fill events"];
 const queueLosses: Kinds = ["lose stores", "delete jobs", "purge jobs"];
@@ -124,8 +126,8 @@ function causeOf(one: SimulatedClient, outcome: string, world: RuleWorld): strin
   switch (outcome) {
     case "length":
       // The job's end was on its way when the cancel came.
-      return had(away.filter(({ to }) => to + cancelMs >= (answer.endedAt ?? 0)))
-        ? "gateway or broker away"
+      return had([...away, ...ofBroker(workerOutages)].filter(({ to }) => to + cancelMs >= (answer.endedAt ?? 0)))
+        ? "member or broker away"
         : undefined;
     case "refused conflict":
     case "error conflict":
