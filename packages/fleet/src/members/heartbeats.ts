@@ -42,7 +42,8 @@ export function createHeartbeat({ broker, clock, log, self, onOther }: Heartbeat
     try {
       const written = await members.put(key, value, revision);
       if (written === undefined) await checkOther(key, member);
-      if (self() !== undefined) revision = written ?? (await members.put(key, value));
+      // A member that has left, because another process has its id, overwrites that process's record when it gets the id again.
+      revision = self() === undefined ? undefined : (written ?? (await members.put(key, value)));
     } catch (error) {
       revision = undefined;
       log.debug({ reason: errorReason(error) }, "fleet_heartbeat_failed");

@@ -2,8 +2,12 @@ import { deferred, type Deferred } from "@waggle/async";
 import { createFakeClock } from "@waggle/testing";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
+import { keys } from "../broker/names.ts";
 import type { Broker } from "../broker/port.ts";
+import { memberIntervalMs } from "../members/heartbeats.ts";
+import { decode, encode, type Member } from "../queue/records.ts";
 import {
+  connectTo,
   finish,
   fleetIdOf,
   joinGateway,
@@ -67,6 +71,30 @@ describe("a worker's id", () => {
     await until(() => second.jobs.some((each) => fleetIdOf(each) === job.id));
     for (const each of [...second.jobs]) finish(second, each);
     expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
+
+  test("comes back from a process that has died; meanwhile, jobs that run here can be cancelled", async () => {
+    const [name, id] = [unique("model"), unique("worker")];
+    const gateway = await joinGateway(fleet);
+    const { members } = (await connectTo(fleet)).records;
+    const answer = deferred<undefined>();
+    let asked = 0;
+    const ask = async (): Promise<undefined> => ((asked += 1) === 1 ? undefined : await answer.promise);
+    const through = (broker: Broker): Broker => withParts(broker, { messages: withParts(broker.messages, { ask }) });
+    const { model } = await joinModel(fleet, name, { id, through });
+    const { job } = await submitJob(gateway, { model: name });
+    const local = await model.job();
+    const record = async () => decode<Member>((await members.get(keys.member("worker", id)))?.value as Uint8Array);
+    const other = { ...(await record()), instance: "!" };
+    await members.put(keys.member("worker", id), encode(other));
+    await pass(fleet, memberIntervalMs);
+    await until(() => asked === 2);
+    await gateway.cancel(job.id, "client");
+    await until(() => local.cancelled);
+    answer.resolve(undefined);
+    await until(async () => (await record()).instance !== other.instance);
+    await pass(fleet, memberIntervalMs);
+    expect(asked).toBe(2);
   });
 
   test("is not free because the broker is away", async () => {

@@ -102,6 +102,8 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
 
   const claim = createIdClaim({ broker, clock, log, id: port.id, onFree: enter });
   const ends = [
+    // Also for the jobs of a process that has left the fleet to another one with its id.
+    onCancels(broker, (jobId, by) => runs.get(jobId)?.cancel(by)),
     broker.onConnection((connected) => {
       if (!connected) return;
       denied = false;
@@ -127,7 +129,6 @@ export function createWorkerSide(options: WorkerSideOptions): WorkerSide {
       messages.answer(topics.askWorker(port.id), onQuestion, {
         listed: { name: "waggle-worker", version: port.version, worker: port.id },
       }),
-      onCancels(broker, (jobId, by) => runs.get(jobId)?.cancel(by)),
       messages.receive(topics.hintAt(port.id), () => intake.takeOwnJobs()),
     ];
     beats.beat();

@@ -135,6 +135,8 @@ function causeOf(one: SimulatedClient, outcome: string, world: RuleWorld): strin
     case "cancelled disconnect":
     case "cancelled unclaimed":
       if (had(away)) return "gateway or broker away";
+      // Another gateway took the job over without its first events, and its reader left.
+      if (plan.habit === "same id" && isLogLost) return "log lost";
       return had(ended) ? "gateway gone" : undefined;
     case "error unavailable":
       // The stream of a request that no client can open again ends with its gateway, and a gateway that leaves ends its lane jobs.
