@@ -7,7 +7,7 @@ import { answerLimitMs, type EventLog, type Following, type StoredEvent } from "
 import type { BrokerClock } from "./broker-clock.ts";
 import type { Connected, NatsLink } from "./connection.ts";
 import { isDenied, isWrongSequence } from "./nats-errors.ts";
-import { drop, keepConsumer, type Consumed } from "./subscription.ts";
+import { drop, heartbeatMs, keepConsumer, type Consumed } from "./subscription.ts";
 import { eventsStream } from "./topology.ts";
 
 /** The server sends at most this many records ahead of our acknowledgement. */
@@ -129,6 +129,7 @@ function follow(
     const consumer = await consumerOf(connected, pattern, (position ?? 0) + 1);
     const messages = await consumer.consume({
       max_messages: windowRecords,
+      idle_heartbeat: heartbeatMs,
       callback(message) {
         if (!isCurrent() || message.seq <= (position ?? 0)) return;
         position = message.seq;

@@ -14,7 +14,7 @@ import {
 } from "../port.ts";
 import type { NatsLink } from "./connection.ts";
 import { isStreamFull, isWrongSequence } from "./nats-errors.ts";
-import { keepConsumer } from "./subscription.ts";
+import { heartbeatMs, keepConsumer } from "./subscription.ts";
 import { bucketNames, jobsStream, picturesStream } from "./topology.ts";
 
 /** A bucket's message with this header is the marker of a deleted record. */
@@ -89,6 +89,7 @@ export function createRecords(bucket: Bucket, options: RecordsOptions): Records 
             deliver_policy: DeliverPolicy.LastPerSubject,
           });
           const messages = await consumer.consume({
+            idle_heartbeat: heartbeatMs,
             callback({ subject, data: value, seq: revision, headers, timestampNanos }) {
               if (!isCurrent()) return;
               const key = subject.slice(prefix.length);

@@ -11,8 +11,16 @@ const ending = "end a subscription";
 
 /** Pause after a failed attempt to subscribe. */
 const retryDelayMs = 500;
+/** To consume with: the interval of the server's messages without a record. Without two of them the consumer is lost, and its notice was too. */
+export const heartbeatMs = 5_000;
 /** Notices of the library that the consumer is gone. */
-const lossNotices = new Set(["consumer_deleted", "consumer_not_found", "stream_not_found", "no_responders"]);
+const lossNotices = new Set([
+  "consumer_deleted",
+  "consumer_not_found",
+  "stream_not_found",
+  "no_responders",
+  "heartbeats_missed",
+]);
 
 export interface SubscriptionOptions {
   readonly link: NatsLink;
