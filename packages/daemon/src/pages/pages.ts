@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pageHeadersOf } from "./page-headers.ts";
-import { unbuiltPage } from "./unbuilt-page.ts";
 
 export interface PagesOptions {
   /** The folder of the build. Files are read at each request, so that the daemon serves a new build without a restart. */
@@ -124,3 +123,20 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
+
+const unbuiltPage = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <title>Waggle: not built yet</title>
+  </head>
+  <body>
+    <h1>The pages are not built yet</h1>
+    <p>The daemon runs and answers. Its pages come with this command, in the repository's root:</p>
+    <pre>npx --yes pnpm@12.21.0 build</pre>
+    <p>Then load this page again. The daemon need not restart.</p>
+  </body>
+</html>
+`;

@@ -1,5 +1,4 @@
 // Decides whether to transfer a KV cache, by the measured times of transfers and of computing the tokens. Knows no clock. Decision 017.
-import { createRecentMedian } from "./recent-median.ts";
 
 /** Least tokens that are worth a transfer before transfers and computing are measured. */
 const leastTokens = 32;
@@ -50,6 +49,21 @@ export function createTransferCost(transferMs?: number): TransferCost {
       const unreadMs = loaded * writeMs < slowMs ? 0 : writeMs;
       const ms = loaded * (readMs ?? unreadMs) + saved * writeMs + copied * (copyMs.value ?? 0);
       return gained * (tokenMs ?? Infinity) >= leastGain * ms;
+    },
+  };
+}
+
+/** A mean would follow outliers: a pass takes many times as long while another process has the core. */
+function createRecentMedian(count: number) {
+  const values: number[] = [];
+  return {
+    add(value: number): void {
+      values.push(value);
+      if (values.length > count) values.shift();
+    },
+    /** Undefined before the first value. */
+    get value(): number | undefined {
+      return values.toSorted((a, b) => a - b)[values.length >> 1];
     },
   };
 }

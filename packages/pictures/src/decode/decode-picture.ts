@@ -1,11 +1,15 @@
 // Decodes a picture: on the thread, after its header passed the limits.
 import { formatLabels, type PictureFormat, type StoredPicture } from "../header/stored-picture.ts";
 import { UnreadablePicture } from "../header/unreadable-picture.ts";
-import { barePng } from "./bare-png.ts";
+import { pngChunks, pngSignature } from "../header/png-file.ts";
+import { joined } from "./bytes.ts";
 import { bareWebp, checkGifFrame } from "./frame.ts";
 import { decodeWithPhoton } from "./photon.ts";
 import { layOnWhite, scaleDown, turn, type Pixels } from "./pixels.ts";
 import { decodeWebp } from "./webp.ts";
+
+/** The chunks of a PNG that decide the pixels. */
+const pixelChunks = new Set(["IHDR", "PLTE", "tRNS", "IDAT", "IEND"]);
 
 export interface DecodeTask {
   readonly bytes: Uint8Array;
@@ -54,4 +58,10 @@ async function decodeStored(bytes: Uint8Array, picture: StoredPicture): Promise<
 
 function damageOf(format: PictureFormat): string {
   return `its ${formatLabels[format]} file is damaged or incomplete`;
+}
+
+/** Copies the file without its metadata, which may be a bomb that inflates to gigabytes. */
+function barePng(file: Uint8Array): Uint8Array {
+  const chunks = Array.from(pngChunks(file)).filter(({ type }) => pixelChunks.has(type));
+  return joined([file.subarray(0, pngSignature.length), ...chunks.map(({ from, to }) => file.subarray(from, to))]);
 }

@@ -126,6 +126,7 @@ function causeOf(one: SimulatedClient, outcome: string, world: RuleWorld): strin
   switch (outcome) {
     case "length":
       // The job's end was on its way when the cancel came.
+      if (had(ofBroker(["delete records.cancels"]))) return "cancel lost";
       return had([...away, ...ofBroker(workerOutages)].filter(({ to }) => to + cancelMs >= (answer.endedAt ?? 0)))
         ? "member or broker away"
         : undefined;

@@ -58,3 +58,10 @@ export function compare(ours: readonly number[], theirs: readonly number[]): Com
   const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN)).filter(Number.isFinite);
   return { ours: median(ours), theirs: median(theirs), ratio: ratios.length === 0 ? undefined : median(ratios) };
 }
+
+/** A table in Markdown. */
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(header), `|${" --- |".repeat(header.length)}`, ...rows.map(line)].join("\n");
+}

@@ -1,5 +1,6 @@
 // Owns one HTTP exchange and its times: the sending, the headers' arrival, and the arrival of each frame's bytes. Independent of dialects, and
 // without checks.
+import { connect, type Socket } from "node:net";
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { onAbort } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
@@ -187,4 +188,17 @@ function readBodyText(incoming: IncomingMessage): Promise<string> {
 
 function silent(silenceMs: number, frames: number): Error {
   return new Error(`No event for ${silenceMs / 1_000} s, after ${frames} events`);
+}
+
+/** Posts over a raw TCP socket, and reads nothing from it. */
+export function postWithoutReading(url: string, body: object): Socket {
+  const { hostname, port, host, pathname } = new URL(url);
+  const text = JSON.stringify(body);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.pause();
+  // The server is expected to cut the connection; its metrics show when.
+  socket.on("error", () => {});
+  const head = `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json`;
+  socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+  return socket;
 }
