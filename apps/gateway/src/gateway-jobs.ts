@@ -70,7 +70,7 @@ export function createGatewayJobs(options: GatewayJobsOptions): GatewayJobs {
   const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
   const finder = createTakeover({ side, gateway, known: registry.get, models, names, claims, log });
-  const orphans = watchOrphans({ side, takeOver: finder.takeOver, clock, log });
+  const orphans = watchOrphans({ side, known: registry.get, takeOver: finder.takeOver, clock, log });
   let aborting: Promise<unknown> = Promise.resolve();
 
   function createHost(name: string, key: string): FleetHost {

@@ -1,4 +1,5 @@
 // Tests a gateway when one worker, all workers, the queue's jobs or NATS are lost.
+import type { GatewaySide } from "@waggle/fleet";
 import { pass, tokenEvent, until, useFleet, withParts } from "@waggle/fleet/testing";
 import { beforeEach, expect, it } from "vitest";
 import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
@@ -156,6 +157,20 @@ it("ends a cancelled job whose worker never confirms the cancel, and frees its s
   expect(await busy()).toBe(1);
   await pass(fleet, 30_000);
   expect(await busy()).toBe(0);
+});
+
+it("repeats a cancel that was lost, until the job ends", async () => {
+  let sent = 0;
+  const through = (side: GatewaySide): GatewaySide =>
+    withParts(side, { cancel: async (...cancel) => ((sent += 1) === 1 ? undefined : await side.cancel(...cancel)) });
+  const loses = await startGateway(fleet, { id: "g2", through });
+  await loses.post("/v1/jobs", job);
+  await worker.tokens(0, "a");
+  await loses.has("j", 1);
+  await loses.delete("/v1/jobs/j");
+  await worker.release(0);
+  await pass(fleet, 20_000);
+  expect(sent).toBe(2);
 });
 
 it("publishes a job again ten seconds after the queue has lost it", async () => {

@@ -166,6 +166,19 @@ it("does not end a job whose readers have moved to another gateway", async () =>
   expect((await reading).text).toContain('"type":"end"');
 });
 
+it("keeps a job that it has a reader of when the gateways have left that accepted and took over the job", async () => {
+  const first = await startGateway(fleet, { id: "g3" });
+  await first.post("/v1/jobs", { ...job, job_id: "shared" });
+  const local = await worker.tokens(0, "a");
+  const reader = received(await one.get("/v1/jobs/shared/stream"));
+  await other.get("/v1/jobs/shared/stream");
+  await Promise.all([first.leave(), other.leave()]);
+  await pass(fleet, 60_000);
+  expect(local.cancelled).toBe(false);
+  await worker.finish(0, "b");
+  expect((await reader).text).toContain('"type":"end"');
+});
+
 it("sends a session's next job to the worker of its last one", async () => {
   await one.post("/v1/jobs", turn("a"));
   await worker.finish(0);

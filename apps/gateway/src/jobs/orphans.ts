@@ -1,6 +1,8 @@
-// Takes over jobs that waited at a lost gateway and run without a client (`on_disconnect: continue`). One of the other gateways takes over each job.
+// Takes over jobs of a lost gateway: those that waited there and run without a client (`on_disconnect: continue`), and those with readers here too. One
+// of the other gateways takes over each job.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { GatewayProcessId, GatewaySide } from "@waggle/fleet";
+import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Takeover } from "./takeover.ts";
@@ -15,13 +17,14 @@ export interface Orphans {
 }
 
 export interface OrphansOptions {
-  readonly side: Pick<GatewaySide, "connected" | "onConnection" | "silentGateways" | "isAlive" | "records">;
+  readonly side: Pick<GatewaySide, "id" | "connected" | "onConnection" | "silentGateways" | "isAlive" | "records">;
+  readonly known: (client: string, id: string) => Job | undefined;
   readonly takeOver: Takeover["takeOver"];
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Orphans {
+export function watchOrphans({ side, known, takeOver, clock, log }: OrphansOptions): Orphans {
   /** Silent gateways whose jobs have already been searched for. */
   let searched: ReadonlySet<GatewayProcessId> = new Set();
   /** When to search for jobs of gateways that were lost before this gateway connected. Milliseconds on the daemon's clock. */
@@ -51,11 +54,16 @@ export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Or
       .finally(() => (searching = false));
   }
 
-  /** Takes over only jobs with `on_disconnect: continue`. Another job is taken over if its client comes back, and otherwise ends. */
+  /** Another job is taken over if its client comes back, and otherwise ends. */
   async function search(): Promise<void> {
     for (const found of await side.records.list()) {
-      const { gateway, waits, spec } = found.record;
-      if (waits && spec.when.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await takeOver(found);
+      const { record, revision } = found;
+      const { gateway, waits, spec } = record;
+      if (side.isAlive("gateway", gateway)) continue;
+      const here = known(spec.who.client, record.id);
+      // Without this, its worker would end the job with the lost gateway's time.
+      if (here?.callKey === record.callKey) await side.records.update({ ...record, gateway: side.id }, revision);
+      else if (waits && spec.when.onDisconnect === "continue") await takeOver(found);
     }
   }
 

@@ -22,8 +22,8 @@ import type { SequenceRun } from "./sequence-run.ts";
 const cancelling = "cancel a job in the fleet";
 
 const checkIntervalMs = 1_000;
-/** How long a cancelled job may take to end. */
-const cancelLimitMs = 30_000;
+/** How long a cancelled job may take to end. After the first time the cancel is sent again: a connection that broke may have lost it. */
+const [cancelAgainMs, cancelLimitMs] = [5_000, 30_000];
 
 const dropped = { kind: "failed", failure: { code: "cancelled", message: "The query was dropped." } } as const;
 
@@ -154,14 +154,9 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     if (one === undefined || one.cancelledAt !== undefined) return;
     one.cancelledAt = clock.now();
     apply(one, "cancel");
-    const { phase } = one.job.state;
-    const abandoned =
-      phase.name === "ending" &&
-      phase.outcome.type === "cancelled" &&
-      (phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed");
     // Continue in a later turn of the event loop, because an engine never answers within the call.
     if (phaseOf(one) === "withdrawn") queueMicrotask(() => release(one));
-    else if (abandoned) inBackground(cancelling, cancelUnlessTakenOver(one));
+    else if (isAbandoned(one)) inBackground(cancelling, cancelUnlessTakenOver(one));
     else queueMicrotask(() => inBackground(cancelling, end(one)));
   }
 
@@ -238,6 +233,7 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
     const { records, lastRecordAt, cancelledAt = Infinity } = one;
     const silentMs = clock.now() - lastRecordAt;
     if (clock.now() - cancelledAt >= cancelLimitMs) return release(one);
+    if (clock.now() - cancelledAt >= cancelAgainMs && !isAbandoned(one)) inBackground(cancelling, cancelInFleet(one));
     // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
     if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) return giveUp(one, error);
     checkEntry(one);
@@ -325,6 +321,13 @@ export function createFleetLink(options: FleetLinkOptions, host: LinkHost): Flee
       for (const one of [...runs.values()]) leave(one);
     },
   };
+}
+
+/** Whether the job is cancelled because it has no readers here. */
+function isAbandoned({ job: { state } }: SequenceRun): boolean {
+  const { phase } = state;
+  if (phase.name !== "ending" || phase.outcome.type !== "cancelled") return false;
+  return phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed";
 }
 
 /** Why a job ended that no client and no newer job has ended. */

@@ -85,14 +85,13 @@ describe("a worker's id", () => {
     const { job } = await submitJob(gateway, { model: name });
     const local = await model.job();
     const record = async () => decode<Member>((await members.get(keys.member("worker", id)))?.value as Uint8Array);
-    const other = { ...(await record()), instance: "!" };
-    await members.put(keys.member("worker", id), encode(other));
+    await members.put(keys.member("worker", id), encode({ ...(await record()), instance: "!" }));
     await pass(fleet, memberIntervalMs);
     await until(() => asked === 2);
     await gateway.cancel(job.id, "client");
     await until(() => local.cancelled);
     answer.resolve(undefined);
-    await until(async () => (await record()).instance !== other.instance);
+    await until(async () => (await record()).instance !== "!");
     await pass(fleet, memberIntervalMs);
     expect(asked).toBe(2);
   });

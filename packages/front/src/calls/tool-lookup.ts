@@ -2,7 +2,6 @@
 import type { ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
 import { WaggleError, refuseField, requestLimits } from "@waggle/protocol";
 import type { Tool, ToolChoice } from "@waggle/protocol";
-import { mayUseTools, toolsForbidden } from "../access/tool-rights.ts";
 import type { HttpAccess } from "../server/context.ts";
 
 export interface ToolLookup {
@@ -81,4 +80,26 @@ export function toolOf({ functionName, server, description, parameters }: Server
 export function laterChoice(choice: ToolChoice | null | undefined): ToolChoice {
   if (typeof choice !== "object" || choice?.type !== "allowed_tools") return choice === "none" ? "none" : "auto";
   return { ...choice, allowed_tools: { ...choice.allowed_tools, mode: "auto" } };
+}
+
+type ToolAccess = Pick<HttpAccess, "localMode" | "tokens">;
+
+/** In local mode every client may, since every client is the machine's user. */
+function mayUseTools({ localMode, tokens }: ToolAccess, client: string, server: string): boolean {
+  if (localMode) return true;
+  const tools = tokens().rightsOf(client)?.tools;
+  return tools === "all" || tools?.has(server) === true;
+}
+
+/**
+ * @param server the name of a server of the file; undefined for all servers
+ * @returns a WaggleError forbidden that names the word to add to the token's line
+ */
+function toolsForbidden(client: string, server?: string): WaggleError {
+  const tools = server === undefined ? "MCP tools" : `tools of the MCP server "${server}"`;
+  const words = server === undefined ? "tools=all, or tools= with names of servers," : `tools=${server} (or tools=all)`;
+  return new WaggleError(
+    "forbidden",
+    `Cannot run ${tools}: the API token "${client}" has no right to them. Add ${words} to its line in the token file.`,
+  );
 }

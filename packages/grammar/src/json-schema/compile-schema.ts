@@ -12,7 +12,6 @@ import { constrains, type JsonType } from "./keywords.ts";
 import { literalChoice } from "./values/literal-tree.ts";
 import { numberExpression, readNumberConstraints } from "./numbers/numbers.ts";
 import { objectExpression } from "./objects/objects.ts";
-import { ruleName } from "../rules/rule-name.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { isDerived, type SchemaPart } from "./schema-part.ts";
 import { stringExpression } from "./strings/string-expression.ts";
@@ -142,4 +141,30 @@ function isWord(expression: Expression): boolean {
 
 function tooLarge(path: string, reason: string): UnsupportedSchemaError {
   return new UnsupportedSchemaError(path, "schema", reason);
+}
+
+/** Keywords that are left out of names. */
+const omitted: ReadonlySet<string> = new Set([
+  "properties",
+  "$defs",
+  "definitions",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "prefixItems",
+  "~",
+]);
+const renamed: ReadonlyMap<string, string> = new Map([
+  ["items", "item"],
+  ["additionalProperties", "extra"],
+]);
+
+/** Makes a name from a schema's JSON Pointer: `/properties/tags/items` gives `tags-item`. Several schemas may get one name. `root` names the whole schema. */
+function ruleName(pointer: string, root: string): string {
+  if (pointer === "") return root;
+  const keys = pointer.split("/").slice(1);
+  const words = keys.map((key) =>
+    omitted.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (renamed.get(key) ?? key),
+  );
+  return [root === "root" ? "" : root, ...words].filter((word) => word !== "").join("-");
 }

@@ -1,6 +1,6 @@
-// Tests a log: waits for past, future and missing lines, and the lines that explain a daemon's failure.
+// Tests the lines of a log that explain a daemon's failure.
 import { expect, it } from "vitest";
-import { createLog, logged } from "./log.ts";
+import { createLog } from "./log.ts";
 
 const line = (level: string, msg: string, more: object = {}): string =>
   JSON.stringify({ level, time: "now", msg, ...more });
@@ -25,24 +25,4 @@ it.each([
   log.add(line("error", "earlier"));
   log.add(text);
   expect(log.lastError()).toBe(error);
-});
-
-it("resolves with a past line, with a future line, and with the next line after an index", async () => {
-  const log = createLog();
-  log.add('{"msg":"a","n":1}');
-  expect(await log.line("a", logged("a"))).toEqual({ msg: "a", n: 1 });
-  const [ofJob, next] = [log.line("a", logged("a", "j1")), log.line("the next a", logged("a"), { from: 1 })];
-  log.add('{"msg":"a","job":"j2"}');
-  log.add('{"msg":"a","job":"j1"}');
-  expect([await ofJob, await next]).toEqual([
-    { msg: "a", job: "j1" },
-    { msg: "a", job: "j2" },
-  ]);
-});
-
-it("names the awaited line when the log ends", async () => {
-  const log = createLog();
-  const waiting = log.line("the reaper", logged("a"));
-  log.end();
-  await expect(waiting).rejects.toThrow("The log ended before the reaper");
 });
