@@ -8,7 +8,7 @@ import { needs } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
-import { addPastHour } from "./support/past-hour.ts";
+import { addPastHour, pointAtOldest } from "./support/past-hour.ts";
 import { pageProblems } from "./support/page-problems.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
@@ -42,17 +42,14 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   await page.getByRole("heading", { name: /^Last (59|60) minutes$/ }).waitFor();
   await page.getByRole("button", { name: "Show 1 more chart" }).click();
   // The page begins with the hive's history, and all charts share a cursor. The points of the past do not know the memory.
-  await chart("CPU")
-    .locator(".u-over")
-    .hover({ position: { x: 1, y: 20 } });
-  for (const [title, words] of [
-    ["CPU", "busy 25"],
-    ["First token", "p95 789"],
-    ["Requests", "accepted 12"],
-    ["Memory", "free –"],
-  ] as const)
-    await chart(title).getByText(words).waitFor();
-  await page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }).waitFor();
+  await pointAtOldest(
+    chart("CPU"),
+    chart("CPU").getByText("busy 25"),
+    chart("First token").getByText("p95 789"),
+    chart("Requests").getByText("accepted 12"),
+    chart("Memory").getByText("free –"),
+    page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }),
+  );
   // The browser logs each request that the hive refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
 });

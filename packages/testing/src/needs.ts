@@ -1,7 +1,7 @@
 // Owns what some tests need and a machine may lack. Without it, such a test is skipped; the end of the run says how many tests were, and why.
 import { hasAddon } from "@waggle/engine-llama/addon-file";
 import type { TestOptions } from "vitest";
-import { hasProgram } from "./harness/processes/programs.ts";
+import { hasProgram } from "./harness/processes/nats.ts";
 import { packageManager } from "./harness/processes/repository.ts";
 
 declare module "vitest" {

@@ -1,5 +1,6 @@
 // Gives a page the history of a daemon that has run for an hour: the daemon's answer, with points before it.
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
+import { expect } from "vitest";
 
 interface Point {
   readonly at: string;
@@ -24,4 +25,11 @@ export async function addPastHour(page: Page, point: object): Promise<void> {
     const isFirst = !new URL(route.request().url()).searchParams.has("after");
     await route.fulfill({ response, json: { ...own, points: [...(isFirst ? past : []), ...own.points] } });
   });
+}
+
+/** Points at the chart's oldest values until all of this is shown. What arrives meanwhile moves the charts away from the mouse. */
+export async function pointAtOldest(chart: Locator, ...shown: readonly Locator[]): Promise<void> {
+  const plot = chart.locator(".u-over");
+  const point = async (): Promise<void> => await plot.hover({ position: { x: 1, y: 20 } });
+  await expect.poll(() => point().then(() => Promise.all(shown.map((one) => one.isVisible())))).not.toContain(false);
 }

@@ -1,7 +1,7 @@
 // Tests keywords that are compiled into other keywords: accepted values, rejected values, and random texts that a validator checks.
 import { describe, expect, it } from "vitest";
 import { expectAccepts, refusal } from "../testing/compiled-schema.ts";
-import { ifThen } from "../testing/if-then.ts";
+import { ifThen } from "../testing/hostile-schemas.ts";
 
 type Row = readonly [schema: object, valid: readonly unknown[], invalid: readonly unknown[]];
 

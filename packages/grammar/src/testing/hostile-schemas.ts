@@ -1,5 +1,4 @@
 // Makes schemas of any size whose compilation could need far more work than their length suggests. The compiler must stay within its limits.
-import { ifThen } from "./if-then.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -333,3 +332,9 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
   "very many formats": (chars) =>
     properties(chars / 60, (i) => ({ type: "string", format: i % 2 === 0 ? "email" : "date-time", maxLength: 40 + i })),
 };
+
+/** The linter takes an object literal with a member `then` for a promise. */
+export function ifThen(condition: unknown, then: unknown, otherwise?: unknown): Record<string, unknown> {
+  const entries = [["if", condition] as const, ["then", then] as const];
+  return Object.fromEntries(otherwise === undefined ? entries : [...entries, ["else", otherwise] as const]);
+}

@@ -13,7 +13,7 @@ import { quantized } from "./quantization.ts";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
 import { writeRandomModel } from "./random-model.ts";
 import { tensorPieces, toHalf } from "./random-weights.ts";
-import { makeWordPieces, wordPieceSpecial } from "./vocabulary/word-pieces.ts";
+import { makeWordPieces, wordPieceSpecial } from "./encoder-model.ts";
 
 /** Decodes a positive half float. */
 function fromHalf(bits: number): number {

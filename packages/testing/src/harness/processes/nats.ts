@@ -1,11 +1,10 @@
 // Owns a nats-server with JetStream in a separate folder. After a stop and a start, the server has the same port and streams.
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, basename, dirname } from "node:path";
 import { deferred } from "@waggle/async";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
-import { programFolders } from "./programs.ts";
 import { waitFor } from "../wait.ts";
 
 /** Last lines of the log, for the error when the server exits early. */
@@ -169,4 +168,20 @@ function somePorts(): [port: number, monitor: number] {
   // The monitor has the odd port next to it.
   const port = 2 * randomInt(leastPort / 2, mostPort / 2);
   return [port, port + 1];
+}
+
+/**
+ * The folders to search for programs: PATH, and the `sbin` next to each of its `bin`. Debian installs nats-server in /usr/sbin, which only
+ * root has in PATH.
+ */
+export function programFolders(path: string = process.env["PATH"] ?? ""): string[] {
+  const folders = path.split(delimiter).filter((folder) => folder !== "");
+  const systemFolders = folders
+    .filter((folder) => basename(folder) === "bin")
+    .map((folder) => join(dirname(folder), "sbin"));
+  return [...new Set([...folders, ...systemFolders])];
+}
+
+export function hasProgram(name: string): boolean {
+  return programFolders().some((folder) => existsSync(join(folder, name)));
 }
