@@ -1,5 +1,5 @@
-// Owns the folder for temporary files of a test run. A test deletes none of its folders: it could be killed before, and its daemons may still write
-// there. The folder of the run is deleted with all of them.
+// Owns the folder for temporary files of a test run, which the run deletes in the end. Tests leave their folders in it, because their daemons may still
+// write there, and because a killed test deletes nothing.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

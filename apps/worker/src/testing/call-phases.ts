@@ -6,7 +6,7 @@ import type { CallOutcome } from "@waggle/mcp";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
-import { afterEach, expect } from "vitest";
+import { expect } from "vitest";
 import { createInlineTools } from "./inline-tools.ts";
 import type { InlineTools } from "./inline-tools.ts";
 import { call, say } from "./inline-turns.ts";
@@ -81,7 +81,6 @@ export function useCallPhases(): CallPhases {
   let go: ReturnType<typeof deferred<void>>;
   let quota: Quota;
   let others = 0;
-  afterEach(() => tools.remove());
 
   async function request(who: Client, method: string, path: string, body?: RequestInit["body"]): Promise<Response> {
     return await send(method, path, body, { authorization: `Bearer ${who}` });

@@ -1,5 +1,5 @@
 // Owns MCP servers without processes, for tests of turns: a server `s` whose tools the test answers.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Mcp } from "@waggle/front";
@@ -12,7 +12,6 @@ export interface InlineTools {
   readonly calls: readonly { readonly tool: string; readonly given: Readonly<Record<string, unknown>> }[];
   /** Opens the journal again, as a new process does. */
   restart(answer: AnswerCall): Promise<InlineTools>;
-  remove(): void;
 }
 
 export type AnswerCall = (
@@ -59,6 +58,5 @@ export async function createInlineTools(
       },
     },
     restart: async (then) => await createInlineTools(then, folder),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

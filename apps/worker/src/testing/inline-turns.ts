@@ -1,6 +1,5 @@
 // Owns a worker with inline MCP tools for each test of a file, and its requests.
 import type { StreamEvent } from "@waggle/protocol";
-import { afterEach } from "vitest";
 import { readEvents } from "./events.ts";
 import { createInlineTools } from "./inline-tools.ts";
 import type { AnswerCall, InlineTools } from "./inline-tools.ts";
@@ -22,7 +21,6 @@ export interface InlineTurns {
 /** Call at the top of a test file. Each test has to start its worker. */
 export function useInlineTurns(): InlineTurns {
   let tools: InlineTools;
-  afterEach(() => tools.remove());
   const { worker, start, call: request, post } = useInlineWorker();
 
   const turns: InlineTurns = {

@@ -1,5 +1,5 @@
 // Owns what the tests of broker/nats share: a NATS server for each test file, and connections to it.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@waggle/async";
@@ -46,10 +46,7 @@ export function useNats({ folder, config }: { readonly folder?: string; readonly
     await there().start();
     for (const close of opened.splice(0).toReversed()) await close();
   });
-  afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    rmSync(own, { recursive: true, force: true });
-  });
+  afterAll(async () => await server?.[Symbol.asyncDispose]());
   return {
     get url() {
       return there().url;

@@ -1,5 +1,5 @@
 // Runs a lane in a temporary folder, with a clock that a test advances, and a front that answers as the test says.
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getActiveResourcesInfo } from "node:process";
@@ -110,7 +110,6 @@ export function useLaneWorld(): LaneWorld {
 
   async function end(): Promise<void> {
     await Promise.all(lanes.map((lane) => lane.close()));
-    rmSync(root, { recursive: true });
   }
 
   beforeEach(begin);

@@ -1,5 +1,5 @@
 // Opens journals in a new folder for each test, and closes them after it.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
@@ -27,7 +27,6 @@ export function useJournals(): Journals {
   });
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((journal) => journal.close()));
-    rmSync(folder, { recursive: true });
   });
   return {
     get path() {

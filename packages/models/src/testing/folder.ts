@@ -1,16 +1,13 @@
 // Owns the folders of tests, and downloads that end before they are complete.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import type { PullOptions } from "../download/reference/pull-model.ts";
 import type { PullProgress } from "../download/transfer/progress.ts";
 
-/** Makes a folder, which is removed after the test. */
 export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-models-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
+  return mkdtempSync(join(tmpdir(), "waggle-models-"));
 }
 
 /** The paths of all files in the folder and below, in alphabetical order. */

@@ -1,7 +1,7 @@
 // Tests the MCP tools of Responses: items, events, what is refused, and the next request.
 import { deferred } from "@waggle/async";
 import { parseSse } from "@waggle/protocol/sse";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { createInlineTools } from "../../testing/inline-tools.ts";
 import type { InlineTools } from "../../testing/inline-tools.ts";
 import { call as callOf, say } from "../../testing/inline-turns.ts";
@@ -24,7 +24,6 @@ beforeEach(async () => {
   });
   start({ mcp: tools.mcp });
 });
-afterEach(() => tools.remove());
 
 const call = (text: string): string => callOf("s__free", text);
 const mcp = { type: "mcp", server_label: "s", allowed_tools: ["free"], require_approval: "never" };

@@ -18,12 +18,7 @@ let inline: InlineTools;
 /** Servers that were connected. */
 let connected: string[];
 beforeEach(async () => await start({ localMode: false, tokens: () => tokens }));
-afterEach(stop);
-
-async function stop(): Promise<void> {
-  await worker.close();
-  inline.remove();
-}
+afterEach(async () => await worker.close());
 
 /** Starts a worker with the servers `s` and `t`. */
 async function start(access: Partial<HttpAccess>): Promise<void> {
@@ -103,7 +98,7 @@ it("runs the tools of the servers that the token names", async () => {
 it("runs all tools with tools=all, and in local mode", async () => {
   expect(await offered(await native("bob", "all"))).toEqual(["s", "t"]);
   expect(await offered(await responses("bob", "t"))).toEqual(["t"]);
-  await stop();
+  await worker.close();
   await start({ localMode: true, tokens: () => createTokenTable([]) });
   expect(await offered(await native("", "all"))).toEqual(["s", "t"]);
 });

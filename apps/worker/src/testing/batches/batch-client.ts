@@ -1,5 +1,5 @@
 // Owns a lane in a temporary folder, and requests to the routes of files and batches, for their contracts.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@waggle/async";
@@ -42,10 +42,7 @@ export function useBatches(): BatchClient {
   const used = useInlineWorker();
   let folder = "";
   let lane: DaemonLane | undefined;
-  afterEach(async () => {
-    await lane?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(async () => await lane?.close());
 
   async function upload(parts: readonly Part[], headers: Headers = {}): Promise<Response> {
     const form = new FormData();

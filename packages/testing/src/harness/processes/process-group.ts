@@ -1,6 +1,7 @@
 // Owns processes that each lead a process group, so that all their descendants can be signalled and killed at once.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { deferred } from "@waggle/async";
 
@@ -39,7 +40,7 @@ const outputTicks = 50;
 const tickMs = 10;
 
 /**
- * Every process gets an IPC channel. Daemons exit when it closes, so that a SIGKILL of this process ends them too.
+ * Every process gets an IPC channel. Daemons exit when it closes, so that a SIGKILL of this process ends them too. Other programs have a guard.
  * @param owner shown in the command line of each Node process that is started
  */
 export function createProcessGroups(owner: string): ProcessGroups {
@@ -95,6 +96,7 @@ async function startGroup(
   });
   const { pid } = child;
   if (pid !== undefined) onPid(pid);
+  if (pid !== undefined && file !== process.execPath) guard(child, pid);
   const exited = watch(child, spec);
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
@@ -104,6 +106,15 @@ async function startGroup(
   });
   if (pid === undefined) throw new Error(`Cannot start the ${spec.name}: it has no process id`);
   return { pid, exited, signal: (signal) => void child.kill(signal) };
+}
+
+/** Kills the group of a program that does not know the channel when this process has died: the pipe ends then. */
+function guard(program: ChildProcess, pid: number): void {
+  const kill = `read _; kill -s KILL -- -${pid}`;
+  const waiting = spawn("sh", ["-c", kill], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  waiting.unref();
+  (waiting.stdin as Socket).unref();
+  program.once("exit", () => waiting.kill("SIGKILL"));
 }
 
 function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
