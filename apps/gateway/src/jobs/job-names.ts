@@ -448,7 +448,7 @@ function withoutContent(record: JobRecord): JobRecord {
   return { ...record, spec: recordedSpec(record.spec), waits: false };
 }
 
-/** The spec with the prompt of the same request: if the fleet's queue loses the job, it is published again with it. */
+/** The spec with the prompt of the same request. When the fleet's queue loses a job, the job is published again with its prompt. */
 function withContentOf({ work: own }: JobSpec, spec: JobSpec): JobSpec {
   if (own.kind !== "generate" || spec.work.kind !== "generate") return spec;
   return { ...spec, work: { ...spec.work, prompt: own.prompt, stop: own.stop } };

@@ -11,7 +11,7 @@ const ending = "end a subscription";
 
 /** Pause after a failed attempt to subscribe. */
 const retryDelayMs = 500;
-/** To consume with: the interval of the server's messages without a record. Without two of them the consumer is lost, and its notice was too. */
+/** Interval of the server's signs of life, to consume with. If two are missing, the consumer is lost, and so was the notice of its end. */
 export const heartbeatMs = 5_000;
 /** Notices of the library that the consumer is gone. */
 const lossNotices = new Set([

@@ -1,17 +1,17 @@
 // Owns the dialect of the routes that only llama-server has. `pnpm test dialects/llama-server` runs its contract too.
-import { llamaServerPathsOf, llamaServerRoutes, EmbeddingRequestSchema } from "@waggle/protocol";
+import { EmbeddingRequestSchema, llamaServerPathsOf, llamaServerRoutes } from "@waggle/protocol";
+import { readBody } from "../../body/body.ts";
 import type { AppOptions } from "../../server/context.ts";
+import { collectedJobOf } from "../../generation/base-job-spec.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
+import { respondWithVectors, vectorPieces } from "../../generation/vectors.ts";
+import { textsOf } from "../openai/embeddings.ts";
 import { createCompletionRoutes } from "./completions.ts";
 import { llamaServerError } from "./errors.ts";
 import { createServerRoutes } from "./server-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
-import { readBody } from "../../body/body.ts";
-import { collectedJobOf } from "../../generation/base-job-spec.ts";
-import { respondWithVectors, vectorPieces } from "../../generation/vectors.ts";
-import { textsOf } from "../openai/embeddings.ts";
 
 /** `/v1/health` uses the native dialect's handler, and completions in OpenAI's format use the OpenAI dialect's handler. */
 export function createLlamaServerDialect(
@@ -46,6 +46,7 @@ function handlerOf({ name, routes }: Dialect, method: string, path: string): Han
   return route.handler;
 }
 
+/** The answer is a bare list. */
 function embeddingRoute({ models }: AppOptions, generations: Generations): Handler {
   return async (c) => {
     const { model, content } = await readBody(c, EmbeddingRequestSchema);

@@ -1,8 +1,8 @@
 // Owns a nats-server with JetStream in a separate folder. After a stop and a start, the server has the same port and streams.
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync, existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, basename, dirname } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { deferred } from "@waggle/async";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
 import { waitFor } from "../wait.ts";
