@@ -1,17 +1,19 @@
 // Reaches an MCP server over streamable HTTP. A request is sent once; a stream that ends before its answer is continued by a GET, which sends no call.
 import { inBackground, linkSignals, sleep } from "@waggle/async";
+import { parseSse, SseLimitError } from "@waggle/protocol/sse";
 import type { JsonObject } from "../connection/json.ts";
 import { isObject } from "../connection/json.ts";
 import { serverLimits as limits } from "../connection/limits.ts";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { rpcAnswer, createFlow, readMessages, replyTo } from "./messages.ts";
 import type { Answer, Channel, ChannelEvents, RequestOptions } from "./messages.ts";
-import { readSseEvents } from "./sse-events.ts";
 
 export interface HttpOptions extends Pick<ChannelEvents, "onNotification"> {
   readonly transport: Extract<ServerSpec["transport"], { kind: "http" }>;
   readonly now: () => number;
 }
+
+const longMessage = `it sent a message of more than ${limits.messageBytes} bytes`;
 
 /** The server exceeded a limit. */
 class LimitError extends Error {
@@ -86,8 +88,8 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
   }
 
   function count(messages: number, bytes: number, kept = 0): void {
-    const isLong = kept > limits.messageBytes;
-    const problem = isLong ? `it sent a message of more than ${limits.messageBytes} bytes` : flow.add(messages, bytes);
+    if (kept > limits.messageBytes) throw new LimitError(longMessage);
+    const problem = flow.add(messages, bytes);
     if (problem !== undefined) throw new LimitError(problem);
   }
 
@@ -114,13 +116,24 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     return found;
   }
 
-  async function readStream({ body }: Response, place: StreamPosition, id?: number): Promise<Answer | undefined> {
-    for await (const event of readSseEvents(body ?? emptyBody(), (bytes, kept) => count(0, bytes, kept))) {
-      place.attempts = 0;
-      if (event.id !== undefined) place.lastId = event.id;
-      if (event.retryMs !== undefined) place.retryMs = Math.max(event.retryMs, limits.shortestResumeMs);
-      const found = find(readMessages(event.data), id);
-      if (found !== undefined) return found;
+  async function* counted({ body }: Response): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body ?? []) {
+      count(0, chunk.length);
+      yield chunk;
+    }
+  }
+
+  async function readStream(response: Response, place: StreamPosition, id?: number): Promise<Answer | undefined> {
+    const onRetry = (ms: number): void => void (place.retryMs = Math.max(ms, limits.shortestResumeMs));
+    try {
+      for await (const event of parseSse(counted(response), { maxFrameBytes: limits.messageBytes, onRetry })) {
+        place.attempts = 0;
+        if (event.id !== undefined) place.lastId = event.id;
+        const found = find(readMessages(event.data), id);
+        if (found !== undefined) return found;
+      }
+    } catch (error) {
+      throw error instanceof SseLimitError ? new LimitError(longMessage) : error;
     }
     return undefined;
   }
@@ -263,5 +276,3 @@ function lostBy(error: unknown): Answer {
   const problem = code === undefined ? "its connection ended" : `it cannot be reached (${code})`;
   return { kind: "lost", problem, wasSent: code === undefined || !unreached.has(code) };
 }
-
-async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -40,9 +40,11 @@ describe("parseSse", () => {
     expect(await collect(parseSse(body))).toEqual([{ data: "a" }, { data: "b" }]);
   });
 
-  it("ignores unknown fields, invalid retry values and an incomplete last frame", async () => {
-    const text = "retry: soon\nwhat: ever\ndata: a\n\ndata: never finished\n";
-    expect(await collect(parseSse(chunks(text)))).toEqual([{ data: "a" }]);
+  it("ignores unknown fields, invalid retry values and an incomplete last frame, and tells valid retry values", async () => {
+    const retries: number[] = [];
+    const text = "retry: soon\nretry: 200\nfoo: 1\ndata: a\n\nid: 1\ndata: \n\ndata: incomplete";
+    const frames = await collect(parseSse(chunks(text), { onRetry: (ms) => retries.push(ms) }));
+    expect([frames, retries]).toEqual([[{ data: "a" }, { id: "1", data: "" }], [200]]);
   });
 
   it.each([

@@ -12,7 +12,7 @@ const maxBytesPerUnit = 3;
  * Yields the frames of an event stream, in order. Skips comments, and a last frame that is incomplete.
  * @throws SseLimitError from the iterator when a frame's data is larger than `maxFrameBytes` (1 MiB by default)
  */
-export function parseSse(body: ByteStream, options: SseLimits = {}): AsyncIterable<SseFrame> {
+export function parseSse(body: ByteStream, options: SseOptions = {}): AsyncIterable<SseFrame> {
   return decodeStream<SseFrame>(
     () => sourceOf(body),
     (emit) => createSseDecoder(emit, options),
@@ -30,19 +30,22 @@ export class SseLimitError extends Error {
   }
 }
 
-export interface SseLimits {
+export interface SseOptions {
   readonly maxFrameBytes?: number;
+  /** Gets the milliseconds after which the server wants to be asked again. */
+  readonly onRetry?: (ms: number) => void;
 }
 
 /**
  * A synchronous decoder: emits each frame during the `feed` call that completes the frame.
  * @throws SseLimitError from `feed`
  */
-export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseLimits = {}): Decoder {
+export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseOptions = {}): Decoder {
   const { maxFrameBytes = defaultMaxFrameBytes } = options;
   const parser = createParser({
     // This option limits only the characters buffered between two chunks; `onEvent` checks frames that arrive in one chunk.
     maxBufferSize: maxFrameBytes,
+    ...(options.onRetry && { onRetry: options.onRetry }),
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") throw new SseLimitError(maxFrameBytes);
     },
