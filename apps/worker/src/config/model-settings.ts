@@ -52,7 +52,7 @@ export function modelSettingsOf(values: OptionValues, chatTemplate: string | und
     lora: values.lora?.map(({ path, scale }) => ({ path: resolve(path), scale })),
     mmproj: ["auto", "none"].includes(values.mmproj) ? values.mmproj : resolve(values.mmproj),
     chatTemplate,
-    // Leave one core free: with all cores in use, one other busy process makes every pass wait for a time slice (decision 003).
+    // Leave one core free: with all cores in use, one other busy process makes every pass wait for a time slice.
     threads: values.threads ?? Math.max(1, most - 1),
     threadsPinned: values.threads !== undefined,
   };

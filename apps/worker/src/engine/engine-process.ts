@@ -21,7 +21,7 @@ export function forkEngine(env: Environment): ChildProcess {
     // llama.cpp writes to the engine's output. It belongs in the log, because the worker's stdout is machine-readable.
     // The last pipe is `picturePipe`.
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
-    // Every step costs more with the other serialization, and bytes of pictures cross over their own pipe (decision 110).
+    // Every step costs more with the other serialization, and bytes of pictures cross over their own pipe (decision 109).
     serialization: "json",
   });
 }
@@ -44,7 +44,7 @@ function engineEnv(inherited: Environment): NodeJS.ProcessEnv {
   const { WAGGLE_API_TOKEN: _, ...env } = inherited;
   return {
     ...env,
-    // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
+    // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed.
     UV_THREADPOOL_SIZE: "1",
     // Spins at a barrier, in builds with OpenMP. More are up to 5 % faster, but on busy cores two threads can almost stop (decision 008).
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",

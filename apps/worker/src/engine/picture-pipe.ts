@@ -1,4 +1,4 @@
-// Owns the way of pictures to the engine process: their bytes follow the commands over a separate pipe, in the same order. Decision 110.
+// Owns the way of pictures to the engine process: their bytes follow the commands over a separate pipe, in the same order. Decision 109.
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { picturesOf, withPictures, type EngineCommand, type Picture } from "@waggle/engine";

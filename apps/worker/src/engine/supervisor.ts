@@ -1,4 +1,4 @@
-// Keeps an engine process running: starts and restarts it, and gives up in a crash loop. The dispatcher handles lost jobs. Decision 001.
+// Keeps an engine process running: starts and restarts it, and gives up in a crash loop. The dispatcher handles lost jobs.
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";

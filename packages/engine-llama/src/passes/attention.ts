@@ -1,4 +1,4 @@
-// Measures what attention costs on this machine with and without flash attention, and chooses by the price of what people ask for. Decision 114.
+// Measures what attention costs on this machine with and without flash attention, and chooses by the price of what people ask for. Decision 105.
 import { tileTokens } from "@waggle/engine";
 import { bytesOfWeights, tensorTypeOf } from "@waggle/models/header";
 import type { AttentionShape } from "@waggle/models/memory";

@@ -1,4 +1,4 @@
-// Adds work of lane jobs to a step of foreground jobs, as far as its price stays nearly the same. Pure. Decision 132.
+// Adds work of lane jobs to a step of foreground jobs, as far as its price stays nearly the same. Pure. Decision 106.
 import { promptsInOrder, textLeft, withReads, type ScheduleLimits } from "./plan.ts";
 import { inMatrices, noDrafts, type Span } from "./spans.ts";
 import { isDecoding, type Run } from "./slots.ts";

@@ -1,4 +1,4 @@
-// Plans a step. Each job gets the next entries that its slot lacks of its target; prompts share a budget, in an order. Pure. Decision 128.
+// Plans a step. Each job gets the next entries that its slot lacks of its target; prompts share a budget, in an order. Pure.
 import type { PicturePiece } from "../port/pictures.ts";
 import type { BatchEntry, LogprobsRequest, Token } from "../port/steps.ts";
 import { positionBehind } from "../port/entries.ts";

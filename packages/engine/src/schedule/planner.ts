@@ -50,7 +50,7 @@ interface Computable {
 
 /**
  * Returns a function that plans the next pass; undefined when there is nothing to compute. Foreground jobs are planned as if there were no lane jobs. These
- * join the step as far as its price allows, and compute alone while no foreground job has a slot or a text. Decision 132.
+ * join the step as far as its price allows, and compute alone while no foreground job has a slot or a text. Decision 106.
  */
 export function createPlanner(options: PlannerOptions): (atMs: number) => PassPlan | undefined {
   const { backend, slots, pacing, texts } = options;

@@ -3,7 +3,7 @@
 // Each client with work earns an equal part of the time of all passes and pieces. What it uses beyond this is its debt, what it gets too little a negative
 // debt, up to a limit. A client with more debt than another one is left out of the rounds, and its debt shrinks. A client that is alone has no debt.
 // Prompts are paid from a credit first: this time is not debt, and no other client earns it. What an idle client earns restores its credit. Of several
-// clients that read prompts, each pays only its part, so that together they delay the others no more than one does. Decision 118.
+// clients that read prompts, each pays only its part, so that together they delay the others no more than one does. Decision 117.
 import { isLane } from "@waggle/protocol";
 import type { EngineJob } from "../port/messages.ts";
 

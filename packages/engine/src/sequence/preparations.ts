@@ -1,4 +1,4 @@
-// Owns the prepared work of jobs between `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes. Decision 104.
+// Owns the prepared work of jobs between `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes.
 import { createHoldings } from "@waggle/async";
 import type { EngineJob } from "../port/messages.ts";
 import { bytesPerChar, countChars } from "../port/prompt-length.ts";

@@ -1,4 +1,4 @@
-// Runs the engine's loop: scheduling point, plan, one pass, its results. Between passes it awaits only the backend. Decision 002, decision 082.
+// Runs the engine's loop: scheduling point, plan, one pass, its results. Between passes it awaits only the backend. Decision 082.
 import { deferred } from "@waggle/async";
 import type { Backend } from "../port/backend.ts";
 import { contextCapacity } from "../port/info.ts";

@@ -1,4 +1,4 @@
-// Defines what the fleet needs of its message broker. Each member has one connection. `nats/` implements it, and `model/` is a model of it for tests. Decision 129.
+// Defines what the fleet needs of its message broker. Each member has one connection. `nats/` implements it, and `model/` is a model of it for tests. Decision 092.
 //
 // A message has a topic: words with dots between them. A pattern is a topic in which `*` is any word, and a last `>` any words. Each call that waits
 // throws a WaggleError `unavailable` while the broker is away, or when it has not answered a request within `answerLimitMs`. A call that

@@ -1,5 +1,5 @@
 // Owns the pictures of jobs and questions on NATS. A gateway writes each picture in pieces, workers read them, and the gateway deletes them when the
-// job has ended. Each job has its own copy: no client can reach a picture by its hash, and no count of users decides when it goes. Decision 110.
+// job has ended. Each job has its own copy: no client can reach a picture by its hash, and no count of users decides when it goes. Decision 109.
 import { createHash } from "node:crypto";
 import { createShares } from "@waggle/async";
 import type { Shares } from "@waggle/async";

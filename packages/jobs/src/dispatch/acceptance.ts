@@ -1,4 +1,4 @@
-// Accepts or refuses a request, after its preflight and the reservation of its id. A refusal changes no other job. Decision 104.
+// Accepts or refuses a request, after its preflight and the reservation of its id. A refusal changes no other job.
 import { choicesOf } from "@waggle/engine";
 import { WaggleError, refuseField } from "@waggle/protocol";
 import type { JobDispatcher, Submission } from "./dispatcher-port.ts";

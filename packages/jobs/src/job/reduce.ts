@@ -1,4 +1,4 @@
-// Defines the life of a job as one pure function, which returns the new state and the effects of an input. Decision 020.
+// Defines the life of a job as one pure function, which returns the new state and the effects of an input.
 //
 //   blocked (until the older jobs of the session have ended)
 //     v

@@ -1,5 +1,5 @@
 // Owns the price list of steps: milliseconds by rows of decoding slots and by tokens of a piece of a prompt, for each number of threads, and what context
-// adds. Each step corrects the prices of its parts. Prices that are not listed follow from others. Knows no clock. Decision 127.
+// adds. Each step corrects the prices of its parts. Prices that are not listed follow from others. Knows no clock. Decision 106.
 import type { StepCosts } from "@waggle/protocol";
 import type { StepShape } from "./step-shape.ts";
 

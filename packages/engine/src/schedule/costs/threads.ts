@@ -1,4 +1,4 @@
-// Decides how many threads compute a step: the cheapest number that other programs leave free. Knows no clock and no backend. Decision 127.
+// Decides how many threads compute a step: the cheapest number that other programs leave free. Knows no clock and no backend. Decision 106.
 import type { Prices } from "./prices.ts";
 import type { StepShape } from "./step-shape.ts";
 
