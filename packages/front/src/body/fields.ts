@@ -3,6 +3,8 @@ import type { AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { refuseField } from "@waggle/protocol";
 import type { CompiledSchema } from "../schemas/schema-thread.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
+import type { AppContext } from "../server/context.ts";
+import { tellIgnored } from "./ignored-fields.ts";
 
 /** Compiles the schema of this field to a grammar. */
 export type SchemaGrammar = (schema: unknown, field: string) => Promise<string>;
@@ -19,10 +21,20 @@ export type AnswerGrammar = (
   toolField?: (tool: number) => string,
 ) => Promise<string>;
 
-/** The returned function throws WaggleError invalid_argument with the unsupported keyword, or resource_exhausted. */
-export function answerGrammarFor(compiler: SchemaCompiler, client: string): AnswerGrammar {
+/**
+ * The response has a header with the keywords that the grammar leaves out of the tools' schemas.
+ * The returned function throws WaggleError invalid_argument with the unsupported keyword, or resource_exhausted.
+ */
+export function answerGrammarFor(c: AppContext, compiler: SchemaCompiler): AnswerGrammar {
+  const named = new Set<string>();
   return async (options, schemaField = "response_format", toolField = openAiToolField) => {
-    const compiled = await compiler.compileAnswer(options, client);
+    const compiled = await compiler.compileAnswer(options, c.get("client"));
+    const leftOut = compiled.kind === "grammar" ? (compiled.leftOut ?? []) : [];
+    // A header cannot have every name of a member.
+    const fields = leftOut.map(({ tool, pointer }) => `${toolField(tool)}#${pointer.replaceAll(/[^\w$~/-]/g, "_")}`);
+    const added = fields.filter((field) => !named.has(field));
+    for (const field of added) named.add(field);
+    if (added.length > 0) tellIgnored(c, added);
     return grammarOf(compiled, (tool) => (tool === undefined ? schemaField : toolField(tool)));
   };
 }

@@ -1,4 +1,4 @@
-// Warns a client of OpenAI's APIs whose request has fields that this server ignores.
+// Warns a client whose request has fields of OpenAI's APIs, or keywords of a tool's schema, that this server ignores.
 import { nearWord } from "@waggle/protocol";
 import type { z } from "zod";
 import type { AppContext } from "../server/context.ts";
@@ -29,8 +29,13 @@ export async function readOpenAiBody<S extends z.ZodObject>(c: AppContext, schem
       const near = nearWord(name, known);
       return near === undefined ? name : `${name} (did you mean ${near}?)`;
     });
-    c.header(ignoredFieldsHeader, names.join(", "));
-    // A batch may have thousands of lines, and its client gets no header of them.
-    if (c.env?.lane === undefined) c.get("log").warn({ client: c.get("client"), fields: names }, "fields_ignored");
+    tellIgnored(c, names);
   });
+}
+
+/** Adds the names to the header of the response, and writes them to the log. */
+export function tellIgnored(c: AppContext, names: readonly string[]): void {
+  c.header(ignoredFieldsHeader, names.join(", "), { append: true });
+  // A batch may have thousands of lines, and its client gets no header of them.
+  if (c.env?.lane === undefined) c.get("log").warn({ client: c.get("client"), fields: names }, "fields_ignored");
 }

@@ -47,7 +47,7 @@ export function requestContextOf(
     model: served.name,
     keepAliveMs: keepAliveFor(c, keepAlive),
     chatFormat: served.chatFormat,
-    answerGrammar: answerGrammarFor(schemas, c.get("client")),
+    answerGrammar: answerGrammarFor(c, schemas),
     readPictures: pictureReader(c, served, keptPicture),
     sessionId: parsed.data,
     deadlineMs: streamed ? undefined : collectTimeoutMs,

@@ -13,7 +13,7 @@ import { literalChoice } from "./values/literal-tree.ts";
 import { numberExpression, readNumberConstraints } from "./numbers/numbers.ts";
 import { objectExpression } from "./objects/objects.ts";
 import type { SchemaDocument } from "./schema-document.ts";
-import { isDerived, type SchemaPart } from "./schema-part.ts";
+import type { SchemaPart } from "./schema-part.ts";
 import { stringExpression } from "./strings/string-expression.ts";
 import { readStringConstraints } from "./strings/strings.ts";
 import { writtenTypes } from "./types.ts";
@@ -76,25 +76,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
     if (areContradictory(parts, grammar)) return never;
     const [union] = unions;
     if (union === undefined) return compileParts(parts, name);
-    const options = alternatives(self, conjunction);
-    return isDerived(union.owner) ? compileSome(options) : choice(...options.map(compile));
-  }
-
-  /** Compiles derived alternatives. Leaves out alternatives that cannot be compiled; throws the first error if no alternative remains. */
-  function compileSome(options: readonly (readonly Condition[])[]): Expression {
-    let refused: UnsupportedSchemaError | undefined;
-    const possible = options.map((option) => {
-      try {
-        return compile(option);
-      } catch (error) {
-        if (!(error instanceof UnsupportedSchemaError) || error.keyword === "schema") throw error;
-        refused ??= error;
-        return never;
-      }
-    });
-    const expression = choice(...possible);
-    if (isNever(expression) && refused !== undefined) throw refused;
-    return expression;
+    return choice(...alternatives(self, conjunction).map(compile));
   }
 
   function compileParts(parts: readonly SchemaPart[], name: string): Expression {
@@ -152,7 +134,6 @@ const omitted: ReadonlySet<string> = new Set([
   "anyOf",
   "oneOf",
   "prefixItems",
-  "~",
 ]);
 const renamed: ReadonlyMap<string, string> = new Map([
   ["items", "item"],

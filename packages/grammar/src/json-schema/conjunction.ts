@@ -1,5 +1,4 @@
 // Collects all schemas that apply to the same value, with $ref and allOf resolved, into one list.
-import { derivedConditions } from "./derived-schemas.ts";
 import { isConstraining, refuseUnsupported } from "./keywords.ts";
 import type { Grammar } from "../rules/grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
@@ -54,7 +53,7 @@ export function expandConditions(
     const schema = document.at(at);
     if (schema === false) impossible = true;
     if (typeof schema === "boolean") return;
-    refuseUnsupported(schema);
+    refuseUnsupported(document, schema);
     if (trail.length > limits.schemaDepth)
       throw refuse(schema, "$ref", `is more than ${limits.schemaDepth} schemas deep`);
     if (has(schema, "$ref")) {
@@ -64,7 +63,6 @@ export function expandConditions(
       addSchema(target, [...trail, at]);
     }
     for (const option of optionsOf(schema, "allOf")) addSchema(option, [...trail, at]);
-    for (const derived of derivedConditions(document, schema)) addSchema(derived, [...trail, at]);
     for (const keyword of ["anyOf", "oneOf"] as const) if (has(schema, keyword)) addUnion(schema, keyword);
     addOwn(schema);
     done.add(at);

@@ -40,6 +40,19 @@ describe("a grammar of several schemas", () => {
     expect(() => builder.schema(endless, "endless")).toThrow("allows no value");
   });
 
+  it("leaves keywords that no grammar guarantees out of a schema, on request", () => {
+    const overlapping = { oneOf: [{ type: "integer" }, { type: "number" }] };
+    const tags = { type: "array", items: overlapping, uniqueItems: true };
+    const schema = { type: "object", properties: { "a/b": { $ref: "#/$defs/t" } }, $defs: { t: tags }, not: {} };
+    const builder = createGrammarBuilder();
+    expect(() => builder.schema(schema, "refused")).toThrow('"not" at /not is not supported');
+    const leftOut = builder.leaveOut(schema);
+    const gbnf = readGbnf(builder.print(builder.schema(schema, "left-out")));
+    expect([...leftOut].toSorted()).toEqual(["/$defs/t/items/oneOf", "/$defs/t/uniqueItems", "/not"]);
+    const accepted = ['{"a/b":[1,1.5,1]}', '{"a/b":["x"]}'].filter((text) => matchGbnf(gbnf, text).accepted);
+    expect(accepted).toEqual(['{"a/b":[1,1.5,1]}']);
+  });
+
   it("accepts rules that contain themselves, and gives each rule an unused name", () => {
     const build = (builder: GrammarBuilder): Expression => {
       const nested = builder.reserve("root");

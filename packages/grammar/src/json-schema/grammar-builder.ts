@@ -20,6 +20,8 @@ export interface GrammarBuilder {
    * @throws UnsupportedSchemaError with a path from the root of this schema
    */
   schema(schema: unknown, hint: string, notation?: Notation): Expression;
+  /** Leaves keywords that no grammar guarantees out of this schema's grammar. @returns their pointers, complete after all calls with the schema */
+  leaveOut(schema: unknown): ReadonlySet<string>;
   /** The members of the object that the schema describes, one by one. @throws UnsupportedSchemaError as `objectMembers` does */
   properties(schema: unknown, hint: string): readonly SchemaProperty[];
   /** Any object, nested up to `freeFormDepth` levels. Default notation: JSON. */
@@ -63,6 +65,11 @@ export function createGrammarBuilder(options: { readonly limits?: Partial<Gramma
         throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "allows no value");
       }
       return expression;
+    },
+    leaveOut: (schema) => {
+      const leftOut = new Set<string>();
+      documents.set(schema, createDocument(schema, leftOut));
+      return leftOut;
     },
     properties: (schema, hint) => objectMembers((notation) => compilerOf(schema, hint, notation), hint),
     anyObject: (notation = jsonNotation) => anyObject(grammar.in(notation)),

@@ -57,8 +57,6 @@ const zodIdioms: Readonly<Record<string, readonly [type: z.ZodType, value: unkno
   positive: [z.number().positive(), 0.5],
   nonnegative: [z.number().nonnegative(), 0],
   between: [z.number().min(-1).max(1), -0.25],
-  "multiple of a number": [z.number().int().multipleOf(5), 15],
-  "multiple of a hundredth": [z.number().multipleOf(0.01), 1.25],
   boolean: [z.boolean(), true],
   null: [z.null(), null],
   any: [z.any(), { a: [1] }],
@@ -128,7 +126,6 @@ describe("idioms of pydantic", () => {
         [{ a: 1 }],
         [{}],
       ],
-      "set of an enum": [{ type: "array", items: { enum: ["a", "b"] }, uniqueItems: true }, [["b", "a"]], [["a", "a"]]],
       "a discriminated union with a default": [
         {
           oneOf: [{ $ref: "#/$defs/Cat" }, { $ref: "#/$defs/Dog" }],
@@ -154,7 +151,7 @@ describe("idioms of pydantic", () => {
         [{ next: { next: null } }],
         [{ next: 1 }],
       ],
-      conint: [{ type: "integer", exclusiveMinimum: 0, multipleOf: 3 }, [3, 300], [0, 4]],
+      conint: [{ type: "integer", exclusiveMinimum: 0, maximum: 300 }, [3, 300], [0, 301]],
     }),
   )("%s", (_, [schema, valid, invalid]) => {
     expectAccepts(schema, valid, invalid).expectValid(20);

@@ -7,6 +7,12 @@ import { defaultGrammarLimits } from "../rules/limits.ts";
 
 describe("unsupported keywords", () => {
   it.each([
+    ["not", {}],
+    ["dependentRequired", { a: ["b"] }],
+    ["dependentSchemas", { a: {} }],
+    ["dependencies", { a: ["b"] }],
+    ["multipleOf", 5],
+    ["uniqueItems", true],
     ["maxContains", 1],
     ["unevaluatedProperties", false],
     ["unevaluatedItems", false],
@@ -16,6 +22,15 @@ describe("unsupported keywords", () => {
     const error = refusal({ properties: { "a/b": { items: { [keyword]: value } } } });
     expect(error).toMatchObject({ keyword, path: `/properties/a~1b/items/${keyword}` });
     expect(String(error)).toContain(`"${keyword}" at /properties/a~1b/items/${keyword} is not supported`);
+  });
+
+  it.each(["then", "else"])("if with %s is rejected", (branch) => {
+    // The linter takes an object literal with a member `then` for a promise.
+    const schema = Object.fromEntries([
+      ["if", true],
+      [branch, false],
+    ]);
+    expect(refusal({ items: schema })).toMatchObject({ keyword: "if", path: "/items/if" });
   });
 
   it("are accepted where they have no effect", () => {

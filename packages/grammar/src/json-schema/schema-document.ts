@@ -1,7 +1,7 @@
-// Finds schemas by their JSON Pointer or by a $ref, and keeps schemas that are derived from keywords. All schemas are in one document; no other
+// Finds schemas by their JSON Pointer or by a $ref, and keeps schemas that are derived for a oneOf. All schemas are in one document; no other
 // document is fetched.
 import { UnsupportedSchemaError } from "../rules/errors.ts";
-import { derivedStep, escapePointer, isRecord, refuse, keywordText, type SchemaPart } from "./schema-part.ts";
+import { escapePointer, isRecord, pathOf, refuse, keywordText, type SchemaPart } from "./schema-part.ts";
 
 export interface SchemaDocument {
   /** The schema at the pointer. @throws UnsupportedSchemaError if the value there is not a schema */
@@ -10,14 +10,20 @@ export interface SchemaDocument {
   read(pointer: string): unknown;
   /** The pointer to the target of the part's $ref. @throws UnsupportedSchemaError if the document does not contain the target */
   target(part: SchemaPart): string;
-  /** Adds a schema that is derived from the value at `from`; calls `make` only once. @returns the pointer to the derived schema */
-  derive(from: string, make: () => unknown): string;
+  /** Adds a schema that is derived from the value at `from`. @returns the pointer to the derived schema, equal for equal schemas */
+  derive(from: string, schema: Readonly<Record<string, unknown>>): string;
+  /** Leaves a keyword that no grammar guarantees out of the grammar. @returns false if such a keyword must be refused */
+  leaveOut(part: SchemaPart, keyword: string): boolean;
 }
 
 /** Limit for the number of values in the document that are searched for names. */
 const mostNamed = 20_000;
 
-export function createDocument(root: unknown): SchemaDocument {
+/** The step of a pointer before a derived schema, which is not part of the given document. No escaped key equals this step. */
+const derivedStep = "~";
+
+/** @param leftOut gets the pointers to keywords that are left out of the grammar; by default such keywords are refused */
+export function createDocument(root: unknown, leftOut?: Set<string>): SchemaDocument {
   const found = new Map<string, unknown>([["", root]]);
   let names: ReadonlyMap<string, string> | undefined;
 
@@ -57,10 +63,14 @@ export function createDocument(root: unknown): SchemaDocument {
       if (lookUp(pointer) === undefined) throw refuse(part, "$ref", "points to nothing in this schema");
       return pointer;
     },
-    derive: (from, make) => {
-      const pointer = `${from}/${derivedStep}`;
-      if (!found.has(pointer)) found.set(pointer, make());
+    derive: (from, schema) => {
+      const pointer = `${from}/${derivedStep}/${escapePointer(JSON.stringify(schema))}`;
+      found.set(pointer, schema);
       return pointer;
+    },
+    leaveOut: (part, keyword) => {
+      leftOut?.add(pathOf(part, keyword));
+      return leftOut !== undefined;
     },
   };
 }

@@ -8,23 +8,8 @@ export interface SchemaPart {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-/** The step of a pointer before a derived schema, which is not part of the given document. No escaped key equals this step. */
-export const derivedStep = "~";
-
-/** Schemas made by the compiler. They may use internal keywords, which begin with `~`. Their `properties` do not forbid other members. */
-const derived = new WeakSet<object>();
-
-export function derive(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  derived.add(schema);
-  return schema;
-}
-
-export function isDerived(part: SchemaPart): boolean {
-  return derived.has(part.schema);
-}
-
 export function has(part: SchemaPart, keyword: string): boolean {
-  return Object.hasOwn(part.schema, keyword) && (!keyword.startsWith("~") || isDerived(part));
+  return Object.hasOwn(part.schema, keyword);
 }
 
 /** @returns the keyword's value, or undefined without the keyword */

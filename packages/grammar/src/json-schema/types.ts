@@ -1,13 +1,6 @@
 // Finds the JSON types that a value may have: the types that the schema names, or else the types to which its keywords apply.
-import {
-  constrains,
-  isConstraining,
-  jsonTypes,
-  typeKeywords,
-  type ConstrainedType,
-  type JsonType,
-} from "./keywords.ts";
-import { has, isDerived, refuse, keywordValue, type SchemaPart } from "./schema-part.ts";
+import { constrains, jsonTypes, typeKeywords, type ConstrainedType, type JsonType } from "./keywords.ts";
+import { has, refuse, keywordValue, type SchemaPart } from "./schema-part.ts";
 
 const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
 
@@ -24,11 +17,9 @@ export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> 
  */
 export function writtenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
   const named = namedTypes(parts);
-  if (named !== undefined && parts.some((part) => has(part, "type") && !isDerived(part))) return named;
-  const written = parts.filter((part) => !isDerived(part));
-  const described = describedTypes(written.some(isConstraining) ? written : parts);
-  const types = described.size > 0 ? described : allTypes;
-  return named === undefined ? types : commonTypes(named, types);
+  if (named !== undefined) return named;
+  const described = describedTypes(parts);
+  return described.size > 0 ? described : allTypes;
 }
 
 /** The types to which keywords of the parts apply. */

@@ -1,21 +1,16 @@
 // Splits anyOf and oneOf into alternatives, each combined with the other keywords of the schema.
 import type { CompileContext } from "./compile-context.ts";
 import { expandConditions, withOptions, type Condition, type Conjunction } from "./conjunction.ts";
-import { oppositeOf } from "./derived-schemas.ts";
-import { areDisjoint, writesNothingFor } from "./values/disjoint.ts";
+import { areDisjoint, separatingSchema, writesNothingFor } from "./values/disjoint.ts";
 import { readFixedValues } from "./values/fixed-values.ts";
 import type { Grammar } from "../rules/grammar.ts";
-import { absentNames, requiredNames } from "./objects/properties.ts";
 import { refuse, type SchemaPart } from "./schema-part.ts";
 import { namedTypes } from "./types.ts";
 
-/** Limit for the options of a oneOf that are negated in one alternative: each negation multiplies the number of combinations. */
-const mostOpposites = 10;
-
 /**
  * Splits the first anyOf or oneOf into alternatives, of which one must hold; the other unions remain in each alternative. If a value could
- * fit two schemas of a oneOf, the alternative of each schema also requires the negation of the other schema.
- * @throws UnsupportedSchemaError for a oneOf whose schemas cannot be negated
+ * fit two schemas of a oneOf, the alternatives also require or forbid members, so that each value fits one schema.
+ * @throws UnsupportedSchemaError for a oneOf with schemas that no member separates
  */
 export function alternatives(
   { document, grammar }: CompileContext,
@@ -25,22 +20,20 @@ export function alternatives(
   const [union] = conjunction.unions;
   if (union?.keyword !== "oneOf") return options;
   return options.map((option, index) => {
-    const others = options.flatMap((other, place): readonly Condition[] => {
-      if (place === index || isApart(option, other)) return [];
-      const at = oppositeOf(document, union.options[place] ?? "");
-      if (at !== undefined) return [{ kind: "schema", at }];
-      const reason = "is supported only if no value can match two of its schemas, or if they can be negated";
-      throw refuse(union.owner, "oneOf", reason);
+    const separating = options.flatMap((other, place): readonly Condition[] => {
+      if (place === index || areDisjoint(document, grammar, option, other)) return [];
+      if (writesNothingFor(document, grammar, option, other)) return [];
+      const schema = separatingSchema(document, grammar, option, other);
+      if (schema !== undefined) return [{ kind: "schema", at: document.derive(union.at, schema) }];
+      if (document.leaveOut(union.owner, "oneOf")) return [];
+      throw refuse(
+        union.owner,
+        "oneOf",
+        "is supported only if a type, a fixed value or a member separates its schemas",
+      );
     });
-    if (others.length > mostOpposites) {
-      throw refuse(union.owner, "oneOf", `has a schema that overlaps with more than ${mostOpposites} others`);
-    }
-    return [...option, ...others];
+    return [...option, ...separating];
   });
-
-  function isApart(one: readonly Condition[], other: readonly Condition[]): boolean {
-    return areDisjoint(document, grammar, one, other) || writesNothingFor(document, grammar, one, other);
-  }
 }
 
 /** For each alternative, without unions: its schemas. An alternative without values is left out. @param steps counted for each schema */
@@ -59,10 +52,5 @@ export function* alternativeParts(
 /** Whether the parts obviously contradict each other, so that their unions need no further splitting. */
 export function areContradictory(parts: readonly SchemaPart[], grammar: Grammar): boolean {
   if (parts.length < 2) return false;
-  if (namedTypes(parts)?.size === 0) return true;
-  if (readFixedValues(parts, grammar)?.size === 0) return true;
-  const types = namedTypes(parts);
-  if (types === undefined || types.size !== 1 || !types.has("object")) return false;
-  const absent = new Set(absentNames(parts, grammar));
-  return absent.size > 0 && requiredNames(parts, grammar).some((name) => absent.has(name));
+  return namedTypes(parts)?.size === 0 || readFixedValues(parts, grammar)?.size === 0;
 }

@@ -12,17 +12,11 @@ export class UnsupportedSchemaError extends Error {
 
   /** @param reason the rest of a sentence that begins with the keyword, such as "is not supported" */
   constructor(path: string, keyword: string, reason: string) {
-    const subject = keyword === "schema" ? "the schema" : JSON.stringify(writtenKeyword(keyword));
-    const written = path.replace(/\/~(?:\/.*)?$/s, "");
-    super(`Cannot compile the JSON schema: ${subject} at ${shownPath(written)} ${reason}`);
-    this.path = written;
-    this.keyword = writtenKeyword(keyword);
+    const subject = keyword === "schema" ? "the schema" : JSON.stringify(keyword);
+    super(`Cannot compile the JSON schema: ${subject} at ${shownPath(path)} ${reason}`);
+    this.path = path;
+    this.keyword = keyword;
   }
-}
-
-/** The keyword of the schema from which an internal keyword was derived by negation. */
-function writtenKeyword(keyword: string): string {
-  return keyword.startsWith("~") ? "not" : keyword;
 }
 
 function shownPath(path: string): string {

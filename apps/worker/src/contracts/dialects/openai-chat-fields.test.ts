@@ -368,6 +368,10 @@ describe("vLLM's guided decoding", () => {
 });
 
 const prompt = "Hi [eog:1]";
+const list = { properties: { "a\n b": { type: "array", uniqueItems: true }, c: { not: {} } } };
+const place = "#/properties/a__b/uniqueItems";
+const chatTool = { type: "function", function: { name: "f", parameters: list } };
+const messages = [{ role: "user", content: prompt }];
 test.each([
   [chatPath, asking(prompt, { store: true }), "store"],
   [chatPath, asking(prompt, { stream: true, temperatur: 1, odd: 0 }), "temperatur (did you mean temperature?), odd"],
@@ -375,8 +379,28 @@ test.each([
   ["/v1/completions", { prompt, max_token: 3 }, "max_token (did you mean max_tokens?)"],
   ["/completions", { prompt, store: true }, "store"],
   ["/v1/responses", { input: prompt, store: true, temperatur: 1 }, "temperatur (did you mean temperature?)"],
+  [
+    chatPath,
+    asking(prompt, { stream: true, tools: [...tools, chatTool] }),
+    `tools.2.function.parameters${place}, tools.2.function.parameters#/properties/c/not`,
+  ],
+  [
+    "/v1/messages",
+    {
+      max_tokens: 9,
+      messages,
+      tools: [{ name: "f", input_schema: { type: "object", ...list } }],
+      tool_choice: { type: "auto" },
+    },
+    `tools.0.input_schema${place}, tools.0.input_schema#/properties/c/not`,
+  ],
+  [
+    "/v1/inference",
+    { messages, tools: [chatTool] },
+    `tools.0.function.parameters${place}, tools.0.function.parameters#/properties/c/not`,
+  ],
 ] as const)(
-  "request %# to %s has the names of its ignored fields in a header and in the log",
+  "request %# to %s has the names of its ignored fields and keywords in a header and in the log",
   async (path, body, names) => {
     start();
     const response = await post(path, body);

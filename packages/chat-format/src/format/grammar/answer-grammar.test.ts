@@ -4,6 +4,7 @@ import { Ajv } from "ajv";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { derivedFormats } from "../../testing/template-formats.ts";
 import type { AnswerPart } from "../answer.ts";
+import { genericFormat } from "../derive/generic.ts";
 import type { ChatFormat } from "../format.ts";
 import { withMarks } from "../marks.ts";
 import { createReader } from "../reader.ts";
@@ -194,8 +195,8 @@ describe("escapes in arguments", () => {
 });
 
 describe("a tool whose schema cannot become a grammar", () => {
-  const unique = { type: "object", properties: { text: { type: "array", uniqueItems: true } } };
-  const tool: GrammarTool = { name: "note", parameters: unique };
+  const lookbehind = { type: "object", properties: { text: { type: "string", pattern: "(?<=a)b" } } };
+  const tool: GrammarTool = { name: "note", parameters: lookbehind };
 
   test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("takes the quotes of %s", (name) => {
     const text = '<|tool_call>call:note{text:<|"|>say "hi"<|"|>,more:{a-b:[<|"|>x<|"|>,null]}}<tool_call|>';
@@ -212,6 +213,29 @@ describe("a tool whose schema cannot become a grammar", () => {
     ["openbmb-MiniCPM5-1B", '<function name="note"><param name="text">hi</param></function>'],
   ])("takes the arguments of %s", (name, text) => {
     expect(accepts(name, [tool], text)).toBe(true);
+  });
+});
+
+describe("a tool whose schema has keywords that no grammar guarantees", () => {
+  const unique = { type: "object", properties: { text: { type: "array", uniqueItems: true } }, required: ["text"] };
+
+  test.each(["auto", "required", { name: "note" }] as const)("is called without them: %j", (choice) => {
+    const leftOut: unknown[] = [];
+    const given = [{ name: "other" }, { name: "note", parameters: unique, strict: false }];
+    const gbnf = readGbnf(
+      answerGrammar({ format: genericFormat, tools: given, choice, parallel: true }, (...told) => leftOut.push(told)),
+    );
+    expect(leftOut).toEqual([[1, "/properties/text/uniqueItems"]]);
+    const call = (text: string): string => `<tool_call>\n{"name": "note", "arguments": {"text":${text}}}\n</tool_call>`;
+    expect(matchGbnf(gbnf, call("[1,1]")).accepted).toBe(true);
+    expect(matchGbnf(gbnf, call("1")).accepted).toBe(false);
+  });
+
+  test("is refused if it is strict", () => {
+    const strict = [{ name: "note", parameters: unique, strict: true }];
+    expect(() => answerGrammar({ format: genericFormat, tools: strict, choice: "auto", parallel: true })).toThrow(
+      '"uniqueItems" at /properties/text/uniqueItems is not supported',
+    );
   });
 });
 

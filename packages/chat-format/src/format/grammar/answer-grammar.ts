@@ -25,8 +25,8 @@ import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
 
 export interface GrammarTool extends AnswerTool {
   /**
-   * true: the answer keeps to the tool's schema, or the request is rejected. Otherwise an `auto` call whose schema cannot become a grammar may have any
-   * arguments. Many clients send false for each tool.
+   * true: the answer keeps to the tool's schema, or the request is rejected. Otherwise the grammar leaves out keywords that no grammar guarantees, and
+   * an `auto` call whose schema cannot become a grammar may have any arguments. Many clients send false for each tool.
    */
   readonly strict?: boolean;
 }
@@ -41,6 +41,8 @@ export interface AnswerGrammarOptions {
   /** JSON Schema of the content. */
   readonly schema?: unknown;
 }
+
+type OnLeftOut = (tool: number, pointer: string) => void;
 
 /** Begins the grammar's second alternative, for prompts that already contain complete content: the content's markers, then an answer. */
 export const promptMark = "\uFDD0";
@@ -69,19 +71,21 @@ const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 /**
  * Prints a GBNF grammar with the start rule `root`. The grammar covers the whole answer, including the beginning that the prompt already contains. A
  * mark in the grammar means its token.
+ * @param onLeftOut gets the tools' keywords that the grammar leaves out: the index of the tool, and the pointer to the keyword in its schema
  * @throws AnswerGrammarError
  */
-export function answerGrammar(options: AnswerGrammarOptions): string {
+export function answerGrammar(options: AnswerGrammarOptions, onLeftOut: OnLeftOut = () => {}): string {
   const { tools, choice: wanted } = options;
   const isFree = wanted === "auto" && tools.some(mayLoosen);
   const loosened = (): string =>
     print(
       options,
       tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) })),
+      onLeftOut,
     );
   if (isFree && tools.length > mostSchemas) return loosened();
   try {
-    return print(options, tools.map(grammarToolOf));
+    return print(options, tools.map(grammarToolOf), onLeftOut);
   } catch (error) {
     if (!isFree || !(error instanceof AnswerGrammarError) || error.tool !== undefined) throw error;
     // All schemas together are too large. Calls without schemas are better than a rejected request.
@@ -97,12 +101,15 @@ function mayLoosen({ strict, parameters }: GrammarTool): boolean {
   return strict !== true && parameters !== undefined;
 }
 
-function print(options: AnswerGrammarOptions, tools: readonly ToolGrammar[]): string {
+function print(options: AnswerGrammarOptions, tools: readonly ToolGrammar[], onLeftOut: OnLeftOut): string {
   const builder = createGrammarBuilder({ limits: { grammarChars } });
+  const leftOut = options.tools.map((tool) => (mayLoosen(tool) ? builder.leaveOut(tool.parameters) : undefined));
   try {
     const { answer, said } = answerExpressions(options, tools, builder);
     const prompt = sequence(literal(promptMark), said, optional(literal(promptMark)));
-    return builder.print(choice(answer, sequence(prompt, answer)));
+    const text = builder.print(choice(answer, sequence(prompt, answer)));
+    for (const [tool, pointers = []] of leftOut.entries()) for (const pointer of pointers) onLeftOut(tool, pointer);
+    return text;
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) throw new AnswerGrammarError(error.message, undefined);
     throw error;

@@ -40,7 +40,7 @@ export function createJobRoutes(
     const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct, keepAliveMs: stays });
     const context = {
       chatFormat,
-      answerGrammar: answerGrammarFor(options.schemas, client),
+      answerGrammar: answerGrammarFor(c, options.schemas),
       schemaGrammar: schemaGrammarFor(options.schemas, client),
       readPictures: pictureReader(c, served),
     };

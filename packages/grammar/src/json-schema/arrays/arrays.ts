@@ -11,10 +11,9 @@ import {
   type Expression,
 } from "../../rules/expression.ts";
 import { comma } from "../values/json-text.ts";
-import { countsOf, has, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
+import { countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 import { schemaAt } from "../objects/properties.ts";
 import { conditionsAt, itemConditions, prefixLength, restKeyword } from "./positions.ts";
-import { countedValues, uniqueList } from "./unique-items.ts";
 
 /** Reading this many schemas of a list counts as one step of `GrammarLimits.steps`. */
 const partsPerStep = 10;
@@ -33,12 +32,7 @@ export function arrayExpression(context: CompileContext, parts: readonly SchemaP
   const { limits } = context.grammar;
   const { min, max } = countsOf(parts, "minItems", "maxItems", limits.repetitions);
   if (min > max) return never;
-  const unique = parts.find((part) => keywordValue(part, "uniqueItems") === true);
-  const list =
-    unique !== undefined && max > 1
-      ? uniqueItems(context, parts, unique, { min, max, name })
-      : itemsOf(context, parts, { min, max, name });
-  return sequence(literal("["), list, literal("]"));
+  return sequence(literal("["), itemsOf(context, parts, { min, max, name }), literal("]"));
 }
 
 function itemsOf(context: CompileContext, parts: readonly SchemaPart[], counts: Counts): Expression {
@@ -57,24 +51,6 @@ function itemsOf(context: CompileContext, parts: readonly SchemaPart[], counts: 
   }
   const hit = context.compile([...parts.flatMap(itemConditions), schemaAt(wanted, "contains")]);
   return containingList(context, rest, hit, counts);
-}
-
-/** Writes arrays with `uniqueItems`. A grammar can guarantee distinct items only if the possible values can be listed. */
-function uniqueItems(
-  context: CompileContext,
-  parts: readonly SchemaPart[],
-  unique: SchemaPart,
-  { min, max, name }: Counts,
-): Expression {
-  const values = prefixLength(parts, context) > 0 ? undefined : countedValues(context, parts.flatMap(itemConditions));
-  if (values !== undefined && !parts.some((part) => has(part, "contains"))) {
-    return uniqueList(context, values, { min, max }, name);
-  }
-  throw refuse(
-    unique,
-    "uniqueItems",
-    "is supported only where items have few values: an enum, booleans, small ranges of integers",
-  );
 }
 
 /** The items at fixed positions, at most `max`. The list ends before a position that no value fits. */

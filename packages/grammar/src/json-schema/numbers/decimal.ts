@@ -26,20 +26,6 @@ export function hasPlaces(value: number, places: number): boolean {
   return floorToPlaces(value, places) === ceilToPlaces(value, places);
 }
 
-/** Whether the value is an exact multiple of the step. */
-export function isMultiple(value: number, step: number): boolean {
-  const [one, other] = [decimalOf(value), decimalOf(step)];
-  const exponent = Math.min(one.exponent, other.exponent);
-  const scaled = ({ digits, exponent: own }: Decimal): bigint => digits * 10n ** BigInt(own - exponent);
-  return scaled(one) % scaled(other) === 0n;
-}
-
-/** The step as a number of units of 10^-`places`, with the fewest places that express it exactly. */
-export function stepOf(step: number): { readonly units: bigint; readonly places: number } {
-  const { digits, exponent } = decimalOf(step);
-  return exponent >= 0 ? { units: digits * 10n ** BigInt(exponent), places: 0 } : { units: digits, places: -exponent };
-}
-
 function decimalOf(value: number): Decimal {
   const [mantissa = "0", exponent = "0"] = String(value).split("e");
   const [whole = "0", places = ""] = mantissa.split(".");

@@ -11,7 +11,7 @@ import { endsAtMarker } from "../values/json-text.ts";
 import { constrains, type JsonType } from "../keywords.ts";
 import { literalChoice } from "../values/literal-tree.ts";
 import { jsonNotation, type Notation } from "../../rules/notation.ts";
-import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
+import { memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
 import { rawString } from "../strings/raw-text.ts";
 import { countOf, countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints } from "../strings/strings.ts";
@@ -72,13 +72,11 @@ function membersOf(contexts: Contexts, whole: readonly Condition[], hint: string
   if (parts.length === 0) return [];
   if (!writtenTypes(parts).has("object")) throw new UnsupportedSchemaError("", "schema", "does not describe an object");
   const required = new Set(requiredNames(parts, grammar));
-  const absent = new Set(absentNames(parts, grammar));
   const allowed = finiteNames(context, parts);
   refuseCounts(context, parts, required.size);
   return memberNames(parts, grammar).flatMap((name): readonly SchemaProperty[] => {
     const conditions = propertyConditions(parts, name, grammar);
-    const isNamed = !absent.has(name) && (allowed?.has(name) ?? true);
-    const rule = isNamed ? context.compile(conditions) : never;
+    const rule = (allowed?.has(name) ?? true) ? context.compile(conditions) : never;
     const isPossible = rule.kind !== "reference" || grammar.check(rule.rule);
     if (!isPossible || (rule.kind === "choice" && rule.options.length === 0)) {
       if (!required.has(name)) return [];
@@ -121,7 +119,7 @@ function innerValues(contexts: Contexts, conditions: readonly Condition[], hint:
 }
 
 /** Keywords that give the items of a list different schemas, or conditions that depend on other items. */
-const unlikeItems = ["prefixItems", "additionalItems", "contains", "uniqueItems"];
+const unlikeItems = ["prefixItems", "additionalItems", "contains"];
 
 function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: string): InnerValues | undefined {
   const { grammar } = contexts(jsonNotation);
@@ -145,10 +143,8 @@ function refuseCounts({ grammar }: CompileContext, parts: readonly SchemaPart[],
   for (const part of parts) {
     const least = countOf(part, "minProperties", Infinity) ?? 0;
     const most = countOf(part, "maxProperties", Infinity) ?? Infinity;
-    const keyword = least > required ? "minProperties" : most < declared ? "maxProperties" : "~value";
-    if (keyword !== "~value" || has(part, "~value")) {
-      throw refuse(part, keyword, "lets the members of an object depend on each other");
-    }
+    const keyword = least > required ? "minProperties" : most < declared ? "maxProperties" : undefined;
+    if (keyword !== undefined) throw refuse(part, keyword, "lets the members of an object depend on each other");
   }
 }
 

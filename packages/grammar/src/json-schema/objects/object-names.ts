@@ -32,29 +32,22 @@ interface Kind {
   readonly matched: ReadonlyMap<SchemaPart, readonly Condition[]>;
 }
 
-/**
- * @param taken names of declared members, and names that no member may have
- * @param wanted condition on the names; by default all names are allowed
- */
+/** @param taken names of declared members */
 export function otherNames(
   context: CompileContext,
   parts: readonly SchemaPart[],
   taken: readonly string[],
   hint: string,
-  wanted?: Condition,
 ): readonly NameKind[] {
   const { grammar } = context;
   const rest = extraConditions(parts);
   const hasPatterns = parts.some((part) => patternsOf(part, grammar).length > 0);
   if (rest === undefined && !hasPatterns) return [];
   grammar.spend(taken.reduce((steps, name) => steps + name.length * stepsPerChar, 0));
-  const isAny = !hasPatterns && wanted === undefined && !parts.some((part) => has(part, "propertyNames"));
+  const isAny = !hasPatterns && !parts.some((part) => has(part, "propertyNames"));
   if (isAny) return [{ name: otherThan(grammar, taken, hint), conditions: rest ?? [] }];
   const languages = createLanguages(grammar.spend);
-  const limits = [
-    ...parts.flatMap((part) => (has(part, "propertyNames") ? [schemaAt(part, "propertyNames")] : [])),
-    ...(wanted === undefined ? [] : [wanted]),
-  ];
+  const limits = parts.flatMap((part) => (has(part, "propertyNames") ? [schemaAt(part, "propertyNames")] : []));
   const allowed = limits.length === 0 ? languages.all : stringsLanguage(context, languages, limits);
   const names = [...taken, ...(grammar.notation.bareNames ? [""] : [])].map((name) => textLanguage(languages, name));
   const free = languages.intersection([allowed, languages.complement(languages.union(names))]);

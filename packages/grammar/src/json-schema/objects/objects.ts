@@ -5,47 +5,25 @@ import { blank, memberName } from "../values/json-text.ts";
 import { finiteNames } from "./finite-names.ts";
 import { memberList, type Member } from "./member-list.ts";
 import { otherNames } from "./object-names.ts";
-import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
-import { countsOf, has, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
-import { someMember } from "./some-member.ts";
+import { memberNames, propertyConditions, requiredNames } from "./properties.ts";
+import { countsOf, has, refuse, type SchemaPart } from "../schema-part.ts";
 
 /** Writes an object. Returns `never` if a required member can have no value. */
 export function objectExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
-  const some = parts.find((part) => has(part, "~value"));
-  if (some === undefined) return objectOf(context, parts, name);
-  return someMember(context, parts, some, (others, other) => {
-    if (other === undefined) return objectExpression(context, others, name);
-    return others.some((part) => has(part, "~value")) ? never : objectOf(context, others, name, other);
-  });
-}
-
-function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: string, some?: SchemaPart): Expression {
   const { grammar } = context;
   const required = new Set(requiredNames(parts, grammar));
-  const absent = new Set(absentNames(parts, grammar));
   const allowed = finiteNames(context, parts);
   const names = [...new Set([...memberNames(parts, grammar), ...(allowed?.listed ?? [])])];
   const members = names.map((member): Member => {
-    const isPossible = !absent.has(member) && (allowed?.has(member) ?? true);
+    const isPossible = allowed?.has(member) ?? true;
     const value = isPossible ? context.compile(propertyConditions(parts, member, grammar)) : never;
     return { name: member, required: required.has(member), text: sequence(memberName(grammar, member), value) };
   });
   const possible = members.filter((member) => member.required || !isNever(member.text));
   if (possible.some((member) => isNever(member.text))) return never;
-  const taken = [...names, ...absent];
   const isListed = allowed?.listed !== undefined;
-  const extra = isListed ? never : extraMember(context, parts, taken, name);
+  const extra = isListed ? never : extraMember(context, parts, names, name);
   const counts = countsOf(parts, "minProperties", "maxProperties", grammar.limits.repetitions);
-  if (some !== undefined) {
-    if (isNever(extra)) return never;
-    const beyond = keywordValue(some, "~beyond");
-    // All names in `~beyond` must be in `taken`: the name of the undeclared member is certain to differ only from the names in `taken`.
-    if (Array.isArray(beyond) && beyond.some((member) => !taken.includes(String(member)))) return never;
-    const text = extraMember(context, parts, taken, `${name}-some`, some);
-    if (isNever(text)) return never;
-    const list = memberList(grammar, [...possible, { name: "some", required: true, text }], extra, counts, name);
-    return sequence(literal("{"), list, literal("}"));
-  }
   const list = memberList(grammar, possible, extra, counts, name);
   if (isNever(list) && !isNever(extra)) refuseCount(parts);
   const sorted = grammar.notation.sortedNames ? possible.toSorted(byName) : possible;
@@ -71,13 +49,10 @@ function extraMember(
   parts: readonly SchemaPart[],
   names: readonly string[],
   name: string,
-  some?: SchemaPart,
 ): Expression {
   const { grammar } = context;
-  const wanted = some !== undefined && has(some, "~name") ? schemaAt(some, "~name") : undefined;
-  const more = some === undefined ? [] : [schemaAt(some, "~value")];
-  const kinds = otherNames(context, parts, names, name, wanted).map(({ name: key, conditions }) => {
-    return sequence(key, literal(":"), blank(grammar), context.compile([...conditions, ...more]));
+  const kinds = otherNames(context, parts, names, name).map(({ name: key, conditions }) => {
+    return sequence(key, literal(":"), blank(grammar), context.compile(conditions));
   });
   const extra = choice(...kinds);
   return isNever(extra) ? never : grammar.define(grammar.reserve(`${name}-extra`), extra);

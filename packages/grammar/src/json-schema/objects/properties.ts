@@ -3,17 +3,7 @@ import type { Condition } from "../conjunction.ts";
 import type { Grammar } from "../../rules/grammar.ts";
 import { asksSomething } from "../keywords.ts";
 import { matchesPattern } from "../strings/patterns.ts";
-import {
-  has,
-  isDerived,
-  isRecord,
-  keywordList,
-  namesOf,
-  pathOf,
-  refuse,
-  keywordValue,
-  type SchemaPart,
-} from "../schema-part.ts";
+import { has, isRecord, keywordList, namesOf, pathOf, refuse, keywordValue, type SchemaPart } from "../schema-part.ts";
 
 /** This many names or schemas count as one step of `GrammarLimits.steps`. */
 const namesPerStep = 10;
@@ -25,22 +15,13 @@ export function memberNames(parts: readonly SchemaPart[], grammar: Grammar): rea
 }
 
 export function requiredNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
-  return namedBy(parts, "required", grammar);
-}
-
-/** Names that no member may have. */
-export function absentNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
-  return namedBy(parts, "~absent", grammar);
-}
-
-function namedBy(parts: readonly SchemaPart[], keyword: string, grammar: Grammar): readonly string[] {
   const names = parts.flatMap((part) => {
     // In draft 3 `required` is a boolean in the member's schema.
-    if (typeof keywordValue(part, keyword) === "boolean") return [];
-    const listed = keywordList(part, keyword, grammar.limits.alternatives) ?? [];
+    if (typeof keywordValue(part, "required") === "boolean") return [];
+    const listed = keywordList(part, "required", grammar.limits.alternatives) ?? [];
     grammar.spend(listed.length / namesPerStep);
     return listed.map((name) => {
-      if (typeof name !== "string") throw refuse(part, keyword, "must be an array of strings");
+      if (typeof name !== "string") throw refuse(part, "required", "must be an array of strings");
       return name;
     });
   });
@@ -73,9 +54,7 @@ export function patternsOf(part: SchemaPart, grammar: Grammar): readonly string[
  * properties allows only these properties, unless the schema has `additionalProperties`: many clients write that keyword for the outermost object only.
  */
 export function extraConditions(parts: readonly SchemaPart[]): readonly Condition[] | undefined {
-  const isListed = parts.some(
-    (part) => !isDerived(part) && (asksSomething(part, "properties") || asksSomething(part, "patternProperties")),
-  );
+  const isListed = parts.some((part) => asksSomething(part, "properties") || asksSomething(part, "patternProperties"));
   const isOpen = !isListed || parts.some((part) => has(part, "additionalProperties"));
   return isOpen ? parts.flatMap(additionalConditions) : undefined;
 }

@@ -23,7 +23,7 @@ export function patternLanguage(
 ): Language {
   spend(rule.source.length / charsPerStep);
   // The patterns of formats are from this package, and may have any length.
-  const isFormat = rule.keyword === "format" || rule.keyword === "~notFormat";
+  const isFormat = rule.keyword === "format";
   try {
     return languageOfRegex(
       languages,

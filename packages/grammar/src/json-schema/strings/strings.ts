@@ -15,16 +15,15 @@ import { limitLength } from "./limit-length.ts";
 import { createLanguages, type Language, type Languages } from "../../rules/languages.ts";
 import { defaultGrammarLimits, type GrammarLimits } from "../../rules/limits.ts";
 import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
-import { countsOf, keywordList, pathOf, keywordText, type SchemaPart } from "../schema-part.ts";
+import { countsOf, pathOf, keywordText, type SchemaPart } from "../schema-part.ts";
 import { textLength, type TextLength } from "./text-length.ts";
 
 /** If counting the characters of a pattern's texts needs too many states, the pattern's repetitions share at most this many characters. */
 const longestShared = 4_096;
 
-/** A pattern or a format that the text must match, or if `negated` must not match. */
+/** A pattern or a format that the text must match. */
 interface StringRule extends PatternRule {
-  readonly negated: boolean;
-  /** The format's name; "" for patterns and negations. */
+  /** The format's name; "" for patterns. */
   readonly format: string;
 }
 
@@ -32,46 +31,37 @@ export interface StringConstraints {
   readonly patterns: readonly StringRule[];
   /** Formats apply only if some text fulfils the formats and the patterns: by the standard, formats are annotations. */
   readonly formats: readonly StringRule[];
-  /** Texts that the string must not equal. */
-  readonly excluded: readonly string[];
   readonly minLength: number;
   /** Maximum number of characters; Infinity without a limit. */
   readonly maxLength: number;
 }
 
 export function readStringConstraints(parts: readonly SchemaPart[], limits: GrammarLimits): StringConstraints {
-  const negatedFormat = (format: string): string => formatPatterns.get(format) ?? "";
-  const patterns = parts.flatMap((part) => [
-    ...rulesOf(part, "pattern", (pattern) => pattern, false),
-    ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
-    ...rulesOf(part, "~notFormat", negatedFormat, true),
-  ]);
-  const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false));
-  const excluded = parts.flatMap((part) => keywordList(part, "~notTexts", limits.alternatives) ?? []).map(String);
+  const patterns = parts.flatMap((part) => rulesOf(part, "pattern", (pattern) => pattern));
+  const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format)));
   const { min, max } = countsOf(parts, "minLength", "maxLength", limits.repetitions);
-  return { patterns, formats, excluded, minLength: min, maxLength: max };
+  return { patterns, formats, minLength: min, maxLength: max };
 }
 
 function rulesOf(
   part: SchemaPart,
   keyword: string,
   patternOf: (value: string) => string | undefined,
-  negated: boolean,
 ): readonly StringRule[] {
   const value = keywordText(part, keyword);
   const source = value === undefined ? undefined : patternOf(value);
   if (value === undefined || source === undefined) return [];
-  return [{ source, path: pathOf(part, keyword), keyword, negated, format: keyword === "format" ? value : "" }];
+  return [{ source, path: pathOf(part, keyword), keyword, format: keyword === "format" ? value : "" }];
 }
 
 /** A key that is equal for equal constraints. */
-export function constraintsKey({ patterns, formats, excluded, minLength, maxLength }: StringConstraints): string {
-  const rules = [...patterns, ...formats].map(({ source, keyword, negated }) => [source, keyword, negated]);
-  return JSON.stringify([rules, excluded, minLength, String(maxLength)]);
+export function constraintsKey({ patterns, formats, minLength, maxLength }: StringConstraints): string {
+  const rules = [...patterns, ...formats].map(({ source, keyword }) => [source, keyword]);
+  return JSON.stringify([rules, minLength, String(maxLength)]);
 }
 
-export function isPlain({ patterns, formats, excluded }: StringConstraints): boolean {
-  return patterns.length === 0 && formats.length === 0 && excluded.length === 0;
+export function isPlain({ patterns, formats }: StringConstraints): boolean {
+  return patterns.length === 0 && formats.length === 0;
 }
 
 /** Returns a function that checks whether a string of an enum fulfils the other keywords of the schema. */
@@ -103,7 +93,7 @@ export interface LanguageSpelling {
 
 /** Writes the strings that fulfil the constraints. Formats are ignored if formats and patterns contradict each other or need too many states. */
 export function languageText(grammar: Grammar, constraints: StringConstraints, spelling: LanguageSpelling): Expression {
-  const isMixed = constraints.patterns.some(({ negated }) => !negated) && constraints.formats.length > 0;
+  const isMixed = constraints.patterns.length > 0 && constraints.formats.length > 0;
   for (const withFormats of isMixed ? [true, false] : [true]) {
     const expression = boundedText(grammar, constraints, spelling, withFormats);
     if (expression !== undefined && !(isNever(expression) && isMixed && withFormats)) return expression;
@@ -169,10 +159,9 @@ const stepsPerPlan = 100;
 
 /** The cached plan, if a format is the only constraint and its texts have the required length. */
 function knownPlan(grammar: Grammar, constraints: StringConstraints): LanguagePlan | undefined {
-  const { patterns, formats, excluded, minLength, maxLength } = constraints;
+  const { patterns, formats, minLength, maxLength } = constraints;
   const [format] = formats;
-  if (format === undefined || format.format === "" || formats.length > 1 || patterns.length > 0 || excluded.length > 0)
-    return undefined;
+  if (format === undefined || format.format === "" || formats.length > 1 || patterns.length > 0) return undefined;
   grammar.spend(stepsPerPlan);
   const known = formatPlans.get(format.source) ?? planFormat(format);
   formatPlans.set(format.source, known);
@@ -191,15 +180,11 @@ function planFormat(format: StringRule): FormatPlan {
 function rulesLanguage(
   grammar: Grammar,
   languages: Languages,
-  { patterns, formats, excluded }: StringConstraints,
+  { patterns, formats }: StringConstraints,
   withFormats: boolean,
 ): Language {
-  const rules = [...patterns, ...(withFormats ? formats : [])].map((rule) => {
-    const language = patternLanguage(languages, rule, grammar);
-    return rule.negated ? languages.complement(language) : language;
-  });
-  const texts = languages.union(excluded.map((text) => textLanguage(languages, text)));
-  return languages.intersection([...rules, languages.complement(texts)]);
+  const rules = [...patterns, ...(withFormats ? formats : [])];
+  return languages.intersection(rules.map((rule) => patternLanguage(languages, rule, grammar)));
 }
 
 /** The language of one text. */

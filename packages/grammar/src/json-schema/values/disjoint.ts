@@ -62,6 +62,34 @@ export function writesNothingFor(
   return requiredNames(other.parts, grammar).some((name) => !names.has(name));
 }
 
+/**
+ * A further condition on the first schema, so that no value that the grammar then writes is valid for the second; undefined if there is no such
+ * condition on one member: the first schema requires a member whose values do not fit the second, or forbids a member that the second requires.
+ */
+export function separatingSchema(
+  document: SchemaDocument,
+  grammar: Grammar,
+  a: readonly Condition[],
+  b: readonly Condition[],
+): Readonly<Record<string, unknown>> | undefined {
+  const one = expandConditions(document, a, grammar);
+  const other = expandConditions(document, b, grammar);
+  if (!areObjects(one, grammar)) return undefined;
+  const kind = memberNames(one.parts, grammar).find((name) =>
+    areDisjoint(
+      document,
+      grammar,
+      propertyConditions(one.parts, name, grammar),
+      propertyConditions(other.parts, name, grammar),
+      deepestDiscriminator,
+    ),
+  );
+  if (kind !== undefined) return { required: [kind] };
+  const required = new Set(requiredNames(one.parts, grammar));
+  const absent = requiredNames(other.parts, grammar).find((name) => !required.has(name));
+  return absent === undefined ? undefined : { properties: { [absent]: false } };
+}
+
 /** Whether both schemas name types, but no common type. Values of any type are valid for a schema without `type`. */
 function haveDisjointTypes(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
   const [one, other] = [validTypes(a, grammar), validTypes(b, grammar)];

@@ -4,8 +4,8 @@ import type { Condition } from "../conjunction.ts";
 import { conditionsAt } from "../arrays/positions.ts";
 import { equalityKey, readFixedValues } from "./fixed-values.ts";
 import { numberFilter, readNumberConstraints } from "../numbers/numbers.ts";
-import { absentNames, propertyConditions, requiredNames, schemaAt } from "../objects/properties.ts";
-import { countOf, has, isRecord, keywordValue, type SchemaPart } from "../schema-part.ts";
+import { propertyConditions, requiredNames, schemaAt } from "../objects/properties.ts";
+import { countOf, has, isRecord, type SchemaPart } from "../schema-part.ts";
 import { readStringConstraints, stringFilter } from "../strings/strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "../types.ts";
 import { alternativeParts } from "../unions.ts";
@@ -47,28 +47,15 @@ function fitsObject(
   const names = Object.keys(value);
   const isWithin = parts.every((part) => isCount(part, names.length, "minProperties", "maxProperties", grammar.limits));
   if (!isWithin || !requiredNames(parts, grammar).every((name) => Object.hasOwn(value, name))) return false;
-  if (absentNames(parts, grammar).some((name) => Object.hasOwn(value, name))) return false;
   const allowed = parts.flatMap((part) => (has(part, "propertyNames") ? [schemaAt(part, "propertyNames")] : []));
   if (allowed.length > 0 && !names.every((name) => fitsConditions(context, name, allowed))) return false;
-  if (!parts.every((part) => !has(part, "~value") || hasSome(context, value, part))) return false;
   return names.every((name) => fitsConditions(context, value[name], propertyConditions(parts, name, grammar)));
-}
-
-function hasSome(context: CompileContext, value: Readonly<Record<string, unknown>>, some: SchemaPart): boolean {
-  const beyond = keywordValue(some, "~beyond");
-  return Object.entries(value).some(([name, member]) => {
-    const isNamed = Array.isArray(beyond)
-      ? !beyond.includes(name)
-      : fitsConditions(context, name, [schemaAt(some, "~name")]);
-    return isNamed && fitsConditions(context, member, [schemaAt(some, "~value")]);
-  });
 }
 
 function fitsArray(context: CompileContext, value: readonly unknown[], parts: readonly SchemaPart[]): boolean {
   const { limits } = context.grammar;
   return parts.every((part) => {
     if (!isCount(part, value.length, "minItems", "maxItems", limits)) return false;
-    if (keywordValue(part, "uniqueItems") === true && new Set(value.map(equalityKey)).size < value.length) return false;
     if (has(part, "contains") && !value.some((item) => fitsConditions(context, item, [schemaAt(part, "contains")])))
       return false;
     return value.every((item, index) => fitsConditions(context, item, conditionsAt(context, part, index)));
