@@ -26,7 +26,9 @@ export interface RecordedTool {
  * and with an unknown model. Tools without a JSON Schema, such as apply_patch of Codex, are left out. The MCP servers were started over stdio with
  * invalid API keys, and `tools/list` was called.
  *
- * The schemas have their original order. All descriptions are left out, since they do not constrain values.
+ * The schemas have their original order. All descriptions are left out, since they do not constrain values. One schema of each shape is left: a shape
+ * is the nesting of keywords and types, without names and values. In a schema, members with equal shapes are one member (two for options of a union), and
+ * a nested member occurs in one schema only. Tools whose members all have shapes of earlier tools are left out.
  */
 export function recordedTools(): readonly RecordedTools[] {
   const files = readdirSync(import.meta.dirname)
