@@ -16,6 +16,8 @@ const code = /\.(?:ts|tsx|js|css|cc|h)$/;
 const helpers =
   /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\/broker\/model\/|\.compare\.ts$/;
 const tests = /\.test\.tsx?$/;
+/** JSON that no test reads: settings of tools, packages and checks, and files that are shipped. All other JSON counts as fixtures. */
+const settings = /^[^/]+$|^\.ci\/|^packaging\/|\/(?:package|turbo|tsconfig)\.json$/;
 const skippedFolders = /^(?:node_modules|dist|coverage|\.waggle|\.turbo|\.git|\.venv)$/;
 /** The files that a newcomer reads, and the page that names them. */
 const tourPage = "docs/tour.md";
@@ -68,6 +70,7 @@ export function countSizes(root: string): Sizes {
     "lines of the product": lines(source.filter((path) => !tests.test(path) && !helpers.test(path))),
     "lines of tests": lines(source.filter((path) => tests.test(path))),
     "lines of test helpers and benchmarks": lines(source.filter((path) => !tests.test(path) && helpers.test(path))),
+    "lines of JSON fixtures": lines(files.filter((path) => path.endsWith(".json") && !settings.test(path))),
     "words of Markdown": files
       .filter((path) => path.endsWith(".md"))
       .reduce((sum, path) => sum + wordsIn(text(root, path)), 0),
