@@ -103,8 +103,7 @@ describe("the hive's process", () => {
     const isGone = (event?: HiveEvent): boolean => event?.type === "liveness" && event.liveness === "gone";
     while (!events.some(({ type }) => type === "heartbeat") || !isGone(events.at(-1))) events.push(await next(feed));
     expect(events).toContainEqual(expect.objectContaining({ type: "heartbeat", heartbeat }));
-    expect(await hive.heartbeats({ workerId: "w1", limit: 1 })).toEqual([heartbeat]);
-    expect(await hive.worker("w1")).toMatchObject({ liveness: "gone", heartbeats: 1 });
+    expect(await hive.worker("w1")).toMatchObject({ liveness: "gone", heartbeats: 1, last_heartbeat: heartbeat });
 
     const log = text(child.stderr as Readable);
     child.kill("SIGTERM");
@@ -210,7 +209,7 @@ describe("the hive's process", () => {
     for (const [flag, expected] of [
       ["--version", /^waggle-hive \d+\.\d+\.\d+\n$/],
       ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    success[^]*\n  69   [^]*\n$/],
-      ["--help", /--heartbeats-kept <n>/],
+      ["--help", /--faults/],
     ] as const) {
       const child = spawn(process.execPath, [bin, flag], { stdio: ["ignore", "pipe", "inherit"] });
       children.push(child);

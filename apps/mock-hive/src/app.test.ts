@@ -5,7 +5,6 @@ import { setImmediate } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import {
   ErrorBodySchema,
-  HiveHistorySchema,
   HiveWorkerSchema,
   hiveRoutes,
   type Route,
@@ -20,7 +19,6 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createHiveApp, maxBodyBytes, type HiveAppOptions, type HiveEnv } from "./app.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed, feedBacklogLimit, feedReadersLimit } from "./feed.ts";
-import { createHiveHistory } from "./hive-history.ts";
 import { createWorkerRegistry, workersLimit } from "./workers.ts";
 
 const state = {
@@ -61,14 +59,11 @@ function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
   const registry = createWorkerRegistry({
     clock,
     wallClock: () => Date.UTC(2026, 10, 2),
-    heartbeatsKept: 5,
-    onEvent: (event) => listeners.forEach((listener) => listener(event)),
+    onEvent: feed.publish,
   });
-  const history = createHiveHistory({ clock, wallClock: clock.now, workers: () => registry.list() });
-  const listeners = [feed.publish, history.follow];
   const faults = createFaults({ onForget: () => registry.forgetAll() });
   const app = createHiveApp({
-    ...{ registry, faults, feed, history, log },
+    ...{ registry, faults, feed, log },
     access: { tokens: () => undefined, allowedHosts: [], allowedOrigins: [] },
     fleet: fleet === undefined ? undefined : { current: () => fleet },
     ...changes,
@@ -84,7 +79,7 @@ function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
     return call("PUT", `/v1/workers/${whole.worker_id}`, { body: whole });
   };
   const beat = (seq: number, worker_id?: string) => call("POST", "/v1/heartbeat", { body: heartbeat(seq, worker_id) });
-  return { app, call, register, beat, feed, registry, clock, logged };
+  return { app, call, register, beat, feed, registry, logged };
 }
 
 async function codeOf(response: Response): Promise<string> {
@@ -161,31 +156,6 @@ describe("the worker's routes", () => {
 });
 
 describe("the observer's routes", () => {
-  it("list the last heartbeats of all workers or of one, newest last", async () => {
-    const { register, beat, call } = createHive();
-    await register();
-    await register({ worker_id: "w2" });
-    for (const seq of [0, 1, 2, 3]) {
-      await beat(seq, "w1");
-      await beat(seq, "w2");
-    }
-    const seqs = async (query: string): Promise<string[]> => {
-      const { heartbeats } = (await (await call("GET", `/v1/heartbeats${query}`)).json()) as {
-        heartbeats: Heartbeat[];
-      };
-      return heartbeats.map(({ worker_id, seq }) => `${worker_id}:${seq}`);
-    };
-    expect(await seqs("")).toEqual(["w2:1", "w1:2", "w2:2", "w1:3", "w2:3"]);
-    expect(await seqs("?worker_id=w1")).toEqual(["w1:2", "w1:3"]);
-    expect(await seqs("?worker_id=w1&limit=1")).toEqual(["w1:3"]);
-    expect(await seqs("?worker_id=nobody")).toEqual([]);
-  });
-
-  it.each(["0", "-1", "many", "1.5", ""])("refuse the limit %j", async (limit) => {
-    const { call } = createHive();
-    expect(await codeOf(await call("GET", `/v1/heartbeats?limit=${limit}`))).toBe("400 invalid_argument");
-  });
-
   it("begin a stream with the fleet, if the hive follows one", async () => {
     const fleet: HiveFleet = { connected: false, gateways: [] };
     for (const [given, told] of [
@@ -288,7 +258,7 @@ describe("with tokens", () => {
       ],
       read: [
         await status("GET", "/v1/workers"),
-        await status("GET", "/v1/heartbeats"),
+        await status("GET", "/v1/heartbeats/stream"),
         await status("GET", "/v1/faults"),
       ],
       change: [
@@ -447,35 +417,15 @@ describe("the app", () => {
   });
 });
 
-it("the app has routes for faults only with fault injection, and reports fault injection at the start of a stream", async () => {
-  for (const [changes, told, status] of [
-    [{}, true, 200],
-    [{ faults: undefined }, undefined, 404],
+it("the app has routes for faults only with fault injection", async () => {
+  for (const [changes, status] of [
+    [{}, 200],
+    [{ faults: undefined }, 404],
   ] as const) {
     const { call } = createHive(undefined, changes);
     expect((await call("GET", "/v1/faults")).status).toBe(status);
     expect((await call("PUT", "/v1/faults", { body: { fault: "none" } })).status).toBe(status);
-    const response = await call("GET", "/v1/heartbeats/stream", { headers: { accept: "application/x-ndjson" } });
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-    const { value } = await reader.read();
-    await reader.cancel();
-    expect((JSON.parse(new TextDecoder().decode(value)) as { faults?: unknown }).faults).toBe(told);
   }
-});
-
-describe("the history", () => {
-  it("is of all workers or of one, and ends with the time since the last point", async () => {
-    const { call, register, beat, clock } = createHive();
-    await register();
-    await beat(0);
-    clock.advance(12_000);
-    const { points, now } = HiveHistorySchema.parse(await (await call("GET", "/v1/history")).json());
-    expect([points.map(({ span_ms }) => span_ms), now?.span_ms]).toEqual([[10_000], 2_000]);
-    const later = await call("GET", `/v1/history?worker_id=w1&after=${points[0]?.at}`);
-    expect(HiveHistorySchema.parse(await later.json()).points).toEqual([]);
-    expect((await call("GET", "/v1/history?worker_id=nobody")).status).toBe(404);
-    expect((await call("GET", "/v1/history?after=ten")).status).toBe(400);
-  });
 });
 
 describe("a fault", () => {

@@ -21,12 +21,11 @@ import {
 import type { Logger } from "@waggle/telemetry";
 import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import type { FleetView } from "./fleet-view.ts";
 import { feedBody } from "./feed-body.ts";
-import type { HiveHistoryKeeper } from "./hive-history.ts";
 import { checkHostAndOrigin, checkToken, type RequiredRight, type HiveAccess } from "./gate.ts";
 import type { WorkerRegistry } from "./workers.ts";
 
@@ -44,7 +43,6 @@ export interface HiveAppOptions {
   readonly faults: Faults | undefined;
   readonly access: HiveAccess;
   readonly feed: Feed;
-  readonly history: Pick<HiveHistoryKeeper, "since">;
   /** Undefined when the hive follows no fleet. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
@@ -62,32 +60,13 @@ const requiredRights: Readonly<Record<RouteName, RequiredRight | "open">> = {
   deregister: "report",
   workers: "read",
   worker: "read",
-  heartbeats: "read",
   heartbeatStream: "read",
-  history: "read",
   getFault: "read",
   drain: "change",
   remove: "change",
   setFault: "change",
   livez: "open",
 };
-
-const HeartbeatsQuerySchema = z.object({
-  worker_id: z.string().optional(),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,5}$/, "must be an integer from 1 to 999999")
-    .default("100")
-    .transform(Number),
-});
-
-const HistoryQuerySchema = z.object({
-  worker_id: z.string().optional(),
-  after: z.iso
-    .datetime({ error: "must be a time such as 2026-01-31T10:00:00Z" })
-    .transform((time) => Date.parse(time))
-    .optional(),
-});
 
 export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   const { log, access, faults, traces } = options;
@@ -130,7 +109,7 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   return app;
 }
 
-function createHandlers({ registry, faults, feed, history, fleet }: HiveAppOptions): Record<RouteName, Handler> {
+function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Record<RouteName, Handler> {
   return {
     register: async (context) => {
       const registration = await readBody(context, RegistrationSchema);
@@ -156,31 +135,14 @@ function createHandlers({ registry, faults, feed, history, fleet }: HiveAppOptio
     },
     workers: () => Response.json({ workers: registry.list() }),
     worker: (context) => Response.json(registry.get(context.req.param("id") ?? "")),
-    heartbeats: (context) => {
-      const query = HeartbeatsQuerySchema.safeParse(context.req.query());
-      if (!query.success) throw invalidArgument(query.error, "query");
-      const { worker_id: workerId, limit } = query.data;
-      return Response.json({ heartbeats: registry.heartbeats({ workerId, limit }) });
-    },
     heartbeatStream: (context) => {
       // The answer to HEAD has no body, so the stream would have no reader.
       if (context.req.method === "HEAD")
         return errorResponse(new WaggleError("method_not_allowed", "Cannot answer HEAD: this is a stream."), "GET");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
-      const first = {
-        ...registry.snapshot(),
-        ...(fleet === undefined ? {} : { fleet: fleet.current() }),
-        ...(faults === undefined ? {} : { faults: true }),
-      };
+      const first = { ...registry.snapshot(), ...(fleet === undefined ? {} : { fleet: fleet.current() }) };
       const items = feed.open(first, () => context.env.outgoing?.destroy());
       return new Response(feedBody(items, ndjson), { headers: ndjson ? ndjsonHeaders : sseHeaders });
-    },
-    history: async (context) => {
-      const query = HistoryQuerySchema.safeParse(context.req.query());
-      if (!query.success) throw invalidArgument(query.error, "query");
-      const { worker_id: workerId, after } = query.data;
-      if (workerId !== undefined) registry.get(workerId);
-      return Response.json(await history.since({ workerId, after }));
     },
     getFault: () => Response.json(switches(faults).current()),
     setFault: async (context) => Response.json(switches(faults).set(await readBody(context, FaultSchema))),

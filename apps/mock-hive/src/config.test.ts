@@ -29,17 +29,17 @@ describe("parseConfig", () => {
       ...{ stateFolder: "/home/bee/.local/state/waggle", historyBytes: 0, hasLastingId: true, screen: undefined },
       ...{ logLevel: "info", logFormat: "json", quietLog: false, traces: { settings: undefined, warnings: [] } },
       ...{ port: 7700, host: "127.0.0.1", localMode: true, allowedHosts: [], allowedOrigins: [] },
-      ...{ heartbeatsKept: 1000, natsInsecure: false, faults: false },
+      ...{ natsInsecure: false, faults: false },
       ...{ apiTokens: [], apiTokenRights: { admin: true, monitor: true } },
     });
   });
 
   it("reads its settings, and those of a fleet", () => {
     const flags = ["--nats-url", "nats://hub", "--nats-creds", "/c", "--nats-insecure", "--faults"];
-    const more = ["--endpoints-file", "/e/endpoints.yaml", "--heartbeats-kept", "100000"];
+    const more = ["--endpoints-file", "/e/endpoints.yaml"];
     expect(run([...flags, ...more])).toMatchObject({
       ...{ natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true, faults: true },
-      ...{ endpointsFile: "/e/endpoints.yaml", heartbeatsKept: 100_000 },
+      endpointsFile: "/e/endpoints.yaml",
     });
   });
 
@@ -59,8 +59,6 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    [["--heartbeats-kept", "0"], {}, 'Cannot use --heartbeats-kept "0": '],
-    [["--heartbeats-kept", "100001"], {}, 'Cannot use --heartbeats-kept "100001": '],
     [["--local-mode"], token, "Cannot use --local-mode with an API token (WAGGLE_HIVE_TOKEN)"],
     [["--endpoints-file", ""], {}, 'Cannot use --endpoints-file "": it must be 1 to 4096 characters'],
     [[], { WAGGLE_FAULTS: "perhaps" }, 'Cannot use --faults "perhaps"'],

@@ -30,7 +30,7 @@ function start() {
   const listeners = new Set<() => void>();
   const onEvent = (event: HiveEvent): number => events.push(event);
   const registry = createWorkerRegistry({
-    ...{ clock: createFakeClock(), wallClock: () => 0, heartbeatsKept: 10, onEvent },
+    ...{ clock: createFakeClock(), wallClock: () => 0, onEvent },
   });
   const members = {
     get connected() {

@@ -15,7 +15,6 @@ import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createFleetView } from "./fleet-view.ts";
-import { createHiveHistory } from "./hive-history.ts";
 import { watchFleet } from "./nats.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
@@ -39,18 +38,16 @@ export interface Hive {
 
 /** @throws ListenError; WaggleError for a NATS server that is not allowed */
 export async function startHive(options: HiveOptions): Promise<Hive> {
-  const { log, heartbeatsKept, traces, tokens, allowedHosts, allowedOrigins } = options;
+  const { log, traces, tokens, allowedHosts, allowedOrigins } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
   const listeners = [(event: HiveEvent): void => logEvent(log, event), feed.publish];
   const onEvent = (event: HiveEvent): void => listeners.forEach((listener) => listener(event));
-  const registry = createWorkerRegistry({ clock, wallClock: Date.now, heartbeatsKept, onEvent });
+  const registry = createWorkerRegistry({ clock, wallClock: Date.now, onEvent });
   const endpoints =
     options.endpointsFile === undefined
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
-  const history = createHiveHistory({ clock, wallClock: Date.now, workers: () => registry.list() });
-  listeners.push(history.follow);
   if (endpoints !== undefined) listeners.push(endpoints.update);
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
   const { natsUrl: url, natsCreds: credsFile, natsInsecure: insecure } = options;
@@ -61,7 +58,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     registry,
     faults,
     feed,
-    history,
     fleet,
     log,
     traces,
@@ -86,7 +82,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       fleet?.close();
       await members?.close();
       registry.close();
-      history.close();
       feed.close();
       await endpoints?.close();
       const closed = once(server, "close");

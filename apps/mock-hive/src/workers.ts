@@ -29,8 +29,6 @@ export interface WorkerRegistryOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970, for the timestamps in answers and events. */
   readonly wallClock: () => number;
-  /** Number of heartbeats to keep, of all workers together. */
-  readonly heartbeatsKept: number;
   readonly onEvent: (event: HiveEvent) => void;
 }
 
@@ -65,8 +63,6 @@ export interface WorkerRegistry {
   get(workerId: string): HiveWorker;
   /** All workers, in the order of their first registration. */
   list(): HiveWorker[];
-  /** Returns the last `limit` heartbeats, newest last. */
-  heartbeats(filter: { readonly workerId?: string | undefined; readonly limit: number }): Heartbeat[];
   /** Drops every worker. The next heartbeat of each worker fails with `not_found`. */
   forgetAll(): void;
   snapshot(): Extract<HiveEvent, { type: "snapshot" }>;
@@ -94,7 +90,6 @@ interface Entry {
 export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegistry {
   const { clock, onEvent } = options;
   const entries = new Map<string, Entry>();
-  const kept: Heartbeat[] = [];
   let timer: (TimerHandle & { readonly dueAt: number }) | undefined;
 
   const timestamp = (): string => new Date(options.wallClock()).toISOString();
@@ -176,8 +171,6 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     entry.heartbeats += 1;
     entry.lastHeartbeat = heartbeat;
     see(entry, heartbeat);
-    kept.push(heartbeat);
-    if (kept.length > options.heartbeatsKept) kept.shift();
     onEvent({ type: "heartbeat", at: timestamp(), heartbeat });
   }
 
@@ -236,8 +229,6 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     },
     get: (workerId) => toWorker(registeredWorker(workerId)),
     list,
-    heartbeats: ({ workerId, limit }) =>
-      kept.filter((heartbeat) => workerId === undefined || heartbeat.worker_id === workerId).slice(-limit),
     forgetAll() {
       for (const workerId of entries.keys()) drop(workerId, "forgotten");
     },

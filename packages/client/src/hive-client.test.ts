@@ -49,8 +49,6 @@ it("the client sends the requests of an observer", async () => {
   const { hive, requests } = clientWith(
     Response.json({ workers: [worker] }),
     Response.json(worker),
-    Response.json({ heartbeats: [heartbeat] }),
-    Response.json({ heartbeats: [] }),
     Response.json({ fault: "drop", count: 2 }),
     Response.json({ fault: "none" }),
     Response.json(worker, { status: 202 }),
@@ -58,8 +56,6 @@ it("the client sends the requests of an observer", async () => {
   );
   expect(await hive.workers()).toEqual([worker]);
   expect(await hive.worker("w1")).toEqual(worker);
-  expect(await hive.heartbeats()).toEqual([heartbeat]);
-  expect(await hive.heartbeats({ workerId: "w1", limit: 5 })).toEqual([]);
   expect(await hive.setFault({ fault: "drop", count: 2 })).toEqual({ fault: "drop", count: 2 });
   expect(await hive.fault()).toEqual({ fault: "none" });
   expect(await hive.drain("w1")).toEqual(worker);
@@ -67,8 +63,6 @@ it("the client sends the requests of an observer", async () => {
   expect(requests.map((request) => request.replace("http://hive", ""))).toEqual([
     "GET /v1/workers",
     "GET /v1/workers/w1",
-    "GET /v1/heartbeats",
-    "GET /v1/heartbeats?worker_id=w1&limit=5",
     'PUT /v1/faults {"fault":"drop","count":2}',
     "GET /v1/faults",
     "POST /v1/workers/w1/drain",

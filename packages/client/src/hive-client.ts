@@ -26,8 +26,6 @@ export interface HiveClient {
   remove(workerId: string, options?: CallOptions): Promise<void>;
   workers(options?: CallOptions): Promise<HiveWorker[]>;
   worker(workerId: string, options?: CallOptions): Promise<HiveWorker>;
-  /** The most recent heartbeats, newest last. */
-  heartbeats(options?: CallOptions & { readonly workerId?: string; readonly limit?: number }): Promise<Heartbeat[]>;
   /**
    * Yields a snapshot, then changes. Each iteration sends a request, completes when the hive closes the stream, and throws BrokenStreamError when the
    * connection breaks.
@@ -54,10 +52,6 @@ export function createHiveClient(options: ClientOptions): HiveClient {
     },
     workers: async (call) => (await http.json(hiveRoutes.workers, call)).workers,
     worker: (id, call) => http.json(hiveRoutes.worker, { params: { id }, ...call }),
-    heartbeats: async ({ workerId, limit, signal } = {}) => {
-      const query = { worker_id: workerId, limit };
-      return (await http.json(hiveRoutes.heartbeats, { query, signal })).heartbeats;
-    },
     events: (call = {}) => streamOf(http, hiveRoutes.heartbeatStream, call, feed),
     setFault: (body, call) => http.json(hiveRoutes.setFault, { body, ...call }),
     fault: (call) => http.json(hiveRoutes.getFault, call),

@@ -1,4 +1,4 @@
-// Keeps the recent past of a server in memory: a point for each interval, up to a limit. Workers, gateways and hives use it. With a day on disk, a
+// Keeps the recent past of a server in memory: a point for each interval, up to a limit. Workers and gateways use it. With a day on disk, a
 // new process begins with the points of the last one.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { historyIntervalMs, historyPointsLimit } from "@waggle/protocol";
@@ -37,8 +37,8 @@ export interface Past<Figures> {
 }
 
 export interface History<Figures> {
-  /** Ends a point and begins the next. Called for each interval. @param limit most points to keep */
-  take(limit?: number): Promise<void>;
+  /** Ends a point and begins the next. Called for each interval. */
+  take(): Promise<void>;
   /**
    * The points that end after this time, oldest first, and the point in progress.
    * @param after milliseconds since 1970
@@ -90,14 +90,14 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
   }
 
   return {
-    take(limit = historyPointsLimit) {
+    take() {
       const from = begin;
       begin = { at: clock.now(), reading: read() };
       const point = pointTo(begin, from);
       taken = taken.then(async () => {
         points.push(await point);
         day?.add("point", JSON.stringify(await point));
-        points.splice(0, points.length - limit);
+        points.splice(0, points.length - historyPointsLimit);
       });
       return taken;
     },

@@ -84,8 +84,8 @@ export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHi
   return {
     sample: () => void sample(),
     since: history.since,
-    async take(limit) {
-      const taken = history.take(limit);
+    async take() {
+      const taken = history.take();
       highest = options.load();
       await taken;
     },

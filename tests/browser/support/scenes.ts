@@ -39,7 +39,7 @@ export interface Servers {
 
 /** @param folder an empty folder for what the daemons keep */
 export async function startServers(folder: string): Promise<Servers> {
-  const hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
+  const hiveUrl = (await spawnDaemon("hive", ["--port", "0"])).url;
   const workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   const lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
@@ -272,19 +272,11 @@ export const scenes: Readonly<Record<string, Scene>> = {
       await page.getByText("/v1/jobs").first().waitFor({ state: "attached" });
     },
   },
-  "hive, table with an open confirmation": {
+  "hive, an open confirmation": {
     open: async (page, { hiveUrl }) => {
       await page.goto(hiveUrl);
-      await page.getByRole("button", { name: "Table" }).click();
       await page.getByRole("button", { name: "Drain bee-1" }).click();
       await page.getByText("The worker takes no more jobs and stops.").waitFor();
-    },
-  },
-  "hive, faults": {
-    open: async (page, { hiveUrl }) => {
-      await page.goto(hiveUrl);
-      await page.getByRole("button", { name: "Faults" }).click();
-      await page.getByRole("button", { name: "Behave" }).waitFor();
     },
   },
 };

@@ -59,7 +59,7 @@ describe("bash", () => {
     expect(await complete("waggle", "serve", "--config", "no")).toEqual(["notes.txt"]);
     expect(await complete("waggle", "serve", "--slots", "4", "no")).toEqual(["notes.txt"]);
     expect(await complete("waggle", "gateway", "--gateway")).toEqual(["--gateway-id"]);
-    expect(await complete("waggle", "hive", "--heart")).toEqual(["--heartbeats-kept"]);
+    expect(await complete("waggle", "hive", "--fau")).toEqual(["--faults"]);
     expect(await complete("waggle", "hive", "no")).toEqual([]);
   });
 
@@ -89,6 +89,6 @@ it("zsh's script names every command and option", async () => {
           ?.slice(2),
       );
   }
-  for (const flag of ["slots", "gateway-id", "heartbeats-kept"]) expect(out).toContain(flag);
+  for (const flag of ["slots", "gateway-id", "faults"]) expect(out).toContain(flag);
   expect(out).toContain("waggle list --names");
 });

@@ -1,5 +1,5 @@
 // Lists the hive's settings. Each key is the name of the setting in `HiveConfig`.
-import { accessOptions, boolean, fileOptions, fleetOptions, integer, listenOptions, logOptions } from "@waggle/daemon";
+import { accessOptions, boolean, fileOptions, fleetOptions, listenOptions, logOptions } from "@waggle/daemon";
 import { inGroup, setting, text, type OptionValuesOf } from "@waggle/daemon";
 
 const defaultPort = "7700";
@@ -20,10 +20,6 @@ export const hiveOptions = {
   allowedOrigins: { ...allowedOrigins, defaultText: "the hive's; in local mode this machine's" },
 
   ...inGroup("Hive", {
-    heartbeatsKept: setting("--heartbeats-kept <n>", integer(1, 100_000), {
-      help: "number of heartbeats to keep, of all workers together",
-      default: "1000",
-    }),
     endpointsFile: setting("--endpoints-file <path>", text(1, 4_096), {
       help: "file for a list of the workers, in the format of llm-d's router",
     }),

@@ -1,5 +1,5 @@
 // Owns the top of each page: its name, and the bar of the pages that have no other.
-import type { ComponentChildren, VNode } from "preact";
+import type { VNode } from "preact";
 import type { Api } from "../wire/api.ts";
 import { ThemeSwitch } from "./theme-switch.tsx";
 import { TokenButton } from "./token-dialog.tsx";
@@ -20,16 +20,14 @@ interface TopBarProps {
   readonly href: string;
   /** Other pages of the server: their addresses by their names. */
   readonly links?: Readonly<Record<string, string>>;
-  readonly children?: ComponentChildren;
 }
 
-export function TopBar({ api, title, href, links = {}, children }: TopBarProps): VNode {
+export function TopBar({ api, title, href, links = {} }: TopBarProps): VNode {
   return (
     <header class="topbar">
       <h1 class="grow">
         <Brand title={title} href={href} />
       </h1>
-      {children}
       <TokenButton api={api} />
       {Object.entries(links).map(([name, address]) => (
         <a key={name} class="button tiny" href={address}>

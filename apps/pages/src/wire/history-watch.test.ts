@@ -41,7 +41,7 @@ it("reads the whole history, then only newer points, and replaces the point in p
 it("keeps the points of an hour", async () => {
   const points = Array.from({ length: pointsLimit + 3 }, (_, i) => point(10 * i));
   const request = () => Promise.resolve(Response.json({ points }));
-  const watch = createHistoryWatch({ request } as unknown as Api, "/v1/history?worker_id=a");
+  const watch = createHistoryWatch({ request } as unknown as Api, "/v1/history");
   await watch.ask();
   expect(watch.moments.value).toHaveLength(pointsLimit);
 });

@@ -31,7 +31,7 @@ export interface HistoryWatch<P> {
   ask(): Promise<void>;
 }
 
-/** @param path route of the history, with its query */
+/** @param path route of the history */
 export function createHistoryWatch<P extends TimedPoint>(api: Api, path: string): HistoryWatch<P> {
   const moments = signal<readonly Moment<P>[]>([]);
   const keepsDay = signal<boolean | undefined>(undefined);
@@ -42,7 +42,7 @@ export function createHistoryWatch<P extends TimedPoint>(api: Api, path: string)
     keepsDay,
     async ask() {
       const last = ended.at(-1)?.at;
-      const after = last === undefined ? "" : `${path.includes("?") ? "&" : "?"}after=${last}`;
+      const after = last === undefined ? "" : `?after=${last}`;
       const response = await api.request(`${path}${after}`, { responseTimeoutMs });
       if (!response.ok) return;
       const { points, now, day = false } = (await response.json()) as { points: P[]; now?: P; day?: boolean };

@@ -1,4 +1,4 @@
-// Owns the history that workers, gateways and hives keep of themselves, and its routes.
+// Owns the history that workers and gateways keep of themselves, and its route.
 import { optional, z } from "zod";
 import { route } from "../openapi/route-parts.ts";
 import { LatencySchema } from "./latency.ts";
@@ -9,20 +9,16 @@ export const historyIntervalMs = 10_000;
 /** Most points: an hour. */
 export const historyPointsLimit = 360;
 
-const pointShape = {
-  at: time.describe("End of the time that the point describes."),
-  span_ms: amount.describe("Length of that time."),
-  tokens_per_second: amount.describe("Generated tokens."),
-  running: count.describe("Jobs in slots: the most in this time."),
-  waiting: count.describe("Jobs in queues: the most in this time."),
-  accepted: count.describe("Jobs accepted in this time."),
-  ttft: optional(LatencySchema).describe("Time to first token; absent without jobs."),
-  itl: optional(LatencySchema).describe("Inter-token latency; absent without tokens."),
-};
-
 export const HistoryPointSchema = z
   .object({
-    ...pointShape,
+    at: time.describe("End of the time that the point describes."),
+    span_ms: amount.describe("Length of that time."),
+    tokens_per_second: amount.describe("Generated tokens."),
+    running: count.describe("Jobs in slots: the most in this time."),
+    waiting: count.describe("Jobs in queues: the most in this time."),
+    accepted: count.describe("Jobs accepted in this time."),
+    ttft: optional(LatencySchema).describe("Time to first token; absent without jobs."),
+    itl: optional(LatencySchema).describe("Inter-token latency; absent without tokens."),
     prompt_tokens_per_second: amount.describe("Prompt tokens of started jobs, without cached ones."),
     errors: z.record(z.string(), count).describe("Failed and refused jobs by error code."),
     batch_width: optional(amount).describe("Mean rows per forward pass; absent without passes."),
@@ -37,40 +33,16 @@ export type HistoryPoint = z.infer<typeof HistoryPointSchema>;
 /** Most seconds of a merged point: an hour. */
 export const historyStepLimit = 3_600;
 
-const pages = { after: "Return only points that end after this time, as in a point's at." };
-const now = "The time since the last point, up to now; absent for less than a second.";
-
 export const HistorySchema = z
   .object({
     points: z.array(HistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
-    now: optional(HistoryPointSchema).describe(now),
+    now: optional(HistoryPointSchema).describe(
+      "The time since the last point, up to now; absent for less than a second.",
+    ),
     day: optional(z.literal(true)).describe("Present if the points of a day are kept on disk: see --history-size."),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof HistorySchema>;
-
-export const HiveHistoryPointSchema = z
-  .object({
-    ...pointShape,
-    errors: count.describe("Failed jobs."),
-    cpu: optional(z.object({ mean: share, most: share })).describe(
-      "Busy shares of the machines: the mean, and the busiest machine.",
-    ),
-    memory: optional(z.object({ used_bytes: count, free_bytes: count })).describe(
-      "Memory of all workers and engines, and the free memory of the fullest machine.",
-    ),
-    gpu_use: optional(share).describe("Used share of the fullest GPU's memory; absent without a GPU."),
-  })
-  .meta({ id: "HiveHistoryPoint" });
-export type HiveHistoryPoint = z.infer<typeof HiveHistoryPointSchema>;
-
-export const HiveHistorySchema = z
-  .object({
-    points: z.array(HiveHistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
-    now: optional(HiveHistoryPointSchema).describe(now),
-  })
-  .meta({ id: "HiveHistory" });
-export type HiveHistory = z.infer<typeof HiveHistorySchema>;
 
 export const historyRoutes = {
   history: route("get", "/v1/history", {
@@ -78,17 +50,10 @@ export const historyRoutes = {
       "The last hour of this server: a point for each 10 seconds, over all models and clients. With --history-size, the points of a day are kept on disk.",
     response: HistorySchema,
     query: {
-      ...pages,
+      after: "Return only points that end after this time, as in a point's at.",
       until: "Return the points before this time, of the day on disk: the last 360 of them.",
       step: `With until: seconds of a point, 10 by default, at most ${historyStepLimit}. Points of 10 seconds are merged: rates are means, jobs the most, and percentiles those of all measurements.`,
     },
     errors: ["invalid_argument", "resource_exhausted"],
   }),
 };
-
-export const hiveHistoryRoute = route("get", "/v1/history", {
-  summary: "The last hour of all workers together, or of one worker: a point for each 10 seconds.",
-  response: HiveHistorySchema,
-  query: { worker_id: "Only this worker.", ...pages },
-  errors: ["invalid_argument", "not_found"],
-});

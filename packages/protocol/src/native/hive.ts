@@ -125,7 +125,6 @@ export const HiveWorkerSchema = z
 export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
 
 export const HiveWorkersSchema = z.object({ workers: z.array(HiveWorkerSchema) }).meta({ id: "HiveWorkers" });
-export const HeartbeatsSchema = z.object({ heartbeats: z.array(HeartbeatSchema) }).meta({ id: "Heartbeats" });
 
 export const HiveGatewaySchema = z
   .object({
@@ -158,7 +157,6 @@ export const HiveEventSchema = z
       at: time,
       workers: z.array(HiveWorkerSchema),
       fleet: optional(HiveFleetSchema).describe("The fleet and its gateways; absent if the hive watches no fleet."),
-      faults: optional(z.boolean()).describe("Whether the hive was started with --faults, so that faults can be set."),
     }),
     z.object({ type: z.literal("fleet"), at: time, fleet: HiveFleetSchema }),
     z.object({ type: z.literal("registered"), at: time, worker: HiveWorkerSchema }),

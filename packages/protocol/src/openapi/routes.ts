@@ -4,13 +4,11 @@ import type { ErrorCode } from "../errors.ts";
 import { retryHeader, route } from "./route-parts.ts";
 import { StreamEventSchema } from "../native/events.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
-import { hiveHistoryRoute } from "../native/history.ts";
 import { timeQuery } from "../native/logs.ts";
 import {
   FaultSchema,
   HeartbeatAnswerSchema,
   HeartbeatSchema,
-  HeartbeatsSchema,
   HiveEventSchema,
   HiveWorkerSchema,
   HiveWorkersSchema,
@@ -199,18 +197,11 @@ export const hiveRoutes = {
     status: 204,
     errors: ["forbidden", "not_found", "conflict"],
   }),
-  heartbeats: route("get", "/v1/heartbeats", {
-    summary: "The last heartbeats, newest last.",
-    response: HeartbeatsSchema,
-    query: { worker_id: "Only heartbeats of this worker.", limit: "Maximum number of heartbeats; default: 100." },
-    errors: ["invalid_argument"],
-  }),
   heartbeatStream: route("get", "/v1/heartbeats/stream", {
     summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
     stream: HiveEventSchema,
     errors: ["resource_exhausted"],
   }),
-  history: hiveHistoryRoute,
   getFault: route("get", "/v1/faults", {
     summary: "The current fault. Needs a hive with --faults.",
     response: FaultSchema,

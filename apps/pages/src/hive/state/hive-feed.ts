@@ -1,14 +1,12 @@
-// Owns the page's only long-lived connection, which reads the hive's feed: opens it again after a loss, and fetches earlier heartbeats.
+// Owns the page's only long-lived connection, which reads the hive's feed, and opens it again after a loss.
 import { signal, type ReadonlySignal } from "@preact/signals";
-import type { Heartbeat, HiveEvent } from "@waggle/protocol";
+import type { HiveEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames, waitToRetry } from "@waggle/client/following";
 import { responseProblem, type Problem } from "../../wire/problem.ts";
-import { addHistory, applyHiveEvent, emptyHive, type HiveView } from "./hive-view.ts";
+import { applyHiveEvent, emptyHive, type HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
-/** Number of heartbeats to fetch for the start of the small charts, of all workers together. A hive keeps this number by default. */
-const historyLimit = 1_000;
 
 export interface HiveFeed {
   readonly view: ReadonlySignal<HiveView>;
@@ -30,15 +28,7 @@ export function followHive(api: Api): HiveFeed {
     connection.value = "open";
     for await (const event of readFrames(response, reading)) {
       view.value = applyHiveEvent(view.value, event as HiveEvent, Date.now());
-      if ((event as HiveEvent).type === "snapshot") void fetchHistory();
     }
-  }
-
-  async function fetchHistory(): Promise<void> {
-    const response = await api.request(`/v1/heartbeats?limit=${historyLimit}`).catch(() => undefined);
-    if (response?.ok !== true) return;
-    const { heartbeats } = (await response.json()) as { heartbeats: Heartbeat[] };
-    view.value = addHistory(view.value, heartbeats);
   }
 
   async function readForEver(): Promise<never> {
