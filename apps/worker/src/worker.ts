@@ -147,7 +147,6 @@ export function createWorker(options: WorkerOptions): Worker {
     descriptions,
     state,
     registry,
-    accounts,
     metrics,
     clock,
     startedAt: clock.now(),

@@ -16,7 +16,6 @@ export * from "./native/priority.ts";
 export * from "./native/model-settings.ts";
 export * from "./native/step-costs.ts";
 export * from "./native/worker.ts";
-export * from "./native/worker-load.ts";
 export * from "./native/history.ts";
 export * from "./native/hive.ts";
 export * from "./native/latency.ts";

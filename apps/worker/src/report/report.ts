@@ -2,14 +2,13 @@
 import { totalmem } from "node:os";
 import type { Clock } from "@waggle/async";
 import type { ModelFile } from "@waggle/engine";
-import type { ClientAccounts, StreamCounter } from "@waggle/front";
+import type { StreamCounter } from "@waggle/front";
 import type { JobRegistry } from "@waggle/jobs";
 import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import { createDiskGauges } from "./disk-gauges.ts";
-import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import { defined, type Model } from "../models/list/model.ts";
@@ -27,7 +26,6 @@ export interface ReportOptions {
   readonly descriptions: Descriptions;
   readonly state: WorkerState;
   readonly registry: JobRegistry;
-  readonly accounts: Pick<ClientAccounts, "report">;
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
   readonly day?: DayLog | undefined;
@@ -55,7 +53,6 @@ export function createReport(options: ReportOptions): Report {
     ...(config.prefixStoreDir === undefined ? {} : { prefix_store: config.prefixStoreDir }),
   });
   const history = createWorkerHistory(options);
-  const loadReports = createLoadReports({ ...options, engines: () => models.hosts() });
 
   const total = (count: (host: ModelHost) => number): number =>
     models.hosts().reduce((sum, host) => sum + count(host), 0);
@@ -98,7 +95,6 @@ export function createReport(options: ReportOptions): Report {
 
   function heartbeats(): (seq: number) => Heartbeat {
     const { startedAt } = options;
-    const load = loadReports();
     const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens()), clock, startedAt });
     return (seq) => ({
       ...shared(),
@@ -109,7 +105,6 @@ export function createReport(options: ReportOptions): Report {
       health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
       seq,
       tokens_per_second: tokensPerSecond(),
-      load: load(),
     });
   }
 

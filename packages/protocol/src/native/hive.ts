@@ -1,7 +1,6 @@
 // Owns the messages between worker and hive.
 import { optional, z } from "zod";
 import { maxModelNameChars, ModelStateSchema } from "./models.ts";
-import { WorkerLoadSchema } from "./worker-load.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
 import { amount, count, time } from "../fields/values.ts";
 
@@ -87,7 +86,6 @@ export const HeartbeatSchema = z
     health_status: z.enum(["healthy", "degraded", "unhealthy"]),
     seq: count.describe("Number of the heartbeat, counted from 0 at the start of the worker process."),
     tokens_per_second: optional(amount).describe("Generated tokens per second since the last heartbeat."),
-    load: optional(WorkerLoadSchema),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof HeartbeatSchema>;

@@ -18,7 +18,7 @@ export const LatencySchema = z
     p95_ms: amount,
     count: count.describe("Number of measurements."),
     buckets: optional(z.record(z.string().regex(/^(\d|[1-9]\d|10\d|11[0-4])$/), count)).describe(
-      "Number of measurements by bucket, so that several windows or workers can be added up. Bucket i ends at 0.01 ms times 2 to the power of i/4.",
+      "Number of measurements by bucket, so that several windows can be added up. Bucket i ends at 0.01 ms times 2 to the power of i/4.",
     ),
   })
   .meta({ id: "Latency" });
