@@ -1,19 +1,15 @@
-// Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them. Also tests that llm-d's router can find a
-// worker: its endpoint is in the hive's file, and its load in the worker's metrics.
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
+// Tests that `dev` runs a hive and its workers in one terminal, and that one Ctrl-C ends all of them.
+import { mkdtemp, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { createGate, createLeftoverCheck, parseMetrics, poll, repositoryPath } from "@waggle/testing/harness";
+import { createLeftoverCheck, poll, repositoryPath } from "@waggle/testing/harness";
 import { needs } from "@waggle/testing";
 import { execa } from "execa";
-import { afterEach, describe, expect, it } from "vitest";
-import { parse } from "yaml";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { describe, expect, it } from "vitest";
 
 const command = ["--import", "tsx", "tools/xtask/src/main.ts", "dev"];
-afterEach(killDaemons);
 
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
 /** Time limit of the start of `dev`: four daemons from source, which take a minute on a busy machine. */
@@ -72,47 +68,4 @@ describe("with --nats", needs("nats-server"), () => {
     expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
     expect((await readdir(scratch)).filter((name) => name.startsWith("waggle-"))).toEqual([]);
   });
-});
-
-it("shows llm-d's router a ready worker with its load, and removes a worker that has exited", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "waggle-"));
-  const file = join(folder, "endpoints.yaml");
-  const endpoints = async (): Promise<unknown> => {
-    const { endpoints: listed } = parse(await readFile(file, "utf8")) as { endpoints: unknown };
-    return listed;
-  };
-  const hive = await spawnDaemon("hive", ["--port", "0", "--endpoints-file", file]);
-  await poll(
-    "an endpoints file without workers",
-    async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]",
-  );
-  using gate = await createGate();
-  const held = [...gate.flags, "--slots", "1", "--context-size", "2048"];
-  const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...held]);
-  await poll("the worker in the endpoints file", async () => JSON.stringify(await endpoints()) !== "[]");
-  const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
-  expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
-
-  const job = { prompt: "a tale of bees" };
-  const jobs = [await worker.client.createJob(job), await worker.client.createJob(job)];
-  const load = async (): Promise<readonly number[]> => {
-    const scrape = parseMetrics(await worker.client.metrics());
-    const names = ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"];
-    return names.map((name) => scrape.sum(`vllm:${name}`, { model_name: "waggle-fake" }));
-  };
-  await poll("the load of one running and one waiting job", async () => {
-    // The engine says now and then, between steps, what its slots hold.
-    gate.step(4);
-    const [running, waiting, cells = 0] = await load();
-    return running === 1 && waiting === 1 && cells > 0.05;
-  });
-  for (const { job_id: id } of jobs) void worker.client.cancelJob(id);
-  gate.open();
-  await poll("the load to be 0", async () => (await load()).every((figure) => figure === 0));
-  worker.signal("SIGTERM");
-  expect((await worker.exited).code).toBe(0);
-  await poll("the worker to leave the endpoints file", async () => JSON.stringify(await endpoints()) === "[]");
-  hive.signal("SIGTERM");
-  expect((await hive.exited).code).toBe(0);
-  expect(await readFile(file, "utf8")).toBe("endpoints: []\n");
 });

@@ -36,10 +36,8 @@ describe("parseConfig", () => {
 
   it("reads its settings, and those of a fleet", () => {
     const flags = ["--nats-url", "nats://hub", "--nats-creds", "/c", "--nats-insecure", "--faults"];
-    const more = ["--endpoints-file", "/e/endpoints.yaml"];
-    expect(run([...flags, ...more])).toMatchObject({
+    expect(run(flags)).toMatchObject({
       ...{ natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true, faults: true },
-      endpointsFile: "/e/endpoints.yaml",
     });
   });
 
@@ -60,7 +58,6 @@ describe("parseConfig", () => {
 
   it.each([
     [["--local-mode"], token, "Cannot use --local-mode with an API token (WAGGLE_HIVE_TOKEN)"],
-    [["--endpoints-file", ""], {}, 'Cannot use --endpoints-file "": it must be 1 to 4096 characters'],
     [[], { WAGGLE_FAULTS: "perhaps" }, 'Cannot use --faults "perhaps"'],
   ])("refuses %j with %j", (argv, env, message) => {
     expect(problems(argv, env)).toContain(message);

@@ -11,7 +11,6 @@ import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
 import type { HiveConfig } from "./config.ts";
-import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createFleetView } from "./fleet-view.ts";
@@ -41,14 +40,11 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   const { log, traces, tokens, allowedHosts, allowedOrigins } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
-  const listeners = [(event: HiveEvent): void => logEvent(log, event), feed.publish];
-  const onEvent = (event: HiveEvent): void => listeners.forEach((listener) => listener(event));
+  const onEvent = (event: HiveEvent): void => {
+    logEvent(log, event);
+    feed.publish(event);
+  };
   const registry = createWorkerRegistry({ clock, wallClock: Date.now, onEvent });
-  const endpoints =
-    options.endpointsFile === undefined
-      ? undefined
-      : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
-  if (endpoints !== undefined) listeners.push(endpoints.update);
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
   const { natsUrl: url, natsCreds: credsFile, natsInsecure: insecure } = options;
   const members = url === undefined ? undefined : await watchFleet({ url, credsFile, insecure, clock, log });
@@ -74,7 +70,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     await members?.close();
     throw error;
   });
-  endpoints?.update();
 
   return {
     url: urlOf(server),
@@ -83,7 +78,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       await members?.close();
       registry.close();
       feed.close();
-      await endpoints?.close();
       const closed = once(server, "close");
       server.close();
       const force = setTimeout(() => server.closeAllConnections(), closeGraceMs);

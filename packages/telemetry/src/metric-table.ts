@@ -3,7 +3,7 @@
 
 export interface MetricRow {
   readonly kind: "counter" | "gauge" | "histogram";
-  readonly name: `waggle_${string}` | `vllm:${string}` | `llamacpp:${string}`;
+  readonly name: `waggle_${string}` | `llamacpp:${string}`;
   readonly help: string;
   readonly labels: readonly string[];
   /** Whether each served model has separate series, with its name in the first label. */
@@ -19,11 +19,6 @@ export type DerivedValue = (sumOf: (key: string, part?: "sum" | "count") => numb
 
 /** The label with the model's name. */
 export const modelLabel = "model";
-
-/** vLLM's name of this label. */
-const vllmModelLabel = "model_name";
-
-export type ModelLabel = typeof modelLabel | typeof vllmModelLabel;
 
 const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const encodeSeconds = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
@@ -143,6 +138,10 @@ export const metricTable = {
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
   contextCells: ofModel.gauge("context_cells", "Tokens that all slots may hold together: the context pool."),
   contextCellsUsed: ofModel.gauge("context_cells_used", "Tokens that all slots hold, idle slots included."),
+  kvUse: ofModel.gauge(
+    "kv_use",
+    "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
+  ),
   queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
   queueOldestSeconds: ofModel.gauge(
     "queue_oldest_seconds",
@@ -178,22 +177,6 @@ export const metricTable = {
     "Resident memory of the engine's process, model and KV cache included.",
   ),
 
-  vllmWaiting: vllm("gauge", "num_requests_waiting", "Jobs waiting for a slot, under the name that llm-d reads."),
-  vllmRunning: vllm("gauge", "num_requests_running", "Running jobs, under the name that llm-d reads."),
-  vllmKvUsage: vllm(
-    "gauge",
-    "kv_cache_usage_perc",
-    "Share of the KV cache's cells that running jobs fill, 0 to 1; cells kept for later jobs count as free.",
-  ),
-  vllmCacheConfig: vllm(
-    "gauge",
-    "cache_config_info",
-    "Always 1; its labels have the block size and the number of blocks of the KV cache.",
-    ["block_size", "num_gpu_blocks"],
-  ),
-  vllmDraftTokens: vllm("counter", "spec_decode_num_draft_tokens_total", "Guessed tokens, under vLLM's name."),
-  vllmAcceptedTokens: vllm("counter", "spec_decode_num_accepted_tokens_total", "Right guesses, under vLLM's name."),
-
   llamaPromptTokens: llama("counter", "prompt_tokens_total", "Prompt tokens computed", computedTokens),
   llamaCachedTokens: llama(
     "counter",
@@ -210,8 +193,8 @@ export const metricTable = {
   llamaRate: llama("gauge", "predicted_tokens_seconds", "Tokens sampled per second of an answer", (sumOf) =>
     ratio(sumOf("tokensGenerated"), sumOf("generationSeconds")),
   ),
-  llamaRunning: llama("gauge", "requests_processing", "Running jobs", "vllmRunning"),
-  llamaWaiting: llama("gauge", "requests_deferred", "Jobs waiting for a slot", "vllmWaiting"),
+  llamaRunning: llama("gauge", "requests_processing", "Running jobs", "slotsBusy"),
+  llamaWaiting: llama("gauge", "requests_deferred", "Jobs waiting for a slot", "queueDepth"),
   llamaSteps: llama("counter", "n_decode_total", "Forward passes", "steps"),
   llamaWidth: llama("gauge", "n_busy_slots_per_decode", "Mean batch width", (sumOf) =>
     ratio(sumOf("batchWidth", "sum"), sumOf("batchWidth", "count")),
@@ -269,16 +252,6 @@ interface Row<K extends MetricRow["kind"], L extends string, M extends boolean> 
   readonly kind: K;
   readonly labels: readonly L[];
   readonly perModel: M;
-}
-
-/** A metric that uses vLLM's name, because inference schedulers look for that name. */
-function vllm<K extends "counter" | "gauge", L extends string = never>(
-  kind: K,
-  name: string,
-  help: string,
-  labels: readonly L[] = [],
-): Row<K, NoInfer<L> | typeof vllmModelLabel, true> {
-  return { kind, name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
 }
 
 /** A metric under llama-server's name, over all models, for its dashboards. @param from another row's key, or a function of several rows */

@@ -23,7 +23,7 @@ test("names are unique and prefixed, and names of counters end in _total", () =>
   for (const row of Object.values(metricTable)) {
     // llama-server calls a high watermark a counter.
     const ending = row.kind === "counter" && row.name !== "llamacpp:n_tokens_max" ? "_total" : "";
-    expect(row.name).toMatch(new RegExp(`^(waggle_|vllm:|llamacpp:)[a-z_]+${ending}$`));
+    expect(row.name).toMatch(new RegExp(`^(waggle_|llamacpp:)[a-z_]+${ending}$`));
   }
 });
 
@@ -34,7 +34,7 @@ test("llama-server's names have the values of all models together, also at the n
     model.promptTokens.inc(10);
     model.cachedPromptTokens.inc(4);
     model.promptSeconds.inc(0.5);
-    model.vllmRunning.set(2);
+    model.slotsBusy.set(2);
     for (const width of [1, 3]) model.batchWidth.observe(width);
   }
   const expected = {

@@ -35,7 +35,7 @@ test("when a model's name becomes known, earlier counts move to this name, and t
   const early = metrics.ofModel("file");
   early.begin();
   early.jobsAccepted.inc(2);
-  early.vllmDraftTokens.inc(4);
+  early.guessedTokens.inc(4);
   early.engineDeaths.inc({ reason: "exit" });
   metrics.ofModel("neighbour").jobsAccepted.inc(7);
   const renamed = metrics.renameModel("file", "own");
@@ -43,8 +43,8 @@ test("when a model's name becomes known, earlier counts move to this name, and t
   metrics.ofModel("own").jobsAccepted.inc();
   await renamed;
   expect(await linesOf(metrics, '="file"')).toEqual([]);
-  expect(await linesOf(metrics, "vllm:spec_decode_num_draft_tokens_total{")).toEqual([
-    'vllm:spec_decode_num_draft_tokens_total{model_name="own"} 4',
+  expect(await linesOf(metrics, "waggle_guessed_tokens_total{")).toEqual([
+    'waggle_guessed_tokens_total{model="own"} 4',
   ]);
   expect(await linesOf(metrics, "waggle_jobs_accepted_total{")).toEqual([
     'waggle_jobs_accepted_total{model="neighbour"} 7',

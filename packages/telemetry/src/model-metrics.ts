@@ -3,13 +3,13 @@ import { Counter, Gauge, Histogram } from "prom-client";
 import type { Latencies } from "./latencies.ts";
 import type { Metric } from "prom-client";
 import { metricTable, modelLabel } from "./metric-table.ts";
-import type { MetricRow, ModelLabel, ModelMetricTable } from "./metric-table.ts";
+import type { MetricRow, ModelMetricTable } from "./metric-table.ts";
 
 /** Arguments of a bound metric: the labels other than the model's, if the metric has any, then the number. */
 type Call<L extends string, N extends readonly unknown[]> = [L] extends [never]
   ? N
   : [labels: Readonly<Record<L, string>>, ...N];
-type OwnLabels<R extends MetricRow> = Exclude<R["labels"][number], ModelLabel>;
+type OwnLabels<R extends MetricRow> = Exclude<R["labels"][number], typeof modelLabel>;
 
 type BoundMetric<R extends MetricRow> = R["kind"] extends "counter"
   ? { inc(...call: Call<OwnLabels<R>, [by?: number]>): void }
@@ -51,12 +51,12 @@ export function createModelSeries(
   function bindAll(model: string): ModelMetrics {
     let begun = false;
     const bound = Object.fromEntries(
-      own.map(({ key, row, metric }) => [key, bind(metric, { [labelOf(row)]: model }, latencies.get(key))]),
+      own.map(({ key, metric }) => [key, bind(metric, { [modelLabel]: model }, latencies.get(key))]),
     );
     const begin = (): void => {
       if (begun) return;
       begun = true;
-      for (const { row, metric } of own) if (row.labels.length === 1) showZero(metric, { [labelOf(row)]: model });
+      for (const { row, metric } of own) if (row.labels.length === 1) showZero(metric, { [modelLabel]: model });
     };
     return { ...bound, begin } as ModelMetrics;
   }
@@ -71,19 +71,12 @@ export function createModelSeries(
     ofModel,
     async renameModel(from, to) {
       known.delete(from);
-      await Promise.all(
-        own.map(async ({ row, metric }) => await moveSeries(metric, { label: labelOf(row), from, to })),
-      );
+      await Promise.all(own.map(async ({ metric }) => await moveSeries(metric, from, to)));
     },
     resetModelGauges() {
       for (const { metric } of own) if (metric instanceof Gauge) metric.reset();
     },
   };
-}
-
-/** The label with the model's name. */
-function labelOf({ labels }: MetricRow): string {
-  return labels[0] ?? modelLabel;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -121,18 +114,12 @@ function showZero(metric: Metric, modelLabels: Labels): void {
   else if (metric instanceof Histogram) metric.zero(modelLabels);
 }
 
-interface Renaming {
-  readonly label: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-async function moveSeries(metric: Metric, { label, from, to }: Renaming): Promise<void> {
-  if (metric instanceof Histogram) metric.remove({ [label]: from });
+async function moveSeries(metric: Metric, from: string, to: string): Promise<void> {
+  if (metric instanceof Histogram) metric.remove({ [modelLabel]: from });
   if (!(metric instanceof Counter)) return;
   for (const { labels, value } of (await metric.get()).values) {
-    if (labels[label] !== from) continue;
+    if (labels[modelLabel] !== from) continue;
     metric.remove(labels);
-    metric.inc({ ...labels, [label]: to }, value);
+    metric.inc({ ...labels, [modelLabel]: to }, value);
   }
 }

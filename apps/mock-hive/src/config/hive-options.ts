@@ -1,6 +1,6 @@
 // Lists the hive's settings. Each key is the name of the setting in `HiveConfig`.
 import { accessOptions, boolean, fileOptions, fleetOptions, listenOptions, logOptions } from "@waggle/daemon";
-import { inGroup, setting, text, type OptionValuesOf } from "@waggle/daemon";
+import { inGroup, setting, type OptionValuesOf } from "@waggle/daemon";
 
 const defaultPort = "7700";
 
@@ -20,9 +20,6 @@ export const hiveOptions = {
   allowedOrigins: { ...allowedOrigins, defaultText: "the hive's; in local mode this machine's" },
 
   ...inGroup("Hive", {
-    endpointsFile: setting("--endpoints-file <path>", text(1, 4_096), {
-      help: "file for a list of the workers, in the format of llm-d's router",
-    }),
     faults: setting("--faults", boolean(), {
       help: "routes that inject faults into requests of workers, for tests",
       default: "false",

@@ -10,7 +10,7 @@ const scrape = parseScrape(
     'waggle_engine_deaths_total{model="a",reason="hung"} 1',
     'waggle_engine_starts_total{model="b"} 1',
     'waggle_engine_rss_bytes{model="b"} 0',
-    'vllm:kv_cache_usage_perc{model_name="a"} 0.25',
+    'waggle_kv_use{model="a"} 0.25',
     'waggle_prompt_tokens_total{model="a"} 200',
     'waggle_cached_prompt_tokens_total{model="a"} 50',
     'waggle_context_cells{model="a"} 65536',

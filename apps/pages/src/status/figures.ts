@@ -23,13 +23,13 @@ export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
   const started = labelled("waggle_engine_starts_total", "model", scrape).keys();
   const resident = labelled("waggle_engine_rss_bytes", "model", scrape).keys();
   return [...new Set([...started, ...resident])].map((model) => {
-    const of = (name: string, label = "model"): number | undefined => labelled(name, label, scrape).get(model);
+    const of = (name: string): number | undefined => labelled(name, "model", scrape).get(model);
     const tokens = of("waggle_prompt_tokens_total") ?? 0;
     return {
       model,
       residentBytes: aboveZero(of("waggle_engine_rss_bytes")),
       threads: aboveZero(of("waggle_threads")),
-      kvUse: of("vllm:kv_cache_usage_perc", "model_name"),
+      kvUse: of("waggle_kv_use"),
       prefixStates: of("waggle_prefix_states"),
       prefixBytes: of("waggle_prefix_bytes"),
       cachedShare: tokens > 0 ? (of("waggle_cached_prompt_tokens_total") ?? 0) / tokens : undefined,

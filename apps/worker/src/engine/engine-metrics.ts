@@ -66,8 +66,8 @@ function record(metrics: ModelMetrics, measurement: Measurement): Partial<Engine
       metrics.stepGapSeconds.observe(stats.gapMs / 1000);
       metrics.contextShifts.inc(stats.shifts);
       if (stats.guessed > 0) metrics.guessedSteps.inc();
-      for (const counter of [metrics.guessedTokens, metrics.vllmDraftTokens]) counter.inc(stats.guessed);
-      for (const counter of [metrics.rightGuesses, metrics.vllmAcceptedTokens]) counter.inc(stats.rightGuesses);
+      metrics.guessedTokens.inc(stats.guessed);
+      metrics.rightGuesses.inc(stats.rightGuesses);
       return { threads: stats.threads, cells: stats.cells };
     }
     case "prefix_store":

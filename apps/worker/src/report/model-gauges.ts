@@ -5,7 +5,7 @@ import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
-import { setVllmGauges, sumOf } from "./vllm-gauges.ts";
+import { kvUseOf, sumOf } from "./kv-use.ts";
 
 export interface GaugeFacts {
   readonly queueCapacity: number;
@@ -25,7 +25,7 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, { que
     setReadings(gauges, under);
     const jobs = under.flatMap(({ registry }) => registry.liveJobs());
     gauges.queueOldestSeconds.set(oldestWaitMs(jobs, now) / 1_000);
-    setVllmGauges(gauges, under);
+    gauges.kvUse.set(kvUseOf(under));
     gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
   }
   for (const { name, current } of models.entries()) {

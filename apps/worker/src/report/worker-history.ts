@@ -5,7 +5,7 @@ import { createWorkHistory } from "@waggle/telemetry";
 import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import { busyShareOf, sumOfTimes } from "../engine/free-cores.ts";
 import type { Models } from "../models/list/models.ts";
-import { kvUseOf, sumOf } from "./vllm-gauges.ts";
+import { kvUseOf, sumOf } from "./kv-use.ts";
 
 export interface WorkerHistoryOptions {
   readonly models: Pick<Models, "hosts">;

@@ -37,7 +37,7 @@ it("a full pool parks a job, which is reported and then ends like any other", as
   // The parked job has freed its cells.
   expect(await metric("waggle_context_cells_used")).toBeGreaterThan(pool / 3);
   expect(await metric("waggle_context_cells_used")).toBeLessThan((pool * 2) / 3);
-  expect(await metric("vllm:kv_cache_usage_perc")).toBeLessThan(2 / 3);
+  expect(await metric("waggle_kv_use")).toBeLessThan(2 / 3);
   expect(worker.logLines.filter(({ msg }) => msg === "stream_parked")).toHaveLength(1);
 
   gate.open();

@@ -57,7 +57,7 @@ test("the end of a stream without guesses tells of none", async () => {
   expect(end.receipt).not.toHaveProperty("guesses");
 });
 
-test("metrics count guessed tokens and right guesses, under our names and vLLM's", async () => {
+test("metrics count guessed tokens and right guesses", async () => {
   const stats: StepStats = {
     ...{ step: 1, width: 1, decodeRows: 1, tokens: 5, scored: 0, guessed: 4, rightGuesses: 3 },
     ...{ passMs: 1, gapMs: 0, threads: 1, cells: 1, shifts: 0, parked: 0 },
@@ -65,12 +65,10 @@ test("metrics count guessed tokens and right guesses, under our names and vLLM's
   worker.emit({ type: "step", events: [], stats });
   worker.emit({ type: "step", events: [], stats });
   const metrics = await (await get("/metrics")).text();
-  const values = [...metrics.matchAll(/^(?:waggle|vllm):?_?(\w*(?:guess|draft|accepted_tokens)\w*)\{.*\} (\d+)$/gm)];
+  const values = [...metrics.matchAll(/^waggle_(\w*guess\w*)\{.*\} (\d+)$/gm)];
   expect(Object.fromEntries(values.map(([, name, value]) => [name, Number(value)]))).toEqual({
     guessed_steps_total: 2,
     guessed_tokens_total: 8,
     guesses_right_total: 6,
-    spec_decode_num_draft_tokens_total: 8,
-    spec_decode_num_accepted_tokens_total: 6,
   });
 });

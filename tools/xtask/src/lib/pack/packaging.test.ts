@@ -69,11 +69,3 @@ it("uses existing probes, a user other than root, and a read-only root file syst
   expect(manifest).toContain("readOnlyRootFilesystem: true");
   expect(manifest).toContain("runAsNonRoot: true");
 });
-
-it("gives llm-d's router the right pods and port", () => {
-  const values = read("packaging/kubernetes/llm-d-values.yaml");
-  const label = /matchLabels: (\{.*\})/.exec(values)?.[1] ?? "";
-  expect(manifest).toContain(`  template:\n    metadata:\n      labels: ${label}\n`);
-  expect(manifest).toContain(`containerPort: ${/- number: (\d+)/.exec(values)?.[1]} }`);
-  for (const flag of values.match(/--[a-z-]+/g) ?? []) expect(flags).toContain(flag);
-});
