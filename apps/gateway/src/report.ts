@@ -1,5 +1,5 @@
 // Owns the gateway's description, health and gauges, for clients and probes.
-import type { Clock } from "@waggle/async";
+import { inBackground, type Clock } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import type { ServedModel, StreamCounter, WorkerStateView } from "@waggle/front";
 import { oldestWaitMs } from "@waggle/jobs";
@@ -9,7 +9,6 @@ import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import { createWorkHistory } from "@waggle/telemetry";
 import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import { createStoreGauge } from "./store-gauge.ts";
 import type { FleetModels } from "./models/fleet-models.ts";
 import type { Catalogue } from "./models/catalogue.ts";
 import { slotsTotal, unknownSettings } from "./models/served.ts";
@@ -149,4 +148,27 @@ export function createReport(options: ReportOptions): Report {
       for (const { name } of catalogue.models()) collectModel(metrics, name);
     },
   };
+}
+
+/**
+ * Returns a function that begins a reading of the fleet's stores, unless one is running. The gauge has the values from the next scrape on,
+ * since NATS answers later than a scrape may take.
+ */
+function createStoreGauge(side: Pick<GatewaySide, "storeUse">): (metrics: WorkerMetrics) => void {
+  let reading = false;
+
+  async function read({ fleetStoreUsed }: WorkerMetrics): Promise<void> {
+    if (reading) return;
+    reading = true;
+    try {
+      for (const [store, used] of Object.entries(await side.storeUse())) fleetStoreUsed.set({ store }, used);
+    } catch {
+      // Without NATS the use is not known; another alert reports the lost connection.
+      fleetStoreUsed.reset();
+    } finally {
+      reading = false;
+    }
+  }
+
+  return (metrics) => inBackground("read the use of the store", read(metrics));
 }

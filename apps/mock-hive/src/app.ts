@@ -18,14 +18,14 @@ import {
   WaggleError,
   type Route,
 } from "@waggle/protocol";
+import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import type { Logger } from "@waggle/telemetry";
 import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
 import type { Faults } from "./faults.ts";
-import type { Feed } from "./feed.ts";
+import type { Feed, FeedItem } from "./feed.ts";
 import type { FleetView } from "./fleet-view.ts";
-import { feedBody } from "./feed-body.ts";
 import { checkHostAndOrigin, checkToken, type RequiredRight, type HiveAccess } from "./gate.ts";
 import type { WorkerRegistry } from "./workers.ts";
 
@@ -228,4 +228,30 @@ export function errorResponse(error: WaggleError, allow?: string): Response {
     ...(allow === undefined ? {} : { allow }),
   };
   return Response.json(error.toBody(), { status: error.status, headers });
+}
+
+/** Makes an SSE or NDJSON body that takes an item only when its reader asks for one, so that all items that wait count for the feed's limit. */
+function feedBody(items: ReadableStream<FeedItem>, ndjson: boolean): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const encode = ndjson ? toNdjson : toSse;
+  const reader = items.getReader();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(encode(value)));
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function toSse(item: FeedItem): string {
+  return item.type === "ping" ? encodeSseComment("ping") : encodeSse({ event: item.type, data: JSON.stringify(item) });
+}
+
+function toNdjson(item: FeedItem): string {
+  return item.type === "ping" ? "\n" : encodeNdjson(item);
 }
