@@ -13,7 +13,7 @@ import { useBrowser } from "./support/use-browser.ts";
 /** Findings in a failure message: a single wrong colour causes many. */
 const maxListed = 20;
 /** Limits of the files that a page loads at its start, with gzip: the larger one of the two forms in which they are served. */
-const pageWeightLimits = { chat: 100_000, hive: 100_000, status: 100_000, reference: 50_000 };
+const pageWeightLimits = { chat: 100_000, hive: 50_000, status: 100_000, reference: 50_000 };
 const dist = new URL("../../apps/pages/dist/", import.meta.url);
 
 const browser = useBrowser();

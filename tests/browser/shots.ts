@@ -11,8 +11,8 @@ import { chatPage } from "./support/chat-page.ts";
 
 const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const wide = { width: 1_200, height: 800 };
-/** Long enough for the charts to have data. */
-const workMs = 40_000;
+/** Long enough for jobs in the slots of all workers, and heartbeats that report them. */
+const workMs = 15_000;
 const prompts = [
   "Tell me a story about a dog and a ball.",
   "Write a short story with the words rabbit, castle and rain.",
