@@ -78,7 +78,6 @@ export const metricTable = {
     ["client", "model", "kind"],
   ),
   steps: ofModel.counter("steps_total", "Forward passes."),
-  contextShifts: ofModel.counter("context_shifts_total", "Full contexts shifted for jobs that requested it."),
   guessedTokens: ofModel.counter("guessed_tokens_total", "Guessed tokens that were computed."),
   guessedSteps: ofModel.counter("guessed_steps_total", "Forward passes with guessed tokens."),
   rightGuesses: ofModel.counter("guesses_right_total", "Guessed tokens that were right, so part of an answer."),

@@ -64,7 +64,6 @@ function record(metrics: ModelMetrics, measurement: Measurement): Partial<Engine
       metrics.batchWidth.observe(stats.width);
       metrics.stepSeconds.observe(stats.passMs / 1000);
       metrics.stepGapSeconds.observe(stats.gapMs / 1000);
-      metrics.contextShifts.inc(stats.shifts);
       if (stats.guessed > 0) metrics.guessedSteps.inc();
       metrics.guessedTokens.inc(stats.guessed);
       metrics.rightGuesses.inc(stats.rightGuesses);

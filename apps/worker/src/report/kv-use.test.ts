@@ -14,7 +14,7 @@ test("the cells of running jobs count, and those of idle slots do not", () => {
   expect(kvUseOf([{ info, slots: [idle, busy(300, 200)] }])).toBe(0.25);
 });
 
-test("a shifted context fills at most its slot, and two files under one name are added up", () => {
+test("a decide job whose prompts exceed its context fills at most its slot, and two files under one name are added up", () => {
   const full = { info, slots: [idle, busy(900, 5_000)] };
   expect(kvUseOf([full, { info: { contextSize: 2_000, contextPool: 2_000 }, slots: [idle] }])).toBe(0.25);
 });

@@ -19,8 +19,8 @@ export function kvUseOf(hosts: readonly LoadedModel[]): number {
 const isLoaded = ({ slots }: LoadedModel): boolean => slots.length > 0;
 
 /**
- * KV cells that running jobs have filled. If prefixes in idle slots counted, a worker would look full forever. A job with a shifted context
- * counts as a full slot at most. A parked job has no cells.
+ * KV cells that running jobs have filled. If prefixes in idle slots counted, a worker would look full forever. A decide job computes its prompts
+ * one after another, and counts as a full slot at most. A parked job has no cells.
  */
 function cellsOfJobs({ slots, info }: LoadedModel): number {
   const { contextSize = 0, contextPool = 0 } = info ?? {};

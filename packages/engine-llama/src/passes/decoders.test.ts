@@ -207,11 +207,6 @@ describe("both bindings have the same results", needs("Waggle's addon"), () => {
     await expectSame((backend) => generate(backend, [{ slot: 0, text: story, sampling, forcedAt: 3 }]));
   });
 
-  test("after a shift", async () => {
-    const sampling = samplingOf({ ...wild, ...penalties, ignore_eos: true }, 5);
-    await expectSame((backend) => generate(backend, [{ slot: 0, text: story, sampling, shiftAt: 12 }]));
-  });
-
   test("for the logprobs of a prompt", async () => {
     await expectSame(async (backend) => {
       const tokens = entryTokens((await backend.tokenize({ kind: "text", text: story })).entries);
@@ -302,7 +297,6 @@ interface Work {
   readonly keep?: number;
   /** Index of the step that gets a forced token. */
   readonly forcedAt?: number;
-  readonly shiftAt?: number;
 }
 
 /** Generates in several slots at once. @returns the results of each slot */
@@ -321,7 +315,6 @@ async function generate(
   for (let step = 0; step < count; step++) {
     const taking = running.filter(({ over }) => !over);
     if (taking.length === 0) break;
-    for (const { work } of taking) if (work.shiftAt === step) await backend.shift(work.slot, 3, 5);
     const entries = taking.map(({ work }): DrivenEntry => {
       const first = firsts.find(({ slot }) => slot === work.slot);
       if (step === 0 && first !== undefined) return first;

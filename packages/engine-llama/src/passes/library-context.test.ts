@@ -14,7 +14,6 @@ const context: Record<keyof LibraryContext, unknown> = {
   sampleToken: async () => 3,
   setThreads: vi.fn(),
   removeTokenCellsFromSequence: vi.fn(),
-  shiftSequenceTokenCells: vi.fn(),
   disposeSequence: vi.fn(),
   saveSequenceStateToFile: vi.fn(),
   loadSequenceStateFromFile: vi.fn(),

@@ -32,7 +32,6 @@ export interface LibraryContext {
   setThreads(threads: number): void;
   /** @returns false if the sequence cannot be cut there */
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
-  shiftSequenceTokenCells(sequence: number, from: number, to: number, by: number): void;
   disposeSequence(sequence: number): void;
   saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
   loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
@@ -88,7 +87,6 @@ const contextMethods = [
   "sampleToken",
   "setThreads",
   "removeTokenCellsFromSequence",
-  "shiftSequenceTokenCells",
   "disposeSequence",
   "saveSequenceStateToFile",
   "loadSequenceStateFromFile",

@@ -70,12 +70,11 @@ export interface Passes {
   setThreads(threads: number): void;
 
   /**
-   * Discards what is at the positions `[from, to)`. What is behind moves up.
-   * @param end the position after the last
+   * Discards what is at the position `from` and behind it.
    * @param cells number of cells in front of `from`; more than `from` where pictures take fewer positions than cells
    * @returns the position after the last afterwards. With recurrent layers this can be less than `from`.
    */
-  erase(slot: number, from: number, to: number, end: number, cells?: number): Promise<number>;
+  erase(slot: number, from: number, cells?: number): Promise<number>;
   /** Computes cells of a picture in a separate pass. Absent if the decoder cannot. */
   readonly feed?: (slot: number, embeddings: Float32Array, positions: Int32Array, causal: boolean) => Promise<void>;
   /** Discards the tokens at the positions `[from, to)`, the last of a slot, and keeps their memory for the next tokens. Only where `takesDrafts` is true. */
@@ -222,26 +221,19 @@ export function createPasses(options: PassesOptions): Passes {
   };
 }
 
-/** Cuts, shifts, saves and loads sequences between two passes, on the library's internal context object. */
+/** Cuts, saves and loads sequences between two passes, on the library's internal context object. */
 function sequencesOf({ library, decoder: { cells }, contextSize, isRecurrent }: PassesOptions): Sequences {
   const { context } = library;
   const checkpoints = createCheckpoints(library);
-  /** For each slot with shifted tokens, the position of the first one. The cells of tokens from there on are not in the order of their positions. */
-  const shifted = new Map<number, number>();
 
-  function firstShifted(slot: number): number {
-    return shifted.get(slot) ?? Infinity;
-  }
-
-  /** Gives the memory after the first `kept` cells back. Cells are used in order, except after a shift. */
+  /** Gives the memory after the first `kept` cells back. Cells are used in order. */
   function release(slot: number, kept: number): void {
-    if (kept > firstShifted(slot)) return;
-    shifted.delete(slot);
     cells?.release(slot, kept);
   }
 
-  async function cut(slot: number, from: number, to: number): Promise<number> {
-    if (from > 0 && context.removeTokenCellsFromSequence(slot, from, to)) return from;
+  async function cut(slot: number, from: number): Promise<number> {
+    // llama.cpp takes -1 for no end.
+    if (from > 0 && context.removeTokenCellsFromSequence(slot, from, -1)) return from;
     const restored = from > 0 ? await checkpoints.restore(slot, from) : 0;
     if (restored === 0) context.disposeSequence(slot);
     return restored;
@@ -249,19 +241,13 @@ function sequencesOf({ library, decoder: { cells }, contextSize, isRecurrent }: 
 
   return {
     ...(isRecurrent ? { checkpoint: async (slot, tokens) => await checkpoints.take(slot, tokens) } : {}),
-    async erase(slot, from, to, end, before = from) {
-      // llama.cpp takes -1 for no end.
-      const kept = await cut(slot, from, to === Infinity ? -1 : to);
+    async erase(slot, from, before = from) {
+      const kept = await cut(slot, from);
       checkpoints.forget(slot, kept);
-      if (kept < from || to === end) {
-        // Behind a restored checkpoint, the number of cells is known only where each cell has a position.
-        if (kept === from) release(slot, before);
-        else if (before === from) release(slot, kept);
-        return kept;
-      }
-      shifted.set(slot, Math.min(from, firstShifted(slot)));
-      context.shiftSequenceTokenCells(slot, to, end, from - to);
-      return end - (to - from);
+      // Behind a restored checkpoint, the number of cells is known only where each cell has a position.
+      if (kept === from) release(slot, before);
+      else if (before === from) release(slot, kept);
+      return kept;
     },
     drop(slot, from, to) {
       if (!context.removeTokenCellsFromSequence(slot, from, to)) throw new Error(`Cannot cut slot ${slot} at ${from}`);
@@ -274,14 +260,11 @@ function sequencesOf({ library, decoder: { cells }, contextSize, isRecurrent }: 
       : {
           async copy(from, to, position, kept) {
             await cells.copy(from, to, position);
-            // The copies are in the order of the copied cells.
-            shifted.set(to, firstShifted(from));
             release(to, kept);
           },
         }),
     async load(slot, path): Promise<readonly Token[]> {
       checkpoints.forget(slot, 0);
-      shifted.delete(slot);
       try {
         const tokens = await context.loadSequenceStateFromFile(path, slot, contextSize);
         if (tokens.length <= contextSize) {

@@ -17,14 +17,12 @@ import type { LlamaEmbedder } from "../embed/embedder.ts";
 import type { BatchRow, Passes } from "../passes/passes.ts";
 import { createPrompts, type Prompts, type ReadPicture } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
-import { shiftProblem } from "./shift-check.ts";
 import { createKvSnapshots } from "./kv-snapshots.ts";
 import { createMeasure } from "./measure.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import type { KvFiles } from "./kv-files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
-import { refuseField } from "@waggle/protocol";
 
 export interface LlamaBackendParts extends Pick<
   TextGenerator,
@@ -88,10 +86,6 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     renderMessages: prompts.renderMessages,
     pictures: parts.pictures?.encoder,
     checkSampling: (wanted, pieces = freePieces) => checkSampling(wanted, sampling, pieces),
-    checkShift() {
-      const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
-      if (problem !== undefined) throw refuseField("context_shift", problem);
-    },
     markOf,
     measure: createMeasure({
       passes,
@@ -101,12 +95,11 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       vocabularySize: sampling.vocabularySize,
     }),
     isEndOfGeneration,
-    begin: async (slot, keep, wanted, held, prior) => await slotAt(slot).begin(keep, wanted, held, prior),
+    begin: async (slot, keep, wanted, held, output) => await slotAt(slot).begin(keep, wanted, held, output),
     async step(entries, underway) {
       useAdapters(entries);
       return await step(entries, slotAt, passes, underway);
     },
-    shift: async (slot, keep, discard) => await slotAt(slot).shift(keep, discard),
     end: async (slot, keep) => await slotAt(slot).end(keep),
     cut: async (slot, keep, held) => await slotAt(slot).cut(keep, held),
     copy: copyOf(passes),

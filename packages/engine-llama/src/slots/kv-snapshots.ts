@@ -17,7 +17,7 @@ export function createKvSnapshots(
     if (found.length > capacity || tokensInFile(entries).some((token, i) => token !== found[i])) return false;
     // The file holds everything that the saved slot held.
     const end = positionBehind(chunks, entries.length);
-    if (found.length > entries.length) await passes.erase(slot, end, Infinity, Infinity, entries.length);
+    if (found.length > entries.length) await passes.erase(slot, end, entries.length);
     return true;
   }
 
@@ -41,7 +41,7 @@ export function createKvSnapshots(
       const loaded = (await folder.isSound(state)) && (await loadEntries(slot, folder.pathOf(state.id), state));
       if (!loaded) {
         folder.remove(state);
-        await passes.erase(slot, 0, 0, 0);
+        await passes.erase(slot, 0);
       }
       return loaded;
     },

@@ -62,8 +62,8 @@ describe("a measured step", () => {
     expect(calls).toEqual([
       ["configure", 0, 0],
       ["configure", 1, 0],
-      ["erase", 0, 0, 1, 1],
-      ["erase", 1, 0, 8, 8],
+      ["erase", 0, 0],
+      ["erase", 1, 0],
     ]);
   });
 

@@ -38,7 +38,7 @@ export function createMeasure(options: MeasureOptions): (rows: number, promptTok
     const started = performance.now();
     await passes.run(planned, () => {});
     const ms = performance.now() - started;
-    for (const row of planned) await passes.erase(row.slot, 0, row.tokens.length, row.tokens.length);
+    for (const row of planned) await passes.erase(row.slot, 0);
     return ms;
   };
 }

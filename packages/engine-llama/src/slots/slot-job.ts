@@ -2,7 +2,7 @@
 // token or it cannot sample for the job. A job knows its slot's number, for reading logits and for dropping cells of wrong drafts.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { entryTokens } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
 import type { Output, OutputRequest, Passes } from "../passes/passes.ts";
 import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
@@ -25,8 +25,6 @@ export interface SlotJob {
    * @param outputs of the entry's last token and of each draft
    */
   take(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
-  /** Counts tokens that a shift has discarded. They still count for the positions of later tokens. */
-  discard(tokens: number): void;
 }
 
 /** Number of tokens of earlier output that the grammar accepts in a turn of the event loop. */
@@ -37,10 +35,10 @@ export async function createSlotJob(
   { id, passes, sampling: context }: SlotJobOptions,
   sampling: SlotSampling,
   held: Held,
-  prior?: PriorTokens,
+  output: readonly Token[] = [],
 ): Promise<SlotJob> {
   const { topLogprobs } = sampling;
-  const grammar = await grammarOf(sampling, context, prior?.ids ?? []);
+  const grammar = await grammarOf(sampling, context, output);
   const endless = neverEnds(sampling, context);
   const hasDry = sampling.dry_multiplier !== 0;
   /** The right drafts in front of the token that is chosen now. */
@@ -55,11 +53,10 @@ export async function createSlotJob(
   });
   /** Whether our sampler always samples, because the pass cannot sample for this job. */
   const alone = sampling.fillIn === true || !passes.canSample(sampling);
-  let discarded = prior?.discarded ?? 0;
 
   /** Returns the seed of the token after the entry's tokens and drafts. It is the same in any batch, and in an engine that resumes the job. */
   function seedOf({ from, tokens }: BatchEntry, drafted: number): number {
-    return tokenSeed(sampling.seed, from + tokens.length + drafted + discarded);
+    return tokenSeed(sampling.seed, from + tokens.length + drafted);
   }
 
   function accept(token: Token | undefined, logprobs?: TokenLogprobs): EntryResult {
@@ -148,7 +145,6 @@ export async function createSlotJob(
       const first = takeOne(entry, outputs[0], forced);
       return drafts.length === 0 ? first : takeBehind(entry, drafts, first, outputs);
     },
-    discard: (tokens) => void (discarded += tokens),
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns a slot of the library's cache. Makes the batch row of an entry, and the entry's result from the row's outputs. What the slot holds belongs to the
 // engine. A slot does not depend on others.
 import { entriesWithin, positionBehind } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, SlotSampling, Token } from "@waggle/engine";
 import type { BatchRow, Output, OutputRequest } from "../passes/passes.ts";
 import { readLogprobs } from "../sampling/logit-sampler.ts";
 import { createSlotJob, type SlotJob, type SlotJobOptions } from "./slot-job.ts";
@@ -19,12 +19,11 @@ export interface Slot {
    * @returns number of kept entries; with recurrent layers it may be less than `keep`
    * @throws WaggleError invalid_argument if the grammar is invalid or does not allow the answer's beginning
    */
-  begin(keep: number, sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<number>;
+  begin(keep: number, sampling: SlotSampling, held: Held, output?: readonly Token[]): Promise<number>;
   /** Makes the entry's batch row, or its failure. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the outputs of its row. */
   resultOf(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
-  shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
   /** Discards the entries after the first `keep` of a slot without a job. @returns number of kept entries */
   cut(keep: number, held: Held): Promise<number>;
@@ -39,11 +38,11 @@ export function createSlot(options: SlotOptions): Slot {
     return current;
   }
 
-  async function cut(keep: number, { entries, chunks, nextPosition }: Held): Promise<number> {
+  async function cut(keep: number, { entries, chunks }: Held): Promise<number> {
     // After a failure, the slot may hold more than the engine knows of. An erasure from the first position on empties it in any case.
     if (keep > 0 && keep === entries.length) return keep;
     const from = positionBehind(chunks, keep);
-    const kept = await passes.erase(id, from, nextPosition, nextPosition, keep);
+    const kept = await passes.erase(id, from, keep);
     return kept === from ? keep : entriesWithin(chunks, kept);
   }
 
@@ -52,10 +51,10 @@ export function createSlot(options: SlotOptions): Slot {
       return current?.sampling.adapters;
     },
 
-    async begin(keep, sampling, held, prior) {
+    async begin(keep, sampling, held, output) {
       current = undefined;
       const kept = await cut(keep, held);
-      const job = await createSlotJob(options, sampling, held, prior);
+      const job = await createSlotJob(options, sampling, held, output);
       passes.configure(id, sampling);
       current = job;
       return kept;
@@ -91,12 +90,6 @@ export function createSlot(options: SlotOptions): Slot {
       if (read === undefined) return taken;
       const add = (result: EntryResult): EntryResult => (result.kind === "token" ? { ...result, read } : result);
       return taken instanceof Promise ? taken.then(add) : add(taken);
-    },
-
-    async shift(keep, discard) {
-      const job = currentJob();
-      await passes.erase(id, keep, keep + discard, job.held.nextPosition);
-      job.discard(discard);
     },
 
     async end(keep) {

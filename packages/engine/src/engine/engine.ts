@@ -115,7 +115,7 @@ export function createEngine(options: EngineOptions): Engine {
   const charge = createCharge({ shares, backend, pacing });
   const meter = createPassMeter({ backend, slots, pacing, charge, outbox, now: options.now, onThreadChange });
   const loop: StepLoop = createStepLoop({
-    ...{ backend, slots, schedulingPoint, meter, pictures, texts, pieces, emit, outbox, now: options.now },
+    ...{ backend, schedulingPoint, meter, pictures, texts, pieces, emit, outbox, now: options.now },
     plan: createPlanner({
       ...{ backend, slots, pacing, shares },
       drafts: createDrafts({ backend, slots, pacing, enabled: limits.guesses !== false }),

@@ -20,7 +20,6 @@ const prefill = (slot: number, tokens: number[], sample = false): DrivenEntry =>
   tokens,
   sample,
 });
-const decode = (slot: number): DrivenEntry => ({ kind: "decode", slot });
 
 describe("the context pool of the fake backend", () => {
   const full = async (given: Partial<FakeBackendOptions> = {}): Promise<DrivenFake> => {
@@ -59,29 +58,6 @@ describe("the context pool of the fake backend", () => {
     const fake = await full();
     await expect(fake.cut(0, 1)).rejects.toThrow("slot 0 has a job");
     await expect(fake.copy?.(0, 1, 1)).rejects.toThrow("slot 1 has a job");
-  });
-});
-
-describe("a shift on the fake backend", () => {
-  async function decoding(): Promise<DrivenFake> {
-    const fake = backend();
-    await fake.begin(0, 0, sampling);
-    await fake.step([prefill(0, [1, 2, 3, 4, 5, 6], true)]);
-    return fake;
-  }
-
-  test("does not change the slot's next token", async () => {
-    const [shifted, whole] = [await decoding(), await decoding()];
-    await shifted.shift(0, 2, 3);
-    for (let i = 0; i < 3; i++) expect(await shifted.step([decode(0)])).toEqual(await whole.step([decode(0)]));
-  });
-
-  test.each([
-    [0, 1],
-    [1, 0],
-    [2, 5],
-  ])("of %i kept and %i forgotten of six is refused", async (keep, discard) => {
-    await expect((await decoding()).shift(0, keep, discard)).rejects.toThrow("slot 0 holds 6 tokens");
   });
 });
 
@@ -132,7 +108,6 @@ describe("the fake backend refuses", () => {
     ],
     "more than the context": [{ contextSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "would hold 3 tokens"],
     "a job in a busy slot": [{}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
-    "a shift before a sample": [{}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
     "to keep tokens that the slot does not hold": [
       {},
       async (fake) => {

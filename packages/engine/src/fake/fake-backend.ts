@@ -151,12 +151,11 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     pictures: encoder,
     renderMessages: async (input) => renderFake(input),
     checkSampling,
-    checkShift: () => undefined,
     // The markers of the fake's chat format are ordinary text.
     markOf: () => undefined,
     isEndOfGeneration: isFakeEndOfGeneration,
 
-    async begin(id, keep, sampling, held, prior) {
+    async begin(id, keep, sampling, held, output) {
       const slot = slotAt(id, "begin");
       const { cells } = slot;
       if (slot.job !== undefined) throw refusal("begin", `slot ${id} has a job`);
@@ -171,7 +170,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         sampling,
         adapters: isUsual ? undefined : sampling.adapters,
         held,
-        prior,
+        output,
         sampler: undefined,
         last: undefined,
       };
@@ -179,17 +178,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     },
 
     step: run,
-
-    async shift(id, keep, discard) {
-      const { cells, job } = slotAt(id, "shift");
-      if (job?.sampler === undefined) throw refusal("shift", `slot ${id} does not decode`);
-      if (keep < 1 || discard < 1 || keep + discard > cells.length) {
-        throw refusal("shift", `slot ${id} holds ${cells.length} tokens`);
-      }
-      // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses these hashes gets another text.
-      cells.splice(keep, discard);
-      for (const [at, cell] of cells.entries()) cells[at] = { ...cell, end: at + 1 };
-    },
 
     async end(id, keep) {
       const slot = slotAt(id, "end");

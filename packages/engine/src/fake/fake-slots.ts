@@ -1,7 +1,7 @@
 // Owns the slots of the fake backend: their KV cache and their jobs. Refuses what the Backend port forbids.
 import { contextCapacity, type BackendInfo } from "../port/info.ts";
 import type { Held, HeldEntry } from "../port/kv.ts";
-import type { BatchEntry, PriorTokens, SlotSampling, Token } from "../port/steps.ts";
+import type { BatchEntry, SlotSampling, Token } from "../port/steps.ts";
 import { emptyContext, extendContext, type FakeSampler } from "./fake-model.ts";
 
 export interface FakeSlot {
@@ -23,7 +23,8 @@ export interface FakeJob {
   /** The job's scales of adapters; undefined where they equal the scales at load. */
   readonly adapters: readonly number[] | undefined;
   readonly held: Held;
-  readonly prior: PriorTokens | undefined;
+  /** What the job has sampled before it began here. */
+  readonly output: readonly Token[] | undefined;
   /** Undefined while the job prefills. */
   sampler: FakeSampler | undefined;
   /** The token sampled last. */

@@ -61,11 +61,10 @@ function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): Sam
 }
 
 /** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
-function samplerOf(cells: readonly FakeCell[], { held, sampling, prior }: FakeJob): FakeSampler {
-  const ids = prior?.ids ?? [];
-  const left = Math.max(0, held.entries.length - ids.length);
+function samplerOf(cells: readonly FakeCell[], { held, sampling, output = [] }: FakeJob): FakeSampler {
+  const left = Math.max(0, held.entries.length - output.length);
   const sampler = createFakeSampler(entryTokens(held.entries.slice(0, left)), sampling);
-  ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
+  output.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
   return sampler;
 }
 

@@ -5,7 +5,6 @@ import type { Held, KvSnapshot } from "../port/kv.ts";
 import { hasPictures } from "../port/entries.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
-import type { HeldList } from "../sequence/held.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
 import { thrownMessage } from "../sequence/fail-job.ts";
 
@@ -18,7 +17,7 @@ const longestTransferMs = 120_000;
 /** What a slot holds. */
 interface SlotCache {
   readonly id: number;
-  readonly held: Pick<HeldList, keyof Held | "reusable">;
+  readonly held: Held;
   readonly cacheScope: string | undefined;
   readonly isLaneCache: boolean;
 }
@@ -126,17 +125,17 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     },
     wouldLose(slot, keepTokens) {
       const { cacheScope, isLaneCache } = slot;
-      const { reusable, chunks } = slot.held;
-      const { length } = reusable;
+      const { entries, chunks } = slot.held;
+      const { length } = entries;
       if (isLaneCache || cacheScope === undefined || length <= keepTokens) return false;
-      const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
+      const kept = Math.max(keepTokens, store.matches(entries, cacheScope).at(-1)?.length ?? 0);
       const pictures = hasPictures(chunks, kept, length);
-      return pays({ gained: length - kept, loaded: length, saved: slot.held.entries.length, pictures });
+      return pays({ gained: length - kept, loaded: length, saved: length, pictures });
     },
     async save(slot, isUrgent = false) {
       if (states === undefined || !(isUrgent || take())) return false;
       const startMs = now();
-      const { length } = slot.held.reusable;
+      const { length } = slot.held.entries;
       try {
         const state = await follow(length, startMs, states.save(slot.id, slot.held, length, slot.cacheScope ?? ""));
         cost.addSave(length, now() - startMs);

@@ -4,7 +4,7 @@ import type { Held, KvSnapshots } from "./kv.ts";
 import type { Picture, PictureEncoder } from "./pictures.ts";
 import type { Pieces } from "./pieces.ts";
 import type { PromptInput, TokenizedAnswers, TokenizedPrompt } from "./prompts.ts";
-import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token } from "./steps.ts";
+import type { BatchEntry, EntryResult, SlotSampling, Token } from "./steps.ts";
 
 /**
  * Tokenizes a conversation with each of these beginnings of its answer. A thought before the answer is closed.
@@ -64,12 +64,6 @@ export interface TextGenerator {
    */
   checkSampling(sampling: SlotSampling, pieces?: Pieces): Promise<void>;
 
-  /**
-   * Checks that this model's contexts can be shifted.
-   * @throws WaggleError invalid_argument naming `context_shift` when they cannot
-   */
-  checkShift(): void;
-
   /** The private character (mark) that replaces a marker of the chat format, also if the marker is not a control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
 
@@ -88,12 +82,13 @@ export interface TextGenerator {
    * A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work must not
    * keep any entries.
    * @param held what the slot holds before the call. The caller cuts it to the returned number, and from then on changes it
-   * with each step and shift of the work; the sampler reads it
-   * @param prior output that comes before the first token that is sampled; the next entries feed it, as far as it is not kept
+   * with each step of the work; the sampler reads it
+   * @param output what the job has sampled before: it resumes after the loss of an engine, or returns after it was preempted. The next entries feed it, as
+   * far as it is not kept
    * @returns the number of entries kept: fewer than requested where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the model cannot follow the sampling settings
    */
-  begin(slot: number, keep: number, sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<number>;
+  begin(slot: number, keep: number, sampling: SlotSampling, held: Held, output?: readonly Token[]): Promise<number>;
 
   /**
    * Computes all entries, then samples. The slots of all entries have the same adapters. There is one entry per slot, with at most `batchSize` tokens
@@ -102,14 +97,6 @@ export interface TextGenerator {
    * @param underway called once, when the pass computes and leaves this thread free
    */
   step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
-
-  /**
-   * Discards `discard` entries after the first `keep`, between two decode entries of a slot. The entries after the discarded
-   * ones move up by as many positions. The cache of the moved entries depends on the discarded ones, so a fresh computation
-   * would give another cache. The caller changes the slot's `Held` afterwards.
-   * @param keep at least 1
-   */
-  shift(slot: number, keep: number, discard: number): Promise<void>;
 
   /** Ends the slot's work. The slot's KV cache keeps the first `keep` entries. */
   end(slot: number, keep: number): Promise<void>;

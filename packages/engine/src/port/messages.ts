@@ -216,8 +216,6 @@ export interface StepStats {
   readonly passMs: number;
   /** Time from the end of the last step to the start of this step; 0 when the engine had no work in between. */
   readonly gapMs: number;
-  /** Number of contexts shifted before the step; llama.cpp does most of a shift's work within the pass. */
-  readonly shifts: number;
   readonly threads: number;
   /** Number of tokens that all slots hold after the step, idle slots included. */
   readonly cells: number;

@@ -27,13 +27,6 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly topLogprobs?: number;
 }
 
-/** The earlier output of a job that resumes after the loss of an engine, or returns after it was preempted. */
-export interface PriorTokens {
-  readonly ids: readonly Token[];
-  /** Number of tokens that context shifts have discarded; they may include the first of `ids`. */
-  readonly discarded: number;
-}
-
 /** One slot's share of a step. From the call of `step`, the slot's `Held` includes `tokens`. */
 export interface BatchEntry {
   readonly slot: number;

@@ -32,8 +32,6 @@ export interface AnswerSettings {
   readonly lines?: LineLimits | undefined;
   /** The answer fills a hole in code, so the answer ends where the model is unsure. */
   readonly fillIn?: boolean | undefined;
-  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
-  readonly contextShift?: boolean | undefined;
   /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
   readonly lora?: LoraChoice | undefined;
   /** false: no token of the answer is guessed; by default tokens are guessed where that makes the answer faster. */

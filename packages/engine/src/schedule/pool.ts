@@ -101,9 +101,7 @@ export function createContextPool({
     const { slot } = run;
     preemptSlot(run, now());
     addEvent({ type: "parked", jobId: run.sequence.jobId });
-    const { length } = slot.held.reusable;
-    await generatorOf(backend).end(slot.id, length);
-    slot.held.cut(length);
+    await generatorOf(backend).end(slot.id, slot.held.entries.length);
     await free(slot, Infinity);
   }
 

@@ -61,19 +61,17 @@ export function findPrefixSource(
   const others = slots.filter((slot) => slot !== own && slot.cacheScope === cacheScope);
   for (const slot of others) {
     if (slot.state.kind === "releasing" || saved.has(slot)) continue;
-    const { reusable } = slot.held;
-    const length = commonPrefix(slot.held, target, Math.min(most, reusable.length));
+    const length = commonPrefix(slot.held, target, most);
+    const held = slot.held.entries.length;
     const gained = length - bestLength;
     const pictures = hasPictures(chunks, bestLength, length);
     if (copies) {
       // A slot is copied whole, and the copy is then cut.
-      const copied = slot.held.entries.length;
-      if (gained < leastCopiedTokens || !pays({ gained, copied, pictures }) || !hasRoom(copied, own, slot)) continue;
+      if (gained < leastCopiedTokens || !pays({ gained, copied: held, pictures }) || !hasRoom(held, own, slot))
+        continue;
       best = { kind: "copy", slot, keepTokens: length };
     } else {
-      const written = slot.held.entries.length;
-      if (!pays({ gained, loaded: reusable.length, saved: written, pictures })) continue;
-      if (!hasRoom(reusable.length, own, slot)) continue;
+      if (!pays({ gained, loaded: held, saved: held, pictures }) || !hasRoom(held, own, slot)) continue;
       best = { kind: "save", slot };
     }
     bestLength = length;
@@ -102,9 +100,7 @@ export function cachedTokens(
   { slots, store }: Pick<SourceSeeker, "slots" | "store">,
 ): number {
   const inStore = store.matches(prompt, cacheScope).at(-1)?.length ?? 0;
-  const inSlots = slots
-    .filter((slot) => slot.cacheScope === cacheScope)
-    .map((slot) => commonPrefix(slot.held, prompt, slot.held.reusable.length));
+  const inSlots = slots.filter((slot) => slot.cacheScope === cacheScope).map((slot) => commonPrefix(slot.held, prompt));
   // Sampling needs the last token's logits, so that token is computed.
   return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
 }

@@ -121,17 +121,11 @@ describe("a slot", () => {
     expect(slotStatus(slot)).toEqual({ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 });
   });
 
-  test("keeps, and copies, the part of a shifted cache that no shift has moved", () => {
-    const run = runIn("decoding", { entries: range(6) });
-    const { slot } = run;
-    slot.held.shift({ keep: 2, discard: 3 });
-    expect(slot.held.entries).toEqual([0, 1, 5]);
+  test("copies the first tokens of its cache into another slot, with its scope", () => {
+    const { slot } = runIn("decoding", { entries: range(6) });
     const copy = slotOf(1);
     copySlot(slot, copy, 3);
-    expect(copy).toMatchObject({ held: { entries: [0, 1] }, cacheScope: "alice" });
-    releaseSlot(slot, finished);
-    freeSlot(slot, 4);
-    expect(slot.held).toMatchObject({ entries: [0, 1], reusable: [0, 1] });
+    expect(copy).toMatchObject({ held: { entries: [0, 1, 2] }, cacheScope: "alice" });
   });
 
   test("keeps the target of a job that is preempted and returns, and computes only what it then lacks", () => {

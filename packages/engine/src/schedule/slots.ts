@@ -274,7 +274,7 @@ export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
 
 /** Records that the backend copied the first `keep` tokens of another slot. */
 export function copySlot(from: Slot, to: Slot, keep: number): void {
-  to.held = createHeld(from.held.reusable.slice(0, keep), from.held.chunks);
+  to.held = createHeld(from.held.entries.slice(0, keep), from.held.chunks);
   to.cacheScope = from.cacheScope;
   to.sessionId = undefined;
 }
@@ -287,10 +287,9 @@ export function releaseSlot(slot: Slot, ending: Ending): void {
   change(slot, { kind: "releasing", run: state.run, ending, hasBegun });
 }
 
-/** Makes the slot idle. Its cache stays, except for the tokens that a shift has moved. */
+/** Makes the slot idle. Its cache stays. */
 export function freeSlot(slot: Slot, pass: number): void {
   change(slot, { kind: "idle" });
-  slot.held.cut(slot.held.reusable.length);
   slot.lastUsed = slot.isLaneCache ? -1 : pass;
   slot.writtenBehind = undefined;
 }

@@ -6,28 +6,15 @@ describe("what a slot holds", () => {
     const held = createHeld();
     held.feed([1, 2, 3]);
     held.feed([4]);
-    expect(held).toMatchObject({ entries: [1, 2, 3, 4], nextPosition: 4, reusable: [1, 2, 3, 4] });
+    expect(held).toMatchObject({ entries: [1, 2, 3, 4], nextPosition: 4 });
   });
 
   test("is the same list for a reader after every change", () => {
     const held = createHeld([1, 2, 3, 4]);
     const { entries } = held;
-    held.shift({ keep: 1, discard: 2 });
     held.cut(1);
     held.feed([5]);
     expect(entries).toEqual([1, 5]);
-  });
-
-  test("is reusable only up to the first entry that a shift has moved, until these entries are cut off", () => {
-    const held = createHeld([1, 2, 3, 4, 5, 6]);
-    held.shift({ keep: 3, discard: 1 });
-    held.shift({ keep: 2, discard: 1 });
-    expect(held).toMatchObject({ entries: [1, 2, 5, 6], nextPosition: 4, reusable: [1, 2] });
-    held.cut(3);
-    expect(held).toMatchObject({ entries: [1, 2, 5], reusable: [1, 2] });
-    held.cut(2);
-    held.feed([7]);
-    expect(held.reusable).toEqual([1, 2, 7]);
   });
 
   test("keeps or drops a chunk of a picture as a whole, and continues one that a pass fed in part", () => {
@@ -39,23 +26,15 @@ describe("what a slot holds", () => {
     held.feed([2]);
     expect(held).toMatchObject({ entries: [1, -1, -1, -1, -1, 2], chunks: [{ at: 1, chunk }], nextPosition: 4 });
     expect(() => held.cut(4)).toThrow("Cannot keep 4 entries of a slot: they end within a picture");
-    expect(() => held.shift({ keep: 1, discard: 1 })).toThrow("Cannot discard entries");
     held.cut(5);
     expect(held).toMatchObject({ chunks: [{ at: 1, chunk }], nextPosition: 3 });
     held.cut(1);
     expect(held).toMatchObject({ entries: [1], chunks: [], nextPosition: 1 });
   });
 
-  test("cannot keep or discard what it does not have", () => {
+  test("cannot keep what it does not have", () => {
     const held = createHeld([1, 2, 3]);
     expect(() => held.cut(4)).toThrow("Cannot keep 4 entries of a slot: it holds 3");
-    for (const shift of [
-      { keep: 0, discard: 1 },
-      { keep: 1, discard: 0 },
-      { keep: 2, discard: 2 },
-    ]) {
-      expect(() => held.shift(shift), JSON.stringify(shift)).toThrow("it holds 3");
-    }
     expect(held.entries).toEqual([1, 2, 3]);
   });
 });

@@ -1,4 +1,4 @@
-import { SamplingSchema, WaggleError } from "@waggle/protocol";
+import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
@@ -126,19 +126,6 @@ describe("preparing", () => {
       message: expect.stringMatching(
         /^Cannot embed a text: .* length is 9 tokens, but it resulted in 10 tokens or more,/,
       ),
-    });
-  });
-
-  test("refuses a job with a context shift if the model cannot shift", async () => {
-    const picky = preparer({
-      checkShift() {
-        throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
-      },
-    });
-    await expect(picky(job())).resolves.toBeDefined();
-    await expect(picky(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
-      code: "invalid_argument",
-      message: expect.stringContaining("context_shift"),
     });
   });
 });

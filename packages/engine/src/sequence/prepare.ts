@@ -15,7 +15,6 @@ import { checkChars, checkLength, maxCharsPerToken, tooLong } from "../port/prom
 import type { SlotSampling, Token } from "../port/steps.ts";
 import type { EmbedInput, Embedder, TextPair } from "../port/texts.ts";
 import { isCell } from "../port/entries.ts";
-import { replayShifts } from "./context-shift.ts";
 import type { ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
@@ -100,7 +99,6 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
         ? {}
         : { answer: { grammar: work.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
     };
-    if (work.contextShift === true) generator.checkShift();
     await generator.checkSampling(sampling, pieces);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
     return {
@@ -110,17 +108,16 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     };
   }
 
-  /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
+  /** Appends the earlier output to the prompt. */
   async function withOutput(
     generator: TextGenerator,
-    { work, prior }: EngineJob<GenerateWork>,
+    { prior }: EngineJob<GenerateWork>,
     prompt: readonly HeldEntry[],
   ): Promise<{ readonly fed: readonly HeldEntry[]; readonly output?: readonly Token[] }> {
     if (prior?.output === undefined) return { fed: prompt };
     // The generator refuses tokens that the model does not have.
     const { entries: output } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
-    const shifts = work.contextShift === true;
-    return { fed: shifts ? replayShifts(prompt, output, contextSize) : [...prompt, ...output], output };
+    return { fed: [...prompt, ...output], output };
   }
 
   async function prepareEmbed(job: EngineJob<TextsWork>, pieces: Pieces): Promise<PreparedEmbed> {
@@ -190,9 +187,8 @@ export function failureOf(thrown: unknown): JobFailure {
 }
 
 /** Refuses what cannot be done with a picture in the prompt. */
-function checkPictures({ contextShift, promptLogprobs }: GenerateWork, { entries, chunks }: Entries): void {
+function checkPictures({ promptLogprobs }: GenerateWork, { entries, chunks }: Entries): void {
   if (chunks.length === 0) return;
-  if (contextShift === true) throw refuseField("context_shift", "a prompt with pictures cannot be shifted");
   if (promptLogprobs === true) throw refuseField("logprobs", "a prompt with pictures has no logprobs");
   // Sampling needs the logits of a token.
   if (isCell(entries.at(-1))) throw refuseField("prompt", "it ends with a picture; text must follow");

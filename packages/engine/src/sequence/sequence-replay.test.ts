@@ -18,7 +18,6 @@ function sequence(given: Partial<SequenceOptions>): Sequence {
     ignoreEos: false,
     promptTokens: 5,
     maxTokens: 60,
-    contextShift: false,
     contextSize: 100,
     startedAtMs: 0,
     ...given,

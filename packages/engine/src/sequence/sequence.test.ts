@@ -22,7 +22,6 @@ function sequence(given: Partial<SequenceOptions> = {}): Sequence {
     ignoreEos: false,
     promptTokens: 5,
     maxTokens: undefined,
-    contextShift: false,
     contextSize: 100,
     startedAtMs: 1000,
     ...given,
@@ -100,12 +99,6 @@ describe("a sequence finishes", () => {
     expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
     expect(job.accept(piece("b"), 1002).finish).toBeUndefined();
     expect(job.accept(piece("c"), 1003).finish).toBe("context");
-  });
-
-  test("at max_tokens, beyond the context, with a context shift", () => {
-    const job = sequence({ promptTokens: 97, maxTokens: 5, contextShift: true });
-    for (let i = 0; i < 4; i++) expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
-    expect(job.accept(piece("b"), 1002).finish).toBe("max_tokens");
   });
 });
 

@@ -18,7 +18,7 @@ const progressIntervalMs = 200;
 /** Tokens of a portion of a replay, which take a millisecond or two: as long as so many characters of a text. */
 const [portionTokens, portionChars] = [256, 4_096];
 
-type SettingsOfSequence = Pick<AnswerSettings, "stop" | "maxTokens" | "contextShift" | "repetitionLimit" | "lines">;
+type SettingsOfSequence = Pick<AnswerSettings, "stop" | "maxTokens" | "repetitionLimit" | "lines">;
 
 export interface SequenceOptions extends SettingsOfSequence {
   readonly jobId: string;
@@ -87,8 +87,7 @@ export interface Sequence {
  */
 export function createSequence(options: SequenceOptions): Sequence {
   const { jobId, promptTokens, ignoreEos, repetitionLimit = 0 } = options;
-  const room = options.contextShift === true ? Infinity : options.contextSize - promptTokens;
-  const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
+  const maxTokens = Math.min(options.maxTokens ?? Infinity, options.contextSize - promptTokens);
   const text = createAnswerParts(options.stop, options.reader);
   const repetition = repetitionLimit === 0 || ignoreEos ? undefined : createRepetition(repetitionLimit);
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);

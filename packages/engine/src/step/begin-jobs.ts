@@ -2,7 +2,7 @@
 import type { Backend } from "../port/backend.ts";
 import type { KvSnapshot } from "../port/kv.ts";
 import type { EngineEvent } from "../port/messages.ts";
-import type { PriorTokens } from "../port/steps.ts";
+import type { Token } from "../port/steps.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { KvOffload } from "../kv/kv-offload.ts";
@@ -112,7 +112,7 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
     const startMs = now();
     let kept: number;
     try {
-      kept = await generatorOf(backend).begin(slot.id, keepTokens, prepared.sampling, slot.held, priorOf(run));
+      kept = await generatorOf(backend).begin(slot.id, keepTokens, prepared.sampling, slot.held, outputOf(run));
     } catch (thrown) {
       await fail(run, thrown);
       return;
@@ -161,7 +161,7 @@ export function createBeginJobs(options: BeginJobsOptions): () => Promise<void> 
 }
 
 /** The output that the sampler follows before it samples; undefined without any. */
-function priorOf({ kind, prepared, sequence, target }: Run): PriorTokens | undefined {
+function outputOf({ kind, sequence }: Run): readonly Token[] | undefined {
   const ids = kind === "answer" ? sequence.ids : [];
-  return ids.length === 0 ? undefined : { ids, discarded: prepared.promptTokens + ids.length - target.length };
+  return ids.length === 0 ? undefined : ids;
 }

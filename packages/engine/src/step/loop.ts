@@ -1,15 +1,13 @@
 // Runs the engine's loop: scheduling point, plan, one pass, its results. Between passes it awaits only the backend. Decision 082.
 import { deferred } from "@waggle/async";
 import type { Backend } from "../port/backend.ts";
-import { contextCapacity } from "../port/info.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import { workOf } from "../schedule/charge.ts";
 import { toBatchEntry } from "../schedule/plan.ts";
 import type { Span } from "../schedule/spans.ts";
 import type { PassPlan } from "../schedule/planner.ts";
-import { isDecoding, runsIn, type Run, type Slot } from "../schedule/slots.ts";
-import { planShift } from "../sequence/context-shift.ts";
+import type { Run } from "../schedule/slots.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { applyResults } from "./apply.ts";
@@ -21,7 +19,6 @@ import type { SchedulingPoint } from "./scheduling-point.ts";
 
 export interface StepLoopOptions {
   readonly backend: Backend;
-  readonly slots: readonly Slot[];
   readonly schedulingPoint: SchedulingPoint;
   readonly plan: (atMs: number) => PassPlan | undefined;
   readonly meter: PassMeter;
@@ -45,25 +42,11 @@ export interface StepLoop {
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, meter, pictures, texts, outbox } = options;
+  const { backend, meter, pictures, texts, outbox } = options;
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
   let woken = deferred<void>();
-
-  /** Shifts full contexts. Only jobs with `contextShift` fill their context here: any other job ends with the context's last token. */
-  async function shiftFull(): Promise<void> {
-    const { contextSize } = backend.info;
-    for (const { slot, target, prepared } of runsIn(slots, "decoding").filter(isDecoding)) {
-      const { length } = slot.held.entries;
-      if (length < contextCapacity(contextSize)) continue;
-      const shift = planShift(length, prepared.promptTokens, contextSize);
-      await generatorOf(backend).shift(slot.id, shift.keep, shift.discard);
-      slot.held.shift(shift);
-      target.splice(shift.keep, shift.discard);
-      meter.countShift();
-    }
-  }
 
   /** Returns whether the pass has computed anything. */
   async function compute(pass: PassPlan): Promise<boolean> {
@@ -139,8 +122,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         if (woken.settled) woken = deferred();
         const maintenance = maintaining;
         maintaining = false;
-        // Before the scheduling point: a shift frees cells, and a job whose context is full cannot be preempted, because its last token has no room.
-        await shiftFull();
         await options.schedulingPoint.run({ passes: meter.passes, maintenance, underway: meter.flush });
         pictures.follow();
         const pass = options.plan(options.now());

@@ -33,8 +33,6 @@ export interface PassMeter {
    * @returns milliseconds of the pass
    */
   run(works: readonly JobWork[], compute: () => Promise<(endMs: number) => PassCounts>): Promise<number>;
-  /** Counts a context that was shifted before the next pass. */
-  countShift(): void;
   /** Sends the events so far, with the statistics of the last pass, and then accounts for that pass: while the next one computes, where one follows. */
   flush(): void;
   /** The time until now is not a gap between two passes: the engine has computed a text. */
@@ -48,7 +46,6 @@ export function createPassMeter({ backend, slots, pacing, outbox, now, ...option
   let passes = 0;
   /** When the last pass ended; undefined when the engine has rested since. */
   let lastEndMs: number | undefined;
-  let shifts = 0;
   /** The last pass, until its statistics are sent and it is accounted for. */
   let last: { readonly stats: StepStats; readonly works: readonly JobWork[]; readonly shape: StepShape } | undefined;
 
@@ -81,17 +78,13 @@ export function createPassMeter({ backend, slots, pacing, outbox, now, ...option
         decodeRows: works.filter(({ decodes }) => decodes).length,
         tokens: works.reduce((sum, { tokens }) => sum + tokens, 0),
         ...counts,
-        ...{ passMs, gapMs: startMs - (lastEndMs ?? startMs), shifts, threads },
+        ...{ passMs, gapMs: startMs - (lastEndMs ?? startMs), threads },
         cells: usedCells(slots),
         parked: runsIn(slots, "preempted").length,
       };
       last = { stats, works, shape };
       lastEndMs = endMs;
-      shifts = 0;
       return passMs;
-    },
-    countShift() {
-      shifts += 1;
     },
     flush() {
       const pass = last;

@@ -7,7 +7,7 @@ import { runIn } from "../testing/run-in.ts";
 
 function statsOf(passMs: number, gapMs = 0): StepStats {
   const shape = { width: 1, decodeRows: 1, tokens: 1, scored: 0, guessed: 0, rightGuesses: 0 };
-  return { step: 1, ...shape, passMs, gapMs, shifts: 0, threads: 1, cells: 1, parked: 0 };
+  return { step: 1, ...shape, passMs, gapMs, threads: 1, cells: 1, parked: 0 };
 }
 
 function open(): { slot: Slot; outbox: ReturnType<typeof createOutbox>; flush: (stats: StepStats) => unknown } {

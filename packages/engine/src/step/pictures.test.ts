@@ -91,10 +91,9 @@ describe("a prompt with a picture", () => {
     expect(pieces.map(({ first, count }) => [first, count])).toEqual([[0, 16]]);
   });
 
-  test("is refused with a context shift, with logprobs of the prompt, and with a picture at its end", async () => {
+  test("is refused with logprobs of the prompt, and with a picture at its end", async () => {
     const harness = seeing();
     const refusals: [GivenJob, string][] = [
-      [{ ...asked(picture(1)), contextShift: true }, "context_shift"],
       [{ ...asked(picture(1)), promptLogprobs: true, topLogprobs: 0 }, "logprobs"],
       [
         { prompt: { kind: "pieces", pieces: ["a ", { ...image, picture: 0 }] }, pictures: [picture(1)] },

@@ -78,7 +78,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
     for (let state = findReleasing(); state !== undefined; state = findReleasing()) {
       const { slot } = state.run;
-      if (state.hasBegun) await generatorOf(backend).end(slot.id, slot.held.reusable.length);
+      if (state.hasBegun) await generatorOf(backend).end(slot.id, slot.held.entries.length);
       endJob(state);
     }
   }

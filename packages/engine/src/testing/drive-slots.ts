@@ -3,7 +3,7 @@ import { createHeld, type HeldList } from "../sequence/held.ts";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { Held, KvSnapshot, KvSnapshots } from "../port/kv.ts";
-import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token } from "../port/steps.ts";
+import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 
 /** An entry without its position and the token to decode, which follow from the slot. */
@@ -18,9 +18,8 @@ export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
 
 export interface DrivenSlots {
   held(slot: number): Held;
-  begin(slot: number, keep: number, sampling: SlotSampling, prior?: PriorTokens): Promise<number>;
+  begin(slot: number, keep: number, sampling: SlotSampling, output?: readonly Token[]): Promise<number>;
   step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
-  shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
   cut(slot: number, keep: number): Promise<number>;
   /** Absent where the backend cannot copy slots. */
@@ -59,10 +58,10 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
 
   const slots: DrivenSlots = {
     held: heldOf,
-    async begin(slot, keep, sampling, prior) {
+    async begin(slot, keep, sampling, output) {
       const held = heldOf(slot);
       try {
-        const kept = await generator.begin(slot, keep, sampling, held, prior);
+        const kept = await generator.begin(slot, keep, sampling, held, output);
         held.cut(kept);
         return kept;
       } catch (error) {
@@ -77,14 +76,8 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       for (const [i, entry] of entries.entries()) take(entry, results[i]);
       return results;
     },
-    async shift(slot, keep, discard) {
-      await generator.shift(slot, keep, discard);
-      heldOf(slot).shift({ keep, discard });
-    },
     async end(slot) {
-      const held = heldOf(slot);
-      await generator.end(slot, held.reusable.length);
-      held.cut(held.reusable.length);
+      await generator.end(slot, heldOf(slot).entries.length);
     },
     async cut(slot, keep) {
       const held = heldOf(slot);

@@ -63,7 +63,7 @@ export function randomJob(random: Random, jobId: string, repeats: boolean, sees:
   const guesses = repeats && random.chance(0.9);
   const text = `${opening}${marker}${cycle}${random.pick(["", "a", "b"]).repeat(random.below(shows ? 12 : 50))}`;
   const cacheScope = random.pick(["alice", "alice", "bob"]);
-  const length = randomLength(random, shows ? 0.02 : 0.28);
+  const length = randomLength(random);
   const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
   const input: Pick<GenerateWork, "prompt" | "pictures"> = shows
     ? withPictures(random, text)
@@ -88,8 +88,8 @@ export function randomDecide(random: Random, jobId: string): EngineJob<DecideWor
   });
 }
 
-/** Draws the limit of an answer: no limit, a few tokens, or more than the context, with a context shift. A prompt with pictures cannot be shifted. */
-function randomLength(random: Random, shifts: number): Pick<GenerateWork, "maxTokens" | "contextShift"> {
-  if (random.chance(shifts)) return { maxTokens: 1 + random.below(400), contextShift: true };
+/** Draws the limit of an answer: no limit, a few tokens, or often more than the context. */
+function randomLength(random: Random): Pick<GenerateWork, "maxTokens"> {
+  if (random.chance(0.28)) return { maxTokens: 1 + random.below(400) };
   return random.chance(0.4) ? {} : { maxTokens: 1 + random.below(24) };
 }

@@ -1,6 +1,6 @@
 // Owns the part of a JobSpec that all foreign dialects build in the same way: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
-import { SessionIdSchema, refuseField, requestSampling, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
+import { SessionIdSchema, refuseField, requestSampling, stopStringsOf } from "@waggle/protocol";
 import type { KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import type { JobOwner, JobSpec } from "@waggle/jobs";
@@ -84,7 +84,6 @@ export interface SamplingFields extends Nullish<Sampling> {
   /** 0: compute only the prompt. -1: until the context is full. */
   readonly max_tokens?: number | null | undefined;
   readonly stop?: string | readonly string[] | null | undefined;
-  readonly context_shift?: boolean | null | undefined;
   readonly lora?: LoraChoice | null | undefined;
   readonly guesses?: boolean | null | undefined;
   readonly repetition_limit?: number | null | undefined;
@@ -92,18 +91,14 @@ export interface SamplingFields extends Nullish<Sampling> {
   readonly top_logprobs?: number | null | undefined;
 }
 
-/**
- * Builds a spec without prompt.
- * @throws WaggleError invalid_argument for context_shift without a length
- */
+/** Builds a spec without prompt. */
 export function baseJobSpec(
   given: SamplingFields,
   context: Pick<RequestContext, keyof JobOwner | "model" | "keepAliveMs" | "deadlineMs">,
 ): JobSpec<Omit<GenerateWork, "prompt">> {
   const { client, sessionId, trace, model, keepAliveMs, deadlineMs } = context;
-  const { seed, stop, context_shift: contextShift } = given;
+  const { seed, stop } = given;
   const maxTokens = given.max_tokens === -1 ? undefined : (given.max_tokens ?? undefined);
-  if (contextShift === true && (maxTokens ?? 0) === 0) throw refuseField("max_tokens", shiftNeedsLength);
   const nativeSeed = seed == null || seed === -1 ? seed : ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
   return {
     model,
@@ -115,7 +110,6 @@ export function baseJobSpec(
       sampling: requestSampling({ ...given, seed: nativeSeed }),
       maxTokens,
       repetitionLimit: given.repetition_limit ?? undefined,
-      contextShift: contextShift ?? false,
       lora: given.lora ?? undefined,
       guesses: given.guesses ?? undefined,
       topLogprobs: given.top_logprobs ?? undefined,

@@ -136,9 +136,6 @@ const completionShape = {
   t_max_predict_ms: nullish(z.int().min(-1)).describe(
     "Time limit in milliseconds, after which the next newline ends the answer.",
   ),
-  context_shift: flag.describe(
-    "Works as on native routes. llama-server itself has no such field, only a command-line flag.",
-  ),
   guesses: GuessesSchema,
   cache_prompt: flag.describe("Without effect: cached prefixes are always reused."),
   id_slot: nullish(z.int().min(-1)).describe(

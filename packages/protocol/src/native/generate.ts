@@ -83,8 +83,6 @@ const samplingShape = {
 export const SamplingSchema = z.strictObject(samplingShape);
 export type Sampling = z.infer<typeof SamplingSchema>;
 
-export const shiftNeedsLength = "is required with context_shift, since otherwise the answer may never end";
-
 export const GenerateRequestSchema = z
   .strictObject({
     prompt: optional(z.string().min(1, "must not be empty")).describe(
@@ -100,12 +98,6 @@ export const GenerateRequestSchema = z
     max_tokens: optional(z.int().min(1).max(requestLimits.maxTokens)).describe(
       "Maximum number of generated tokens. Default: until the context is full.",
     ),
-    context_shift: z
-      .boolean()
-      .default(false)
-      .describe(
-        "When the context is full, drop the older half of the tokens after the start of the prompt, and continue. Needs max_tokens.",
-      ),
     lora: optional(LoraChoiceSchema),
     guesses: GuessesSchema,
     stop: optional(
@@ -162,10 +154,6 @@ export const GenerateRequestSchema = z
   .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
     message: "exactly one of prompt and messages is required",
     path: ["prompt"],
-  })
-  .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
-    message: shiftNeedsLength,
-    path: ["max_tokens"],
   })
   .superRefine((request, context) => {
     if (request.messages !== undefined) return;

@@ -120,7 +120,6 @@ const completionShape = {
   grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),
   cache_prompt: flag,
   ignore_eos: flag,
-  context_shift: flag,
   lora: nullish(LoraChoiceSchema),
   guesses: GuessesSchema,
   guided_regex: z.null("regular expressions are not supported; send a grammar").optional(),

@@ -21,8 +21,6 @@ interface Work {
   readonly chunk?: number;
   readonly keepTokens?: number;
   readonly sampling?: SlotSampling;
-  /** When the slot holds `at` tokens, it keeps the first `keep` and discards half of the others before it continues. */
-  readonly shift?: { readonly at: number; readonly keep: number };
 }
 
 type Sampled = EntryResult & { readonly kind: "token" };
@@ -274,31 +272,6 @@ export function backendContract(
       }
     });
 
-    test("an answer continues after a shift, the same each time, and the slot keeps its first tokens", async () => {
-      const { contextSize } = backend.info;
-      const prompt = await tokenized(story);
-      const sampling = { ...greedy, ignore_eos: true };
-      const work = { slot: 0, prompt, count: 2 * contextSize, sampling, shift: { at: contextSize - 1, keep: 8 } };
-      const alone = await coldAnswer();
-      const first = await generate(backend, [work]);
-      expect(first[0]).toHaveLength(2 * contextSize);
-      expect(new Set(first[0]?.slice(contextSize)).size, "no token over and over").toBeGreaterThan(8);
-      expect(await generate(backend, [work]), "the head is all that is kept, and it may be").toEqual(first);
-      expect(backend.held(0).entries).toEqual([...prompt, ...alone].slice(0, 8));
-      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: 8 }])).toEqual([alone]);
-      expect(await coldAnswer()).toEqual(alone);
-    });
-
-    test("a shift does not change a neighbour's answer", async () => {
-      const [prompt, otherPrompt] = [await tokenized(story), await tokenized(otherStory)];
-      const [alone] = await generate(backend, [{ slot: 1, prompt: otherPrompt, count }]);
-      const [, beside] = await generate(backend, [
-        { slot: 0, prompt, count, shift: { at: prompt.length + 3, keep: 4 } },
-        { slot: 1, prompt: otherPrompt, count },
-      ]);
-      expect(beside).toEqual(alone);
-    });
-
     test("a slot that was cut keeps its first tokens, and its neighbour keeps all", async () => {
       const answer = await coldAnswer();
       const prompt = await tokenized(story);
@@ -326,26 +299,25 @@ export function backendContract(
       expect(await generate(backend, [{ slot: 1, prompt, count, keepTokens: prompt.length - 2 }])).toEqual([answer]);
     });
 
-    test("copied slots are independent: neither a shift nor a cut of one changes the other, in random orders", async () => {
+    test("copied slots are independent: neither another answer nor a cut of one changes the other, in random orders", async () => {
       if (backend.copy === undefined) return;
       const answer = await coldAnswer();
       const prompt = await tokenized(story);
-      const shift = { at: prompt.length + 2, keep: 4 };
-      const alone = await clearAnswer(backend, { slot: 0, prompt, count, shift });
-      expect(alone.length).toBeGreaterThan(count / 2);
-      const shifted = { prompt, count: alone.length, shift };
+      const common = prompt.length - 3;
+      const otherPrompt = [...prompt.slice(0, common), ...(await tokenized(otherStory)).slice(1)];
+      const otherAnswer = await clearAnswer(backend, { slot: 0, prompt: otherPrompt, count });
+      expect(otherAnswer.length).toBeGreaterThan(count / 2);
+      const other = { prompt: otherPrompt, count: otherAnswer.length, keepTokens: common };
       for (let round = 0; round < 8; round += 1) {
         const [from, to] = Math.random() < 0.5 ? [0, 1] : [1, 0];
         await generate(backend, [{ slot: from, prompt, count }]);
         const keepTokens = prompt.length - 1 - Math.floor(Math.random() * 3);
         await backend.copy(from, to, keepTokens);
-        const shiftsFirst = Math.random() < 0.5;
+        const changed = Math.random() < 0.5 ? from : to;
         const works = [from, to].map((slot) => {
-          return (slot === from) === shiftsFirst
-            ? { slot, keepTokens, ...shifted }
-            : { slot, keepTokens, prompt, count };
+          return slot === changed ? { slot, ...other } : { slot, keepTokens, prompt, count };
         });
-        const expected = works.map((work) => ("shift" in work ? alone : answer));
+        const expected = works.map(({ slot }) => (slot === changed ? otherAnswer : answer));
         const inOrder = works.toSorted((a, b) => a.slot - b.slot);
         const both = Math.random() < 0.5;
         const answers = both
@@ -353,7 +325,7 @@ export function backendContract(
           : [...(await generate(backend, works.slice(0, 1))), ...(await generate(backend, works.slice(1)))];
         expect(answers).toEqual(both ? inOrder.map((work) => expected[works.indexOf(work)]) : expected);
         await backend.cut(from, 3);
-        if (works[1] !== undefined && !("shift" in works[1])) {
+        if (changed === from) {
           expect(await generate(backend, [{ slot: to, prompt, count, keepTokens }])).toEqual([answer]);
         }
       }
@@ -432,21 +404,18 @@ async function sample(backend: DrivenBackend, works: readonly Work[]): Promise<S
   const running = works.map((work) => ({
     work,
     fed: work.keepTokens ?? 0,
-    held: work.keepTokens ?? 0,
     sampled: [] as Sampled[],
   }));
   for (const { work } of running) await backend.begin(work.slot, work.keepTokens ?? 0, work.sampling ?? greedy);
   for (;;) {
     const taking = running.filter(({ work, sampled }) => !hasEnded(backend, work, sampled));
     if (taking.length === 0) break;
-    for (const each of taking) await shiftWhereDue(backend, each);
     const entries = taking.map(({ work, fed }) => nextEntry(work, fed));
     const results = await backend.step(entries);
     expect(results).toHaveLength(entries.length);
     taking.forEach((each, i) => {
       const entry = entries[i];
       if (entry?.kind === "prefill") each.fed += entry.tokens.length;
-      each.held += entry?.kind === "prefill" ? entry.tokens.length : 1;
       if (entry?.kind === "decode" || entry?.sample === true) each.sampled.push(sampledOf(results[i]));
     });
   }
@@ -477,14 +446,6 @@ async function scoresOf(
   await backend.end(1);
   expect(scores).toHaveLength(prompt.length - 1);
   return scores;
-}
-
-async function shiftWhereDue(backend: DrivenBackend, running: { readonly work: Work; held: number }): Promise<void> {
-  const { slot, shift } = running.work;
-  if (running.held !== shift?.at) return;
-  const discard = Math.floor((shift.at - shift.keep) / 2);
-  await backend.shift(slot, shift.keep, discard);
-  running.held -= discard;
 }
 
 function hasEnded(backend: DrivenBackend, work: Work, sampled: readonly Sampled[]): boolean {

@@ -204,7 +204,6 @@ describe("invalid requests", () => {
     ["neither prompt nor messages", {}, "exactly one of prompt and messages"],
     ["max_tokens 0", { prompt: "a", max_tokens: 0 }, '"max_tokens"'],
     ["temperature 9", { prompt: "a", temperature: 9 }, '"temperature"'],
-    ["a shift without an end", { prompt: "a", context_shift: true }, '"max_tokens"'],
     ["five stop strings", { prompt: "a", stop: [..."abcde"] }, '"stop"'],
     ["a long prompt", { prompt: "x".repeat(200) }, "201"],
     ["a broken grammar", { prompt: "a", grammar: "nope" }, '"grammar"'],

@@ -203,16 +203,6 @@ describe("chat completions", () => {
     expect(error.n_prompt_tokens).toBeGreaterThan(100);
   });
 
-  it("continues beyond the context with context_shift and max_tokens", async () => {
-    start({ contextSize: 32 });
-    const asked = { ...chat("Hello", { context_shift: true }), max_tokens: null };
-    const refused = await post("/v1/chat/completions", asked);
-    expect(refused.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await refused.json()).error.param).toBe("max_tokens");
-    const answered = (await (await post("/v1/chat/completions", { ...asked, max_tokens: 90 })).json()) as Json;
-    expect(answered).toMatchObject({ choices: [{ finish_reason: "length" }], usage: { completion_tokens: 90 } });
-  });
-
   it("cancelled by its session: 499 when collected, a destroyed connection when streamed", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });

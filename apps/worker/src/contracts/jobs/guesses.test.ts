@@ -60,7 +60,7 @@ test("the end of a stream without guesses tells of none", async () => {
 test("metrics count guessed tokens and right guesses", async () => {
   const stats: StepStats = {
     ...{ step: 1, width: 1, decodeRows: 1, tokens: 5, scored: 0, guessed: 4, rightGuesses: 3 },
-    ...{ passMs: 1, gapMs: 0, threads: 1, cells: 1, shifts: 0, parked: 0 },
+    ...{ passMs: 1, gapMs: 0, threads: 1, cells: 1, parked: 0 },
   };
   worker.emit({ type: "step", events: [], stats });
   worker.emit({ type: "step", events: [], stats });

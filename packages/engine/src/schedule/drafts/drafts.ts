@@ -79,10 +79,10 @@ function usefulDrafts(run: AnswerRun): number {
   return run.sequence.forced !== undefined || !mayDraftFor(run) ? 0 : run.sequence.tokensUnseen - 1;
 }
 
-/** Whether the job's tokens may be drafted: not with settings that sample from all that the slot holds, or that cut it. */
+/** Whether the job's tokens may be drafted: not with settings that sample from all that the slot holds. */
 function mayDraftFor({ prepared: { job, sampling } }: AnswerRun): boolean {
-  const { guesses = true, contextShift = false } = job.work;
-  return guesses && !contextShift && sampling.fillIn !== true && sampling.dry_multiplier === 0;
+  const { guesses = true } = job.work;
+  return guesses && sampling.fillIn !== true && sampling.dry_multiplier === 0;
 }
 
 /** Any token will do as a draft that is not expected to be right. */

@@ -61,7 +61,7 @@ export function chunkOf(
 
 export function wholeOf(options: AnswerOptions, state: ChoiceSoFar, end: EndEvent): LlamaServerCompletion {
   const { job, work, served, promptText, index, streamed } = options;
-  const { model, context_size: contextSize = 0 } = served.info();
+  const { model } = served.info();
   const { choice, content, tokens, hasNewLine, logprobs } = state;
   const ended = end.choices?.[choice] ?? end;
   const usage = usageOf(state, end);
@@ -78,7 +78,7 @@ export function wholeOf(options: AnswerOptions, state: ChoiceSoFar, end: EndEven
     generation_settings: settingsOf(options, choice),
     ...(promptText === undefined ? {} : { prompt: promptText }),
     has_new_line: hasNewLine,
-    truncated: ended.stopped_by === "context" || held > contextSize,
+    truncated: ended.stopped_by === "context",
     stop_type: stopTypeOf(ended.stopped_by),
     stopping_word: ended.stop_string ?? "",
     tokens_cached: held,

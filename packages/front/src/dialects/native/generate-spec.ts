@@ -43,7 +43,6 @@ export function generateSpecOf(
       sampling: requestSampling(request),
       maxTokens: request.max_tokens,
       repetitionLimit: request.repetition_limit ?? undefined,
-      contextShift: request.context_shift,
       lora: request.lora,
       guesses: request.guesses ?? undefined,
       stop: stopStringsOf(request),
