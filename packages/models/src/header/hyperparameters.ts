@@ -31,17 +31,13 @@ export interface Hyperparameters {
   /** N if only every Nth layer has attention, as in qwen3next. */
   readonly attentionInterval: number | undefined;
   readonly vocabularySize: number;
-  /** `llama_pooling_type` of llama.h. */
-  readonly poolingType: number | undefined;
-  readonly causal: boolean;
 }
 
 /** Shape of a state-space layer, as in mamba. */
-export interface RecurrentShape {
+interface RecurrentShape {
   readonly convolutionKernel: number;
   readonly innerSize: number;
   readonly stateSize: number;
-  readonly timeStepRank: number;
   readonly groups: number;
 }
 
@@ -86,8 +82,6 @@ export function hyperparametersOf({ architecture, metadata, tensors }: Omit<Gguf
     shortConvolution: number("shortconv.l_cache"),
     attentionInterval: number("full_attention_interval"),
     vocabularySize: metadata.arrayLength("tokenizer.ggml.tokens") ?? number("vocab_size") ?? embedding ?? 0,
-    poolingType: number("pooling_type"),
-    causal: metadata.boolean(`${architecture}.attention.causal`) ?? true,
   };
 }
 
@@ -99,7 +93,6 @@ function recurrentOf(number: (key: string) => number | undefined): RecurrentShap
     convolutionKernel: number("ssm.conv_kernel") ?? 0,
     innerSize,
     stateSize,
-    timeStepRank: number("ssm.time_step_rank") ?? 0,
     groups: number("ssm.group_count") ?? 0,
   };
 }

@@ -1,6 +1,6 @@
 export { openFileSource, type ByteSource } from "./byte-source.ts";
 export { GgufError } from "./gguf-error.ts";
-export { hyperparametersOf, type Hyperparameters, type RecurrentShape } from "./hyperparameters.ts";
+export { hyperparametersOf, type Hyperparameters } from "./hyperparameters.ts";
 export type { InfillMarkers } from "./infill-markers.ts";
 export type { Metadata } from "./metadata.ts";
 export { chatTemplatesOf, descriptionOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./model-card.ts";

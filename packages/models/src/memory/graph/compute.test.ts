@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { headerOfShape } from "../../recommended/index.ts";
+import { shapeLike } from "../../recommended/known-shapes.ts";
 import { madeUpModel } from "../../testing/made-up-model.ts";
 import { decideSettings, type MemorySettings } from "../settings.ts";
 import { computeBytes, type ComputeBytes } from "./compute.ts";
@@ -37,4 +39,21 @@ test("slots that do not share a pool have scores of a whole batch", () => {
 test("a short batch is not shortened further", () => {
   const batch = { batchSize: 32 };
   expect(computed(65_536, batch).written).toBe(computed(65_536, { ...batch, contextPool: undefined }).written);
+});
+
+// The sums of the tensors of a pass of 512 tokens in a context of 512, as ggml places them.
+test.each([
+  ["Llama 3.2 3B", 262.5, 72.5],
+  ["Qwen3 8B", 312.8, 104.5],
+  ["Gemma 3 4B", 522, 80],
+  ["gpt-oss 20B", 404, 93.4],
+  ["Qwen3 30B A3B", 304.8, 88.5],
+])("%s takes at least the memory that ggml gives to its tensors, and not much more", (name, reserved, written) => {
+  const model = modelShapeOf(headerOfShape(shapeLike(name)));
+  const size = { slots: 1, contextSize: 512 };
+  const bytes = computeBytes(model, decideSettings(model, { kind: "generate", mustBeWhole: false }, size));
+  expect(bytes.reserved / (reserved * 2 ** 20)).toBeGreaterThanOrEqual(1);
+  expect(bytes.reserved / (reserved * 2 ** 20)).toBeLessThanOrEqual(1.1);
+  expect(bytes.written / (written * 2 ** 20)).toBeGreaterThanOrEqual(0.999);
+  expect(bytes.written / (written * 2 ** 20)).toBeLessThanOrEqual(1.25);
 });

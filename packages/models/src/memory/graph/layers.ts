@@ -34,7 +34,6 @@ export interface ModelShape {
   readonly encoder: boolean;
   /** Whether the KV cache holds only keys, from which values are computed (multi-head latent attention). */
   readonly latent: boolean;
-  readonly poolingType: number;
   readonly numbers: Hyperparameters;
   /** Whether the model has a tensor of this name. */
   readonly has: (tensor: string) => boolean;
@@ -75,7 +74,6 @@ export function modelShapeOf(header: GgufHeader): ModelShape {
     layers: Array.from({ length: Math.max(0, count) }, (_, index) => layerOf(header, numbers, index)),
     encoder: isEncoder(header),
     latent: metadata.number(`${architecture}.attention.key_length_mla`) !== undefined,
-    poolingType: numbers.poolingType ?? 0,
     numbers,
     has: (tensor) => byName.has(tensor),
     rowsOf: (tensor) => byName.get(tensor)?.[1],

@@ -1,6 +1,8 @@
 // Divides the bytes of a model's weights between the host and a GPU.
 import type { GgufHeader } from "../../header/index.ts";
-import { aligned } from "./graph-memory.ts";
+
+/** TENSOR_ALIGNMENT of ggml. GPUs have a larger alignment, which is too small to matter for megabytes of weights. */
+const alignmentBytes = 32;
 
 export interface Split {
   readonly host: number;
@@ -40,4 +42,8 @@ export function weightBytes({ tensors }: Pick<GgufHeader, "tensors">, options: W
   if (outputOnGpu && gpuLayers > 0) return { host, gpu: gpu + aligned(embedding.bytes) };
   const repacked = repackedTypes[processor]?.has(embedding.type) === true;
   return { host: host + (repacked ? aligned(embedding.bytes) : 0), gpu };
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 }
