@@ -38,9 +38,5 @@ await runCommandLine({
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,
     },
-    fit: {
-      what: "estimates of a model's memory compared with the real use; takes minutes and 3 GB",
-      load: async () => (await import("./fit.ts")).addFit,
-    },
   },
 });

@@ -1,5 +1,5 @@
-// Measures the memory of loaded models, to check the estimates. Loads models one after the other with the engine's settings, reads the sizes of
-// buffers from llama.cpp's log, computes, and reads the size of the process. Prints JSON. `xtask fit:check` and tests run this file.
+// Measures the memory of loaded models, to check the estimates. Loads models one after the other with the engine's settings, computes, and reads the
+// sizes of buffers from llama.cpp's log. Prints JSON. Tests run this file.
 import {
   getLlama,
   LlamaLogLevel,
@@ -31,8 +31,6 @@ interface Measured {
   state: number;
   compute: number;
   output: number;
-  /** Bytes of the whole process, after each slot has computed. Only meaningful for the first model of the process. */
-  resident: number;
 }
 
 const mebibyte = 1_048_576;
@@ -77,7 +75,6 @@ async function measure(library: Llama, settings: Settings): Promise<Measured> {
     ...(type === undefined ? {} : { experimentalDefaultContextKvCacheValueType: type }),
   });
   await using context = await compute(model, header, settings);
-  measured.resident = residentBytes();
   // Wait for llama.cpp's log lines, which arrive from another thread.
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   void context;
@@ -111,19 +108,12 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
   return context;
 }
 
-/** Size of the process without free space in Node's heap, which depends on the last garbage collection. Needs --expose-gc. */
-function residentBytes(): number {
-  globalThis.gc?.();
-  const { rss, heapTotal, heapUsed } = process.memoryUsage();
-  return rss - heapTotal + heapUsed;
-}
-
 function countedTokens(count: number): Token[] {
   return Array.from({ length: count }, (_, index) => (260 + (index % 1_000)) as Token);
 }
 
 function nothing(): Measured {
-  return { weights: 0, cache: 0, state: 0, compute: 0, output: 0, resident: 0 };
+  return { weights: 0, cache: 0, state: 0, compute: 0, output: 0 };
 }
 
 function note(measured: Measured, message: string): void {
