@@ -1,6 +1,6 @@
 // Owns what the attention of a model computes for each token: its layers and the shape of their heads.
 import type { GgufHeader } from "../header/index.ts";
-import { modelShapeOf } from "./graph/layers.ts";
+import { modelShapeOf } from "./parts/layers.ts";
 
 export interface AttentionShape {
   /** Number of layers with attention. */

@@ -3,7 +3,7 @@ import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { contextDefaults, textTokens, type ContextSizes } from "./engine-defaults.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
 import { engineProcessBytes, type Wanted } from "./largest-fit.ts";
-import { modelShapeOf } from "./graph/layers.ts";
+import { modelShapeOf } from "./parts/layers.ts";
 import { largest } from "./search.ts";
 import { sharesContext } from "./settings.ts";
 import { pictureMemory } from "./picture-memory.ts";

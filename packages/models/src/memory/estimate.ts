@@ -1,10 +1,10 @@
 // Estimates the memory of a model from its header alone, in the parts that llama.cpp allocates.
 import { modelUseOf, type GgufHeader, type ModelUse } from "../header/index.ts";
-import { cacheBytes, stateBytes } from "./graph/cache.ts";
-import { computeBytes } from "./graph/compute.ts";
-import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
+import { cacheBytes, stateBytes } from "./parts/cache.ts";
+import { computeBytes } from "./parts/compute.ts";
+import { modelShapeOf, type ModelShape } from "./parts/layers.ts";
 import { decideSettings, type LoadedSettings, type MemorySettings } from "./settings.ts";
-import { weightBytes, type Split } from "./graph/weights.ts";
+import { weightBytes, type Split } from "./parts/weights.ts";
 
 const floatBytes = 4;
 /** Measured memory per token of the vocabulary in the library and in Node: several copies of its text, and maps from texts to tokens and back. */

@@ -2,7 +2,7 @@
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
 import { textTokens, usualSizes, type ContextDefaultsOptions, type ContextSizes } from "./engine-defaults.ts";
-import { modelShapeOf } from "./graph/layers.ts";
+import { modelShapeOf } from "./parts/layers.ts";
 import type { Machine } from "./machine.ts";
 import { largest, longestContext } from "./search.ts";
 import { gpuLayersOf, sharesContext, type MemorySettings } from "./settings.ts";

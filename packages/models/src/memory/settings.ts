@@ -1,7 +1,7 @@
 // Owns the settings on which a model's memory depends, and the engine's decisions about values that are not set.
 import { bytesOfWeights, modelUseOf, tensorTypeNamed } from "../header/index.ts";
 import type { GgufHeader, ModelUse, TensorType } from "../header/index.ts";
-import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
+import { modelShapeOf, type ModelShape } from "./parts/layers.ts";
 
 export interface MemorySettings {
   /** Number of sequences. */

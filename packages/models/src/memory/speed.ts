@@ -1,6 +1,6 @@
 // Estimates how fast a model generates: the bytes read for each token, divided by the memory bandwidth.
 import { bytesOfWeights, type GgufHeader } from "../header/index.ts";
-import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
+import { modelShapeOf, type ModelShape } from "./parts/layers.ts";
 import { decideSettings, type MemorySettings } from "./settings.ts";
 
 /** Length of the conversation whose KV cache is read for each token. */

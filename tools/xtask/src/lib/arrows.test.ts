@@ -21,7 +21,7 @@ describe("an import", () => {
 
   test.each([
     ["packages/models/src/memory/x.ts", "../header/index.ts"],
-    ["packages/models/src/memory/graph/x.ts", "../settings.ts"],
+    ["packages/models/src/memory/parts/x.ts", "../settings.ts"],
     ["packages/engine-llama/src/load/x.ts", "node-llama-cpp"],
     ["packages/engine-llama/src/text/x.ts", "@waggle/engine"],
     ["apps/worker/src/engine/backends.ts", "@waggle/engine-llama"],
