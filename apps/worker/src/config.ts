@@ -1,11 +1,12 @@
-// Reads argv, variables and the settings file into one validated, readonly configuration. Only main and config read flags and variables.
+// Reads argv, variables and the settings file into one validated, readonly configuration. Only main and config read flags and variables. Also owns the
+// parts of the worker's --help that are not settings.
 import { join, resolve } from "node:path";
 import { collectProblems, queueShareOf, readConfig } from "@waggle/daemon";
-import type { ConfigOf, ConfigResult, DaemonConfig, Environment } from "@waggle/daemon";
+import type { ConfigOf, ConfigResult, DaemonConfig, Environment, ProgramHelp } from "@waggle/daemon";
 import { shownReference } from "@waggle/models/download";
 import { readChatTemplate } from "./config/chat-template.ts";
-import { workerHelp } from "./config/command.ts";
 import { readWorkerFile } from "./config/config-file.ts";
+import { foreignFlags } from "./config/foreign-flags.ts";
 import { givenModels } from "./config/given-models.ts";
 import type { GivenModel } from "./config/given-models.ts";
 import { hiveToken, hiveTokenVariable } from "./config/hive-token.ts";
@@ -125,5 +126,29 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
       crashAtStep: fakeCrashAtStep,
       gate: fakeGate,
     },
+  };
+}
+
+/** This command accepts models without a flag: see serve-arguments. */
+const serveProgram = "waggle serve";
+
+function workerHelp(program: string): ProgramHelp {
+  return {
+    description: "Runs GGUF models and streams their tokens over HTTP.",
+    usage: program === serveProgram ? "[models...] [options]" : undefined,
+    example: optionTable.drainTimeoutMs,
+    notes: ["HF_TOKEN gives access to private Hugging Face models."],
+    examples: [
+      program,
+      `${program} --ollama`,
+      `${program} --model ./llama-3.2-1b-q4_k_m.gguf --slots 4`,
+      `${program} --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0`,
+      `WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711`,
+    ],
+    foreignFlags,
+    exitCodes: [
+      ...(["ok", "badConfiguration", "fileUnusable", "unavailable", "internal"] as const),
+      ...(["modelCannotBeLoaded", "abortedByInterrupt", "abortedByTermination"] as const),
+    ],
   };
 }
