@@ -150,7 +150,7 @@ describe("waggle chat in a terminal", () => {
     await terminal.shows(/\d tokens, .*tokens\/s/);
     terminal.type("\u0003");
     await terminal.shows(/Ctrl-C once more leaves/);
-    terminal.type('"""\rtwo\rlines [eog:3]"""\r');
+    terminal.type("\u001b[200~two\rlines [eog:3]\u001b[201~\r");
     await terminal.shows(/\d tokens, /);
     terminal.type("/set temperature hot\r");
     await terminal.shows(/Cannot set temperature/);

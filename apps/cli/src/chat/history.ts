@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-const maxEntries = 1_000;
+export const maxEntries = 1_000;
 const maxBytes = 1_048_576;
 /** A longer message is not kept: it was probably pasted rather than typed. */
 const maxEntryChars = 16_384;

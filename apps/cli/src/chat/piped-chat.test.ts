@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
-it("a piped chat runs slash commands and does not send them as messages", async () => {
+it("a piped chat runs slash commands, and sends the other lines as messages", async () => {
   await using worker = await startFakeWorker();
-  const stdin = "/system Be brief.\n/set seed 7\nhi\n/help\n/exit\nnever asked\n";
+  const stdin = "/system Be brief.\n/set seed 7\nhi\\\nthere\n/help\n/exit\nnever asked\n";
   const { code, out, err } = await runCommand(["chat", "--url", worker.url], { stdin });
   expect({ code, out }).toEqual({ code: 0, out: "Hello there\n" });
   expect(err).toContain("/clear");
@@ -14,7 +14,7 @@ it("a piped chat runs slash commands and does not send them as messages", async 
       seed: 7,
       messages: [
         { role: "system", content: "Be brief." },
-        { role: "user", content: "hi" },
+        { role: "user", content: "hi\nthere" },
       ],
     },
   ]);

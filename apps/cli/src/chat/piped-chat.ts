@@ -6,20 +6,25 @@ import { InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import type { Session } from "../worker/open-session.ts";
-import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
 import { isSlashCommand, runSlashCommand } from "./slash-commands.ts";
 
 /** @throws WaggleError at the first answer that fails, CliError at an invalid command */
 export async function chatThroughPipes(context: Context, session: Session, begin: Conversation): Promise<void> {
   const { out, signal } = context;
-  const composer = createComposer();
+  /** The lines before the current one that ended with a backslash. */
+  let begun = "";
   let conversation = begin;
   let stats = "";
   const lines = createInterface({ input: context.stdin, crlfDelay: Infinity, signal });
   for await (const line of lines) {
-    const message = composer.add(line);
-    if (message === undefined || message.trim() === "") continue;
+    if (line.endsWith("\\")) {
+      begun += `${line.slice(0, -1)}\n`;
+      continue;
+    }
+    const message = begun + line;
+    begun = "";
+    if (message.trim() === "") continue;
     if (isSlashCommand(message.trim())) {
       // Throws for an invalid command, because no user is there to correct the command.
       const outcome = runSlashCommand(message.trim(), {

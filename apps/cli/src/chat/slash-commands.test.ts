@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Conversation } from "./conversation.ts";
-import { completeSlash, isSlashCommand, runSlashCommand, type SlashWorld } from "./slash-commands.ts";
+import { isSlashCommand, runSlashCommand, type SlashWorld } from "./slash-commands.ts";
 
 const conversation: Conversation = {
   system: undefined,
@@ -61,12 +61,4 @@ describe("a command of the chat", () => {
     expect(runSlashCommand("/", world).say).toContain("/model [name]");
     expect(() => runSlashCommand("/dance", world)).toThrow("Unknown command /dance.");
   });
-});
-
-it("Tab completes commands, models and settings", () => {
-  expect(completeSlash("/s", [])).toEqual([["/system ", "/set ", "/stats "], "/s"]);
-  expect(completeSlash("/model w", ["bee", "wasp"])).toEqual([["wasp "], "w"]);
-  expect(completeSlash("/model ", ["bee", "\u001b]0;bee\u0007", "\u202eeeb", "a\nb", "a\tb"])).toEqual([["bee "], ""]);
-  expect(completeSlash("/set temp", [])).toEqual([["temperature "], "temp"]);
-  expect(completeSlash("tell me /s", [])).toEqual([[], "tell me /s"]);
 });

@@ -1,5 +1,4 @@
 // Owns the slash commands of a chat: their effect on the conversation, and their replies. Pure: the caller passes the names of the models.
-import { printable } from "@waggle/daemon/terminal";
 import { settingNames, settingValue } from "../answer/request-settings.ts";
 import { CliError } from "../cli-error.ts";
 import type { Conversation } from "./conversation.ts";
@@ -7,7 +6,7 @@ import type { Conversation } from "./conversation.ts";
 export interface SlashWorld {
   readonly conversation: Conversation;
   readonly modelName: string;
-  /** The worker's models; empty when the worker did not answer. */
+  /** The models that `/model` can name; empty for other commands. */
   readonly models: readonly string[];
   /** Tokens and times of the last answer. */
   readonly stats: string;
@@ -104,33 +103,7 @@ function helpText(): string {
   return [
     ...rows.map(([usage, help]) => `${usage.padEnd(width)}  ${help}`),
     "",
-    'Several lines: between """ and """, with \\ at a line\'s end, or pasted.',
-    "Ctrl-C stops an answer, Tab completes, the arrow keys bring back earlier messages.",
+    "Several lines: end them with \\, or paste them.",
+    "Ctrl-C stops an answer, the arrow keys bring back earlier messages.",
   ].join("\n");
-}
-
-/** The possible completions of the line for the Tab key, and the part of the line that they replace. */
-export function completeSlash(line: string, models: readonly string[]): [candidates: string[], replaced: string] {
-  const [, command, word = ""] = /^\/(model|set) +(\S*)$/.exec(line) ?? [];
-  if (command !== undefined) {
-    const words = command === "model" ? models.filter(isPrintable) : settingNames;
-    return [candidates(words, word), word];
-  }
-  if (!/^\/\S*$/.test(line)) return [[], line];
-  return [
-    candidates(
-      table.map(({ name }) => `/${name}`),
-      line,
-    ),
-    line,
-  ];
-}
-
-/** Node's line editor writes a completion as it is. */
-function isPrintable(name: string): boolean {
-  return printable(name) === name && !/[\t\n]/.test(name);
-}
-
-function candidates(words: readonly string[], begin: string): string[] {
-  return words.filter((word) => word.startsWith(begin)).map((word) => `${word} `);
 }

@@ -5,76 +5,40 @@ import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine, createStyle, printable } from "@waggle/daemon/terminal";
+import { createStatusLine, printable } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 import type { ChatModels } from "./chat-models.ts";
-import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
 import type { ChatHistory } from "./history.ts";
-import { createKeyboard } from "./keyboard.ts";
-import { readLine, type TypedLine } from "./line-input.ts";
-import { createPastes } from "./pastes.ts";
-import { completeSlash, isSlashCommand, runSlashCommand } from "./slash-commands.ts";
+import { createPrompt, type TypedMessage } from "./prompt.ts";
+import { isSlashCommand, runSlashCommand } from "./slash-commands.ts";
 
 export interface TerminalChatOptions {
   readonly context: Context;
-  readonly output: NodeJS.WritableStream;
   readonly models: ChatModels;
   readonly conversation: Conversation;
   readonly history: ChatHistory;
 }
 
 export async function chatInTerminal(options: TerminalChatOptions): Promise<void> {
-  const { context, output, models, history } = options;
+  const { context, models, history } = options;
   const { out, signal } = context;
-  const pastes = createPastes();
-  const composer = createComposer();
-  const keyboard = createKeyboard({ stdin: context.stdin, write: out.control, collapse: pastes.collapse });
+  const prompt = createPrompt({ stdin: context.stdin, out, history });
   const status = createStatusLine(out);
-  // Node's line editor writes the prompt.
-  const promptStyle = createStyle(context.config.colors);
   let conversation = options.conversation;
   let { modelName } = models.session;
-  let names: readonly string[] = [];
   let stats = "";
 
-  async function askModels(): Promise<void> {
-    names = await models.names().catch(() => [modelName]);
-  }
-
-  function next(): Promise<TypedLine> {
-    return readLine(keyboard, output, {
-      prompt: composer.open ? promptStyle.dim("... ") : promptStyle.cyan("> "),
-      history: history.entries.map(pastes.collapse).toReversed(),
-      complete: (line) => completeSlash(line, names),
-    });
-  }
-
-  async function answer(prompt: string): Promise<void> {
-    const stop = new AbortController();
-    const release = keyboard.hold(() => stop.abort());
-    using whole = linkSignals(stop.signal, signal);
-    try {
-      const { events } = models.session.waggle.ask({ fields: requestFor(conversation, prompt), signal: whole });
-      const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
-      signal.throwIfAborted();
-      conversation = withTurn(conversation, prompt, outcome);
-      stats = statsOf(outcome);
-      if (outcome.error !== undefined) complain(outcome.error);
-      else say(outcome.stopped ? "Stopped." : stats);
-    } finally {
-      release();
-    }
-  }
-
-  async function switchTo(name: string): Promise<void> {
-    const stop = new AbortController();
-    const release = keyboard.hold(() => stop.abort());
-    try {
-      await models.use(name, stop.signal);
-    } finally {
-      release();
-    }
+  async function answer({ text, stop }: TypedMessage): Promise<void> {
+    using whole = linkSignals(stop, signal);
+    const { events } = models.session.waggle.ask({ fields: requestFor(conversation, text), signal: whole });
+    const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
+    signal.throwIfAborted();
+    conversation = withTurn(conversation, text, outcome);
+    stats = statsOf(outcome);
+    if (outcome.error !== undefined) complain(outcome.error);
+    else say(outcome.stopped ? "Stopped." : stats);
+    out.write("\n");
   }
 
   function say(text: string): void {
@@ -86,16 +50,11 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     out.control(`${out.style.red(createWordWrap(out.columns).push(printable(text)))}\n`);
   }
 
-  /** Runs a slash command, or sends the message. Returns whether the chat continues. */
-  async function obey(message: string): Promise<boolean> {
-    if (!isSlashCommand(message)) {
-      await answer(message);
-      out.write("\n");
-      return true;
-    }
-    if (/^\/model( |$)/.test(message)) await askModels();
-    const outcome = runSlashCommand(message, { conversation, modelName, models: names, stats });
-    if (outcome.modelName !== undefined) await switchTo(outcome.modelName);
+  /** Returns whether the chat continues. */
+  async function runCommand({ text, stop }: TypedMessage): Promise<boolean> {
+    const names = /^\/model( |$)/.test(text) ? await models.names().catch(() => [modelName]) : [];
+    const outcome = runSlashCommand(text, { conversation, modelName, models: names, stats });
+    if (outcome.modelName !== undefined) await models.use(outcome.modelName, stop);
     conversation = outcome.conversation ?? conversation;
     modelName = outcome.modelName ?? modelName;
     say(outcome.say ?? "");
@@ -103,32 +62,18 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   }
 
   try {
-    await askModels();
     const { session } = models;
     const where = session.ownWorker ? ", in a private worker" : ` at ${session.url}`;
     say(`${modelName}${where}. /help lists the commands, Ctrl-D leaves.\n`);
-    let interrupted = false;
     for (;;) {
-      const typed = await unlessAborted(next(), signal);
-      if (typed.kind === "end") {
+      const message = await unlessAborted(prompt.next(), signal);
+      if (message === undefined) {
         out.write("\n");
         return;
       }
-      if (typed.kind === "interrupt") {
-        const again: boolean = interrupted && typed.empty;
-        interrupted = typed.empty && !composer.open;
-        composer.reset();
-        out.write("\n");
-        if (again) return;
-        if (interrupted) say("Ctrl-C once more leaves the chat, and so does Ctrl-D.");
-        continue;
-      }
-      interrupted = false;
-      const message = composer.add(pastes.expand(typed.text))?.trim() ?? "";
-      if (message === "") continue;
-      history.add(message);
       try {
-        if (!(await obey(message))) return;
+        if (!isSlashCommand(message.text)) await answer(message);
+        else if (!(await runCommand(message))) return;
       } catch (error) {
         if (signal.aborted || !isShown(error)) throw error;
         complain(error);
@@ -136,7 +81,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     }
   } finally {
     status.clear();
-    keyboard.close();
+    prompt.close();
   }
 }
 

@@ -34,7 +34,7 @@ export const run: Run = async (context, words) => {
     if (context.stdin.isTTY && context.out.isTerminal) {
       const path = words.has("history") ? join(context.config.stateFolder, "chat-history") : undefined;
       const history = createHistory(path);
-      await chatInTerminal({ context, output: process.stdout, models, conversation, history });
+      await chatInTerminal({ context, models, conversation, history });
     } else await chatThroughPipes(context, session, conversation);
   } finally {
     await models.session.close();
