@@ -267,7 +267,7 @@ export const commandTable = [
   {
     name: "doctor",
     summary: "check this machine for common problems and print how to fix them",
-    options: [url, json],
+    options: [json],
     examples: ["waggle doctor"],
   },
   {

@@ -5,18 +5,16 @@ import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
 import { type Style, createStatusLine } from "@waggle/daemon/terminal";
 
-const marks: Readonly<Record<Level, string>> = { ok: "✓", note: " ", warning: "!", problem: "✗" };
+const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", problem: "✗" };
 const nameColumns = 17;
 
 export const run: Run = async (context, words) => {
   const { out } = context;
   const json = words.has("json");
-  const url = words.text("url");
-  const at = url === undefined ? context : { ...context, config: { ...context.config, url, urlGiven: true } };
   const status = createStatusLine(out);
   const findings: Finding[] = [];
   try {
-    for await (const finding of examine(at, (what) => void (json || status.show(`  ${what} …`)))) {
+    for await (const finding of examine(context, (what) => void (json || status.show(`  ${what} …`)))) {
       status.clear();
       findings.push(finding);
       if (!json) out.write(formatFinding(finding, out.style));
@@ -29,7 +27,7 @@ export const run: Run = async (context, words) => {
 };
 
 export function formatFinding({ check, level, text, remedy }: Finding, style: Style): string {
-  const paint = { ok: style.green, note: style.dim, warning: style.yellow, problem: style.red }[level];
+  const paint = { ok: style.green, warning: style.yellow, problem: style.red }[level];
   const line = `${paint(marks[level])} ${check.padEnd(nameColumns)}  ${text}\n`;
   return remedy === undefined ? line : `${line}  ${" ".repeat(nameColumns)}  → ${remedy}\n`;
 }

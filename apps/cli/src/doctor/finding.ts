@@ -1,6 +1,6 @@
 // Defines the result of a check: its state in words, and what to do about it.
 
-export type Level = "ok" | "note" | "warning" | "problem";
+export type Level = "ok" | "warning" | "problem";
 
 export interface Finding {
   /** The subject of the check. */
@@ -13,11 +13,6 @@ export interface Finding {
 
 export function ok(check: string, text: string): Finding {
   return { check, level: "ok", text };
-}
-
-/** Advice, which is not a result of a check. */
-export function note(check: string, text: string): Finding {
-  return { check, level: "note", text };
 }
 
 export function warning(check: string, text: string, remedy?: string): Finding {

@@ -1,7 +1,7 @@
 // Collects the facts for the checks of the machine: on Linux from /proc and /sys, on macOS from sysctl. An unavailable fact is undefined.
 import { readFile, statfs } from "node:fs/promises";
-import { availableParallelism, cpus, totalmem } from "node:os";
-import type { MemoryFacts, ProcessorFacts, SharedMemoryFacts } from "./machine.ts";
+import { availableParallelism, cpus } from "node:os";
+import type { ProcessorFacts, SharedMemoryFacts } from "./machine.ts";
 import { runTool } from "./run-tool.ts";
 
 export async function probeProcessor(signal: AbortSignal): Promise<ProcessorFacts> {
@@ -25,17 +25,6 @@ async function probeFlags(signal: AbortSignal): Promise<ReadonlySet<string> | un
 export function flagsIn(text: string): ReadonlySet<string> | undefined {
   const flags = /^flags\s*:\s*(.*)$/m.exec(text)?.[1];
   return flags === undefined ? undefined : new Set(flags.trim().split(/\s+/));
-}
-
-export function probeMemory(): MemoryFacts {
-  const totalBytes = totalmem();
-  const limit = process.constrainedMemory();
-  return {
-    totalBytes,
-    // The available memory of the machine, or of the control group if that is less.
-    availableBytes: process.availableMemory(),
-    limitBytes: limit > 0 && limit < totalBytes ? limit : undefined,
-  };
 }
 
 export async function probeSharedMemory(): Promise<SharedMemoryFacts | undefined> {

@@ -1,9 +1,8 @@
-// Checks the machine itself: Node, processor, memory, shared memory and clock. Each check is pure, over facts from `machine-probe`.
-import { formatBytes, formatTime } from "@waggle/daemon/terminal";
+// Checks the machine itself: Node, processor and shared memory. Each check is pure, over facts from `machine-probe`.
+import { formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
-const gib = 2 ** 30;
 
 /** The oldest version that package.json allows. */
 const oldestNode = [20, 19] as const;
@@ -62,33 +61,6 @@ export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): F
   );
 }
 
-export interface MemoryFacts {
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-  /** A container's limit; undefined without one. */
-  readonly limitBytes: number | undefined;
-}
-
-export function checkMemory({ totalBytes, availableBytes, limitBytes }: MemoryFacts): Finding {
-  const limit = limitBytes === undefined ? "" : `, limited to ${formatBytes(limitBytes)} by a control group`;
-  const text = `${formatBytes(availableBytes)} of ${formatBytes(totalBytes)} available${limit}`;
-  if (availableBytes < 256 * mib) {
-    return problem(
-      "Memory",
-      text,
-      "Close other programs, or raise the container's limit: not even a small model fits.",
-    );
-  }
-  if (availableBytes < gib) {
-    return warning(
-      "Memory",
-      text,
-      "Only models below 500 MB fit. Close other programs, or raise the container's limit.",
-    );
-  }
-  return ok("Memory", text);
-}
-
 export interface SharedMemoryFacts {
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -106,26 +78,4 @@ export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding
     `${text}: the KV caches of finished prompts are kept on disk`,
     "Give the container more shared memory, for example with --shm-size 1g.",
   );
-}
-
-/** A clock that shows an earlier date is wrong, since this version did not exist then. */
-const releasedMs = Date.UTC(2026, 0, 1);
-const allowedSkewMs = 60_000;
-
-export interface ClockFacts {
-  readonly nowMs: number;
-  /** The time on the machine of a hive or a worker; absent when none answers. */
-  readonly otherMs?: number | undefined;
-  readonly whose?: string;
-}
-
-export function checkClock({ nowMs, otherMs, whose = "the hive's" }: ClockFacts): Finding {
-  const remedy = "Set the clock, and synchronize it (on Linux: systemctl enable --now systemd-timesyncd).";
-  const text = formatTime(nowMs);
-  if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
-  const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);
-  if (skewMs > allowedSkewMs) {
-    return warning("Clock", `${text} is ${Math.round(skewMs / 1_000)} s from ${whose}`, remedy);
-  }
-  return ok("Clock", otherMs === undefined ? `${text}; no server to compare it with` : `${text}, as ${whose}`);
 }

@@ -16,7 +16,6 @@ import { fileURLToPath } from "node:url";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { madeUpHeader } from "@waggle/models/testing/made-up-header";
 import { beforeEach, expect, it } from "vitest";
-import { checkOtherModels } from "../doctor/other-models.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { readConfig, type CliConfig } from "../config.ts";
 import { findOtherModels } from "./other-programs.ts";
@@ -93,10 +92,6 @@ it("says of a file that cannot be served why not", async () => {
     ["damaged:1b", "not a GGUF file"],
     ["seeing:4b", "its file also has the encoder of pictures, which llama.cpp does not load"],
   ]);
-  expect(checkOtherModels({ models, leftOut: 0, unreadable: ["/o"] }).map((finding) => finding.text)).toEqual([
-    '3 more cannot be served: "waggle list" without a worker says why',
-    "this user may not read /o",
-  ]);
 });
 
 it("reads a folder once that has two names, and OLLAMA_MODELS instead of the default folder", async () => {
@@ -107,9 +102,7 @@ it("reads a folder once that has two names, and OLLAMA_MODELS instead of the def
   const blob = putTag("moved/latest", readFileSync(stories), "disk");
   const { models } = await findOtherModels(config({ OLLAMA_MODELS: join(home, "disk") }), signal);
   expect(models.map(({ name }) => name)).toEqual(["moved:latest", "one"]);
-  expect(checkOtherModels({ models, leftOut: 0, unreadable: [] })[0]?.remedy).toBe(
-    `Serve it without copying it: waggle serve moved=${blob}`,
-  );
+  expect(models[0]?.use).toMatchObject({ command: `waggle serve moved=${blob}` });
 });
 
 it("stops at the limit and counts the rest", async () => {

@@ -3,8 +3,6 @@ import { createStyle, formatBytes } from "@waggle/daemon/terminal";
 import { busyWords, neededBytes } from "@waggle/models/memory";
 import { adviseModels, listedOn, recommendedModels } from "@waggle/models/recommended";
 import { describe, expect, test } from "vitest";
-import { checkRecommended } from "../doctor/recommended.ts";
-import { formatFinding } from "../commands/doctor.ts";
 import { fitWord, formatAdvice } from "./recommended.ts";
 
 const machineOf = (freeGib: number) => ({
@@ -53,7 +51,6 @@ describe("the list of recommended models", () => {
     const busy = { ...small, machine: { ...small.machine, bandwidth: { ...small.machine.bandwidth, error: 0.5 } } };
     expect(formatAdvice(busy, createStyle(false))).not.toContain("take this one");
     expect(formatAdvice(busy, createStyle(false))).toContain(`\n${busyWords}\n`);
-    expect(checkRecommended(busy)).toMatchObject({ level: "note", text: busyWords });
   });
 
   test("counts the others, and has the date and the free memory", () => {
@@ -63,15 +60,4 @@ describe("the list of recommended models", () => {
     expect(text).not.toContain("downloaded");
     expect(text).toMatch(/^4\.3 GB of memory are free\./m);
   });
-});
-
-test("doctor names the model to take in one sentence, which is no check", () => {
-  const finding = checkRecommended(small);
-  expect(finding).toEqual({
-    ...{ check: "Recommended", level: "note" },
-    text: "The model to take for this machine is Qwen3 4B (2.5 GB): waggle pull hf:Qwen/Qwen3-4B-GGUF:Q4_K_M",
-  });
-  expect(formatFinding(finding, createStyle(false))).not.toContain("✓");
-  const none = checkRecommended({ machine: machineOf(0.5), advice: adviseModels(machineOf(0.5), settings) });
-  expect(none.text).toBe("No recommended model fits into the free memory of this machine.");
 });

@@ -20,7 +20,7 @@ export async function adviseHere(context: Pick<Context, "config" | "signal">): P
 }
 
 /** The model to take for a chat; undefined after a measurement of a busy machine, which says nothing about speeds. */
-export function modelToTake({ advice, machine }: AdviceHere): Advice["model"] | undefined {
+function modelToTake({ advice, machine }: AdviceHere): Advice["model"] | undefined {
   if (wasBusy(machine)) return undefined;
   return bestOfPurposes(advice, machine).find(({ purpose }) => purpose === "chat")?.best?.model;
 }

@@ -16,7 +16,7 @@ export async function showOtherModels({ config, err, signal }: Context): Promise
 }
 
 /** The model's name, program, size and use: `llama3.2:3b (Ollama, 2.0 GB, text)`. */
-export function otherModelWords({ name, program, bytes, use }: OtherModel): string {
+function otherModelWords({ name, program, bytes, use }: OtherModel): string {
   const facts = [program, ...(bytes > 0 ? [formatBytes(bytes)] : []), ...("words" in use ? [use.words] : [])];
   return `${name} (${facts.join(", ")})`;
 }

@@ -1,6 +1,4 @@
 // Reads the settings that a worker on this machine would take from the environment, with the worker's own parser.
-import { resolve } from "node:path";
-import { scanFolder } from "@waggle/models/download";
 import { readSettings } from "@waggle/worker";
 import { engineSettingsOf } from "@waggle/worker/engine-settings";
 import { wrongUse } from "../cli-error.ts";
@@ -44,22 +42,4 @@ export async function hubOptions(
   } = await workerSettings(env, hubUrl === undefined ? [] : ["--hub-url", hubUrl]);
   const { mmproj } = settings;
   return { offline, endpoint, mmproj, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
-}
-
-/**
- * Lists the files that a worker would serve and that Waggle has not downloaded: single files, and the files in the served folder.
- * @param downloaded paths of downloads, which are left out
- * @returns an empty list when the settings are invalid
- */
-export async function ownModelFiles(env: Environment, downloaded: readonly string[]): Promise<readonly string[]> {
-  const result = await readSettings([], env);
-  if (result.kind !== "run") return [];
-  const { models, modelsFolder, servesFolder } = result.config;
-  const named = models
-    .map(({ reference }) => reference)
-    .filter((reference) => !/^(?:hf|ollama|https?):/i.test(reference))
-    .map((path) => resolve(path));
-  if (!servesFolder) return named;
-  const inFolder = await scanFolder(modelsFolder, { except: [...downloaded, ...named] }).catch(() => []);
-  return [...named, ...inFolder.map(({ path }) => path)];
 }
