@@ -1,17 +1,20 @@
-// Owns a block of code: its language, its buttons, and its lines, in colours once these are computed. Code in an unknown language stays plain.
+// Owns a block of code: its language, its buttons and its text, in colours when the block is complete. Code in an unknown language stays plain.
 import type { VNode } from "preact";
-import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { deferred } from "../../models/deferred.tsx";
 import { CopyButton } from "../copy-button.tsx";
 import { ActionButton } from "../icons.tsx";
 import { SwitchButton, createRememberedSwitch } from "../remembered-switch.tsx";
-import { createCodeChunks, type Chunk, type Colours } from "./code-chunks.ts";
+import type { Piece } from "./code-colours.ts";
 import { inSlices } from "./idle-slices.ts";
 
 const Preview = deferred(async () => (await import("../preview/preview.tsx")).Preview);
 
 /** Whether long lines continue on the next line, in all blocks. */
 const wrapping = createRememberedSwitch("waggle.wrap-code");
+
+/** Longer code is data, and stays plain. */
+const maxColouredChars = 262_144;
 
 export interface CodeBlockProps {
   readonly code: string;
@@ -24,19 +27,7 @@ export interface CodeBlockProps {
 export function CodeBlock({ code, info, closed }: CodeBlockProps): VNode {
   const name = languageName(info);
   const [previewed, setPreviewed] = useState(false);
-  const colours = useColours(name);
-  const chunks = useMemo(() => createCodeChunks(colours), [colours]);
-  const [, drawAgain] = useReducer<number, undefined>((count) => count + 1, 0);
-  const list = chunks.update(code);
-  const isPlain = colours !== undefined && list.some(({ pieces }) => pieces === undefined);
-  useEffect(() => {
-    if (!isPlain) return undefined;
-    return inSlices(() => {
-      const more = chunks.colourNext();
-      if (!more) drawAgain(undefined);
-      return more;
-    });
-  }, [chunks, isPlain]);
+  const pieces = usePieces(code, closed ? name : "");
   return (
     <figure class={wrapping.on.value ? "code wrapped" : "code"}>
       <figcaption class="spread">
@@ -58,7 +49,11 @@ export function CodeBlock({ code, info, closed }: CodeBlockProps): VNode {
         <Preview markup={code} />
       ) : (
         <pre tabIndex={0}>
-          <code>{list.length === 1 && list[0] !== undefined ? inside(list[0]) : list.map(chunkView)}</code>
+          <code>
+            {pieces?.map(({ text, kind }) =>
+              kind === undefined ? text : <span class={`code-${kind}`}>{text}</span>,
+            ) ?? code}
+          </code>
         </pre>
       )}
     </figure>
@@ -75,36 +70,30 @@ function isMarkup(name: string, code: string): boolean {
   return /^(html|svg)$/i.test(name) || (/^xml$/i.test(name) && /<svg[\s>]/.test(code));
 }
 
-/** Undefined until the language is loaded, and for an unknown language. */
-function useColours(name: string): Colours | undefined {
-  const [known, setKnown] = useState<{ readonly name: string; readonly colours: Colours | undefined }>();
+/** Undefined until the colours are computed, and for an unknown language. */
+function usePieces(code: string, name: string): readonly Piece[] | undefined {
+  const [coloured, setColoured] = useState<{ code: string; name: string; pieces: readonly Piece[] }>();
   useEffect(() => {
-    if (name === "") return undefined;
+    if (name === "" || code.length > maxColouredChars) return undefined;
     let left = false;
+    let leave = (): void => {};
     void import("./code-colours.ts")
       .then(({ coloursOf }) => coloursOf(name))
       // If the language does not load, the code stays plain.
       .catch(() => undefined)
       .then((colours) => {
-        if (!left) setKnown({ name, colours });
+        if (left || colours === undefined) return;
+        const lines = colours(code);
+        leave = inSlices(() => {
+          const { done, value } = lines.next();
+          if (done === true) setColoured({ code, name, pieces: value });
+          return done !== true;
+        });
       });
-    return () => void (left = true);
-  }, [name]);
-  return known?.name === name ? known.colours : undefined;
-}
-
-const views = new WeakMap<Chunk, VNode>();
-
-/** The same element for the same chunk, so that Preact does not compare its lines again. */
-function chunkView(chunk: Chunk): VNode {
-  const known = views.get(chunk);
-  if (known !== undefined) return known;
-  const view = <span class="lines">{inside(chunk)}</span>;
-  views.set(chunk, view);
-  return view;
-}
-
-function inside({ text, pieces }: Chunk): string | (string | VNode)[] {
-  if (pieces === undefined) return text;
-  return pieces.map(({ text: part, kind }) => (kind === undefined ? part : <span class={`code-${kind}`}>{part}</span>));
+    return () => {
+      left = true;
+      leave();
+    };
+  }, [code, name]);
+  return coloured?.code === code && coloured.name === name ? coloured.pieces : undefined;
 }

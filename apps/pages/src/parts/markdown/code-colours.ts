@@ -1,8 +1,16 @@
-// Owns colouring code line by line, with a state passed from each line to the next, so that the cost of new lines does not depend on the lines
-// before them. Draws nothing.
+// Owns colouring code, a line at each step. Draws nothing.
 import { StringStream } from "@codemirror/streamparser";
-import type { ColouredLines, Colours, Kind, Piece } from "./code-chunks.ts";
 import { languageLoader, type Language } from "./code-languages.ts";
+
+/** Text in one colour; the kind is a CSS class, and undefined is plain. */
+export interface Piece {
+  readonly text: string;
+  readonly kind: Kind | undefined;
+}
+type Kind = "keyword" | "string" | "number" | "comment" | "name" | "type" | "added" | "removed";
+
+/** Colours code of one language: a line at each step, and the pieces of all lines at the end. */
+export type Colours = (code: string) => Iterator<void, readonly Piece[]>;
 
 /** Longer lines are data, and stay plain. */
 const maxLineChars = 2_000;
@@ -12,29 +20,24 @@ const maxEmptyTokens = 10;
 /** Undefined for an unknown language. */
 export async function coloursOf(name: string): Promise<Colours | undefined> {
   const language = await languageLoader(name)?.();
-  if (language === undefined) return undefined;
-  return {
-    begin: () => language.startState?.(indentChars) ?? {},
-    lines(text, before) {
-      try {
-        return colourLines(language, text, before);
-      } catch {
-        // If a language's parser fails, the code stays plain.
-        return { pieces: [{ text, kind: undefined }], state: before };
-      }
-    },
-  };
+  return language && ((code) => colourLines(language, code));
 }
 
-function colourLines(language: Language, text: string, before: unknown): ColouredLines {
-  const state = copyOf(language, before);
+function* colourLines(language: Language, code: string): Generator<void, readonly Piece[]> {
   const pieces: Piece[] = [];
-  for (const [i, line] of text.split("\n").entries()) {
-    if (i > 0) add(pieces, "\n", undefined);
-    if (line.length > maxLineChars) add(pieces, line, undefined);
-    else colourLine(language, line, state, pieces);
+  try {
+    const state = language.startState?.(indentChars) ?? {};
+    for (const [i, line] of code.split("\n").entries()) {
+      if (i > 0) add(pieces, "\n", undefined);
+      if (line.length > maxLineChars) add(pieces, line, undefined);
+      else colourLine(language, line, state, pieces);
+      yield;
+    }
+    return pieces;
+  } catch {
+    // If a language's parser fails, the code stays plain.
+    return [{ text: code, kind: undefined }];
   }
-  return { pieces, state };
 }
 
 function colourLine(language: Language, line: string, state: unknown, pieces: Piece[]): void {
@@ -57,14 +60,6 @@ function add(pieces: Piece[], text: string, kind: Kind | undefined): void {
   const last = pieces.at(-1);
   if (last !== undefined && last.kind === kind) pieces[pieces.length - 1] = { text: last.text + text, kind };
   else pieces.push({ text, kind });
-}
-
-function copyOf(language: Language, state: unknown): unknown {
-  if (language.copyState !== undefined) return language.copyState(state);
-  if (typeof state !== "object" || state === null) return state;
-  return Object.fromEntries(
-    Object.entries(state).map(([key, value]: [string, unknown]) => [key, Array.isArray(value) ? [...value] : value]),
-  );
 }
 
 /** The styles of CodeMirror's languages, by the kind of their colour. */
