@@ -46,7 +46,7 @@ describe("waggle run", () => {
     expect(ours()).toEqual([]);
   });
 
-  it("joins no fleet and sends no traces, also with such settings in the environment", async () => {
+  it("joins no fleet and no hive, also with such settings in the environment", async () => {
     let calls = 0;
     const server = createServer((socket) => {
       calls += 1;
@@ -61,7 +61,6 @@ describe("waggle run", () => {
         ...fake,
         WAGGLE_NATS_URL: `nats://${address}`,
         WAGGLE_HIVE_URL: `http://${address}`,
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://${address}`,
       };
       expect(await waggle(["run", "[eog:100] on and on"])).toMatchObject({ code: 0 });
       expect(calls).toBe(0);

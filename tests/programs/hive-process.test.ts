@@ -1,7 +1,7 @@
 // Tests the hive as a process: its start, its ports, its events, and how it ends.
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { createServer as createHttpServer, request } from "node:http";
+import { request } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -160,30 +160,6 @@ describe("the hive's process", () => {
     expect((await hive.worker("w1")).heartbeats).toBe(1);
     child.disconnect();
     expect(await exitOf(child)).toBe(0);
-  });
-
-  it("sends spans of the requests that change something to a collector", async () => {
-    const posts: string[] = [];
-    const collector = createHttpServer((incoming, outgoing) => {
-      void text(incoming).then((body) => {
-        posts.push(`${incoming.url} ${body}`);
-        outgoing.end("{}");
-      });
-    }).listen(0, "127.0.0.1");
-    await once(collector, "listening");
-    const { port } = collector.address() as AddressInfo;
-    const { child, hive } = await startHiveWith({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
-    await hive.register(registration);
-    await hive.workers();
-    // Waiting spans are sent when the hive leaves.
-    child.kill("SIGTERM");
-    expect(await exitOf(child)).toBe(0);
-    collector.close();
-    expect(posts).toHaveLength(1);
-    expect(posts[0]).toMatch(/^\/v1\/traces .*"stringValue":"waggle-hive"/);
-    const names = [...(posts[0] ?? "").matchAll(/"name":"([A-Z]+ [^"]*)"/g)].map(([, name]) => name);
-    expect(names).toEqual(["PUT /v1/workers/:id"]);
-    expect(posts[0]).toContain('{"key":"http.response.status_code","value":{"intValue":"200"}}');
   });
 
   it("answers a malformed request with a typed error, and keeps running", async () => {

@@ -1,6 +1,5 @@
 // Tests what a gateway reports to clients about its fleet: its models, its refusals, its jobs and its state.
 import { randomBytes } from "node:crypto";
-import { createTraces } from "@waggle/daemon/traces";
 import { pass, until, useFleet } from "@waggle/fleet/testing";
 import { beforeEach, expect, it } from "vitest";
 import { createQuestions } from "./link/questions.ts";
@@ -42,20 +41,6 @@ it("streams a worker's output, with the worker's file in the receipt", async () 
     work: { choices: 1, sampling: { seed: 7 } },
   });
   expect(published?.spec.who).not.toHaveProperty("sessionId");
-});
-
-it("traces a request and the phases of its job", async () => {
-  const spans: string[] = [];
-  const traces = createTraces({
-    settings: { sampler: "always_on", ratio: 1 },
-    exporter: { add: ({ name }) => spans.push(name) },
-    clock: gateway.member.process.clock,
-  });
-  const traced = await startGateway(fleet, { id: "g2", traces });
-  const answer = traced.post("/v1/inference", { prompt: "hi" }).then(received);
-  await worker.finish(0, "one");
-  await answer;
-  expect(spans.toSorted()).toEqual(["POST /v1/inference", "decode", "prefill", "queue"]);
 });
 
 it("publishes no more jobs than the workers have slots; the other jobs wait at the gateway, and get their positions", async () => {

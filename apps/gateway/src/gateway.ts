@@ -8,7 +8,6 @@ import type { TokenTable } from "@waggle/daemon/tokens";
 import type { JobRegistry, Lane } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
-import type { Traces } from "@waggle/daemon/traces";
 import { takeRegularly } from "@waggle/telemetry";
 import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
@@ -31,7 +30,6 @@ export interface GatewayOptions {
   readonly logLines: Pick<LogRing, "find">;
   readonly day?: DayLog | undefined;
   readonly metrics: WorkerMetrics;
-  readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
 }
@@ -46,13 +44,12 @@ export interface Gateway extends Pick<
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { config, side, log, metrics, traces, clock } = options;
+  const { config, side, log, metrics, clock } = options;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const jobs = createGatewayJobs({
     ...options,
     observers: [
       accounts.observe,
-      ...(traces === undefined ? [] : [traces.observe]),
       (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ],
   });
@@ -81,7 +78,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
     logLines: options.logLines,
     metrics,
-    traces,
     state: report.state,
     dispatcher: models.dispatcher,
     registry,

@@ -10,7 +10,6 @@ export const runGateway: RunProgram = async (argv, env, signals, program) => {
   await runDaemon({
     configuration: parseConfig(argv, env, describeGateway(program)),
     signals,
-    metrics,
     start: async (context) => await startDaemon({ ...context, metrics }),
   });
 };

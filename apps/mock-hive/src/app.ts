@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import type { HttpBindings } from "@hono/node-server";
 import { sleep } from "@waggle/async";
 import { createPages } from "@waggle/daemon/pages";
-import type { Traces } from "@waggle/daemon/traces";
 import {
   createRouteRefusal,
   FaultSchema,
@@ -46,8 +45,6 @@ export interface HiveAppOptions {
   /** Undefined when the hive follows no fleet. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
-  /** Undefined when the hive writes no traces. */
-  readonly traces?: Pick<Traces, "begin"> | undefined;
 }
 
 type RouteName = keyof typeof hiveRoutes;
@@ -69,7 +66,7 @@ const requiredRights: Readonly<Record<RouteName, RequiredRight | "open">> = {
 };
 
 export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
-  const { log, access, faults, traces } = options;
+  const { log, access, faults } = options;
   const app = new Hono<HiveEnv>();
   app.onError((error) => {
     const known = WaggleError.from(error);
@@ -100,7 +97,6 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   });
   for (const [name, route] of Object.entries(hiveRoutes) as [RouteName, Route][]) {
     const right = requiredRights[name];
-    if (traces !== undefined && route.method !== "get") app.on(route.method, route.path, trace(traces, route.path));
     if (right !== "open") app.on(route.method, route.path, authorize(right, access));
     if (right === "report" && faults !== undefined) app.on(route.method, route.path, misbehave(faults));
     app.on(route.method, route.path, limitBody, handlers[name]);
@@ -154,20 +150,6 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
 function switches(faults: Faults | undefined): Faults {
   if (faults !== undefined) return faults;
   throw new WaggleError("not_found", "Cannot find the faults: this hive was started without --faults.");
-}
-
-/** Records a span for each request that changes something, as a worker does. Spans of requests that only read would flood the traces. */
-function trace(traces: Pick<Traces, "begin">, route: string): MiddlewareHandler<HiveEnv> {
-  return async (context, next) => {
-    const { req } = context;
-    const span = traces.begin({
-      method: req.method,
-      traceParent: req.header("traceparent"),
-      traceState: req.header("tracestate"),
-    });
-    await next();
-    span?.end({ route, status: context.res.status, client: undefined });
-  };
 }
 
 function authorize(right: RequiredRight, access: HiveAccess): MiddlewareHandler<HiveEnv> {

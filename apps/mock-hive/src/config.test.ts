@@ -27,7 +27,7 @@ describe("parseConfig", () => {
     expect(run([])).toEqual({
       ...{ service: "waggle-hive", program: "waggle-hive", version: "1.2.3", instance: "hive-box-7700" },
       ...{ stateFolder: "/home/bee/.local/state/waggle", historyBytes: 0, hasLastingId: true, screen: undefined },
-      ...{ logLevel: "info", logFormat: "json", quietLog: false, traces: { settings: undefined, warnings: [] } },
+      ...{ logLevel: "info", logFormat: "json", quietLog: false },
       ...{ port: 7700, host: "127.0.0.1", localMode: true, allowedHosts: [], allowedOrigins: [] },
       ...{ natsInsecure: false, faults: false },
       ...{ apiTokens: [], apiTokenRights: { admin: true, monitor: true } },

@@ -11,8 +11,8 @@ export const runHive: RunProgram = async (argv, env, signals, program) => {
   await runDaemon({ configuration: parseConfig(argv, env, describeHive(program)), signals, start });
 };
 
-async function start({ config, tokens, log, traces, screen, print }: DaemonContext<HiveConfig>): Promise<Departure> {
-  const hive = await startHive({ ...config, tokens: config.localMode ? () => undefined : tokens, log, traces });
+async function start({ config, tokens, log, screen, print }: DaemonContext<HiveConfig>): Promise<Departure> {
+  const hive = await startHive({ ...config, tokens: config.localMode ? () => undefined : tokens, log });
   print({ type: "listening", url: hive.url, pid: process.pid });
   screen?.opened(bannerOf(hive.url, config));
   log.info({ url: hive.url }, "listening");

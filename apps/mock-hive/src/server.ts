@@ -6,7 +6,6 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import { inBackground, systemClock } from "@waggle/async";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { listenError } from "@waggle/daemon/ports";
-import type { Traces } from "@waggle/daemon/traces";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
@@ -22,11 +21,10 @@ const connectionsLimit = 2_000;
 /** Time limit for unfinished answers when the hive closes. */
 const closeGraceMs = 250;
 
-export interface HiveOptions extends Omit<HiveConfig, "traces"> {
+export interface HiveOptions extends HiveConfig {
   /** Called for each request; returns undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
   readonly log: Logger;
-  readonly traces?: Pick<Traces, "begin"> | undefined;
 }
 
 export interface Hive {
@@ -37,7 +35,7 @@ export interface Hive {
 
 /** @throws ListenError; WaggleError for a NATS server that is not allowed */
 export async function startHive(options: HiveOptions): Promise<Hive> {
-  const { log, traces, tokens, allowedHosts, allowedOrigins } = options;
+  const { log, tokens, allowedHosts, allowedOrigins } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
   const onEvent = (event: HiveEvent): void => {
@@ -56,7 +54,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     feed,
     fleet,
     log,
-    traces,
     access: { tokens, allowedHosts, allowedOrigins },
   });
   const answer = getRequestListener(app.fetch, {

@@ -24,7 +24,6 @@ export const runWorker: RunProgram = async (argv, env, signals, program) => {
   await runDaemon({
     configuration: parseConfig(argv, env, describeWorker(program)),
     signals,
-    metrics,
     start: async (context) => await startDaemon({ ...context, env, metrics }),
   });
 };

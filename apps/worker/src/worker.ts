@@ -12,7 +12,6 @@ import type { Calls, JobObserver, JobRegistry, Lane } from "@waggle/jobs";
 import { isLane, workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
 import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
-import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/list/descriptions.ts";
 import type { Model } from "./models/list/model.ts";
@@ -49,7 +48,6 @@ export interface WorkerOptions extends Pick<
   readonly logLines: Pick<LogRing, "find">;
   readonly day?: DayLog | undefined;
   readonly metrics: WorkerMetrics;
-  readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly listener?: WorkerListener | undefined;
   readonly schemas?: SchemaCompiler;
@@ -105,7 +103,7 @@ const waitingPrompts = 8;
 export const failedExitMs = 60_000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, log, metrics, clock, traces, listener, schemas = createSchemaCompiler({ clock }) } = options;
+  const { config, log, metrics, clock, listener, schemas = createSchemaCompiler({ clock }) } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock, day: options.day });
@@ -114,7 +112,6 @@ export function createWorker(options: WorkerOptions): Worker {
     accounts.observe,
     ({ spec }, { type }, name) => (type === "started" && !isLane(spec.when) ? noteUse(name) : undefined),
     (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
-    ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
     (...seen) => models.router.observe(...seen),
     ({ state }, what) => {
@@ -182,7 +179,6 @@ export function createWorker(options: WorkerOptions): Worker {
     log,
     logLines: options.logLines,
     metrics,
-    traces,
     state,
     dispatcher: models.router,
     registry,

@@ -1,6 +1,5 @@
 // Owns the choice of environment variables that a temporary worker inherits: variables that any program needs on this machine, and variables for
-// finding, loading and computing a model. Settings for serving, joining a hive or fleet, and reporting are not inherited, so the worker sends no
-// traces.
+// finding, loading and computing a model. Settings for serving, joining a hive or fleet, and reporting are not inherited.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -2,7 +2,6 @@ export { emptyMessage, toAnswerMessage, withToken, type MessageDraft } from "./j
 export * from "./dispatch/dispatcher-port.ts";
 export * from "./job/job.ts";
 export * from "./job/job-calls.ts";
-export { phasesOf, type JobPhase } from "./job/job-phases.ts";
 export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./job/observers.ts";
 export * from "./job/job-spec.ts";

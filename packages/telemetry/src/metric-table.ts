@@ -112,7 +112,6 @@ export const metricTable = {
     "Lines of batches that got a result, by outcome: completed, failed, unanswered.",
     ["outcome"],
   ),
-  traceSpans: counter("trace_spans_total", "Trace spans, by outcome: sent to the collector or dropped.", ["outcome"]),
   modelUnloads: ofModel.counter(
     "model_unloads_total",
     "Models removed from memory, by reason: idle, memory (for another model), asked, replaced, removed.",

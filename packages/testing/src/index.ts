@@ -10,5 +10,4 @@ export { pictureContract, picturedJobs, promptOf, type PictureContractOptions } 
 export { resumeContract, type ResumableJob, type ResumeContractOptions } from "./contracts/resume-contract.ts";
 export { statesContract } from "./contracts/kv-snapshots-contract.ts";
 export * from "./hostile/index.ts";
-export * from "./otlp-receiver.ts";
 export { lacks, needs, type Need } from "./needs.ts";

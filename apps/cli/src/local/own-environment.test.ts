@@ -57,8 +57,6 @@ it("passes on no network settings of a worker, and no unknown variable", () => {
     WAGGLE_PORT: "7711",
     WAGGLE_CONFIG: "/waggle.yaml",
     WAGGLE_SOMETHING_NEW: "1",
-    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
-    OTEL_TRACES_SAMPLER: "always_on",
     AWS_SECRET_ACCESS_KEY: "secret",
   };
   expect(ownEnvironment(env)).toEqual({});

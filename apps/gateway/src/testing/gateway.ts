@@ -1,7 +1,6 @@
 // Owns a gateway and a worker of a test on the model of the broker: the daemon's composition without sockets, and a scripted model.
 import { createPages } from "@waggle/daemon/pages";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import type { Traces } from "@waggle/daemon/traces";
 import { noTotals, type JobEvent } from "@waggle/engine";
 import type { FleetJob, GatewaySide, WorkerAnswer, WorkerQuestion } from "@waggle/fleet";
 import { joinGateway, joinModel, pass, processId, tokenEvent, until, withParts } from "@waggle/fleet/testing";
@@ -29,9 +28,8 @@ export interface TestGateway extends Gateway {
   leave(): Promise<void>;
 }
 
-interface TestGatewayOptions extends Partial<Omit<GatewayConfig, "traces">> {
+interface TestGatewayOptions extends Partial<GatewayConfig> {
   readonly id?: string;
-  readonly traces?: Traces;
   /** Returns the side as the gateway sees it. */
   readonly through?: (side: GatewaySide) => GatewaySide;
 }
@@ -41,7 +39,7 @@ const host = { host: "127.0.0.1:7710" };
 /** Resolves when the gateway knows the members that have joined before. */
 export async function startGateway(
   fleet: Fleet,
-  { id = "g1", traces, through = (side) => side, ...settings }: TestGatewayOptions = {},
+  { id = "g1", through = (side) => side, ...settings }: TestGatewayOptions = {},
 ): Promise<TestGateway> {
   const member = await joinGateway(fleet, processId(id));
   const published: { job: FleetJob }[] = [];
@@ -65,7 +63,6 @@ export async function startGateway(
       destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
     }),
     metrics: createWorkerMetrics({ ofNode: false }),
-    traces,
     clock: member.process.clock,
     chance: member.chance,
   });

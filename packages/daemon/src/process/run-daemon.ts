@@ -14,10 +14,8 @@ import { ListenError } from "../ports/index.ts";
 import { programName, refusal, type ConfigResult, type DaemonConfig } from "../settings/read-config.ts";
 import { complaint, createDaemonScreen, createOutput, createStyle, type DaemonScreen } from "../terminal/index.ts";
 import { createTokenTable, reloadTokens, type TokenSources, type TokenTable } from "../tokens/index.ts";
-import type { Traces } from "../traces/index.ts";
 import type { Departure } from "./departure.ts";
 import type { Signals } from "./signals.ts";
-import { startTraces, type StartTracesOptions } from "./start-traces.ts";
 
 /** Time from shutdown to a forced exit. A handle that keeps the event loop alive is a bug, but must not keep the process running. */
 const lastResortMs = 1_000;
@@ -41,8 +39,6 @@ export interface DaemonContext<C> {
   readonly logLines: Pick<LogRing, "find">;
   /** Undefined when nothing of a day is kept on disk. */
   readonly day?: DayLog | undefined;
-  /** Undefined when no traces are recorded. */
-  readonly traces?: Traces | undefined;
   /** The tokens of the last reading of the token file. */
   readonly tokens: () => TokenTable;
   /** Undefined when stdout is not a terminal. */
@@ -51,7 +47,7 @@ export interface DaemonContext<C> {
   readonly print: (line: StdoutLine) => void;
 }
 
-export interface DaemonProgram<C> extends Pick<StartTracesOptions, "metrics"> {
+export interface DaemonProgram<C> {
   readonly configuration: ConfigResult<C>;
   readonly signals: Signals;
   /** @throws StartError, ListenError or WaggleError invalid_argument, which are reported in one line */
@@ -69,7 +65,7 @@ export async function runDaemon<C extends DaemonConfig & TokenSources>(program: 
 
 async function run<C extends DaemonConfig & TokenSources>(
   config: C,
-  { signals, metrics, start }: DaemonProgram<C>,
+  { signals, start }: DaemonProgram<C>,
 ): Promise<void> {
   const clock = systemClock;
   const screen =
@@ -105,10 +101,8 @@ async function run<C extends DaemonConfig & TokenSources>(
 
   /** @returns the exit code */
   async function live(): Promise<number> {
-    const tracing = await startTraces({ config, log, clock, metrics });
     try {
-      const traces = tracing?.traces;
-      const daemon = await start({ config, clock, log, logLines, day, traces, tokens, screen, print });
+      const daemon = await start({ config, clock, log, logLines, day, tokens, screen, print });
       signals.connect({
         onDrain: daemon.drain,
         onAbort: daemon.abort,
@@ -119,7 +113,6 @@ async function run<C extends DaemonConfig & TokenSources>(
       return await daemon.stopped;
     } finally {
       screen?.stopped();
-      await tracing?.stop();
     }
   }
 

@@ -15,7 +15,6 @@ import { readSettingText } from "./setting-text.ts";
 import { SettingsError, collectProblems } from "./settings-error.ts";
 import { readSettings, variableText, type Environment, type SettingsFile } from "./settings.ts";
 import { logSettingsOf, screenOf, type LogSettings, type Screen, type TerminalFacts } from "./terminal-facts.ts";
-import { readTraceSettings, type TraceConfig } from "./trace-variables.ts";
 
 /** The facts about the machine that a configuration needs: plain data, so that parsing stays pure. */
 export interface Machine extends TerminalFacts {
@@ -55,7 +54,7 @@ function defaultName(kind: string, port: number, { hostname: host, pid }: Machin
 
 /** The settings of every daemon, in the form that a daemon uses. */
 export interface DaemonConfig extends LogSettings, Omit<TokenSources, "apiTokenFile"> {
-  /** The daemon's name in its log and its traces: `waggle-worker`. */
+  /** The daemon's name in its log: `waggle-worker`. */
   readonly service: string;
   /** The command as a user types it: `waggle serve`, `waggle-worker`. */
   readonly program: string;
@@ -68,7 +67,6 @@ export interface DaemonConfig extends LogSettings, Omit<TokenSources, "apiTokenF
   readonly allowedOrigins: readonly string[];
   /** Undefined when a program reads stdout. */
   readonly screen: Screen | undefined;
-  readonly traces: TraceConfig;
   /** Folder of what is kept between runs. */
   readonly stateFolder: string;
   /** The daemon's name on this machine. */
@@ -196,7 +194,6 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
         allowedOrigins,
         ...logSettingsOf(settings, machine),
         screen: screenOf(machine, env),
-        traces: readTraceSettings(variable, { name: service, version, instance: id }),
         stateFolder: stateFolderOf(variable("XDG_STATE_HOME"), machine.homeFolder),
         instance: id,
         hasLastingId: id !== defaultId || settings.port !== 0,

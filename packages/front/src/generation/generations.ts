@@ -93,7 +93,6 @@ export function createGenerations(
       const job = await submitWithin(spec, first, hasLeft);
       admitted?.accepted(job);
       inBackground("release pictures", job.ended.promise.then(holdPictures([spec])));
-      c.get("trace")?.adopt(job);
       return { job, joined: false };
     } catch (error) {
       admitted?.refused(error);

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
 import { WaggleError, createRouteRefusal, errorKinds, fileLimits } from "@waggle/protocol";
 import { tokenOf } from "@waggle/daemon/access";
-import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { createBodyBudget } from "../body/body-budget.ts";
@@ -97,15 +96,12 @@ export function createApp(options: AppOptions): App {
     c.set("maxBodyBytes", limits.maxBodyBytes);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
-    const trace = beginTrace(c, options.traces);
-    c.set("trace", trace);
     const client = (): string => c.get("client");
     c.set("pace", (amount) => pace(amount, client()));
     const pictures = createRequestPictures({ limits, budget: pictureBudget, fetchPicture, client });
     c.set("pictures", pictures);
     await next();
     pictures.release();
-    endTrace(c, trace, routeName(c));
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(async (c, next) => {
@@ -190,27 +186,4 @@ function routeName(c: AppContext): string {
 
 function isBelow(path: string, start: string): boolean {
   return path === start || path.startsWith(`${start}/`);
-}
-
-/** Only POST requests, which may create a job: traces of probes and pages would be useless. */
-function beginTrace(c: AppContext, traces: Pick<Traces, "begin"> | undefined): RequestTrace | undefined {
-  if (traces === undefined || c.req.method !== "POST") return undefined;
-  return traces.begin({
-    method: c.req.method,
-    requestId: c.get("requestId"),
-    traceParent: c.req.header("traceparent"),
-    traceState: c.req.header("tracestate"),
-  });
-}
-
-/** A stream continues after its handler has returned, so the trace ends when the response is closed. */
-function endTrace(c: AppContext, trace: RequestTrace | undefined, route: string): void {
-  if (trace === undefined) return;
-  const outgoing = c.env?.outgoing;
-  const client: string | undefined = c.get("client");
-  const streamed = outgoing?.headersSent === true;
-  const status = streamed ? outgoing.statusCode : c.res.status;
-  const end = (): void => trace.end({ route, status, client });
-  if (outgoing === undefined || outgoing.closed) end();
-  else outgoing.once("close", end);
 }

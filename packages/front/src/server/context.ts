@@ -22,7 +22,6 @@ import type {
 } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { StreamCounter } from "../stream/stream-counter.ts";
-import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { Context } from "hono";
 import type { JobDispatcher, JobFinder, JobRegistry, Lane, LaneModel, Queries, WorkerOf } from "@waggle/jobs";
 import type { Dialect } from "../generation/dialect.ts";
@@ -54,7 +53,6 @@ export interface AppEnv {
     /** The dialect of the request's route; the native dialect for unknown routes. */
     dialect: Dialect;
     log: Logger;
-    trace: RequestTrace | undefined;
     /** Digest of the body's text, once the body was read. */
     bodyDigest: string | undefined;
     /** Memory limit of all incoming bodies together. */
@@ -208,7 +206,6 @@ export interface AppOptions {
   readonly log: Logger;
   readonly logLines: Pick<LogRing, "find">;
   readonly metrics: WorkerMetrics;
-  readonly traces?: Pick<Traces, "begin"> | undefined;
   readonly state: WorkerStateView;
   readonly pages: Pages;
   readonly dispatcher: JobDispatcher;

@@ -15,12 +15,7 @@ export interface PhaseTimes {
   readonly writing_ms: number;
 }
 
-/** Returns the phases that an ended job reached, in order and without gaps. A step that an engine's crash interrupted has each phase once. */
-export function phasesOf({ acceptedAt, state }: Pick<Job, "acceptedAt" | "state">): readonly JobPhase[] {
-  return phasesUntil(state, state.endedAt ?? acceptedAt);
-}
-
-/** Returns the phases of the ended steps, and those of the present one up to this time. */
+/** Returns the phases of the ended steps, and those of the present one up to this time, in order. A step that an engine's crash interrupted has each phase once. */
 export function phasesUntil({ before, step, startedAt, firstTokenAt }: JobState, at: number): readonly JobPhase[] {
   const begins = [
     { name: "queue", from: step.since },
@@ -32,9 +27,9 @@ export function phasesUntil({ before, step, startedAt, firstTokenAt }: JobState,
   return [...before.phases, ...reached.map((phase, index) => ({ ...phase, to: reached[index + 1]?.from ?? at }))];
 }
 
-/** The durations of the phases. A phase that the job did not reach has 0 ms. */
-export function phaseTimesOf(job: Pick<Job, "acceptedAt" | "state">): PhaseTimes {
-  const phases = phasesOf(job);
+/** The durations of an ended job's phases. A phase that the job did not reach has 0 ms. */
+export function phaseTimesOf({ acceptedAt, state }: Pick<Job, "acceptedAt" | "state">): PhaseTimes {
+  const phases = phasesUntil(state, state.endedAt ?? acceptedAt);
   return {
     waiting_ms: durationOf("queue", phases),
     reading_ms: durationOf("prefill", phases),

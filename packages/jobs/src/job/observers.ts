@@ -37,7 +37,7 @@ export type Observation =
   | { readonly type: "ended"; readonly outcome: Outcome };
 
 /**
- * Observes all jobs: the log and the metrics, accounts that count a client's usage, traces. Returns at once and does not throw.
+ * Observes all jobs: the log and the metrics, accounts that count a client's usage. Returns at once and does not throw.
  * @param model the model's served name
  */
 export type JobObserver = (job: Job, what: Observation, model: string) => void;

@@ -20,7 +20,6 @@ const arrows: readonly Arrow[] = [
   ["packages/daemon/src/ports", []],
   ["packages/daemon/src/pages", []],
   ["packages/daemon/src/terminal", ["@waggle/async", "@waggle/protocol/format"]],
-  ["packages/daemon/src/traces", ["@waggle/async", "@waggle/jobs"]],
   ["packages/testing/src/models", []],
   [
     "packages/testing/src/harness",

@@ -58,12 +58,11 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
 }
 
 /**
- * The environment without Waggle's and OpenTelemetry's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting, and
- * OpenTelemetry's variables would make a worker send traces. The state folder is separate, because a worker stores in it which model was used last,
+ * The environment without Waggle's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting. The state folder is separate, because a worker stores in it which model was used last,
  * and loads this model if no model is named.
  */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const others = Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name));
+  const others = Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_"));
   return { ...Object.fromEntries(others), XDG_STATE_HOME: join(tmpdir(), "waggle-state") };
 }
 
