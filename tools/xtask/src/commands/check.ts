@@ -2,7 +2,6 @@
 import { packageManager, repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
-import { advisoryProblems } from "../lib/advisories.ts";
 import { painter } from "../lib/report.ts";
 import { sizeProblems } from "../lib/sizes.ts";
 import { tidyProblems } from "../lib/tidy.ts";
@@ -25,7 +24,6 @@ const checks: readonly Check[] = [
   { name: "format", run: formatProblems },
   { name: "unused code", run: tool("knip", "--no-progress") },
   { name: "tidy", run: async (root) => tidyProblems(root).join("\n") },
-  { name: "advisories", run: async (root) => advisoryProblems(root).join("\n") },
   { name: "sizes", run: async (root) => sizeProblems(root).join("\n") },
 ];
 

@@ -15,8 +15,6 @@ it.each([
   ["near limit", 'poll("its end", () => ended.length === 1, 10_000)', 'poll("its end", () => ended.length === 1)'],
   ["processor time", "expect(processorMs(work)).toBeLessThan(9)", "expect(steps).toBeLessThan(9)"],
   ["retry", "for (let tries = 1; tries < 5 && isLate(run); tries += 1)", "for (let round = 0; round < 5; round += 1)"],
-  ["port used again", "const { port } = own.address();\n  own.close();", "const { port } = own.address();"],
-  ["random number", "Math.floor(Math.random() * 60)", "Math.floor(random() * 60)"],
   ...["skip", "skipIf(true)", "runIf(false)", "concurrent.skip", "todo"].map((way) => [
     ...["silent skip", `it.${way}("works")`, 'it("works", needs("Linux"), () => context.skip("no network"))'],
   ]),
