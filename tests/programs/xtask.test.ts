@@ -11,7 +11,7 @@ const xtask = (...args: string[]) =>
 
 it("lists its commands, and the parts of check", async () => {
   const { stdout } = await xtask();
-  for (const name of ["worker:test", "dev", "check", "docs", "pack", "engine:build", "model"])
+  for (const name of ["worker:test", "check", "docs", "pack", "engine:build", "model"])
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
   const { stdout: parts } = await xtask("check", "--help");
   for (const name of ["docs", "mcp", "package"]) expect(parts).toMatch(new RegExp(`^ {2}${name} `, "m"));

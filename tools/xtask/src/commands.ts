@@ -9,10 +9,6 @@ export const commandTable: CommandTable = {
       what: "start a hive and a worker, stream one answer, check the stream and a clean shutdown",
       load: async () => (await import("./commands/worker-test.ts")).addWorkerTest,
     },
-    dev: {
-      what: "run a hive, workers and optional gateways in one terminal; Ctrl-C ends them",
-      load: async () => (await import("./commands/dev.ts")).addDev,
-    },
     check: {
       what: "check types, lint, import arrows, format, unused code, house rules, generated documents; or a part",
       load: async () => (await import("./commands/check.ts")).addCheck,

@@ -30,4 +30,3 @@ export function namedOf<T extends { readonly name: string }>(
 }
 
 export const mostSeed = 2_147_483_647;
-export const mostPort = 65_535;

@@ -58,8 +58,8 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
 }
 
 /**
- * The environment without Waggle's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting. The state folder is separate, because a worker stores in it which model was used last,
- * and loads this model if no model is named.
+ * The environment without Waggle's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting. The state folder is
+ * separate, because a worker stores in it which model was used last, and loads this model if no model is named.
  */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const others = Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_"));

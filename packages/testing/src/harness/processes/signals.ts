@@ -1,4 +1,4 @@
-// Owns the reaction of a command to SIGINT, SIGTERM and SIGHUP: its children are killed, or exit by themselves, and the exit code names the signal.
+// Owns the reaction of a command to SIGINT, SIGTERM and SIGHUP: its children are killed, and the exit code names the signal.
 import { constants } from "node:os";
 import { OptionError } from "../command-line/options.ts";
 import { errorText } from "../error-text.ts";
@@ -17,16 +17,16 @@ const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const sameSignalMs = 300;
 
 /**
- * Calls `killChildren` at SIGINT, SIGTERM and SIGHUP, unless the children exit by themselves. Calls it also when this process exits, for
- * example after an uncaught exception. The first signal does not exit, because the caller may have to write a report; a second signal does.
+ * Calls `killChildren` at SIGINT, SIGTERM and SIGHUP, and when this process exits, for example after an uncaught exception. The first signal
+ * does not exit, because the caller may have to write a report; a second signal does.
  */
-export function onEnding(killChildren: () => void, children: "at once" | "by themselves" = "at once"): CommandEnding {
+export function onEnding(killChildren: () => void): CommandEnding {
   const controller = new AbortController();
   let exitCode: number | undefined;
   let firstAt = 0;
 
   function end(signal: (typeof endingSignals)[number]): void {
-    if (children === "at once") killChildren();
+    killChildren();
     if (exitCode !== undefined && performance.now() - firstAt > sameSignalMs) process.exit(exitCode);
     if (exitCode === undefined) firstAt = performance.now();
     exitCode ??= 128 + constants.signals[signal];
