@@ -45,7 +45,16 @@ export const commandTable: CommandTable = {
     },
     model: {
       what: "write a model for tests: random weights, or a small model with scripted answers",
-      load: async () => (await import("./commands/model.ts")).addModel,
+      parts: {
+        synth: {
+          what: "write a model with random weights in the shape of a real one, for measurements without a download",
+          load: async () => (await import("./commands/model.ts")).addModelSynth,
+        },
+        script: {
+          what: "write a model that gives the answers of --say, in the format of a model family",
+          load: async () => (await import("./commands/model.ts")).addModelScript,
+        },
+      },
     },
   },
 };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { expect, it, vi } from "vitest";
-import { addModel } from "./model.ts";
+import { addModelScript, addModelSynth } from "./model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-model-"));
 
@@ -19,13 +19,13 @@ it("writes models of the flags' sizes and answers, and explains how to find --at
     printed += String(text);
     return true;
   });
-  const run = async (...args: string[]): Promise<void> => {
-    const program = new Command();
-    addModel(program.command("model").exitOverride());
-    await program.parseAsync(["model", ...args], { from: "user" });
+  const run = async (add: typeof addModelScript, ...args: string[]): Promise<void> => {
+    const command = new Command();
+    add(command);
+    await command.parseAsync(args, { from: "user" });
   };
   const script = (...flags: string[]) =>
-    run("script", "--template", template, "--out", scripted, "--context", "64", ...flags);
+    run(addModelScript, "--template", template, "--out", scripted, "--context", "64", ...flags);
   try {
     writeFileSync(template, "<|im_start|>{{ messages }}<think>");
     await script("--say", "<think>x");
@@ -46,7 +46,7 @@ it("writes models of the flags' sizes and answers, and explains how to find --at
       "Cannot use 1 times --say with 2 times --at",
     );
     const sizes = ["--vision-layers", "5", "--vision-width", "128", "--vision-size", "56"];
-    await run("synth", "--vision", "llava", "--context", "777", ...sizes, "--out", random);
+    await run(addModelSynth, "--vision", "llava", "--context", "777", ...sizes, "--out", random);
     expect(printed).toMatch(/\/v\.gguf {2}1\.\d MiB, shape of LLaVA 1\.5\n.*\/mmproj-v\.gguf {2}\d\.\d MiB/);
   } finally {
     write.mockRestore();

@@ -1,4 +1,4 @@
-// Owns the command model: its options, the path of the made-up model, and the instructions that it prints.
+// Owns the commands below `model`: their options, the path of the made-up model, and the instructions that they print.
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 import { integerOf, repositoryPath, showProgress } from "@waggle/testing/harness";
@@ -49,12 +49,9 @@ const mebibyte = 1_048_576;
 /** No encoder is as large; the encoder's own limits are lower. */
 const mostOfEncoder = 65_536;
 
-export function addModel(command: Program): void {
-  const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+export function addModelSynth(command: Program): void {
   const sizeOf = (flag: string) => (value: string) => integerOf(flag, value, 1, mostOfEncoder);
   command
-    .command("synth")
-    .description("write a model with random weights in the shape of a real one, for measurements without a download")
     .option(
       "--shape <name>",
       `${shapes.map(({ name, like }) => `${name} (${like})`).join(", ")}; default: ${defaultShape}, a tiny one with --vision`,
@@ -82,9 +79,11 @@ export function addModel(command: Program): void {
     .action((flags: SynthFlags) =>
       flags.vision === undefined ? synth(flags) : synthPictureModel(flags, flags.vision),
     );
+}
+
+export function addModelScript(command: Program): void {
+  const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
   command
-    .command("script")
-    .description("write a model that gives the answers of --say, in the format of a model family")
     .option("--template <file>", "chat template of the model family, a Jinja file (default: plain ChatML)")
     .option("--tool-template <file>", "the family's template for conversations with tools, if it has a separate one")
     .option("--say <text>", "text of an answer, with the family's markers (repeatable)", oneMore)

@@ -7,9 +7,9 @@ import { OptionError } from "./options.ts";
 export interface CommandRow {
   /** Description in the list of commands. */
   readonly what: string;
-  /** Imports the command's module. Called only when this command runs, so that no command loads the modules of the others. */
-  readonly load: () => Promise<AddOptions>;
-  /** Commands below this one. Without the name of a part the command runs itself. */
+  /** Imports the command's module. Called only when this command runs, so that no command loads the modules of the others. Absent when only its parts run. */
+  readonly load?: () => Promise<AddOptions>;
+  /** Commands below this one. */
   readonly parts?: Readonly<Record<string, CommandRow>>;
 }
 
@@ -59,7 +59,7 @@ async function addOptions(command: Command, row: CommandRow | undefined, name: s
   // A terminal shows a message, because loading from source takes seconds on a slow machine.
   const watched = process.stderr.isTTY;
   if (watched) process.stderr.write(`  … Loading ${name} ${command.name()}`);
-  const add = await row?.load();
+  const add = await row?.load?.();
   if (watched) process.stderr.write("\r\u001B[2K");
   add?.(command);
 }
