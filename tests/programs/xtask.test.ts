@@ -14,7 +14,7 @@ it("lists its commands, and the parts of check", async () => {
   for (const name of ["worker:test", "check", "docs", "pack", "engine:build", "model"])
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
   const { stdout: parts } = await xtask("check", "--help");
-  for (const name of ["docs", "mcp", "package"]) expect(parts).toMatch(new RegExp(`^ {2}${name} `, "m"));
+  for (const name of ["docs", "package"]) expect(parts).toMatch(new RegExp(`^ {2}${name} `, "m"));
   const { stderr, exitCode } = await xtask("check", "dcs");
   expect(stderr).toBe("xtask: Unknown command 'check dcs'. (xtask check --help says more.)");
   expect(exitCode).toBe(64);

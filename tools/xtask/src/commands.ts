@@ -17,10 +17,6 @@ export const commandTable: CommandTable = {
           what: "run the commands in README.md (in a new clone) and in the quickstarts (in empty folders)",
           load: async () => (await import("./commands/check-docs.ts")).addCheckDocs,
         },
-        mcp: {
-          what: "run the official scenarios for MCP clients, from npm, against our client; needs the network",
-          load: async () => (await import("./commands/check-mcp.ts")).addCheckMcp,
-        },
         package: {
           what: "pack, install offline on an empty machine, get an answer, uninstall, look for leftovers",
           load: async () => (await import("./commands/pack.ts")).addCheckPackage,
