@@ -2,10 +2,13 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { commandTable, daemonTable } from "@waggle/cli/command-table";
 import type { OptionRow } from "@waggle/daemon";
 import { gatewayOptions } from "@waggle/gateway/settings";
 import { hiveOptions } from "@waggle/mock-hive/settings";
+import type { CommandTable } from "@waggle/testing/harness";
 import { optionTable } from "@waggle/worker/settings";
+import { commandTable as xtaskTable } from "../commands.ts";
 
 /** Counts by their name. */
 export type Sizes = Readonly<Record<string, number>>;
@@ -75,9 +78,15 @@ export function countSizes(root: string): Sizes {
       .filter((path) => path.endsWith(".md"))
       .reduce((sum, path) => sum + wordsIn(text(root, path)), 0),
     "flags of the daemons": new Set(flags.map(({ flag }) => flag)).size,
+    "commands of waggle and xtask": commandTable.length + daemonTable.length + commandsIn(xtaskTable.commands),
     "dependencies in the catalog": entriesOf(workspace, "catalog"),
     "packages in the lockfile": entriesOf(lockfile, "packages"),
   };
+}
+
+/** The commands that run, with those below others. */
+function commandsIn(rows: CommandTable["commands"]): number {
+  return Object.values(rows).reduce((sum, { load, parts = {} }) => sum + (load ? 1 : 0) + commandsIn(parts), 0);
 }
 
 function wordsIn(page: string): number {
