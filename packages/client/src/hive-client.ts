@@ -10,7 +10,7 @@ import {
   type Registration,
 } from "@waggle/protocol";
 import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
-import { streamOf, type StreamShape } from "./stream.ts";
+import { streamOf } from "./stream.ts";
 
 /**
  * Failed calls reject with a WaggleError: the error that the hive sent, or `unavailable` when the hive cannot be reached in time. `not_found` from
@@ -52,10 +52,8 @@ export function createHiveClient(options: ClientOptions): HiveClient {
     },
     workers: async (call) => (await http.json(hiveRoutes.workers, call)).workers,
     worker: (id, call) => http.json(hiveRoutes.worker, { params: { id }, ...call }),
-    events: (call = {}) => streamOf(http, hiveRoutes.heartbeatStream, call, feed),
+    events: (call = {}) => streamOf(http, hiveRoutes.heartbeatStream, call, { schema: HiveEventSchema }),
     setFault: (body, call) => http.json(hiveRoutes.setFault, { body, ...call }),
     fault: (call) => http.json(hiveRoutes.getFault, call),
   };
 }
-
-const feed: StreamShape<HiveEvent> = { schema: HiveEventSchema, sequelOf: () => "more", endless: true };

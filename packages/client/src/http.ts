@@ -1,21 +1,14 @@
-// Sends requests of any route: sets address, headers and time limit, and converts connection failures to errors.
-import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
+// Sends requests of any route, with a time limit, and validates their answers.
+import { deadlineSignal, linkSignals } from "@waggle/async";
 import { routePath, WaggleError, type Route } from "@waggle/protocol";
-import { fetchDirectly } from "./fetch-directly.ts";
-import { networkReason } from "./network-reason.ts";
 import { readJson, readText, type Schema } from "./answer.ts";
-import { responseError } from "./ask/server.ts";
+import { createServer, responseError, type ServerOptions } from "./ask/server.ts";
 
 const defaultRequestTimeoutMs = 10_000;
-/** Number of characters of a refused URL that an error shows. */
-const mostShownChars = 80;
 
-export interface ClientOptions {
+export interface ClientOptions extends Pick<ServerOptions, "token" | "fetch"> {
   /** Such as `http://127.0.0.1:7701`. A path in the URL precedes the paths of all routes. */
   readonly baseUrl: string;
-  /** Sent as `Authorization: Bearer`. A worker in local mode needs no token. */
-  readonly token?: string | undefined;
-  readonly fetch?: typeof globalThis.fetch;
   /** Time limit of a whole request, or of a stream until its headers arrive. 10 s by default. */
   readonly requestTimeoutMs?: number;
 }
@@ -48,49 +41,35 @@ export type AnyRoute = Pick<Route, "method" | "path">;
 export interface Http {
   json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
   text(route: AnyRoute, call?: Call): Promise<string>;
-  /** Resolves when the headers have arrived. After a rejection, the caller must abort the signal: otherwise a request that is too slow continues. */
+  /** Resolves when the headers have arrived. @param call `signal`: one of this call, which also ends the body */
   open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
-export function createHttp(options: ClientOptions): Http {
-  const base = parseBaseUrl(options.baseUrl);
-  const { fetch = globalThis.fetch, requestTimeoutMs = defaultRequestTimeoutMs } = options;
-  const authorization: Record<string, string> =
-    options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+export function createHttp({ baseUrl, requestTimeoutMs = defaultRequestTimeoutMs, ...options }: ClientOptions): Http {
+  const server = createServer({ url: baseUrl, ...options });
 
   async function send(route: AnyRoute, call: Call, signal: AbortSignal): Promise<Response> {
-    const response = await fetchDirectly(fetch, addressOf(base, route, call), {
-      method: route.method.toUpperCase(),
-      headers: {
-        accept: call.accept ?? "application/json",
-        ...authorization,
-        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
-        ...(call.upload === undefined ? {} : { "content-type": call.upload.type }),
-      },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      // Without "half", fetch refuses a body that is a stream.
-      ...(call.upload === undefined ? {} : { body: call.upload.bytes, duplex: "half" as const }),
+    const { body, upload, accept = "application/json", timeoutMs = requestTimeoutMs } = call;
+    const response = await server.send(route.method.toUpperCase(), addressOf(route, call), {
+      headers: { accept, ...(upload === undefined ? {} : { "content-type": upload.type }) },
+      body: upload?.bytes ?? (body === undefined ? undefined : JSON.stringify(body)),
       signal,
+      timeoutMs,
     });
     if (response.ok || call.answers?.includes(response.status) === true) return response;
     throw await responseError(response, routeLabel(route));
   }
 
-  /** The reason of the caller's signal if the signal has aborted, otherwise the error of the server or of the connection. */
-  function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
-    if (signal?.aborted === true) return signal.reason;
-    if (error instanceof WaggleError) return error;
-    const reason = error instanceof TimeoutError ? `no answer within ${timeoutMs} ms` : networkReason(error);
-    return new WaggleError("unavailable", `Cannot reach ${base.origin}: ${reason}`, { cause: error });
-  }
-
   async function request<T>(route: AnyRoute, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
-    using deadline = deadlineSignal(call.timeoutMs ?? requestTimeoutMs);
+    const { timeoutMs = requestTimeoutMs } = call;
+    using deadline = deadlineSignal(timeoutMs);
     using signal = linkSignals(call.signal, deadline.signal);
     try {
       return await read(await send(route, call, signal));
     } catch (error) {
-      throw failure(deadline.signal.aborted ? deadline.signal.reason : error, call);
+      if (call.signal?.aborted === true) throw call.signal.reason;
+      if (error instanceof WaggleError) throw error;
+      throw server.unreachable(deadline.signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error);
     }
   }
 
@@ -98,30 +77,14 @@ export function createHttp(options: ClientOptions): Http {
     json: (route, call = {}) =>
       request(route, call, (response) => readJson(response, route.response, routeLabel(route))),
     text: (route, call = {}) => request(route, call, readText),
-    open: async (route, call) => {
-      try {
-        return await withTimeout(send(route, call, call.signal), requestTimeoutMs, "The headers did not come in time");
-      } catch (error) {
-        throw failure(error, call);
-      }
-    },
+    open: (route, call) => send(route, call, call.signal),
   };
 }
 
-function parseBaseUrl(text: string): { readonly origin: string; readonly prefix: string } {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    const shown = text.replace(/^.*@/s, "…@").slice(0, mostShownChars);
-    const wanted = "it must be http or https, without a user and password, such as http://127.0.0.1:7711";
-    throw new WaggleError("invalid_argument", `Cannot use the URL ${JSON.stringify(shown)}: ${wanted}`);
-  }
-  return { origin: url.origin, prefix: url.origin + url.pathname.replace(/\/+$/, "") };
-}
-
-function addressOf(base: { readonly prefix: string }, route: AnyRoute, call: Call): string {
+function addressOf(route: AnyRoute, call: Call): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query.set(name, String(value));
-  const path = base.prefix + routePath(route, call.params);
+  const path = routePath(route, call.params);
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 

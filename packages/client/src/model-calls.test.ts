@@ -122,7 +122,6 @@ describe("a load, a swap and a pull", () => {
 
   it.each([
     ["ends early", sse(progress), "it ended too early"],
-    ["ends without [DONE]", sse({ type: "done", model: status }), "it ended without [DONE]"],
     ["contains an invalid event", sse({ type: "progress", stage: "dancing" }), "does not follow the protocol"],
   ])("throw when the stream %s", async (_, body, reason) => {
     const { models } = await clientOf((request, response) => response.end(body));

@@ -46,7 +46,7 @@ type ModelEvents = AsyncIterable<ModelEvent>;
 
 const shape: StreamShape<ModelEvent> = {
   schema: ModelEventSchema,
-  sequelOf: ({ type }) => (type === "done" ? "done" : type === "error" ? "nothing" : "more"),
+  isLast: ({ type }) => type === "done" || type === "error",
 };
 
 export function createModelCalls(http: Http): ModelCalls {

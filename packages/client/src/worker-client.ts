@@ -25,16 +25,6 @@ import { createHttp, type CallOptions, type ClientOptions, type JsonRoute } from
 import { createModelCalls, type ModelCalls } from "./model-calls.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
-export interface StreamOptions extends CallOptions {
-  /** Requests the stream as NDJSON instead of SSE; the events are the same. */
-  readonly ndjson?: boolean;
-}
-
-export interface ResumeOptions extends StreamOptions {
-  /** Index of the last token event that the client has. */
-  readonly after?: number | undefined;
-}
-
 /** Jobs or log lines of the past. */
 export interface PastQuery {
   /** A job's id, or its beginning and `…`. */
@@ -59,9 +49,9 @@ export interface LogLinesQuery extends PastQuery {
  */
 export interface WorkerClient {
   createJob(request: GenerateRequestInput, options?: CallOptions): Promise<JobAccepted>;
-  /** Completes without an event when no events follow `after`. */
-  streamJob(jobId: string, options?: ResumeOptions): AsyncIterable<StreamEvent>;
-  inference(request: GenerateRequestInput, options?: StreamOptions): AsyncIterable<StreamEvent>;
+  /** @param options `after`: index of the last token event that the client has. Completes without an event when no events follow it. */
+  streamJob(jobId: string, options?: CallOptions & { readonly after?: number | undefined }): AsyncIterable<StreamEvent>;
+  inference(request: GenerateRequestInput, options?: CallOptions): AsyncIterable<StreamEvent>;
   job(jobId: string, options?: CallOptions): Promise<JobStatus>;
   /** @param options `client`: the name of the job's API token, if it is another token */
   cancelJob(jobId: string, options?: CallOptions & { readonly client?: string | undefined }): Promise<JobStatus>;
@@ -110,15 +100,9 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     health: (call) => http.json(workerRoutes.health, { answers: [503], ...call }),
     ready: (call) => http.json(workerRoutes.readyz, { answers: [503], ...call }),
     metrics: (call) => http.text(workerRoutes.metrics, { accept: "text/plain", ...call }),
-    streamJob: (id, { after, ndjson, signal } = {}) =>
-      streamOf(
-        http,
-        workerRoutes.streamJob,
-        { params: { id }, query: { after }, signal },
-        { ...generation, after, ndjson },
-      ),
-    inference: (body, { ndjson, signal } = {}) =>
-      streamOf(http, workerRoutes.inference, { body, signal }, { ...generation, ndjson }),
+    streamJob: (id, { after, signal } = {}) =>
+      streamOf(http, workerRoutes.streamJob, { params: { id }, query: { after }, signal }, generation),
+    inference: (body, call) => streamOf(http, workerRoutes.inference, { body, ...call }, generation),
     loading: (call = {}) => streamOf(http, workerRoutes.loadingProgress, call, loading),
     models: createModelCalls(http),
     batches: createBatchCalls(http),
@@ -134,12 +118,11 @@ const fetchTimeoutMs = 300_000;
 
 const generation: StreamShape<StreamEvent> = {
   schema: StreamEventSchema,
-  // After an error the worker destroys the connection, so any data after the error is ignored.
-  sequelOf: ({ type }) => (type === "end" ? "done" : type === "error" ? "nothing" : "more"),
-  indexOf: (event) => (event.type === "token" ? event.index : undefined),
+  // After an error the worker destroys the connection.
+  isLast: ({ type }) => type === "end" || type === "error",
 };
 
 const loading: StreamShape<LoadingEvent> = {
   schema: LoadingEventSchema,
-  sequelOf: ({ type }) => (type === "loading" ? "more" : "nothing"),
+  isLast: ({ type }) => type !== "loading",
 };

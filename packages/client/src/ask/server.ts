@@ -9,14 +9,18 @@ export interface Server {
    * Resolves when the response begins, with any status.
    * @throws the signal's reason; WaggleError unavailable if no response begins
    */
-  send(method: "GET" | "POST" | "DELETE", path: string, call?: ServerCall): Promise<Response>;
+  send(method: string, path: string, call?: ServerCall): Promise<Response>;
+  /** The error of a request whose connection broke. */
+  unreachable(cause: unknown): WaggleError;
 }
 
 export interface ServerCall {
   readonly headers?: Readonly<Record<string, string>>;
-  /** JSON. */
-  readonly body?: string;
+  /** JSON, or a stream, which needs the header with its type. */
+  readonly body?: string | ReadableStream<Uint8Array> | undefined;
   readonly signal?: AbortSignal;
+  /** Time limit until a response begins. */
+  readonly timeoutMs?: number;
 }
 
 export interface ServerOptions {
@@ -24,31 +28,31 @@ export interface ServerOptions {
   readonly url: string;
   /** Sent as `Authorization: Bearer`. A server in local mode needs no token. */
   readonly token?: string | undefined;
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** Time limit until a response begins, and for a body that is not a stream. */
 const responseTimeoutMs = 30_000;
+/** Number of characters of a refused URL that an error shows. */
+const mostShownChars = 80;
 
 /** Matches tokens that a header can carry, and an empty variable, which is not a token. */
 const sendable = /^[\x21-\x7E]*$/;
 
 /** @throws WaggleError invalid_argument when the URL or the token cannot be used */
 export function createServer({ url, token, fetch = globalThis.fetch }: ServerOptions): Server {
-  if (!/^https?:\/\/[^@]+$/.test(url) || !URL.canParse(url)) {
-    throw new WaggleError(
-      "invalid_argument",
-      "Cannot use the URL: it must be like http://127.0.0.1:7711, without a user.",
-    );
-  }
+  const base = parseBaseUrl(url);
   if (token !== undefined && !sendable.test(token)) {
     throw new WaggleError("invalid_argument", "Cannot use the token: it must be ASCII characters without spaces.");
   }
-  const base = url.replace(/\/+$/, "");
   const authorization: Record<string, string> =
     token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
+  const failed = (reason: string, cause: unknown): WaggleError =>
+    new WaggleError("unavailable", `Cannot reach ${base.origin}: ${reason}`, { cause });
+  const unreachable = (cause: unknown): WaggleError => failed(networkReason(cause), cause);
   return {
-    async send(method, path, { headers, body, signal } = {}) {
+    unreachable,
+    async send(method, path, { headers, body, signal, timeoutMs = responseTimeoutMs } = {}) {
       signal?.throwIfAborted();
       // The signals of these calls are short-lived, so the listener, which a body needs to its end, is never removed.
       const abort = new AbortController();
@@ -57,27 +61,38 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
       const timer = setTimeout(() => {
         isLate = true;
         abort.abort();
-      }, responseTimeoutMs);
+      }, timeoutMs);
       try {
-        return await fetchDirectly(fetch, base + path, {
+        return await fetchDirectly(fetch, base.prefix + path, {
           method,
           headers: {
             ...authorization,
-            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            ...(typeof body === "string" ? { "content-type": "application/json" } : {}),
             ...headers,
           },
           ...(body === undefined ? {} : { body }),
+          // Without "half", fetch refuses a body that is a stream.
+          ...(typeof body === "object" ? { duplex: "half" as const } : {}),
           signal: abort.signal,
         });
       } catch (cause) {
         signal?.throwIfAborted();
-        const reason = isLate ? `no answer within ${responseTimeoutMs / 1_000} s` : networkReason(cause);
-        throw new WaggleError("unavailable", `Cannot reach ${base}: ${reason}`, { cause });
+        throw isLate ? failed(`no answer within ${timeoutMs} ms`, cause) : unreachable(cause);
       } finally {
         clearTimeout(timer);
       }
     },
   };
+}
+
+function parseBaseUrl(text: string): { readonly origin: string; readonly prefix: string } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    const shown = text.replace(/^.*@/s, "…@").slice(0, mostShownChars);
+    const wanted = "it must be http or https, without a user and password, such as http://127.0.0.1:7711";
+    throw new WaggleError("invalid_argument", `Cannot use the URL ${JSON.stringify(shown)}: ${wanted}`);
+  }
+  return { origin: url.origin, prefix: url.origin + url.pathname.replace(/\/+$/, "") };
 }
 
 /** The error in the body of a response. If the body has no error, it is not from Waggle, and the status determines the error code. */

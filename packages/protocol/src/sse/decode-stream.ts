@@ -9,8 +9,7 @@ export interface Decoder {
   end(): void;
 }
 
-/** @param finish ends the iteration after the values emitted so far, and cancels the source */
-export type CreateDecoder<T> = (emit: (value: T) => void, finish: () => void) => Decoder;
+export type CreateDecoder<T> = (emit: (value: T) => void) => Decoder;
 
 /** The source of the bytes. `read` is called when the consumer requests a value; `cancel` may be called during a pending read. */
 export interface Source {
@@ -51,11 +50,7 @@ function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): Asy
   let left = false;
   let failure: { readonly error: unknown } | undefined;
   let abandon = (): void => {};
-  let finished = false;
-  const decoder = createDecoder(
-    (value) => ready.push(value),
-    () => (finished = true),
-  );
+  const decoder = createDecoder((value) => ready.push(value));
   const utf8 = new TextDecoder();
 
   /** Cancels the source when the consumer needs no more values or the stream is unusable. Errors of the source are ignored. */
@@ -73,7 +68,6 @@ function createIterator<T>(source: Source, createDecoder: CreateDecoder<T>): Asy
       if (left) return;
       const text = done ? utf8.decode() : utf8.decode(value, { stream: true });
       if (text !== "") decoder.feed(text);
-      if (finished) return leaveSource();
       if (!done) return;
       ended = true;
       decoder.end();
