@@ -22,10 +22,6 @@ await runCommandLine({
       what: "time to load a model, compared with the worker of another checkout",
       load: async () => (await import("./load.ts")).addLoad,
     },
-    clients: {
-      what: "how clients share a worker: a chat next to work of each kind, random mixes of four",
-      load: async () => (await import("./clients.ts")).addClients,
-    },
     decide: {
       what: "many questions in one request, in many requests, and a chat completion; gaps of other streams",
       load: async () => (await import("./decide.ts")).addDecide,

@@ -1,7 +1,7 @@
 // Owns the scenarios that find prompts in the KV cache: turns of conversations, and parallel requests with a common prefix.
 import { percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { countFigures, type Figures } from "./figures.ts";
-import type { Scenario, CaseInput } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
 const longTurnTokens = 1_000;
 const answerTokens = 32;
@@ -48,52 +48,6 @@ export const sharedPrefix: Scenario = {
     },
   ],
 };
-
-const sessions = 40;
-const firstTurnTokens = 500;
-const turnTokens = 10;
-const maxTokens = 8;
-/** Rounds that fit into a slot's context. */
-const mostTurns = 32;
-
-/** More conversations than slots, one request at a time: before a conversation returns, the slots have served all others. */
-export const takingTurns: Scenario = {
-  name: "taking-turns",
-  cases() {
-    const conversations = new Map<string, string[]>();
-    return [
-      {
-        label: `${sessions} conversations`,
-        contextTokens: firstTurnTokens + mostTurns * (turnTokens + 2 * maxTokens),
-        async prepare(input) {
-          const make = (_: unknown, session: number): string =>
-            input.prompts.make(firstTurnTokens, input.seed(session));
-          const prompts = Array.from({ length: sessions }, make);
-          conversations.set(input.targetName, prompts);
-          await everyOneTakesATurn(input, prompts);
-        },
-        async play(input) {
-          const prompts = conversations.get(input.targetName) ?? [];
-          prompts.forEach((prompt, session) => {
-            prompts[session] = prompt + input.prompts.continuation(turnTokens, input.seed(session));
-          });
-          return ttftFigures(await everyOneTakesATurn(input, prompts));
-        },
-      },
-    ];
-  },
-};
-
-/** Adds each answer to its conversation. */
-async function everyOneTakesATurn({ generate, targetName }: CaseInput, prompts: string[]): Promise<LoadAnswer[]> {
-  const answers: LoadAnswer[] = [];
-  for (const [session, prompt] of prompts.entries()) {
-    const answer = await generate({ prompt, maxTokens, sessionId: `bench-${targetName}-turns-${session}` });
-    prompts[session] = prompt + answer.text;
-    answers.push(answer);
-  }
-  return answers;
-}
 
 function ttftFigures(answers: readonly LoadAnswer[]): Figures {
   const ttfts = answers.map(ttftOf);

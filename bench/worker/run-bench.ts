@@ -31,7 +31,7 @@ export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
     for (const benchCase of scenario.cases(options)) {
       options.signal.throwIfAborted();
       // The seeds of two cases differ, so that no case finds the prompts of another one in a cache.
-      const row = await playCase(options, scenario, benchCase, (played += 1) * (options.rounds + 1) * purposesPerRound);
+      const row = await playCase(options, scenario, benchCase, (played += 1) * options.rounds * purposesPerRound);
       rows.push(row);
       options.onRow(row);
     }
@@ -66,17 +66,11 @@ async function playCase(
     );
   }
 
-  using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
-  for (const target of targets) {
-    options.onPlay(`${scenario.name}, ${benchCase.label}: ${target.name} prepares`);
-    await benchCase.prepare?.(turnOf(options, target, 0, firstSeed));
-  }
   const rounds = await alternate({
     ...{ sides: targets, rounds: options.rounds },
     play: async (target, round) => {
       options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round + 1} of ${options.rounds}, ${target.name}`);
-      // The preparation has the seeds of round 0.
-      return await measured(target, benchCase, turnOf(options, target, round + 1, firstSeed));
+      return await measured(target, benchCase, turnOf(options, target, round, firstSeed));
     },
   });
   return { ...row, figures: compared(rounds), rounds, loadAverage: currentLoad() };

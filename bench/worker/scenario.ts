@@ -20,11 +20,7 @@ export interface BenchCase {
   readonly skipped?: string;
   /** Tokens of context that a slot must have. */
   readonly contextTokens: number;
-  /** Called once for each target, before the first round. */
-  readonly prepare?: (input: CaseInput) => Promise<void>;
   readonly play: (input: CaseInput) => Promise<Figures>;
-  /** Disturbs the machine during the case, until the result is disposed of. */
-  readonly disturb?: () => Disposable;
 }
 
 export interface Scenario {

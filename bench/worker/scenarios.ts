@@ -1,11 +1,8 @@
 // Owns the list of scenarios, in the order in which they are played and shown, and the scenarios whose prompts share nothing.
-import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { percentile, ttftOf } from "@waggle/testing/harness";
 import { contexts, joining } from "./contexts.ts";
-import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
+import { secondTurn, sharedPrefix } from "./conversations.ts";
 import { edit, tools } from "./known-answers.ts";
-import { neighbours } from "./neighbours.ts";
 import { countFigures, streamFigures } from "./figures.ts";
 import { sideBySide, streamsLabel, type BenchCase, type Scenario } from "./scenario.ts";
 
@@ -62,33 +59,7 @@ const bursts: Scenario = {
     })),
 };
 
-const busyLevels = [1, 8];
-
-/** Streams while other processes use every core: one busy process per core. */
-const busyCores: Scenario = {
-  name: "busy-cores",
-  cases: ({ maxTokens }) =>
-    busyLevels
-      .map((streams) => atOnce(streams, maxTokens))
-      .map((calm) => ({ ...calm, label: `${calm.label}, cores busy`, disturb: keepCoresBusy })),
-};
-
-/** A busy process ends when its standard input closes, so that it does not outlive this process. */
-const busyScript =
-  "process.stdin.resume().on('close', () => process.exit()); setInterval(() => { for (const end = Date.now() + 50; Date.now() < end;); }, 0);";
-
-function keepCoresBusy(): Disposable {
-  const neighbours = Array.from({ length: availableParallelism() }, () =>
-    spawn(process.execPath, ["--eval", busyScript], { stdio: ["pipe", "ignore", "ignore"] }),
-  );
-  return {
-    [Symbol.dispose]() {
-      for (const neighbour of neighbours) neighbour.kill("SIGKILL");
-    },
-  };
-}
-
 export const scenarios: readonly Scenario[] = [
   ...[concurrency, promptLength, bursts, contexts, joining, secondTurn],
-  ...[sharedPrefix, takingTurns, busyCores, neighbours, edit, tools],
+  ...[sharedPrefix, edit, tools],
 ];
