@@ -34,7 +34,7 @@ async function readAtOnce(input: CaseInput, streams: number, promptTokens: numbe
 }
 
 /** @param endedAt when the first stream ended: from then on they are fewer */
-export function contextFigures(answers: readonly LoadAnswer[], endedAt: number): Figures {
+function contextFigures(answers: readonly LoadAnswer[], endedAt: number): Figures {
   const readAt = allReadAt(answers);
   const from = readAt + settleMs;
   const counted = answers.flatMap(({ arrivals }) => arrivals.filter((at) => at > from && at <= endedAt));

@@ -75,23 +75,6 @@ describe("bench worker", () => {
     );
   });
 
-  it("plays the same worker again, and says what a case needs that it skips", { timeout: limitMs }, async () => {
-    const only = ["--only", "concurrency", "bursts", "edit", "--concurrency", "1"];
-    const { rows, method } = JSON.parse(await bench("--json", "--itself", "--context-size", "1024", ...only)) as {
-      rows: BenchRow[];
-      method: string;
-    };
-    expect(method).toMatch(/^A: Waggle, .* slots\nB: Waggle, .*, the same again\n/);
-    for (const { skipped, rounds } of rows) expect(rounds.length).toBe(skipped === undefined ? 2 : 0);
-    const labels = ({ scenario, label }: BenchRow): string => `${scenario}: ${label}`;
-    expect(rows.filter(({ skipped }) => skipped !== undefined).map(labels)).toEqual([
-      ...["edit: 1 stream", "edit: 4 streams", "edit: 8 streams"],
-    ]);
-    expect(rows[0]?.figures.completionTokens).toEqual({ medians: [4, 4], ratios: [1] });
-    const bursts = rows.find(({ label }) => label === "16 prompts of 128");
-    expect(bursts?.figures.promptTokens?.medians).toEqual([16 * 128, 16 * 128]);
-  });
-
   it("shows a table, and refuses an unknown scenario", { timeout: limitMs }, async () => {
     const text = await bench("--only", "concurrency", "--concurrency", "1");
     expect(text).toMatch(/concurrency: 1 stream .*\n {2}tokens\/s +[\d.]+\n/);

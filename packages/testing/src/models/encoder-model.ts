@@ -61,7 +61,7 @@ export function encoderTensors(shape: ModelShape, encoder: Encoder): GgufTensor[
 }
 
 /** Tokens of the first five pieces. */
-export const wordPieceSpecial = { pad: 0, unknown: 1, classify: 2, separate: 3, mask: 4 } as const;
+const wordPieceSpecial = { pad: 0, unknown: 1, classify: 2, separate: 3, mask: 4 } as const;
 const specialPieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /** Prefix of the pieces that begin a word, in converted files. Pieces without the prefix continue a word. */
 const wordStart = "\u2581";
@@ -71,7 +71,7 @@ const characters = Array.from({ length: 94 }, (_, index) => String.fromCharCode(
 );
 
 /** @throws Error when `size` is too small for the characters */
-export function makeWordPieces(size: number): { readonly pieces: readonly string[]; readonly types: Int32Array } {
+function makeWordPieces(size: number): { readonly pieces: readonly string[]; readonly types: Int32Array } {
   const pieces = new Set([...specialPieces, ...characters, ...characters.map((character) => wordStart + character)]);
   if (size < pieces.size) throw new Error(`Cannot make a vocabulary of ${size}: it takes at least ${pieces.size}`);
   for (const word of madeUpWords(wordStart)) {

@@ -70,7 +70,7 @@ async function pauseAtRandom(
 }
 
 /** A random descendant of vitest. Not vitest's main process: it runs no test, and its limits for test processes would pass while it sleeps. */
-export function pausable(table: readonly ProcessEntry[], leader: number, random: Random): number | undefined {
+function pausable(table: readonly ProcessEntry[], leader: number, random: Random): number | undefined {
   // The program of a test's terminal stops with its child, and no process would continue it.
   const isTerminal = ({ command }: ProcessEntry): boolean => command.startsWith("script ");
   const [family, terminals] = [familyOf(table, [leader]), table.filter(isTerminal).map(({ pid }) => pid)];

@@ -1,7 +1,6 @@
 // Tests that leftovers are found: a live process, a descendant outside of its group, a bound port.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { createLeftoverCheck } from "./leftovers.ts";
 import { killProcess } from "./process-group.ts";
@@ -53,18 +52,4 @@ it("finds a descendant in a separate group after its parent's exit", async () =>
   const left = await leftovers.check();
   killProcess(Number(line));
   expect(left.processes.map((entry) => entry.pid)).toEqual([Number(line)]);
-});
-
-it("ignores a port that another process has bound since", async () => {
-  const { leader, pid, line } = await lead(listening);
-  const leftovers = createLeftoverCheck();
-  await leftovers.observe([pid]);
-  const exit = once(leader, "exit");
-  killProcess(pid);
-  await exit;
-  const other = createServer().listen(Number(line), "127.0.0.1");
-  await once(other, "listening");
-  expect((other.address() as AddressInfo).port).toBe(Number(line));
-  expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
-  other.close();
 });

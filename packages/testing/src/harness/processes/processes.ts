@@ -80,7 +80,7 @@ async function fromPs(): Promise<ProcessEntry[]> {
 }
 
 /** Parses one line of `ps -A -o pid=,ppid=,pgid=,stat=,lstart=,command=`; lstart is five words. */
-export function parsePsLine(line: string): ProcessEntry[] {
+function parsePsLine(line: string): ProcessEntry[] {
   const [pid, parentPid, groupId, state, ...rest] = line.trim().split(/\s+/);
   if (pid === undefined || state === undefined || state.startsWith("Z")) return [];
   return [
