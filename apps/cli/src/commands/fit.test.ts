@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FitReport } from "@waggle/models/memory";
 import { beforeAll, describe, expect, it } from "vitest";
-import { firstGpu } from "../local/free-gpu.ts";
+import { firstGpu } from "../local/this-machine.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 const stories = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
