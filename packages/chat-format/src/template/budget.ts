@@ -1,6 +1,6 @@
 // Counts the work of a rendering, and stops the rendering at its limits. Counts steps, not time, so that the result is the same on every machine.
 // The steps also bound the memory. The heap limit of the renderer's thread cannot: V8 ends the whole process if one allocation is far above it.
-import { charsPerStep, maxCallDepth, type RenderLimits } from "./limits.ts";
+import { charsPerStep, comparisonsPerStep, maxCallDepth, type RenderLimits } from "./limits.ts";
 import { overLimit } from "./template-error.ts";
 
 export interface Budget {
@@ -10,6 +10,10 @@ export interface Budget {
   spend(steps: number): void;
   /** Checks the length of a text, and counts its steps. Called before the text is made, so that no memory is wasted. */
   text(length: number): void;
+  /** Counts the characters that are read or the items that are moved, without a limit for their number. */
+  read(length: number): void;
+  /** Counts a search for `part`. In the worst case, V8 compares the whole part at each place of the text. */
+  search(text: string, part: string): void;
   /** Returns a function that counts the characters added to a growing text. */
   growingText(): (length: number) => void;
   /** Runs a function one level of macro calls deeper. */
@@ -36,6 +40,11 @@ export function createBudget(limits: RenderLimits): Budget {
     },
     spend,
     text,
+    read: (length) => spend(length / charsPerStep),
+    search(whole, part) {
+      const places = Math.max(0, whole.length - part.length + 1);
+      spend((places * part.length) / comparisonsPerStep);
+    },
     growingText() {
       let whole = 0;
       let uncharged = 0;

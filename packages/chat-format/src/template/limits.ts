@@ -35,5 +35,8 @@ export function checkDepth(depth: number, what: string): void {
   if (depth > maxValueDepth) throw overLimit(`${what} more than ${maxValueDepth} levels`);
 }
 
-/** Characters that can be copied or searched in one step. */
+/** Characters that can be copied or read in one step, and items of a list that can be moved. */
 export const charsPerStep = 16;
+
+/** Characters that a search can compare in one step. V8 compares about two in a nanosecond. */
+export const comparisonsPerStep = 1_024;

@@ -19,6 +19,7 @@ export const sequenceMethods: ReadonlyMap<string, Method<readonly Value[]>> = ne
     index(items, args, budget) {
       const [value, start = 0] = bind("index()", args, ["value", "start"]);
       const wanted = required("index()", "value", value);
+      budget.read(items.length);
       const found = items.findIndex((item, i) => i >= Number(start) && areEqual(item, wanted, budget));
       if (found < 0) throw failure("the value is not in the list");
       return found;
@@ -38,7 +39,7 @@ export const listMethods: ReadonlyMap<string, Method<Value[]>> = new Map(
       list.length = 0;
       return null;
     },
-    copy: (list) => [...list],
+    copy: (list, _args, budget) => toList(list, budget),
     extend(list, args, budget) {
       const more = toList(required("extend()", "iterable", bind("extend()", args, ["iterable"])[0]), budget);
       for (const item of more) list.push(item);
@@ -46,16 +47,17 @@ export const listMethods: ReadonlyMap<string, Method<Value[]>> = new Map(
     },
     insert(list, args, budget) {
       const [place, item] = bind("insert()", args, ["index", "object"]);
-      budget.spend(1);
+      budget.read(list.length);
       list.splice(Number(place), 0, required("insert()", "object", item));
       return null;
     },
-    pop(list, args) {
+    pop(list, args, budget) {
       const [place = -1] = bind("pop()", args, ["index"]);
       if (!isInteger(place)) throw failure("pop() takes an integer");
       const from = Number(place) < 0 ? Number(place) + list.length : Number(place);
       const item = list[from];
       if (item === undefined) throw failure("pop index out of range");
+      budget.read(list.length);
       list.splice(from, 1);
       return item;
     },
@@ -66,7 +68,8 @@ export const listMethods: ReadonlyMap<string, Method<Value[]>> = new Map(
       list.splice(place, 1);
       return null;
     },
-    reverse(list) {
+    reverse(list, _args, budget) {
+      budget.read(list.length);
       list.reverse();
       return null;
     },
@@ -86,32 +89,33 @@ export const dictMethods: ReadonlyMap<string, Method<Dict>> = new Map(
       dict.entries.clear();
       return null;
     },
-    copy: (dict) => dictOf(dict.entries.values()),
-    get(dict, args) {
+    copy: (dict, _args, budget) => dictOf(dict.entries.values(), budget),
+    get(dict, args, budget) {
       const [key, otherwise = null] = bind("get()", args, ["key", "default"]);
-      const item = getItem(dict, required("get()", "key", key));
+      const item = getItem(dict, required("get()", "key", key), budget);
       return item === undefined ? otherwise : item;
     },
     items: (dict) => ({ kind: "view", of: "items", dict }),
     keys: (dict) => ({ kind: "view", of: "keys", dict }),
-    pop(dict, args) {
+    pop(dict, args, budget) {
       const [key, otherwise] = bind("pop()", args, ["key", "default"]);
       const wanted = required("pop()", "key", key);
-      const known = getItem(dict, wanted);
+      const known = getItem(dict, wanted, budget);
       const item = known === undefined ? otherwise : known;
       if (item === undefined) throw failure("the key is not in the dict");
-      dict.entries.delete(dictKey(wanted));
+      dict.entries.delete(dictKey(wanted, budget));
       return item;
     },
     setdefault(dict, args, budget) {
       const [key, otherwise = null] = bind("setdefault()", args, ["key", "default"]);
       const wanted = required("setdefault()", "key", key);
-      budget.spend(1);
-      if (getItem(dict, wanted) === undefined) setItem(dict, wanted, otherwise);
-      return getItem(dict, wanted) ?? null;
+      const known = getItem(dict, wanted, budget);
+      if (known !== undefined) return known;
+      setItem(dict, wanted, otherwise, budget);
+      return otherwise;
     },
     update(dict, args, budget) {
-      for (const [key, value] of pairsGiven(args, budget)) setItem(dict, key, value);
+      for (const [key, value] of pairsGiven(args, budget)) setItem(dict, key, value, budget);
       return null;
     },
     values: (dict) => ({ kind: "view", of: "values", dict }),

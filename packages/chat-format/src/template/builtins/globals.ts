@@ -13,7 +13,7 @@ import { textArgument } from "./text-methods.ts";
 export function createGlobals(budget: Budget, now: () => Date): ReadonlyMap<string, Value> {
   const functions: Readonly<Record<string, (args: Arguments) => Value>> = {
     range,
-    dict: (args) => dictOf(pairsGiven(args, budget)),
+    dict: (args) => dictOf(pairsGiven(args, budget), budget),
     namespace: (args) => ({
       kind: "namespace",
       attributes: new Map(pairsGiven(args, budget).map(([key, value]) => [str(key, budget), value])),

@@ -25,7 +25,9 @@ function getter(path: Value | undefined, { budget }: Runtime, otherwise?: Value)
   if (path === undefined || path === null) return (item) => item;
   const parts =
     typeof path === "string" ? path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)) : [path];
+  budget.spend(parts.length);
   return (item) => {
+    budget.spend(parts.length);
     const found = parts.reduce<Value>((value, part) => itemOf(value, part, budget), item);
     return isUndefined(found) && otherwise !== undefined ? otherwise : found;
   };
@@ -36,7 +38,9 @@ function orderKey(path: Value | undefined, caseSensitive: Value, runtime: Runtim
   const get = getter(path, runtime);
   return (item) => {
     const found = get(item);
-    return typeof found === "string" && !isTrue(caseSensitive) ? found.toLowerCase() : found;
+    if (typeof found !== "string" || isTrue(caseSensitive)) return found;
+    runtime.budget.text(found.length);
+    return found.toLowerCase();
   };
 }
 
@@ -137,7 +141,7 @@ const unique: Filter = (value, args, runtime) => {
     const seen = new Set<unknown>();
     for (const item of itemsOf(value)) {
       runtime.budget.spend(1);
-      const known = dictKey(key(item));
+      const known = dictKey(key(item), runtime.budget);
       if (!seen.has(known)) yield item;
       seen.add(known);
     }
@@ -229,7 +233,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   reject: chosen(false, false),
   rejectattr: chosen(false, true),
   reverse(value, _args, { budget }) {
-    if (typeof value === "string") return Array.from(value).toReversed().join("");
+    if (typeof value === "string") return (toList(value, budget) as string[]).toReversed().join("");
     return sequenceOf(toList(value, budget).toReversed());
   },
   select: chosen(true, false),

@@ -1,4 +1,5 @@
 // Owns Jinja's filters that return texts and numbers.
+import type { Budget } from "../budget.ts";
 import type { Filter, Runtime } from "../runtime/runtime.ts";
 import { failure } from "../template-error.ts";
 import { bind, required, type Arguments } from "../values/arguments.ts";
@@ -81,12 +82,13 @@ const truncateText: Filter = (value, args, { budget }) => {
   return (isTrue(kill) ? cut : (splitRight(cut, " ", 1)[0] ?? "")) + tail;
 };
 
-const toInteger: Filter = (value, args) => {
+const toInteger: Filter = (value, args, { budget }) => {
   const [otherwise = 0, base = 10] = bind("int", args, ["default", "base"]);
   if (isUndefined(value)) throw undefinedError(value);
   if (isInteger(value)) return typeof value === "boolean" ? Number(value) : value;
   if (isFloat(value)) return Number.isFinite(value.value) ? truncate(value.value) : otherwise;
   if (typeof value !== "string") return otherwise;
+  budget.spend(Math.min(value.length, maxNumberChars));
   const whole = parseInteger(value, Number(base));
   if (whole !== undefined) return whole;
   const number = parseFloatText(value);
@@ -163,14 +165,16 @@ function evenOf(value: number): number {
 }
 
 const urlencode: Filter = (value, _args, { budget }) => {
-  if (typeof value === "string" || isNumber(value)) return percentEncoded(str(value, budget)).replaceAll("%2F", "/");
-  const encoded = (one: Value): string => percentEncoded(str(one, budget)).replaceAll("%20", "+");
+  if (typeof value === "string" || isNumber(value))
+    return percentEncoded(str(value, budget), budget).replaceAll("%2F", "/");
+  const encoded = (one: Value): string => percentEncoded(str(one, budget), budget).replaceAll("%20", "+");
   return pairsOf(value, budget)
     .map(([key, item]) => `${encoded(key)}=${encoded(item)}`)
     .join("&");
 };
 
-function percentEncoded(text: string): string {
+function percentEncoded(text: string, budget: Budget): string {
+  budget.text(3 * text.length);
   try {
     const hex = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
     return encodeURIComponent(text).replace(/[!'()*]/g, hex);
@@ -205,7 +209,7 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   forceescape: escapeHtml,
   format: ofText((text, { positional, named }, { budget }) => {
     if (named.size > 0 && positional.length > 0) throw failure("format takes values by position or by name, not both");
-    return formatPercent(text, named.size > 0 ? dictOf(named) : tupleValue(positional), budget);
+    return formatPercent(text, named.size > 0 ? dictOf(named, budget) : tupleValue(positional), budget);
   }),
   indent,
   int: toInteger,

@@ -42,20 +42,27 @@ function stripper(sides: "left" | "right" | "both"): TextMethod {
 }
 
 function affix(name: string, test: (text: string, part: string) => boolean): TextMethod {
-  return (text, args) => {
+  return (text, args, budget) => {
     const [part, start, end] = bind(name, args, ["part", "start", "end"]);
     const [within] = section(text, start, end);
     const parts =
       part === undefined || typeof part === "string" ? undefined : Array.isArray(part) ? undefined : listItems(part);
-    return (parts ?? [part]).some((one) => test(within, textArgument(name, one)));
+    return (parts ?? [part]).some((one) => {
+      const wanted = textArgument(name, one);
+      budget.spend(1);
+      budget.read(wanted.length);
+      return test(within, wanted);
+    });
   };
 }
 
 function finder(name: string, find: (text: string, part: string) => number, mustFind: boolean): TextMethod {
-  return (text, args) => {
+  return (text, args, budget) => {
     const [part, start, end] = bind(name, args, ["part", "start", "end"]);
     const [within, offset] = section(text, start, end);
-    const found = placeIn(within, find(within, textArgument(name, part)));
+    const wanted = textArgument(name, part);
+    budget.search(within, wanted);
+    const found = placeIn(within, find(within, wanted));
     if (found < 0 && mustFind) throw failure("substring not found");
     return found < 0 ? -1 : found + offset;
   };
@@ -83,6 +90,7 @@ function splitter(split: (text: string, separator: string | undefined, most: num
     const [separator, most] = bind("split()", args, ["sep", "maxsplit"]);
     const by = separator === undefined || separator === null ? undefined : textArgument("split()", separator);
     if (by === "") throw failure("empty separator");
+    budget.search(text, by ?? "");
     const limit = whole("split()", most, -1);
     const parts = split(text, by, limit < 0 ? Number.POSITIVE_INFINITY : limit);
     budget.spend(parts.length);
@@ -91,9 +99,10 @@ function splitter(split: (text: string, separator: string | undefined, most: num
 }
 
 function divider(find: (text: string, part: string) => number, missing: "first" | "last"): TextMethod {
-  return (text, args) => {
+  return (text, args, budget) => {
     const separator = textArgument("partition()", bind("partition()", args, ["sep"])[0]);
     if (separator === "") throw failure("empty separator");
+    budget.search(text, separator);
     const at = find(text, separator);
     if (at < 0) return tupleValue(missing === "first" ? [text, "", ""] : ["", "", text]);
     return tupleValue([text.slice(0, at), separator, text.slice(at + separator.length)]);
@@ -109,6 +118,7 @@ function join(text: string, args: Arguments, budget: Budget): Value {
 
 export function replaceText(text: string, from: string, to: string, count: number, budget: Budget): string {
   if (from !== "") {
+    budget.search(text, from);
     const parts = splitLeft(text, from, count < 0 ? Number.POSITIVE_INFINITY : count);
     budget.text(text.length + parts.length * to.length);
     return parts.join(to);
@@ -129,10 +139,11 @@ export const textMethods: ReadonlyMap<string, TextMethod> = new Map(
     capitalize: (text) => capitalize(text),
     casefold: (text) => text.toLowerCase().replaceAll("ß", "ss"),
     center: justify("center"),
-    count(text, args) {
+    count(text, args, budget) {
       const [part, start, end] = bind("count()", args, ["sub", "start", "end"]);
       const [within] = section(text, start, end);
       const sub = textArgument("count()", part);
+      budget.search(within, sub);
       return sub === "" ? textLength(within) + 1 : within.split(sub).length - 1;
     },
     endswith: affix("endswith()", (text, part) => text.endsWith(part)),
@@ -195,7 +206,11 @@ export const textMethods: ReadonlyMap<string, TextMethod> = new Map(
     rsplit: splitter(splitRight),
     rstrip: stripper("right"),
     split: splitter(splitLeft),
-    splitlines: (text, args) => splitLines(text, bind("splitlines()", args, ["keepends"])[0] === true),
+    splitlines(text, args, budget) {
+      const lines = splitLines(text, bind("splitlines()", args, ["keepends"])[0] === true);
+      budget.spend(lines.length);
+      return lines;
+    },
     startswith: affix("startswith()", (text, part) => text.startsWith(part)),
     strip: stripper("both"),
     swapcase: (text) => swapCase(text),

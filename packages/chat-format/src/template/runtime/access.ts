@@ -29,12 +29,13 @@ export function attributeOf(value: Value, name: string, budget: Budget): Value {
   if (isUndefined(value)) throw undefinedError(value);
   const own = ownAttribute(value, name, budget);
   if (own !== undefined) return own;
-  const item = valueKind(value) === "dict" ? getItem(value as Dict, name) : undefined;
+  const item = valueKind(value) === "dict" ? getItem(value as Dict, name, budget) : undefined;
   return item === undefined ? missing(value, name) : item;
 }
 
 /** An attribute or a method, but not an item; undefined if there is no such attribute. */
 export function ownAttribute(value: Value, name: string, budget: Budget): Value | undefined {
+  budget.read(name.length);
   if (hidden.test(name)) return missing(value, name);
   switch (valueKind(value)) {
     case "namespace":
@@ -86,7 +87,7 @@ export function itemOf(value: Value, key: Value, budget: Budget): Value {
 function directItem(value: Value, key: Value, budget: Budget): Value | undefined {
   if (valueKind(value) === "dict") {
     const kind = valueKind(key);
-    return kind === "list" || kind === "dict" ? undefined : getItem(value as Dict, key);
+    return kind === "list" || kind === "dict" ? undefined : getItem(value as Dict, key, budget);
   }
   if (!isInteger(key)) return undefined;
   const items = indexable(value, budget);

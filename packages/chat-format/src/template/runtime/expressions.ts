@@ -26,7 +26,10 @@ export function evaluate(node: Expression, scope: Scope, runtime: Runtime): Valu
     case "tuple":
       return tupleValue(node.items.map(of));
     case "dict":
-      return dictOf(node.pairs.map(([key, value]) => [of(key), of(value)]));
+      return dictOf(
+        node.pairs.map(([key, value]) => [of(key), of(value)]),
+        budget,
+      );
     case "attribute":
       return attributeOf(of(node.of), node.name, budget);
     case "item":
@@ -83,6 +86,7 @@ function signed(sign: "-" | "+", value: Value): Value {
 
 /** @param block the text of a `filter` block, which replaces the expression of the innermost filter */
 export function evaluateFilter(node: FilterNode, block: Value | undefined, scope: Scope, runtime: Runtime): Value {
+  runtime.budget.spend(1);
   const inner = node.of;
   const value =
     inner === undefined
@@ -105,6 +109,7 @@ export function evaluateArguments(nodes: ArgumentNodes, scope: Scope, runtime: R
   if (spreadNamed !== undefined) {
     const given = evaluate(spreadNamed, scope, runtime);
     if (!isDict(given)) throw failure("the value after ** must be a dict");
+    runtime.budget.spend(given.entries.size);
     for (const [key, value] of given.entries.values()) byName.set(str(key, runtime.budget), value);
   }
   return { positional: values, named: byName };

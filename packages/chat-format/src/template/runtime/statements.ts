@@ -180,7 +180,7 @@ function bindParameters(macro: MacroNode, { positional, named }: Arguments, inne
   }
   if (macro.mentions.has("caller")) setName(inner, "caller", valueOr(rest.get("caller"), "the caller"));
   if (macro.mentions.has("caller")) rest.delete("caller");
-  if (macro.mentions.has("kwargs")) setName(inner, "kwargs", dictOf(rest));
+  if (macro.mentions.has("kwargs")) setName(inner, "kwargs", dictOf(rest, runtime.budget));
   else if (rest.size > 0) throw failure(`the macro ${macro.name} has no argument "${[...rest.keys()].join()}"`);
   const more = positional.slice(macro.parameters.length);
   if (macro.mentions.has("varargs")) setName(inner, "varargs", tupleValue(more));

@@ -27,7 +27,7 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
           : args.named.get(first);
     if (value === undefined) throw failure(`format has no value for {${field}}`);
     for (const [, name, key] of rest.matchAll(/\.([^.[]+)|\[([^\]]*)\]/g)) {
-      value = partOf(value, name, key);
+      value = partOf(value, name, key, budget);
     }
     return value;
   }
@@ -46,9 +46,9 @@ export function formatBraces(template: string, args: Arguments, budget: Budget):
   });
 }
 
-function partOf(value: Value, name: string | undefined, key = ""): Value {
+function partOf(value: Value, name: string | undefined, key = "", budget: Budget): Value {
   if (name !== undefined) throw unsupported("an attribute in a format is not supported");
-  const part = isDict(value) ? getItem(value, key) : Array.isArray(value) ? value[Number(key)] : undefined;
+  const part = isDict(value) ? getItem(value, key, budget) : Array.isArray(value) ? value[Number(key)] : undefined;
   if (part === undefined) throw failure(`format has no value [${key}]`);
   return part;
 }

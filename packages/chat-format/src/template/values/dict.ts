@@ -1,18 +1,21 @@
 // Implements Python's dict, with its insertion order and its equality of keys.
+import type { Budget } from "../budget.ts";
 import { failure, unsupported } from "../template-error.ts";
 import { tupleValue, typeName, type Dict, type DictView, type Key, type Value } from "./value.ts";
 import { integer } from "./numbers.ts";
 
 const undefinedKey = Symbol("undefined");
 
-export function dictOf(pairs: Iterable<readonly [Value, Value]>): Dict {
+export function dictOf(pairs: Iterable<readonly [Value, Value]>, budget: Budget): Dict {
   const dict: Dict = { kind: "dict", entries: new Map() };
-  for (const [key, value] of pairs) setItem(dict, key, value);
+  for (const [key, value] of pairs) setItem(dict, key, value, budget);
   return dict;
 }
 
 /** @throws TemplateError failed for a value that cannot be a key */
-export function dictKey(value: Value): Key {
+export function dictKey(value: Value, budget: Budget): Key {
+  budget.spend(1);
+  if (typeof value === "string") budget.read(value.length);
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null || typeof value !== "object") return value;
   if (!Array.isArray(value)) {
@@ -26,13 +29,13 @@ export function dictKey(value: Value): Key {
   throw failure(`unhashable type: '${typeName(value)}'`);
 }
 
-export function getItem(dict: Dict, key: Value): Value | undefined {
-  return dict.entries.get(dictKey(key))?.[1];
+export function getItem(dict: Dict, key: Value, budget: Budget): Value | undefined {
+  return dict.entries.get(dictKey(key, budget))?.[1];
 }
 
 /** Sets an item. An existing key keeps its position and its type (1, 1.0 or true). */
-export function setItem(dict: Dict, key: Value, value: Value): void {
-  const known = dictKey(key);
+export function setItem(dict: Dict, key: Value, value: Value, budget: Budget): void {
+  const known = dictKey(key, budget);
   dict.entries.set(known, [dict.entries.get(known)?.[0] ?? key, value]);
 }
 

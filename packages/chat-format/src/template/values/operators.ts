@@ -118,6 +118,7 @@ export function areEqual(left: Value, right: Value, budget: Budget, depth = 0): 
   if (Array.isArray(left) || Array.isArray(right)) return false;
   if (left.kind === "tuple" && right.kind === "tuple") return listsAreEqual(left.items, right.items, budget, depth);
   if (left.kind === "range" && right.kind === "range") {
+    budget.spend(left.length + right.length);
     return listsAreEqual([...rangeItems(left)], [...rangeItems(right)], budget, depth);
   }
   if (left.kind !== "dict" || right.kind !== "dict") return kind === "undefined";
@@ -201,10 +202,11 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
       throw failure(`'in <string>' requires string as left operand, not ${typeName(item)}`);
     }
     budget.text(container.length);
+    budget.search(container, item);
     return container.includes(item);
   }
   if (valueKind(container) === "dict")
-    return (container as { entries: Map<unknown, unknown> }).entries.has(dictKey(item));
+    return (container as { entries: Map<unknown, unknown> }).entries.has(dictKey(item, budget));
   if (!isIterable(container)) throw failure(`argument of type '${typeName(container)}' is not iterable`);
   for (const one of itemsOf(container)) if (areEqual(one, item, budget)) return true;
   return false;

@@ -28,7 +28,7 @@ export function formatPercent(template: string, values: Value, budget: Budget): 
   function byName(name: string): Value {
     named = true;
     if (!isDict(values)) throw failure("format requires a mapping");
-    const value = getItem(values, name);
+    const value = getItem(values, name, budget);
     if (value === undefined) throw failure(`format has no value "${name}"`);
     return value;
   }
