@@ -135,8 +135,8 @@ export function createWorker(options: WorkerOptions): Worker {
     observers,
     ...(options.mcp === undefined ? {} : { calls }),
   });
-  const describer = createFileDescriber({ clock });
-  const renderer = createFileDescriber({ clock, limits: { waiting: waitingPrompts } });
+  const describer = createFileDescriber();
+  const renderer = createFileDescriber({ waiting: waitingPrompts });
   const descriptions = createDescriptions({ resolve: downloadsOf(config), describer, renderer, log });
   const report = createReport({
     config,

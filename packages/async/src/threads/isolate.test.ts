@@ -153,6 +153,14 @@ describe("order and limits", () => {
     expect(await settled()).toEqual(["a too_slow"]);
   });
 
+  test("a task without a limit has no time limit", async () => {
+    const { isolate, last } = withThreads({ limits: { waiting: 1, heapMiB: 64 } });
+    const result = isolate.run("a");
+    vi.advanceTimersByTime(1_000_000);
+    last()?.onResult(1);
+    expect(await result).toBe(1);
+  });
+
   test("with a deadline a task's time is the thread's processor time", async () => {
     let cpuMs = 0;
     const { run, settled, last } = withThreads({ limits: { ...limits, deadlineMs: 1_000 } }, () => cpuMs);

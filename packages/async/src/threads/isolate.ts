@@ -1,4 +1,4 @@
-// Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after it killed one.
+// Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after one ended.
 import type { Transferable } from "node:worker_threads";
 import { createFairQueue } from "../clients/fair-queue.ts";
 import { createShares } from "../clients/shares.ts";
@@ -39,8 +39,6 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly toMessage?: (task: Task) => Message;
   /** Buffers of the message that are moved to the thread instead of copied. */
   readonly movedOf?: (message: Message) => readonly Transferable[];
-  /** Called before a new thread starts: the new thread has no state from earlier tasks. */
-  readonly onStart?: () => void;
   readonly clock?: Clock;
   /** Starts the thread; by default a worker thread with `thread` as its module. */
   readonly startThread?: StartIsolateThread<Message, Result>;
@@ -49,7 +47,8 @@ export interface IsolateOptions<Task, Result, Message> {
 export type StartIsolateThread<Message, Result> = (events: IsolateThreadEvents<Result>) => IsolateThread<Message>;
 
 export interface TaskOptions {
-  readonly limitMs: number;
+  /** Absent: the task counts its work and ends by itself. */
+  readonly limitMs?: number;
   /** Clients take turns on the thread. */
   readonly client?: string;
   /** Counts for `waitingSize`. */
@@ -60,7 +59,7 @@ export interface TaskOptions {
 
 export interface Isolate<Task, Result> {
   /** @throws IsolateError */
-  run(task: Task, options: TaskOptions): Promise<Result>;
+  run(task: Task, options?: TaskOptions): Promise<Result>;
   /** Rejects running, waiting and later tasks; resolves when no thread is left. */
   close(): Promise<void>;
 }
@@ -152,7 +151,6 @@ export function createIsolate<Task, Result, Message = Task>(
   }
 
   function start(): IsolateThread<Message> {
-    options.onStart?.();
     const started = startThread({
       onReady: () => thread === started && startMs !== undefined && begin(started),
       onResult: (result) => thread === started && finish(({ resolve }) => resolve(result), endsWith(result)),
@@ -168,7 +166,8 @@ export function createIsolate<Task, Result, Message = Task>(
   }
 
   function begin(on: IsolateThread<Message>): void {
-    if (running === undefined) return;
+    timer?.cancel();
+    if (running?.limitMs === undefined) return;
     watch(on, timesOf(on), running.limitMs, Math.min(running.limitMs, deadlineMs));
   }
 
@@ -228,7 +227,7 @@ export function createIsolate<Task, Result, Message = Task>(
   }
 
   return {
-    async run(task, taskOptions) {
+    async run(task, taskOptions = {}) {
       const { client = "", size = 0 } = taskOptions;
       if (isClosed) throw closed();
       if ((places.limitFor(client, 1) ?? sizes.limitFor(client, size)) !== undefined) {

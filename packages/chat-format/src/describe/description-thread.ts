@@ -1,5 +1,4 @@
-// Runs as a thread: describes a model's file, or renders a prompt with the template in the file. Templates run on this thread too, so
-// file-describer.ts kills the thread after a time limit.
+// Runs as a thread: describes a model's file, or renders a prompt with the template in the file. Templates run on this thread too.
 import { serveTasks } from "@waggle/async";
 import { renderHere } from "../template/index.ts";
 import {

@@ -1,4 +1,4 @@
-// Tests the real description thread, and with fake threads the order and the time limit of tasks.
+// Tests the real description thread, and with fake threads the order of tasks.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,6 @@ import type { IsolateThreadEvents } from "@waggle/async";
 import { usualInputs } from "../format/index.ts";
 import { llamaTemplates } from "../testing/template/llama-templates.ts";
 import { writeRandomModel, writeScriptedModel, shapeNamed } from "@waggle/testing/models";
-import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { describeFile } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
@@ -23,8 +22,7 @@ afterEach(async () => {
 });
 
 function create(options: FileDescriberOptions = {}): FileDescriber {
-  // A real thread needs a while on a busy machine.
-  const describer = createFileDescriber({ ...options, limits: { timeoutMs: 120_000, ...options.limits } });
+  const describer = createFileDescriber(options);
   open.push(describer);
   return describer;
 }
@@ -102,12 +100,10 @@ describe("waiting tasks", () => {
     ended: boolean;
   }
 
-  function withThreads(limits: FileDescriberOptions["limits"] = {}) {
+  function withThreads(options: FileDescriberOptions = {}) {
     const threads: Started[] = [];
-    const clock = createFakeClock();
     const describer = create({
-      limits,
-      clock,
+      ...options,
       startThread(events) {
         const started: Started = { task: undefined, events, ended: false };
         threads.push(started);
@@ -118,7 +114,7 @@ describe("waiting tasks", () => {
         };
       },
     });
-    return { threads, clock, describer };
+    return { threads, describer };
   }
 
   test("run one after the other, each on a separate thread that ends", async () => {
@@ -132,17 +128,6 @@ describe("waiting tasks", () => {
     threads[1]?.events.onGone(new Error("its thread has ended"));
     await expect(asked[1]).rejects.toThrow("its thread has ended");
     expect(threads[1]?.ended).toBe(true);
-  });
-
-  test("start when the task before them exceeds its time limit", async () => {
-    const { threads, clock, describer } = withThreads({ timeoutMs: 500 });
-    const slow = describer.describe({ path: "slow", chosen });
-    const next = describer.describe({ path: "next", chosen });
-    clock.advance(500);
-    await expect(slow).rejects.toThrow("it takes more than 500 ms");
-    await expect.poll(() => threads.length).toBe(2);
-    await describer.close();
-    await expect(next).rejects.toThrow("leaving");
   });
 
   test("are dropped when their client aborts", async () => {

@@ -1,26 +1,17 @@
-// Owns the queue of tasks for description threads. Tasks run one after the other, each on a separate thread and with a time limit.
-import { createIsolate, type Clock, type StartIsolateThread } from "@waggle/async";
+// Owns the queue of tasks for description threads. Tasks run one after the other, each on a separate thread.
+import { createIsolate, type StartIsolateThread } from "@waggle/async";
 import type { FileDescription } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask, Rendered } from "./description-thread.ts";
 
-export interface DescriberLimits {
-  /** Time limit for one task, including the start of its thread. */
-  readonly timeoutMs: number;
-  /** Maximum number of waiting tasks. */
-  readonly waiting: number;
-}
-
-const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
-
 export interface FileDescriberOptions {
-  readonly limits?: Partial<DescriberLimits>;
-  readonly clock?: Clock;
+  /** Maximum number of waiting tasks. Default: 64. */
+  readonly waiting?: number;
   /** Default: a thread of this process. */
   readonly startThread?: StartIsolateThread<DescriptionTask, DescriptionResult>;
 }
 
 export interface FileDescriber {
-  /** @throws Error with the reason: the file cannot be read, the task takes too long, or too many other tasks wait */
+  /** @throws Error with the reason: the file cannot be read, its template takes too many steps, or too many other tasks wait */
   describe(task: Omit<DescriptionTask, "render">): Promise<FileDescription>;
   /**
    * Renders a prompt with the template in the file.
@@ -36,24 +27,22 @@ export interface FileDescriber {
 const memory = { heapMiB: 512, stackMiB: 4 };
 
 export function createFileDescriber(options: FileDescriberOptions = {}): FileDescriber {
-  const { clock, startThread } = options;
-  const { timeoutMs, waiting } = { ...defaultDescriberLimits, ...options.limits };
+  const { waiting = 64, startThread } = options;
   const isolate = createIsolate<DescriptionTask, DescriptionResult>({
     thread: { name: "description-thread", caller: import.meta.url },
     limits: { ...memory, waiting },
     threadPerTask: true,
-    ...(clock === undefined ? {} : { clock }),
     ...(startThread === undefined ? {} : { startThread }),
   });
 
   return {
     async describe(task) {
-      const result = await isolate.run(task, { limitMs: timeoutMs });
+      const result = await isolate.run(task);
       if (result.kind !== "described") throw new Error("its thread has rendered a prompt");
       return result.description;
     },
     async render(task, signal) {
-      const result = await isolate.run(task, { limitMs: timeoutMs, signal });
+      const result = await isolate.run(task, { signal });
       if (result.kind === "described") throw new Error("its thread has described the file");
       return result;
     },

@@ -1,6 +1,6 @@
 // Tests the renderer with its real thread: the values that a template gets, and that templates do not affect each other.
 import { llamaTemplates } from "../testing/template/llama-templates.ts";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import {
   createTemplateRenderer,
   type ChatTemplate,
@@ -8,7 +8,7 @@ import {
   type TemplateRendererOptions,
 } from "./chat-template.ts";
 import { compileTemplate } from "./compiled-template.ts";
-import { renderHere } from "./thread/task-runner.ts";
+import { renderHere } from "./render-task.ts";
 import { jsonText } from "./values/input.ts";
 
 const date = new Date(2026, 10, 21, 14, 5);
@@ -21,10 +21,8 @@ const tool = {
 const texts = { bosText: "<s>", eosText: "</s>" };
 const open: TemplateRenderer[] = [];
 
-/** A real thread needs a while to start on a busy machine. */
-const patient = { startMs: 120_000 };
 /** One renderer for all harmless templates, since a thread takes a while to start. */
-const shared = createTemplateRenderer({ now: () => date, limits: patient });
+const shared = createTemplateRenderer({ now: () => date });
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((renderer) => renderer.close()));
@@ -35,7 +33,7 @@ afterAll(async () => {
 });
 
 function create(options: TemplateRendererOptions = {}): TemplateRenderer {
-  const renderer = createTemplateRenderer({ now: () => date, ...options, limits: { ...patient, ...options.limits } });
+  const renderer = createTemplateRenderer({ now: () => date, ...options });
   open.push(renderer);
   return renderer;
 }
@@ -141,8 +139,8 @@ test("JSON text keeps its numbers when it is sent to the thread", async () => {
   );
 });
 
-test("a rendering that takes too long is stopped, and other renderings continue", async () => {
-  const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, renderTimeoutMs: 300 } });
+test("a rendering that takes too many steps is stopped, and other renderings continue", async () => {
+  const renderer = create();
   const slow = await renderer.open({
     source:
       "{% if messages | length > 1 %}{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}{% endif %}",
@@ -151,24 +149,10 @@ test("a rendering that takes too long is stopped, and other renderings continue"
   const good = await renderer.open({ source: "good", ...texts });
   const ends = slow.render({ ...plain, messages: [user, user] }).catch((error: unknown) => error);
   const others = [good.render(plain, "a"), good.render(plain, "b"), slow.render(plain, "c")];
-  expect(await ends).toMatchObject({ reason: "limit", message: "it takes more than 300 ms" });
+  expect(await ends).toMatchObject({ reason: "limit", message: "it takes more than 20000000 steps" });
   expect(await Promise.all(others)).toEqual(["good", "good", ""]);
-  expect(slow.spentSteps()).toBeGreaterThanOrEqual(Number.MAX_SAFE_INTEGER);
+  expect(slow.spentSteps()).toBeGreaterThanOrEqual(20_000_000);
   expect(good.spentSteps()).toBeLessThan(100);
-});
-
-test("a rendering that takes too much memory is stopped, and other renderings continue", async () => {
-  const renderer = create({ limits: { steps: Number.MAX_SAFE_INTEGER, textChars: 1 << 30, heapMiB: 32 } });
-  const large = await renderer.open({
-    source:
-      "{% set ns = namespace(l=[]) %}{% if messages | length > 1 %}{% for i in range(100000) %}{% set ns.l = ns.l + [range(1000) | list] %}{% endfor %}{% endif %}",
-    ...texts,
-  });
-  const good = await renderer.open({ source: "good", ...texts });
-  const ends = large.render({ ...plain, messages: [user, user] }).catch((error: unknown) => error);
-  const other = good.render(plain);
-  expect(await ends).toMatchObject({ reason: "limit", message: "it takes more than 32 MiB of memory" });
-  expect(await other).toBe("good");
 });
 
 test("a hundred callers that render at once get their texts", async () => {
@@ -181,20 +165,20 @@ test("a hundred callers that render at once get their texts", async () => {
 });
 
 test("a rendering fails at once if too many renderings wait", async () => {
-  const renderer = create({ limits: { waiting: 3, clientShare: 0.7 } });
-  const template = await renderer.open({ source: "a", ...texts });
-  // The first rendering starts at once.
-  const all = ["x", "x", "x", "x", "y", "z"].map(
-    async (client) =>
-      await template.render(plain, client).catch((error: unknown) => (error as { reason: string }).reason),
-  );
-  expect(await Promise.all(all)).toEqual(["a", "a", "a", "unavailable", "a", "unavailable"]);
-});
-
-test("too many sources are an error", async () => {
-  const renderer = create({ limits: { sources: 2 } });
-  await renderer.open({ source: "a", namedSources: { tool_use: "b" }, ...texts });
-  await expect(renderer.open({ source: "c", ...texts })).rejects.toMatchObject({ reason: "unavailable" });
+  const template = await shared.open({ source: "a", ...texts });
+  const asked = async (client: string, count: number): Promise<string[]> =>
+    await Promise.all(
+      Array.from({ length: count }, async () =>
+        template.render(plain, client).catch((error: unknown) => (error as { reason: string }).reason),
+      ),
+    );
+  // The first rendering starts at once; a client may use half of the 256 places.
+  const [first, second, third] = await Promise.all([asked("x", 130), asked("y", 129), asked("z", 1)]);
+  expect([first.slice(128), second.slice(127), third]).toEqual([
+    ["a", "unavailable"],
+    ["a", "unavailable"],
+    ["unavailable"],
+  ]);
 });
 
 test("close rejects waiting and later renderings", async () => {
@@ -208,25 +192,27 @@ test("close rejects waiting and later renderings", async () => {
   await expect(template.render(plain)).rejects.toMatchObject({ reason: "unavailable" });
 });
 
-test("a thread that does not start or that ends causes an error, and another thread replaces it", async () => {
+test("a thread that ends causes an error, and another thread replaces it", async () => {
   const deaths: ((error: Error) => void)[] = [];
-  let threads = 0;
   const renderer = create({
-    limits: { startMs: 20 },
     startThread(events) {
-      threads += 1;
       deaths.push(events.onGone);
       return { perform: () => undefined, cpuMs: () => undefined, end: async () => await Promise.resolve() };
     },
   });
-  await expect(renderer.open({ source: "a", ...texts })).rejects.toMatchObject({
-    reason: "unavailable",
-    message: "its thread did not start",
-  });
-  const second = renderer.open({ source: "a", ...texts });
-  deaths[1]?.(new Error("gone"));
-  await expect(second).rejects.toMatchObject({ reason: "unavailable", message: "gone" });
-  expect(threads).toBe(2);
+  for (const [message, reason] of [
+    ["gone", "unavailable"],
+    ["full", "limit"],
+  ] as const) {
+    const opening = renderer.open({ source: "a", ...texts });
+    const code = reason === "limit" ? "ERR_WORKER_OUT_OF_MEMORY" : undefined;
+    deaths.at(-1)?.(Object.assign(new Error(message), { code }));
+    await expect(opening).rejects.toMatchObject({
+      reason,
+      message: reason === "limit" ? "it takes more than 512 MiB of memory" : message,
+    });
+  }
+  expect(deaths).toHaveLength(2);
 });
 
 test("a template that cannot be tried is not opened", async () => {
@@ -244,52 +230,4 @@ test("a template that cannot be tried is not opened", async () => {
     },
   });
   await expect(renderer.open({ source: "{{ tools }}", ...texts })).rejects.toMatchObject({ reason: "unavailable" });
-});
-
-describe("a rendering's time", () => {
-  /** A renderer with a fake thread, which accepts sources, never finishes a rendering, and reports the given processor time. */
-  function withThread(cpuMs: () => number | undefined) {
-    return create({
-      limits: { renderTimeoutMs: 100, deadlineMs: 1_000 },
-      startThread({ onReady, onResult }) {
-        queueMicrotask(onReady);
-        return {
-          perform: (task) => {
-            if (task.values === undefined) queueMicrotask(() => onResult({ kind: "rendered", text: "", steps: 0 }));
-          },
-          cpuMs,
-          end: async () => await Promise.resolve(),
-        };
-      },
-    });
-  }
-
-  async function outcome(cpuMs: () => number | undefined, clockMs: number) {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    const renderer = withThread(cpuMs);
-    const template = await renderer.open({ source: "a", ...texts });
-    let error: unknown;
-    const rendering = template.render(plain).catch((reason: unknown) => (error = reason));
-    await new Promise(setImmediate);
-    for (let ms = 0; ms < clockMs; ms += 10) vi.advanceTimersByTime(10);
-    await new Promise(setImmediate);
-    const { message } = (error ?? {}) as { message?: string };
-    await renderer.close();
-    await rendering;
-    vi.useRealTimers();
-    return message;
-  }
-
-  test("is the thread's processor time if the system reports it", async () => {
-    expect(await outcome(() => 0, 990)).toBeUndefined();
-    expect(await outcome(() => 0, 1_000)).toBe("the machine has been too busy for 1000 ms");
-    let spent = 0;
-    const grows = (): number => (spent += 60);
-    expect(await outcome(grows, 500)).toBe("it takes more than 100 ms");
-  });
-
-  test("is the clock's time otherwise", async () => {
-    expect(await outcome(() => undefined, 90)).toBeUndefined();
-    expect(await outcome(() => undefined, 100)).toBe("it takes more than 100 ms");
-  });
 });

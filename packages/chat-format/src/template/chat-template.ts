@@ -1,16 +1,11 @@
 // Owns a model's chat template: chooses the source for a conversation, adds the values that transformers adds, and renders on a thread. Decision 013.
-import { defaultRenderLimits, type RenderLimits } from "./limits.ts";
+import { createIsolate, IsolateError } from "@waggle/async";
 import { strftime } from "./builtins/strftime.ts";
-import { TemplateError } from "./template-error.ts";
-import {
-  createTaskRunner,
-  defaultThreadLimits,
-  type StartTemplateThread,
-  type ThreadLimits,
-} from "./thread/task-runner.ts";
+import { defaultRenderLimits } from "./limits.ts";
+import type { RenderResult, RenderTask, StartTemplateThread } from "./render-task.ts";
+import { TemplateError, type TemplateErrorReason } from "./template-error.ts";
 
 export interface TemplateRendererOptions {
-  readonly limits?: Partial<RenderLimits & ThreadLimits>;
   /** Returns the date that a template gets; default: the current date. */
   readonly now?: () => Date;
   /** Default: a thread of this process. */
@@ -69,35 +64,53 @@ export interface ChatTemplate {
 
 /** One source, and the value of `tools` for conversations without tools. */
 interface OpenSource {
-  readonly number: number;
   readonly source: string;
   readonly noTools: null | readonly never[];
 }
 
 interface Asked {
   readonly client: string;
+  /** Receives the steps of the rendering, also if it failed; all that it may take if its thread ended. */
   readonly onSpent?: (steps: number) => void;
 }
 
 /** A conversation that every usable template can render. */
 const plainMessages = [{ role: "user", content: "Hello" }];
 
+/** Limits of the thread. The count of steps ends each rendering, so a rendering has no time limit. */
+const limits = { waiting: 256, clientShare: 0.5, heapMiB: 512, stackMiB: 4 };
+
+/** Reasons for the thread's errors; errors that are not in this table are `unavailable`. */
+const reasons: Readonly<Partial<Record<IsolateError["reason"], TemplateErrorReason>>> = {
+  out_of_memory: "limit",
+  not_data: "unsupported",
+};
+
 /** The renderer has one thread for all its templates. The thread starts with the first template. */
 export function createTemplateRenderer(options: TemplateRendererOptions = {}): TemplateRenderer {
-  const { now = () => new Date() } = options;
-  const limits = { ...defaultRenderLimits, ...defaultThreadLimits, ...options.limits };
-  const runner = createTaskRunner(limits, options.startThread);
-  let opened = 0;
+  const { now = () => new Date(), startThread } = options;
+  const isolate = createIsolate<RenderTask, RenderResult>({
+    thread: { name: "template-thread", caller: import.meta.url },
+    limits,
+    ...(startThread === undefined ? {} : { startThread }),
+  });
+
+  async function perform(task: RenderTask, { client, onSpent = () => {} }: Asked): Promise<string> {
+    const result = await isolate.run(task, { client }).catch((error: unknown) => {
+      onSpent(defaultRenderLimits.steps);
+      if (!(error instanceof IsolateError)) throw error;
+      throw new TemplateError(reasons[error.reason] ?? "unavailable", error.message, { cause: error });
+    });
+    onSpent(result.steps);
+    if (result.kind === "failed") throw new TemplateError(result.reason, result.message);
+    return result.text;
+  }
 
   async function add(source: string, texts: TokenTexts): Promise<OpenSource> {
-    if (opened >= limits.sources)
-      throw new TemplateError("unavailable", `more than ${limits.sources} sources are open`);
-    const number = opened;
-    opened += 1;
-    await runner.run({ template: number, nowMs: 0, limits }, source, "");
+    await perform({ source, nowMs: 0 }, { client: "" });
     const failureOf = async (noTools: OpenSource["noTools"]): Promise<string | undefined> => {
       const values = { messages: plainMessages, tools: noTools, add_generation_prompt: true };
-      return await draw({ number, source, noTools }, texts, values, { client: "" }).then(
+      return await draw({ source, noTools }, texts, values, { client: "" }).then(
         () => undefined,
         (error: unknown) => {
           const reason = error instanceof TemplateError ? error.reason : "defect";
@@ -109,7 +122,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
     // A template that is only for conversations with tools may loop over `tools` without a check for null.
     const mindsNone =
       source.includes("tools") && (await failureOf(null)) === "failed" && (await failureOf([])) === undefined;
-    return { number, source, noTools: mindsNone ? [] : null };
+    return { source, noTools: mindsNone ? [] : null };
   }
 
   async function draw(open: OpenSource, texts: TokenTexts, values: TemplateValues, asked: Asked): Promise<string> {
@@ -123,8 +136,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
       ...values,
       tools,
     };
-    const task = { template: open.number, values: all, nowMs: date.getTime(), limits };
-    return await runner.run(task, open.source, asked.client, asked.onSpent);
+    return await perform({ source: open.source, values: all, nowMs: date.getTime() }, asked);
   }
 
   return {
@@ -141,7 +153,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
           await draw(hasTools(values) ? forTools : usual, texts, values, { client, onSpent }),
       };
     },
-    close: () => runner.close(),
+    close: () => isolate.close(),
   };
 }
 

@@ -31,7 +31,7 @@ export interface RenderOptions {
 const filters: ReadonlyMap<string, Filter> = new Map(Object.entries({ ...textFilters, ...listFilters }));
 
 /**
- * Renders on the caller's thread, which a template may block for seconds within its limits: only for tests and trusted templates.
+ * Renders on the caller's thread, which a template may block for seconds within its limits.
  * @throws TemplateError syntax, unsupported, limit
  */
 export function compileTemplate(source: string): CompiledTemplate {

@@ -7,4 +7,4 @@ export {
 } from "./chat-template.ts";
 export { compileTemplate } from "./compiled-template.ts";
 export { TemplateError } from "./template-error.ts";
-export { renderHere } from "./thread/task-runner.ts";
+export { renderHere } from "./render-task.ts";

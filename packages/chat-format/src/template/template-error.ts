@@ -5,7 +5,7 @@
  * - `unsupported`: the template uses a feature of Jinja that this renderer does not have
  * - `refused`: the template raised an exception, whose message comes from the template
  * - `failed`: an operation is not possible with the given values, such as a text plus `none`; Jinja fails as well
- * - `limit`: the template or its rendering is too long, too deep, too large or too slow
+ * - `limit`: the template or its rendering is too long, too deep or too large, or takes too many steps
  * - `unavailable`: the renderer cannot render now: too many renderings wait, the renderer is closed, or its thread failed
  */
 export type TemplateErrorReason = "syntax" | "unsupported" | "refused" | "failed" | "limit" | "unavailable";

@@ -68,6 +68,6 @@ export const threads: readonly Program[] = [
   {
     name: "chat threads",
     folder: "packages/chat-format",
-    entries: ["template/thread/template-thread", "describe/description-thread"],
+    entries: ["template/template-thread", "describe/description-thread"],
   },
 ];
