@@ -7,7 +7,6 @@ const ranking = new Set(Object.values(rerankRoutes).map(({ path }): string => pa
 /** Without these fields a request has no work, and begins no job. */
 const work: Readonly<Record<string, object>> = {
   ...Object.fromEntries([...ranking].map((path) => [path, { documents: ["a bee"] }])),
-  "/v1/systemone": { questions: { q: { type: "noul", instructions: "Is it?" } } },
   "/api/chat": { messages: [{ role: "user", content: "a tale" }] },
   "/api/embed": { input: "a bee" },
 };

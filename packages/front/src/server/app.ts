@@ -14,7 +14,7 @@ import { createAnswerLine, createLineRefusal, laneModelOf } from "../dialects/ba
 import { messageLines, openAiLines } from "../dialects/batches/lines.ts";
 import { createMessageBatchesDialect } from "../dialects/batches/message-batches.ts";
 import { createBatchesDialect } from "../dialects/batches/routes.ts";
-import { createDecisionDialects } from "../dialects/decisions/routes.ts";
+import { createDecisionDialect } from "../dialects/decisions/routes.ts";
 import { createFilesDialect } from "../dialects/files/routes.ts";
 import { createLlamaServerDialect } from "../dialects/llama-server/routes.ts";
 import { createNativeDialect } from "../dialects/native/routes.ts";
@@ -84,7 +84,7 @@ export function createApp(options: AppOptions): App {
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),
-    ...createDecisionDialects(options, generations),
+    createDecisionDialect(options, generations),
   ];
 
   app.use(async (c, next) => {

@@ -1,25 +1,14 @@
-// Owns the route tables of decisions. All routes are served under `/v1` and without it.
+// Owns the route table of decisions. The route is served under `/v1` and without it.
 import { jobErrors, retryHeader, route } from "../openapi/route-parts.ts";
-import { DecisionAnswerSchema, SystemOneAnswerSchema } from "./answers.ts";
-import { DecisionRequestSchema, SystemOneRequestSchema } from "./requests.ts";
-
-const rest = { headers: retryHeader, errors: jobErrors } as const;
+import { DecisionAnswerSchema } from "./answers.ts";
+import { DecisionRequestSchema } from "./requests.ts";
 
 export const decisionRoutes = {
   decisions: route("post", "/v1/decisions", {
-    summary:
-      "Answer typed questions about a state with a probability for each option. The content selects the format: state, or questions as an object: System One; questions with id: SGLang; else OpenAI.",
+    summary: "Answer typed questions about a state with a probability for each option.",
     request: DecisionRequestSchema,
     response: DecisionAnswerSchema,
-    ...rest,
-  }),
-};
-
-export const systemOneRoutes = {
-  systemOne: route("post", "/v1/systemone", {
-    summary: "The same in the System One format, on TypeSafe's path.",
-    request: SystemOneRequestSchema,
-    response: SystemOneAnswerSchema,
-    ...rest,
+    headers: retryHeader,
+    errors: jobErrors,
   }),
 };

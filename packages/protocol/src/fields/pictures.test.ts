@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { z } from "zod";
 import { CountTokensRequestSchema, MessagesRequestSchema } from "../anthropic/requests.ts";
-import { DecisionRequestSchema, SystemOneRequestSchema } from "../decisions/requests.ts";
+import { DecisionRequestSchema } from "../decisions/requests.ts";
 import { LlamaServerCompletionRequestSchema } from "../llama-server/requests.ts";
 import { ApplyTemplateRequestSchema } from "../llama-server/tokens.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
@@ -33,10 +33,6 @@ const responses = [
   ...[".input[].content", ".input[].output"].flatMap(contents).map((part) => `${part}.image_url`),
   ".input[].result",
 ];
-const inState = [".state[].content", ".state.messages[].content"]
-  .flatMap(contents)
-  .flatMap((part) => [`${part}.image_url`, `${part}.image_url.url`]);
-const systemOne = [...inState, ".images[]", ".files[]", ".assets.*.data_base64"];
 const decisions = [...[".input[].content", ".input[].output", ".questions[].instructions"].flatMap(contents)].map(
   (part) => `${part}.image_url`,
 );
@@ -46,8 +42,7 @@ const expected: readonly (readonly [z.ZodType, readonly string[]])[] = [
   [ApplyTemplateRequestSchema, openAi],
   [ResponseRequestSchema, responses],
   [ResponseCountRequestSchema, responses],
-  [SystemOneRequestSchema, systemOne],
-  [DecisionRequestSchema, [...systemOne, ...decisions]],
+  [DecisionRequestSchema, decisions],
   [MessagesRequestSchema, anthropic],
   [CountTokensRequestSchema, anthropic],
   [OllamaChatRequestSchema, [".messages[].images[]"]],

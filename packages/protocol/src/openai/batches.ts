@@ -23,7 +23,6 @@ export const batchEndpoints = [
   "/v1/responses",
   "/v1/rerank",
   "/v1/decisions",
-  "/v1/systemone",
 ] as const;
 
 export const BatchRequestSchema = z

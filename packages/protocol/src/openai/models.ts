@@ -53,11 +53,10 @@ export const ModelListSchema = z
           slug: z.string(),
           display_name: z.string(),
           description: z.string(),
-          release_date: z.iso.date(),
           capabilities: z.array(z.string()),
         }),
       )
-      .describe("The model catalog for Codex and TypeSafe's client, with llama-server's field capabilities."),
+      .describe("The model catalog for Codex, with llama-server's field capabilities."),
   })
   .meta({ id: "ModelList" });
 export type ModelList = z.infer<typeof ModelListSchema>;

@@ -14,8 +14,7 @@ import { batchRoutes } from "../openai/batches.ts";
 import { FileErrorSchema, fileRoutes } from "../openai/files.ts";
 import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
-import { decisionRoutes, systemOneRoutes } from "../decisions/routes.ts";
-import { SystemOneErrorSchema } from "../decisions/answers.ts";
+import { decisionRoutes } from "../decisions/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
 import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiRoutes, ApiSchema } from "./document.ts";
@@ -124,7 +123,6 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     error: OpenAiErrorSchema,
     note: "Served with and without `/v1`. The model's probability of each answer to typed questions; no text is generated.",
   },
-  { tag: "System One", routes: systemOneRoutes, error: SystemOneErrorSchema, note: "Served with and without `/v1`." },
 ];
 
 /** All routes of a worker, by dialect and name. */

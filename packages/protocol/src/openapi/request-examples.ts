@@ -43,10 +43,6 @@ export const requestExamples: Readonly<Record<string, unknown>> = {
       },
     ],
   },
-  SystemOneRequest: {
-    state: { celsius: 21 },
-    questions: { hot: { type: "noul", instructions: "Is it above 20 degrees?" } },
-  },
   BatchRequest: { input_file_id: "file-0123456789abcdef", endpoint: "/v1/chat/completions", completion_window: "24h" },
   MessageBatchRequest: {
     requests: [{ custom_id: "1", params: { model: "my-model", max_tokens: 200, messages } }],

@@ -77,7 +77,6 @@ describe("a batch", () => {
       "generate",
       { input: "A bee", questions: [{ type: "predicate", name: "a", instructions: "Is it?" }] },
     ],
-    ["/v1/systemone", "generate", { state: { a: 1 }, questions: { q: { type: "noul", instructions: "Is it?" } } }],
   ] as const)("has lines for %s, with their usage", async (endpoint, kind, body) => {
     open({ fake: { kind } });
     const done = await batch([{ custom_id: "1", method: "POST", url: endpoint, body }], { endpoint });

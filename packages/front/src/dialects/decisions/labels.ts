@@ -22,13 +22,13 @@ export function answersOf(
   order: readonly number[],
   scoring: Settings["scoring"],
 ): readonly Answers[] {
-  if (type === "noul") return inOrder(yesAndNo, order);
+  if (type === "predicate") return inOrder(yesAndNo, order);
   const texts = inOrder(options, order).map(({ text }) => text);
   const differ = new Set(texts).size === texts.length;
   if (scoring === "text" && (!differ || texts.includes("")))
     throw refuseField("scoring", `the options of "${field}" need different texts, and none may be empty`);
   if (scoring === "text" || (differ && texts.every((text) => /^\d$/.test(text)))) return texts.map((text) => [text]);
-  if (type === "score" && texts.length <= 10) return order.map((index) => [String(index)]);
+  if (type === "score") return order.map((index) => [String(index)]);
   return codesOf(capitals, texts.length).map((label) => [label]);
 }
 

@@ -4,11 +4,11 @@ import { answersOf, inOrder } from "./labels.ts";
 import { questionPrompt } from "./prompt.ts";
 import { bestOf, choiceConfidence, expectation, massOf, meanOf, scoreConfidence, softmax } from "./probabilities.ts";
 import type { Question, Settings } from "./questions.ts";
-import type { Rendered } from "./state.ts";
+import type { Parts } from "./state.ts";
 
 /** A reading, whose content still has the sources of its pictures. */
 export interface PlannedReading extends Omit<Reading, "content"> {
-  readonly content: Rendered["parts"];
+  readonly content: Parts;
   /** Turns the probabilities of the reading's answers into those of the question's options. */
   readonly toOptions: (probabilities: readonly number[]) => readonly number[];
 }
@@ -27,7 +27,7 @@ export interface Decided {
   readonly of: (option: number) => number;
   /** The probability of all options together, without a temperature. */
   readonly mass: number;
-  /** Key of the most probable option. */
+  /** Value of the most probable option. */
   readonly choice: string | boolean;
   readonly score: number;
   readonly confidence: number;
@@ -70,14 +70,9 @@ export function decidedOf(plans: readonly Plan[], vectors: readonly (readonly nu
       question,
       of: (option) => probabilities[option] ?? 0,
       mass,
-      choice: question.options[bestOf(probabilities)]?.key ?? "",
+      choice: question.options[bestOf(probabilities)]?.value ?? "",
       score: expectation(probabilities),
       confidence: (question.type === "score" ? scoreConfidence : choiceConfidence)(probabilities),
     };
   });
-}
-
-/** The options' probabilities by key, made of entries, since `__proto__` is a legal key. */
-export function namedProbabilities({ question, of }: Decided): Record<string, number> {
-  return Object.fromEntries(question.options.map(({ key }, at) => [String(key), of(at)]));
 }

@@ -67,7 +67,7 @@ export function modelListOf(models: readonly ListedModel[], createdMs: number): 
     first_id: models.at(0)?.name ?? null,
     last_id: models.at(-1)?.name ?? null,
     has_more: false,
-    models: models.map(({ name, info }) => ({ name, model: name, ...codexModelOf(info(), createdMs) })),
+    models: models.map(({ name, info }) => ({ name, model: name, ...codexModelOf(info()) })),
   };
 }
 
@@ -76,7 +76,7 @@ function inputsOf({ vision }: WorkerInfo): string[] {
 }
 
 /** Returns every field of an entry, since Codex ignores the whole catalog if a field is missing. */
-function codexModelOf(info: WorkerInfo, createdMs: number): ModelList["models"][number] {
+function codexModelOf(info: WorkerInfo): ModelList["models"][number] {
   const { model, chat, context_size: contextSize } = info;
   const hasLevels = chat?.template_variables.includes("reasoning_effort") === true;
   return {
@@ -84,9 +84,7 @@ function codexModelOf(info: WorkerInfo, createdMs: number): ModelList["models"][
     capabilities: info.vision !== undefined ? ["completion", "multimodal"] : ["completion"],
     slug: model,
     display_name: model,
-    // TypeSafe's client requires texts here.
     description: `The model ${model}, served by Waggle.`,
-    release_date: (info.model_modified_at ?? new Date(createdMs).toISOString()).slice(0, "2026-01-31".length),
     context_window: contextSize ?? null,
     truncation_policy: {
       mode: "tokens",
