@@ -283,4 +283,16 @@ describe("1,024 tools", () => {
     expect(new Set(called).size).toBeGreaterThan(1);
     expect(called.filter((one) => !many.some((tool) => tool.name === one))).toEqual([]);
   });
+
+  test("without their schemas are reported, each with its index", () => {
+    const leftOut: [tool: number, pointer: string][] = [];
+    const format = formats.get(names[0] ?? "") as ChatFormat;
+    const strict = many.map((tool, index) => ({ ...tool, strict: index === 1 }));
+    answerGrammar({ format, tools: strict, choice: "auto", parallel: true }, (...place) => leftOut.push(place));
+    expect(leftOut.slice(0, 2)).toEqual([
+      [0, ""],
+      [2, ""],
+    ]);
+    expect(leftOut).toHaveLength(1_023);
+  });
 });

@@ -71,18 +71,18 @@ const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 /**
  * Prints a GBNF grammar with the start rule `root`. The grammar covers the whole answer, including the beginning that the prompt already contains. A
  * mark in the grammar means its token.
- * @param onLeftOut gets the tools' keywords that the grammar leaves out: the index of the tool, and the pointer to the keyword in its schema
+ * @param onLeftOut gets what the grammar leaves out of the tools' schemas: the index of the tool, and the pointer to the keyword; "" is the schema
  * @throws AnswerGrammarError
  */
 export function answerGrammar(options: AnswerGrammarOptions, onLeftOut: OnLeftOut = () => {}): string {
   const { tools, choice: wanted } = options;
   const isFree = wanted === "auto" && tools.some(mayLoosen);
-  const loosened = (): string =>
-    print(
-      options,
-      tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) })),
-      onLeftOut,
-    );
+  const loosened = (): string => {
+    const loose = tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) }));
+    const text = print(options, loose, onLeftOut);
+    for (const [index, tool] of tools.entries()) if (mayLoosen(tool)) onLeftOut(index, "");
+    return text;
+  };
   if (isFree && tools.length > mostSchemas) return loosened();
   try {
     return print(options, tools.map(grammarToolOf), onLeftOut);
