@@ -100,7 +100,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       useAdapters(entries);
       return await step(entries, slotAt, passes, underway);
     },
-    end: async (slot, keep) => await slotAt(slot).end(keep),
+    end: async (slot) => await slotAt(slot).end(),
     cut: async (slot, keep, held) => await slotAt(slot).cut(keep, held),
     copy: copyOf(passes),
   };

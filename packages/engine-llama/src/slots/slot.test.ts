@@ -81,11 +81,13 @@ describe("a slot", () => {
 
   test("discards what the engine does not keep, and everything where the engine knows nothing of its contents", async () => {
     const { slot, erased } = scripted();
-    await slot.begin(3, sampling, heldOf([1, 2, 3]), undefined);
+    const held = heldOf([1, 2, 3]);
+    await slot.begin(3, sampling, held, undefined);
+    await slot.end();
     expect(erased, "all is kept").toEqual([]);
-    await slot.end(2);
+    await slot.cut(2, held);
     await slot.begin(0, sampling, heldOf([]), undefined);
-    await slot.end(0);
+    await slot.end();
     expect(erased).toEqual([
       [2, 2],
       [0, 0],

@@ -24,7 +24,7 @@ export interface Slot {
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the outputs of its row. */
   resultOf(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
-  end(keep: number): Promise<void>;
+  end(): Promise<void>;
   /** Discards the entries after the first `keep` of a slot without a job. @returns number of kept entries */
   cut(keep: number, held: Held): Promise<number>;
 }
@@ -92,8 +92,8 @@ export function createSlot(options: SlotOptions): Slot {
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
 
-    async end(keep) {
-      if (current !== undefined) await cut(keep, current.held);
+    async end() {
+      if (current !== undefined) await cut(current.held.entries.length, current.held);
       current = undefined;
     },
 

@@ -213,9 +213,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         unsentCopies = [];
         return running.then((results) => passEnded(entries, results));
       },
-      async end(slot, keep) {
+      async end(slot) {
         interfere();
-        await generator.end(slot, keep);
+        await generator.end(slot);
         interfere();
       },
       async cut(slot, keep, held) {

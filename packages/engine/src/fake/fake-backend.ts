@@ -179,12 +179,13 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
     step: run,
 
-    async end(id, keep) {
+    async end(id) {
       const slot = slotAt(id, "end");
       if (slot.job === undefined) throw refusal("end", `slot ${id} has no job`);
-      if (keep > slot.cells.length) throw refusal("end", `slot ${id} holds ${slot.cells.length} tokens`);
+      const { length } = slot.job.held.entries;
+      if (length > slot.cells.length) throw refusal("end", `slot ${id} holds ${slot.cells.length} tokens`);
       slot.job = undefined;
-      slot.cells.length = keep;
+      slot.cells.length = length;
     },
 
     async cut(id, keep, held) {

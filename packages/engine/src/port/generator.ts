@@ -98,8 +98,8 @@ export interface TextGenerator {
    */
   step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
 
-  /** Ends the slot's work. The slot's KV cache keeps the first `keep` entries. */
-  end(slot: number, keep: number): Promise<void>;
+  /** Ends the slot's work. The slot's KV cache keeps its entries. */
+  end(slot: number): Promise<void>;
 
   /**
    * Discards the entries after the first `keep` of a slot without work, so that other slots may hold more. With `keep` 0 the slot is

@@ -101,7 +101,7 @@ export function createContextPool({
     const { slot } = run;
     preemptSlot(run, now());
     addEvent({ type: "parked", jobId: run.sequence.jobId });
-    await generatorOf(backend).end(slot.id, slot.held.entries.length);
+    await generatorOf(backend).end(slot.id);
     await free(slot, Infinity);
   }
 

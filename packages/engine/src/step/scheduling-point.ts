@@ -78,7 +78,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
     for (let state = findReleasing(); state !== undefined; state = findReleasing()) {
       const { slot } = state.run;
-      if (state.hasBegun) await generatorOf(backend).end(slot.id, slot.held.entries.length);
+      if (state.hasBegun) await generatorOf(backend).end(slot.id);
       endJob(state);
     }
   }
@@ -115,10 +115,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const generator = generatorOf(backend);
     for (const run of runs) {
       const { slot, prepared, target } = run;
-      const { length } = slot.held.entries;
       const keep = commonPrefix(slot.held, target, reusableOf(run));
-      if (keep === length) continue;
-      await generator.end(slot.id, length);
+      if (keep === slot.held.entries.length) continue;
+      await generator.end(slot.id);
       slot.held.cut(await generator.begin(slot.id, keep, prepared.sampling, slot.held));
     }
   }

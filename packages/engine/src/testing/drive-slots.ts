@@ -77,7 +77,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       return results;
     },
     async end(slot) {
-      await generator.end(slot, heldOf(slot).entries.length);
+      await generator.end(slot);
     },
     async cut(slot, keep) {
       const held = heldOf(slot);
