@@ -1,29 +1,26 @@
-// Owns the chat page's frame: the list of conversations, the top bar, the transcript and the message box.
+// Owns the chat page's frame: the list of conversations, the top bar, the transcript and the message box, with the short lines between them.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { deferred } from "../models/deferred.tsx";
 import { copy } from "../parts/copy-button.tsx";
+import { formatCount, formatShare } from "../parts/format.ts";
 import { Icon, IconButton } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import { isLive, type Answer } from "./conversation/answer.ts";
 import { CompareDialog } from "./compare/compare-dialog.tsx";
 import { Composer } from "./composer/composer.tsx";
-import { ContextMeter } from "./transcript/context-meter.tsx";
-import { contextUse } from "./conversation/context-use.ts";
+import { contextUse, type ContextUse } from "./conversation/context-use.ts";
 import { findAnswer, shownLiveAnswer, shownMessages } from "./conversation/conversation.ts";
 import { newDraftKey, noDraft } from "./composer/drafts.ts";
 import { canChat } from "./model/model-choice.ts";
-import { PageContext, type Page, type PageParts } from "./page.ts";
+import { PageContext, usePage, type Page, type PageParts } from "./page.ts";
 import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
-import { SystemLine } from "./transcript/system-line.tsx";
 import { factsOf } from "./model/model-facts.ts";
-import { pointAt } from "./transcript/point-at.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
 import { StorageNotice } from "./storage/storage-notice.tsx";
 import { Transcript } from "./transcript/transcript.tsx";
-import { UndoList } from "./sidebar/undo-list.tsx";
 import { Welcome } from "./model/welcome.tsx";
 import { WorkerBadge } from "./model/worker-badge.tsx";
 
@@ -192,4 +189,73 @@ export function App(parts: PageParts): VNode {
 
 function focusMessage(): void {
   document.getElementById("message")?.focus();
+}
+
+function ContextMeter({ use }: { readonly use: ContextUse }): VNode {
+  const words = `${formatCount(use.used)} of ${formatCount(use.total)} tokens`;
+  return (
+    <div class="context-line small" data-nearly-full={use.warning !== undefined}>
+      <div class="row">
+        <span class="muted">Context</span>
+        <meter
+          min={0}
+          max={use.total}
+          high={use.total * 0.8}
+          optimum={0}
+          value={Math.min(use.used, use.total)}
+          aria-label="Context used"
+        >
+          {formatShare(use.share)}
+        </meter>
+        <span class="muted numbers">{`${words} (${formatShare(use.share)})`}</span>
+      </div>
+      {use.warning !== undefined && <p role="status">{use.warning}</p>}
+    </div>
+  );
+}
+
+/** The beginning of the system prompt. It opens the settings on a click. */
+function SystemLine({ system }: { readonly system: string }): VNode | null {
+  const page = usePage();
+  const text = system.trim().replaceAll(/\s+/g, " ");
+  if (text === "") return null;
+  return (
+    <button type="button" class="system-line small muted" title="Change it in Settings" onClick={page.openSettings}>
+      <span class="strong">System prompt:</span> <span class="system-text">{text}</span>
+    </button>
+  );
+}
+
+/** How long a message is marked after a search has shown it. */
+const markedMs = 3_000;
+
+/** Scrolls to a message of the shown conversation, and marks it. */
+function pointAt(messageId: string): void {
+  // Two frames later, the transcript is drawn and has scrolled to its end.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      const message = document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(messageId)}"]`);
+      if (message === null) return;
+      message.scrollIntoView({ block: "center" });
+      message.classList.add("pointed");
+      setTimeout(() => message.classList.remove("pointed"), markedMs);
+    }),
+  );
+}
+
+/** The conversations and messages that were just deleted. */
+function UndoList(): VNode {
+  const { undoable, undo } = usePage().deletions;
+  return (
+    <ul class="undo-list" aria-live="polite">
+      {undoable.value.map(({ id, title }) => (
+        <li key={id} class="spread">
+          <span class="small">{`Deleted “${title}”`}</span>
+          <button type="button" class="button tiny" onClick={() => undo(id)}>
+            Undo
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
 }

@@ -1,5 +1,5 @@
 // Owns the start of the chat page: only this file creates the page's parts and connects them.
-import { computed, effect } from "@preact/signals";
+import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import type { ModelStatus } from "@waggle/protocol";
 import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
@@ -12,7 +12,7 @@ import { createCountTokens } from "./attachments/count-tokens.ts";
 import { createDraftFiles } from "./attachments/draft-files.ts";
 import { createChat } from "./chat.ts";
 import "./chat.css";
-import { liveAnswer } from "./conversation/conversation.ts";
+import { liveAnswer, type Conversation } from "./conversation/conversation.ts";
 import { createDeletions } from "./storage/deletions.ts";
 import { noDraft } from "./composer/drafts.ts";
 import { openStorage } from "./storage/open-storage.ts";
@@ -22,7 +22,6 @@ import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
 import { createMcpServerList } from "./mcp/mcp-servers.ts";
 import { createModelChoice } from "./model/model-choice.ts";
-import { persistOnceAnswered } from "./storage/keep-storage.ts";
 import { createWorkerAbout } from "./model/worker-about.ts";
 
 const api = createApi();
@@ -106,3 +105,13 @@ mount(
     library={createLibrary(conversations)}
   />,
 );
+
+/** Requests lasting storage only after the first answer: some browsers ask the visitor, who then knows the reason. A refusal has no effect. */
+function persistOnceAnswered(current: ReadonlySignal<Conversation>): void {
+  const stop = effect(() => {
+    if (!current.value.turns.some((message) => message.role === "assistant" && message.phase === "done")) return;
+    const storage = (navigator as { readonly storage?: StorageManager }).storage;
+    storage?.persist().catch(() => undefined);
+    queueMicrotask(() => stop());
+  });
+}

@@ -1,15 +1,15 @@
 // Owns the hive's page: the workers with their states, and the gateways of a fleet.
-import type { HiveWorker, LivenessState } from "@waggle/protocol";
+import type { HiveGateway, HiveWorker, LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { Alert } from "../parts/alert.tsx";
 import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
-import { Gateways } from "./gateways.tsx";
 import type { HiveFeed } from "./state/hive-feed.ts";
-import { livenessBadges } from "./words.ts";
+import { ago, livenessBadges } from "./words.ts";
 import { WorkerCard } from "./workers/worker-card.tsx";
+import { PageLink } from "./workers/worker-links.tsx";
 
 /** Above this number, the cards of offline workers are collapsed, because so many cards would hide the gateways. */
 const goneCardsLimit = 6;
@@ -124,5 +124,28 @@ function NoWorkers(): VNode {
         If this hive requires a token, set WAGGLE_HIVE_TOKEN or --hive-token-file at the worker.
       </p>
     </div>
+  );
+}
+
+/** @param hiveNow the hive's clock, milliseconds since 1970 */
+function Gateways(props: { readonly gateways: readonly HiveGateway[]; readonly hiveNow: number }): VNode {
+  return (
+    <section class="card" aria-labelledby="gateways-title">
+      <h2 id="gateways-title">Gateways</h2>
+      {props.gateways.length === 0 && <p class="muted small">No gateways.</p>}
+      <ul class="gateways">
+        {props.gateways.map(({ gateway_id: id, url, jobs, waiting = 0, started_at: startedAt }) => (
+          <li key={id} data-gateway={id}>
+            <span class="who">{id}</span>
+            <span class="small numbers">
+              {jobs === 1 ? "1 job" : `${jobs} jobs`}
+              {waiting > 0 && `, ${waiting} waiting`}
+            </span>
+            <span class="small muted numbers">started {ago(props.hiveNow - Date.parse(startedAt))}</span>
+            <PageLink page="Chat" of={id} url={url} />
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

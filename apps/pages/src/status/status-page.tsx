@@ -1,8 +1,9 @@
 // Owns the worker's status page: what is wrong, charts of the shown time, its work, and what happened.
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import { createModelControls } from "../models/model-controls.ts";
-import { ModelsPanel } from "../models/models-panel.tsx";
+import { Budget } from "../models/memory-bar.tsx";
+import { createModelControls, type ModelControls } from "../models/model-controls.ts";
+import { ModelsView } from "../models/models-view.tsx";
 import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
@@ -68,5 +69,23 @@ function Offline({ lastSeenAt }: { readonly lastSeenAt: number | undefined }): V
         {lastSeenAt === undefined ? "Reconnecting…" : `That was ${formatDuration(now - lastSeenAt)} ago. Reconnecting…`}
       </span>
     </div>
+  );
+}
+
+function ModelsPanel({ controls }: { readonly controls: ModelControls }): VNode | null {
+  const statuses = controls.list.statuses.value;
+  if (statuses === undefined) return null;
+  const { models } = statuses;
+  return (
+    <section class="card" aria-labelledby="models-title">
+      <div class="spread">
+        <h2 id="models-title">Models</h2>
+        <span class="small muted numbers">
+          {`${models.filter(({ state }) => state === "ready").length} of ${models.length} loaded`}
+        </span>
+      </div>
+      <Budget statuses={statuses} />
+      <ModelsView controls={controls} />
+    </section>
   );
 }

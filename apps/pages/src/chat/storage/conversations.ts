@@ -1,16 +1,16 @@
 // Owns the conversations of this tab: their list, and the shown conversation. Stores each change, and sends it to other tabs. All heads are read
 // at the start; messages are read when their conversation is shown.
 import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
-import { tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
+import { readItem, storeItem, tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { findAnswer, liveAnswer, shownLiveAnswer, shownMessages, untitled } from "../conversation/conversation.ts";
 import type { Conversation, Head, Message } from "../conversation/conversation.ts";
 import { mergeMessages, patchHead, type HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
+import { readSettings } from "../conversation/read-conversation.ts";
 import { withoutRemoved } from "../conversation/removed-messages.ts";
 import { createHeldPictures, type HeldPictures, type OwnedPicture } from "../pictures/held-pictures.ts";
 import { choicesFor } from "../conversation/message-tree.ts";
-import { loadNewSettings, storeNewSettings } from "../settings/new-conversation-settings.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { OtherTabs, TabMessage } from "./other-tabs.ts";
 import { createSaveQueue, type StorageTrouble } from "./save-queue.ts";
@@ -325,4 +325,22 @@ export async function openConversations(options: ConversationsOptions): Promise<
 function shown(conversation: Conversation): Conversation {
   const messages = withoutRemoved(conversation.turns, conversation.removed);
   return messages === conversation.turns ? conversation : { ...conversation, turns: messages };
+}
+
+/** Where this tab keeps the settings chosen for a new conversation before its first message. */
+const newSettingsKey = "waggle.new.settings";
+
+function loadNewSettings(tab: SimpleStorage): Settings | undefined {
+  try {
+    return readSettings(readItem(tab, newSettingsKey), "the settings");
+  } catch {
+    // There are no settings, or a page of another version wrote them.
+    return undefined;
+  }
+}
+
+/** @param settings undefined for the default of new conversations */
+function storeNewSettings(tab: SimpleStorage, settings: Settings | undefined): void {
+  if (settings === undefined) tab.removeItem(newSettingsKey);
+  else storeItem(tab, newSettingsKey, JSON.stringify(settings));
 }

@@ -1,4 +1,5 @@
 // Owns how an answer is shown: its state while it waits, its text, its figures and its error.
+import { useSignal } from "@preact/signals";
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { arrivalWords } from "../../models/model-words.ts";
@@ -9,16 +10,16 @@ import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
 import { overrideWords } from "../compare/overrides.ts";
 import { AnswerProblem } from "./answer-problem.tsx";
-import { canContinue, isEmpty, isLive, type Answer } from "../conversation/answer.ts";
+import { canContinue, isEmpty, isLive, isThinking, type Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import { McpStepList } from "../mcp/mcp-step-list.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import { usePage } from "../page.ts";
-import { Thoughts } from "./thoughts.tsx";
 import { ToolCalls } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
-import { describeLine, figureWords } from "../words.ts";
+import { describeLine, figureWords, thoughtWords } from "../words.ts";
 import { formatPercent } from "../../parts/format.ts";
+import "../tool-calls/tools.css";
 
 export interface AnswerViewProps {
   readonly answer: Answer;
@@ -186,4 +187,22 @@ function cutWords({ stoppedBy }: Answer): string {
     default:
       return "Cut off at max tokens";
   }
+}
+
+/** The reasoning before an answer: its duration, and its text after a click. */
+function Thoughts({ answer }: { readonly answer: Answer }): VNode | null {
+  const open = useSignal(false);
+  const { thoughts, thoughtMs } = answer;
+  if (thoughts === undefined || thoughts.trim() === "") return null;
+  const thinking = isThinking(answer);
+  return (
+    <details class="thoughts small muted" onToggle={(event) => (open.value = event.currentTarget.open)}>
+      <summary>
+        {thinking && <span class="live-dot pulse" />}
+        <span class="numbers">{thoughtWords(thoughtMs, thinking)}</span>
+      </summary>
+      {/* Closed thoughts are not drawn again with each token. */}
+      {open.value && <Markdown text={thoughts} />}
+    </details>
+  );
 }

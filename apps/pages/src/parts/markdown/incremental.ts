@@ -1,8 +1,7 @@
 // Owns parsing a growing text incrementally: final blocks keep their tokens, and only the last blocks are parsed anew. The result always
 // equals the result of parsing the whole text.
-import type { Links, Token } from "marked";
+import type { Links, Token, Tokens } from "marked";
 import { readBlocks, withLineFeeds } from "./lexer.ts";
-import { withKnownParts } from "./known-parts.ts";
 
 interface State {
   readonly source: string;
@@ -76,4 +75,28 @@ function rawOf(tokens: readonly Token[]): string {
 
 function isShown({ type }: Token): boolean {
   return type !== "space" && type !== "def";
+}
+
+/** The block, with the list items and table rows that it shares with the block as it was before. */
+function withKnownParts(token: Token, before: Token | undefined): Token {
+  if (before?.type !== token.type) return token;
+  if (before.raw === token.raw) return before;
+  if (token.type === "list") {
+    const [list, known] = [token as Tokens.List, before as Tokens.List];
+    return { ...list, items: keep(list.items, known.items, ({ loose, raw }) => `${loose} ${raw}`) };
+  }
+  if (token.type === "table") {
+    const [table, known] = [token as Tokens.Table, before as Tokens.Table];
+    const contentOf = (row: readonly Tokens.TableCell[]): string =>
+      JSON.stringify(row.map(({ align, text }) => [align, text]));
+    return { ...table, rows: keep(table.rows, known.rows, contentOf) };
+  }
+  return token;
+}
+
+function keep<T>(parts: readonly T[], known: readonly T[], contentOf: (part: T) => string): T[] {
+  return parts.map((part, i) => {
+    const before = known[i];
+    return before !== undefined && contentOf(before) === contentOf(part) ? before : part;
+  });
 }
