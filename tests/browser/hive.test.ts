@@ -111,23 +111,6 @@ it("keeps long names and a hundred offline workers within the page, also on a ph
   expect(await pageProblems(page)).toEqual([]);
 });
 
-it("shows that a worker is late and offline, and that it is back", async () => {
-  const hive = await spawnDaemon("hive", ["--port", "0", "--faults"]);
-  await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
-  const setFault = async (fault: string): Promise<void> => {
-    const response = await fetch(`${hive.url}/v1/faults`, { method: "PUT", body: JSON.stringify({ fault }) });
-    expect(response.ok).toBe(true);
-  };
-  const { page } = await visit(browser, hive.url);
-  await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
-  await setFault("refuse");
-  // It is late for a second, and then offline.
-  await page.locator("[data-worker=bee-1]:not([data-liveness=alive])").waitFor();
-  await page.getByText("1 offline", { exact: true }).waitFor();
-  await setFault("none");
-  await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
-});
-
 it("reconnects when the hive runs again", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page } = await visit(browser, hive.url);

@@ -130,26 +130,16 @@ describe("the status page", () => {
     await page.getByText("other files 250 MB").waitFor();
   });
 
-  it("loads a model with its progress, and announces the result", async () => {
+  it("announces a model that is loaded, and unloads it after its last job", async () => {
     const { page } = await open();
-    await page.getByRole("button", { name: "Load bee-large" }).click();
-    const load = await worker.next();
-    expect(load).toMatchObject({ route: "loadModel", body: { model: "bee-large" } });
     const row = page.locator("[data-model=bee-large]");
-    expect(await row.getByRole("button", { name: "Pin bee-large" }).isDisabled()).toBe(true);
-    load.send({ type: "progress", stage: "loading", progress: 0.6 });
-    await row.getByText("Loading · 60 %").waitFor();
-    expect(await row.getByRole("progressbar").getAttribute("value")).toBe("0.6");
-    await row.getByRole("status").getByText("bee-large: Loading: 50 %").waitFor();
-    const loaded = { ...large, state: "ready" as const, slots: { total: 8, busy: 0 } };
-    worker.tell(statusesOf([small, loaded, vectors]));
-    load.send({ type: "done", model: loaded });
-    await page.getByText("bee-large is loaded.").waitFor();
+    worker.tell(statusesOf([small, { ...large, state: "ready", slots: { total: 8, busy: 0 } }, vectors]));
     await page.getByRole("status").getByText("bee-large is ready.").waitFor();
     await page.getByRole("button", { name: "Unload bee-large" }).click();
     const unload = await worker.next();
     expect(unload.route).toBe("unloadModel");
     await row.getByText("Unloading after the last job…").waitFor();
+    expect(await row.getByRole("button", { name: "Pin bee-large" }).isDisabled()).toBe(true);
     worker.tell(statusesOf([small, large, vectors]));
     unload.answer(large);
     await page.getByText("bee-large is unloaded.").waitFor();

@@ -1,5 +1,5 @@
 // Shows the status page: jobs and their cancelling, the log, figures, and an offline worker.
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
@@ -9,12 +9,12 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
+import { makeDay } from "./support/made-day.ts";
 import { addPastHour, pointAtOldest } from "./support/past-hour.ts";
 import { pageProblems, problemsInLooks } from "./support/page-problems.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
-const hourMs = 3_600_000;
 const browser = useBrowser();
 let folder: string;
 /** The worker of several tests. It has no jobs before the first test, so the order of the tests matters. */
@@ -78,7 +78,7 @@ it("has no chart of jobs and no time axis before the first job", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("shows how a prompt is read, and how many guesses were right", async () => {
+it("shows how a prompt is read, how many guesses were right, and the running batches", async () => {
   const { page, complaints } = await visit(browser, "about:blank");
   const prompt_pieces = [{ context: 1_000, tokens: 64, step_ms: 120, slowdown: 1.2 }];
   await page.route("**/v1/info", async (route) => {
@@ -93,7 +93,11 @@ it("shows how a prompt is read, and how many guesses were right", async () => {
       .replace(/^(waggle_guesses_right_total\{.*\}) 0$/m, "$1 30");
     await route.fulfill({ response, body: counts });
   });
+  const running = { status: "in_progress", paused: false, lines_per_second: 12, estimated_completed_at: null };
+  const data = [{ ...running, request_counts: { total: 1_000, completed: 440, failed: 10 } }];
+  await page.route("**/v1/batches?*", (route) => route.fulfill({ json: { data } }));
   await page.goto(`${worker.url}/status`);
+  await page.getByText("450 of 1,000 lines · 12 lines/s").waitFor();
   await page.getByText("a prompt behind 1,000 tokens is read in pieces of 64 tokens, 120 ms each").waitFor();
   await page.getByText("30 of 40 (75 %)").waitFor();
   await page.setViewportSize({ width: 390, height: 800 });
@@ -128,16 +132,6 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   await page.locator("[data-job=next-story]").getByText("writing").waitFor();
   await page.locator("[data-chart=Errors]").getByText("No errors in this time").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
-  expect(complaints).toEqual([]);
-});
-
-it("has a row with the running batches", async () => {
-  const { page, complaints } = await visit(browser, "about:blank");
-  const running = { status: "in_progress", paused: false, lines_per_second: 12, estimated_completed_at: null };
-  const data = [{ ...running, request_counts: { total: 1_000, completed: 440, failed: 10 } }];
-  await page.route("**/v1/batches?*", (route) => route.fulfill({ json: { data } }));
-  await page.goto(`${worker.url}/status`);
-  await page.getByText("450 of 1,000 lines · 12 lines/s").waitFor();
   expect(complaints).toEqual([]);
 });
 
@@ -204,46 +198,18 @@ it("begins with what happened before the page was opened, and shows the values a
   expect(complaints).toEqual([]);
 });
 
-it("shows what an hour of the day on disk was like: its charts, its jobs and what happened, in at most 3,000 px", async () => {
-  const state = join(folder, "state");
-  await mkdir(join(state, "waggle/history"), { recursive: true });
-  const hour = new Date().setMinutes(0, 0, 0) - 2 * hourMs;
-  const at = hour + 1_800_000;
-  const row = (kind: string, value: object): string => `${JSON.stringify({ kind, at, row: value })}\n`;
-  const time = new Date(at).toISOString();
-  const point = { at: time, span_ms: 10_000, tokens_per_second: 77, prompt_tokens_per_second: 1 };
-  const slow = { kind: "generate", model: "waggle-fake", state: "failed", reason: "engine_failed", ended_at: time };
-  const times = { prompt_tokens: 1, cached_tokens: 0, tokens: 2, waiting_ms: 9_000, reading_ms: 1, writing_ms: 2 };
-  const from = { from: "ready", to: "loading", reason: "the engine is restarting: no step for 31000 ms.", jobs: 3 };
-  const file = (client: string): string => join(state, "waggle/history", `${at}~bee~${client}.jsonl`);
-  await writeFile(
-    file(""),
-    row("point", { ...point, running: 1, waiting: 9, accepted: 1, errors: {} }) +
-      row("log", { seq: 1, level: "info", time, msg: "model_state", model: "qwen3", ...from }),
-  );
-  await writeFile(file("local"), row("job", { job_id: "job-0123456789-late", client: "local", ...slow, ...times }));
-  const busy = ["--worker-id", "bee", "--slots", "8", "--fake-step-delay", "100ms"];
-  const { url } = await spawnFakeWorker(busy, { env: { XDG_STATE_HOME: state } });
+it("has at most 3,000 px with many ended jobs and failed models, and shows an hour of the day on disk", async () => {
+  const slowHour = makeDay(join(folder, "waggle"), "bee");
+  const busy = ["--worker-id", "bee", "--history-size", "64MiB", "--slots", "8", "--fake-step-delay", "100ms"];
+  const { url } = await spawnFakeWorker(busy, { env: { XDG_STATE_HOME: folder } });
   for (let i = 0; i < 4; i++) await submit(url, {});
   const { page, complaints } = await visit(browser, "about:blank");
-  await page.route("**/v1/jobs?ended", async (route) => {
-    const list = JobListSchema.parse(await (await route.fetch()).json());
-    const job = { client: "local", ...slow, ...times };
-    const ended = Array.from({ length: 200 }, (_, i) => ({ ...job, job_id: `job-${crypto.randomUUID()}-${i}` }));
-    await route.fulfill({ json: JobListSchema.parse({ ...list, ended }) });
-  });
   await page.route("**/v1/models/status", async (route) => {
     const statuses = ModelStatusesSchema.parse(await (await route.fetch()).json());
-    const others = ["failed", "unloaded"].map((state) => ({
-      ...{
-        ...statuses.models[0],
-        default: false,
-        slots: undefined,
-        name: `qwen3-${state}`,
-        state,
-        reason: "No memory.",
-      },
-    }));
+    const others = ["failed", "unloaded"].map((state) => {
+      const other = { default: false, slots: undefined, name: `qwen3-${state}`, state, reason: "No memory." };
+      return { ...statuses.models[0], ...other };
+    });
     await route.fulfill({ json: { ...statuses, models: [...statuses.models, ...others] } });
   });
   await page.goto(`${url}/status`);
@@ -261,15 +227,18 @@ it("shows what an hour of the day on disk was like: its charts, its jobs and wha
   }
   expect(await pageProblems(page)).toEqual([]);
 
-  await page.getByLabel("Time shown").selectOption(`${hour}-${hour + hourMs}`);
-  await page.locator("[data-chart=Throughput] .chart-legend").getByText("answers 77").waitFor();
-  await page.locator("[data-ended=job-0123456789-late]").getByText("engine failed").waitFor();
-  await page.getByText("The engine of qwen3 is restarted: no step for 31.0 s. 3 answers continue.").waitFor();
-  expect(await page.locator("[data-ended]").count()).toBe(1);
-  await page.getByLabel("Time shown").selectOption(`${hour + hourMs}-${hour + 2 * hourMs}`);
+  await page.getByLabel("Time shown").selectOption(slowHour);
+  await page
+    .locator("[data-chart=Throughput] .chart-legend")
+    .getByText(/^answers \d/)
+    .waitFor();
+  const restart = page.getByText("The engine of waggle-fake is restarted: a step took 31 s. 3 answers continue.");
+  await restart.waitFor();
+  await page.locator("[data-ended]").nth(7).waitFor();
+  const quietHour = slowHour.split("-").map((time) => Number(time) - 6 * 3_600_000);
+  await page.getByLabel("Time shown").selectOption(quietHour.join("-"));
   await page.getByText("No job ended in this time.").waitFor();
-  await page.getByLabel("Time shown").selectOption("Last day");
-  await page.locator("[data-ended=job-0123456789-late]").waitFor();
+  await restart.waitFor({ state: "detached" });
   await page.getByLabel("Time shown").selectOption("Last hour");
   await page.locator("[data-ended]").nth(7).waitFor();
   expect(complaints).toEqual([]);

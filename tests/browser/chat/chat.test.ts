@@ -1,5 +1,5 @@
 // Shows the chat in a real browser, served by a real worker.
-import { openProxy, poll } from "@waggle/testing/harness";
+import { openProxy } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon } from "../../support/daemon.ts";
 import { visit } from "../support/browser.ts";
@@ -10,11 +10,6 @@ const browser = useBrowser({ daemons: "each test" });
 
 /** Steps slow enough to observe an answer while it streams. */
 const slow = ["--fake-step-delay", "30ms", "--prefill-budget", "16"];
-
-async function busySlots(url: string): Promise<number> {
-  const { slots } = (await (await fetch(`${url}/v1/slots`)).json()) as { slots: { state: string }[] };
-  return slots.filter(({ state }) => state !== "idle").length;
-}
 
 describe("an answer", () => {
   it("shows the progress of the prompt until the first token, then streams with its figures", async () => {
@@ -62,24 +57,5 @@ describe("an answer", () => {
     await chat.stop();
     await chat.phase("stopped");
     expect(complaints).toEqual([]);
-  });
-
-  it("shows no more of answer A once message B is sent, and no error", async () => {
-    const worker = await sharedWorker(...slow);
-    const { page, complaints } = await visit(browser, worker.url);
-    const chat = chatPage(page);
-    await chat.send("first");
-    await chat.answers.first().locator(".markdown").filter({ hasText: /[a-z]/ }).waitFor();
-    await chat.send("second [unicode] [eog:40]");
-    const before = await chat.answers.first().innerText();
-    await chat.phase("done");
-    // Answers A and B have no words in common, so a word of A in B would be found.
-    expect(before).toMatch(/[a-z]/);
-    expect((await chat.text()).replaceAll(/né|für/g, "")).not.toMatch(/[a-z]{2}/);
-    expect(await chat.answers.first().innerText()).toBe(before);
-    expect(await chat.answers.count()).toBe(2);
-    expect(await page.getByRole("alert").count()).toBe(0);
-    expect(complaints).toEqual([]);
-    await poll("all slots to be free", async () => (await busySlots(worker.url)) === 0);
   });
 });

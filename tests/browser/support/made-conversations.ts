@@ -21,11 +21,13 @@ const dayMs = 86_400_000;
 const answer =
   "## A short answer\n\nIt depends on *three* things:\n\n1. **time**, which is short\n2. **money**\n3. patience\n\n> Begin with the first one.";
 
-/** @param turns questions in each conversation @param everyDays days from one conversation to the one before it */
-export function conversationFile(count: number, turns = 2, everyDays = 0.7): MadeFile {
+/** Questions in each conversation. */
+const questions = 2;
+
+export function conversationFile(count: number): MadeFile {
   const now = Date.now();
   const conversations = Array.from({ length: count }, (_, i) => {
-    const at = Math.round(now - i * everyDays * dayMs);
+    const at = Math.round(now - 0.7 * i * dayMs);
     const title = `${topics[i % topics.length] ?? ""}${i < topics.length ? "" : ` (${i})`}`;
     return {
       id: `c-${i}`,
@@ -33,18 +35,18 @@ export function conversationFile(count: number, turns = 2, everyDays = 0.7): Mad
       title,
       settings: { system: "", sampling: {} },
       chosen: {},
-      turns: madeTurns(i, turns, at, title),
+      turns: madeTurns(i, at, title),
     };
   });
   const file = { format: "waggle-conversations", version: 1, exportedAt: new Date(now).toISOString(), conversations };
   return { name: "made.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(file)) };
 }
 
-function madeTurns(conversation: number, count: number, at: number, title: string): readonly object[] {
+function madeTurns(conversation: number, at: number, title: string): readonly object[] {
   const question = (i: number): string => (i === 0 ? title : `And what about part ${i + 1}?`);
-  return Array.from({ length: count }, (_, i) => {
+  return Array.from({ length: questions }, (_, i) => {
     const id = `${conversation}-${i}`;
-    const times = { sentAt: at - (count - i) * 1_000, tokens: 40, lastIndex: 39 };
+    const times = { sentAt: at - (questions - i) * 1_000, tokens: 40, lastIndex: 39 };
     const before = i === 0 ? {} : { parent: `a-${conversation}-${i - 1}` };
     return [
       { role: "user", id: `u-${id}`, sentAt: times.sentAt, text: question(i), ...before },

@@ -89,17 +89,23 @@ export const scenes: Readonly<Record<string, Scene>> = {
   "chat, attached files": {
     open: async (page, { workerUrl }) => {
       await page.goto(workerUrl);
-      const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The hive is full.") };
+      const notes = {
+        name: `${"notes-".repeat(30)}.txt`,
+        mimeType: "text/plain",
+        buffer: Buffer.from("The hive is full."),
+      };
       const attach = async (): Promise<void> => {
         const choosing = page.waitForEvent("filechooser");
         await page.getByRole("button", { name: "Attach files" }).click();
-        await (await choosing).setFiles([notes, { ...notes, name: "bee.png", buffer: Buffer.from([0, 1]) }]);
+        await (
+          await choosing
+        ).setFiles([notes, { ...notes, name: `${"x".repeat(90)}.zip`, buffer: Buffer.from([0, 1]) }]);
         await page.getByRole("alert").waitFor();
       };
       await attach();
       await chatPage(page).send("Read them. [eog:4]");
       await chatPage(page).phase("done");
-      await page.locator(".message").getByText("notes.txt").click();
+      await page.locator(".message").getByText(notes.name).click();
       await attach();
     },
   },
@@ -201,6 +207,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
       const chat = chatPage(page);
       await chat.send("hello [eog:7000]");
       await chat.phase("done");
+      await page.getByText(/^7,\d+ of 8,192 tokens \(\d+ %\)$/).waitFor();
       await page.getByText("The context is nearly full.").waitFor();
       await chat.send("too long ".repeat(4_000));
       await chat.phase("broken");

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { attachmentWords } from "./attachment-words.ts";
 import { withAttachments, type Attachment } from "./attachment.ts";
-import { decodeTextFile } from "./read-file.ts";
+import { sightOf } from "../pictures/sight.ts";
+import { decodeTextFile, readFile } from "./read-file.ts";
 
 function attachment(name: string, text: string): Attachment {
   return { id: name, name, bytes: text.length, text };
@@ -56,4 +57,14 @@ describe("the text of a file", () => {
     expect(decodeTextFile(bytes(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))).toBeUndefined();
     expect(decodeTextFile(bytes(0x61, 0x00, 0x62))).toBeUndefined();
   });
+});
+
+it.each([
+  ["PK\x03\x04\0\0", "it is neither a picture, a text file nor a PDF."],
+  [" \n", "it is empty."],
+  ["a".repeat(500_001), "its text has 500,001 characters, and a file may have 500,000."],
+  ["a".repeat(5_000_000), "it has 5.0 MB, and a text file may have 4.2 MB."],
+])("a file without a readable text is refused: %#", async (text, reason) => {
+  const read = await readFile(new File([text], "x"), sightOf(undefined), new AbortController().signal);
+  expect(read).toEqual({ kind: "refused", reason });
 });

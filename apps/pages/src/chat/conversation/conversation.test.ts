@@ -167,6 +167,7 @@ it("requests a job that continues without a reader, with an id, a session and a 
 it("a conversation takes its title from its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(199)}` })).toMatch(/^hello x+…$/);
   expect(titleFor({ text: `${"x".repeat(158)}🐝🐝` })).toBe(`${"x".repeat(158)}…`);
+  expect(titleFor({ text: " ", attachments: [{ id: "f", name: "bees.md", bytes: 1, text: "x" }] })).toBe("bees.md");
 });
 
 it("a conversation is searched in messages, in results of calls, and in names of files", () => {
