@@ -1,8 +1,8 @@
 // Owns the time that the page shows: the last hour, which continues, or a part of the day that the server keeps on disk.
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
-import type { EndedJob, History, HistoryPoint, JobList } from "@waggle/protocol";
+import type { EndedJob, History, JobList } from "@waggle/protocol";
 import type { Api } from "../wire/api.ts";
-import { momentsOf, pointsLimit, type Moment } from "../wire/history-watch.ts";
+import { momentsOf, pointsLimit, type Moment } from "./charts/history-watch.ts";
 import { responseProblem } from "../wire/problem.ts";
 
 /** Milliseconds since 1970. */
@@ -16,7 +16,7 @@ export const dayMs = 24 * hourMs;
 const intervalMs = 10_000;
 
 export interface PastView {
-  readonly moments: readonly Moment<HistoryPoint>[];
+  readonly moments: readonly Moment[];
   readonly ended: readonly EndedJob[];
 }
 

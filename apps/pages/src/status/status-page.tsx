@@ -9,7 +9,7 @@ import { useNow } from "../parts/countdown.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { formatDuration, formatTime } from "../parts/format.ts";
-import { Charts } from "./charts.tsx";
+import { Charts } from "./charts/charts.tsx";
 import { EnginesCard } from "./engines-card.tsx";
 import { EndedJobs } from "./jobs/ended-jobs.tsx";
 import { JobTable } from "./jobs/job-table.tsx";

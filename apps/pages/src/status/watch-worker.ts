@@ -3,7 +3,6 @@ import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Batch } from "@waggle/protocol";
 import type {
   Health,
-  HistoryPoint,
   JobList,
   ListedJob,
   LogLine,
@@ -16,7 +15,7 @@ import type {
 import { createModelList, type ModelList } from "../models/model-list.ts";
 import type { Api } from "../wire/api.ts";
 import { responseProblem } from "../wire/problem.ts";
-import { createHistoryWatch, type HistoryWatch } from "../wire/history-watch.ts";
+import { createHistoryWatch, type HistoryWatch } from "./charts/history-watch.ts";
 import { parseScrape, type Scrape } from "./prometheus.ts";
 import { createShownTime, dayMs, type ShownTime } from "./shown-time.ts";
 
@@ -49,7 +48,7 @@ export interface WorkerWatch {
   readonly serverLog: ReadonlySignal<readonly LogLine[] | "refused">;
   /** The last scrape of the metrics. */
   readonly scrape: ReadonlySignal<Scrape | undefined>;
-  readonly history: HistoryWatch<HistoryPoint>;
+  readonly history: HistoryWatch;
   readonly time: ShownTime;
   readonly presence: ReadonlySignal<Presence>;
   /** When the worker last answered, by this browser's clock. Milliseconds since 1970. */
@@ -75,7 +74,7 @@ export function watchWorker(api: Api): WorkerWatch {
   const log = signal<readonly LogLine[] | "refused">([]);
   const serverLog = signal<readonly LogLine[] | "refused">([]);
   const scrape = signal<Scrape | undefined>(undefined);
-  const history = createHistoryWatch<HistoryPoint>(api, "/v1/history");
+  const history = createHistoryWatch(api);
   const time = createShownTime(api);
   const presence = signal<Presence>("asking");
   const lastSeenAt = signal<number | undefined>(undefined);

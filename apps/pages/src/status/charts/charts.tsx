@@ -1,16 +1,19 @@
-// Owns the charts of the status page: the server in the shown time.
+// Owns the charts of the status page: the server in the shown time, on a common time axis, with a cursor that shows the values at one time in all of them.
+import { useSignal } from "@preact/signals";
 import type { HistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { Alert } from "../parts/alert.tsx";
-import type { ChartContent, ChartLine } from "../parts/charts/chart.tsx";
-import { HistoryCharts, linesOf, percentOf } from "../parts/charts/history-charts.tsx";
-import { formatDuration } from "../parts/format.ts";
-import { workerFigures } from "./figures.ts";
-import { showDragged, spanWords, TimeChoice } from "./time-choice.tsx";
-import type { WorkerWatch } from "./watch-worker.ts";
+import { Alert } from "../../parts/alert.tsx";
+import { formatClock, formatDuration } from "../../parts/format.ts";
+import { MoreButton } from "../../parts/more-button.tsx";
+import { Chart, type ChartContent, type ChartLine, type Figure } from "./chart.tsx";
+import { workerFigures } from "../figures.ts";
+import { showDragged, spanWords, TimeChoice } from "../time-choice.tsx";
+import type { WorkerWatch } from "../watch-worker.ts";
 
 /** The error code of requests for which there is no room: the queue or a quota is full. */
 const fullCode = "resource_exhausted";
+/** Charts without a click. */
+const shownCharts = 6;
 
 /** @param props.gateway whether the server is a gateway, which has no charts of steps because it runs no forward passes */
 export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
@@ -19,7 +22,12 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
   const moments = span === undefined ? history.moments.value : (time.past.value?.moments ?? []);
   const scrape = watch.scrape.value;
   const isUnused = span === undefined && (scrape === undefined || workerFigures(scrape).accepted === 0);
-  const line = linesOf(moments);
+  const isWhole = useSignal(false);
+  const pointed = useSignal<number | undefined>(undefined);
+  const line = (label: string, figure: (point: HistoryPoint) => Figure): ChartLine => ({
+    label,
+    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
+  });
   const quantiles = (latency: (point: HistoryPoint) => Latency | undefined): readonly ChartLine[] => [
     line("p50", (point) => latency(point)?.p50_ms),
     line("p95", (point) => latency(point)?.p95_ms),
@@ -42,7 +50,7 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
   const kvUse = line("", (point) => percentOf(point.kv_use));
   const width = line("", (point) => point.batch_width);
   const quiet = isUnused ? noRequests : "No errors in this time";
-  const charts = [
+  const everywhere = [
     chart("Throughput", "tokens/s", [answers, prompts]),
     chart("Slots and queue", "jobs", [running, waiting]),
     { ...chart("Errors", `in ${formatDuration(time.stepMs.value)}`, [noRoom, others]), empty: quiet },
@@ -60,19 +68,38 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
     { ...chart("KV cache", "% in use", [kvUse]), top: 100 },
   ];
   const keepsDay = history.keepsDay.value;
-  const onDrag = (from: number, to: number): void => showDragged(time, from, to);
+  const onDrag = keepsDay === true ? (from: number, to: number) => showDragged(time, from, to) : undefined;
+  const charts = gateway ? everywhere : [...everywhere, ...ofEngine];
+  const times = moments.map((moment) => moment.time);
+  const at = pointed.value === undefined ? undefined : times[pointed.value];
   return (
     <>
       <Alert text={time.trouble.value} />
-      <HistoryCharts
-        times={moments.map((moment) => moment.time)}
-        charts={gateway ? charts : [...charts, ...ofEngine]}
-        shown={6}
-        title={span === undefined ? undefined : spanWords(span)}
-        {...(keepsDay === true ? { onDrag } : {})}
-      >
-        <TimeChoice time={time} keepsDay={keepsDay ?? true} />
-      </HistoryCharts>
+      <section class="stack" aria-labelledby="charts-title">
+        <div class="spread wrap">
+          <h2 id="charts-title">
+            {span === undefined ? lengthWords(times) : spanWords(span)}
+            {at !== undefined && <span class="small muted numbers">{` at ${formatClock(at * 1_000)}`}</span>}
+          </h2>
+          <span class="row chart-choices">
+            <MoreButton isWhole={isWhole} more={charts.length - shownCharts} noun="chart" />
+            <TimeChoice time={time} keepsDay={keepsDay ?? true} />
+          </span>
+        </div>
+        <div class="charts">
+          {(isWhole.value ? charts : charts.slice(0, shownCharts)).map((content) => (
+            <Chart key={content.title} {...content} {...{ times, pointed, onDrag }} />
+          ))}
+        </div>
+      </section>
     </>
   );
+}
+
+const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
+
+/** @param times seconds */
+function lengthWords(times: readonly number[]): string {
+  const minutes = Math.round(((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60);
+  return minutes <= 1 ? "Last minute" : `Last ${minutes} minutes`;
 }

@@ -1,10 +1,12 @@
-// Tests that a page begins with the daemon's history, then asks only for what is new, and shows gaps.
+// Tests that a page begins with the server's history, then asks only for what is new, and shows gaps.
 import { expect, it } from "vitest";
-import type { Api } from "./api.ts";
-import { createHistoryWatch, momentsOf, pointsLimit, type TimedPoint } from "./history-watch.ts";
+import type { HistoryPoint } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import { createHistoryWatch, momentsOf, pointsLimit } from "./history-watch.ts";
 
 const began = Date.parse("2026-01-01T10:00:00.000Z");
-const point = (second: number, span = 10): TimedPoint => ({
+const point = (second: number, span = 10): HistoryPoint => ({
+  ...{ tokens_per_second: 1, prompt_tokens_per_second: 1, running: 1, waiting: 0, accepted: 1, errors: {} },
   at: new Date(began + second * 1_000).toISOString(),
   span_ms: span * 1_000,
 });
@@ -23,7 +25,7 @@ it("reads the whole history, then only newer points, and replaces the point in p
     const answer = answers.shift();
     return Promise.resolve(answer === undefined ? new Response(null, { status: 503 }) : Response.json(answer));
   };
-  const watch = createHistoryWatch({ request } as unknown as Api, "/v1/history");
+  const watch = createHistoryWatch({ request } as unknown as Api);
   const seen: unknown[] = [];
   for (let i = 0; i < 4; i++) {
     await watch.ask();
@@ -41,7 +43,7 @@ it("reads the whole history, then only newer points, and replaces the point in p
 it("keeps the points of an hour", async () => {
   const points = Array.from({ length: pointsLimit + 3 }, (_, i) => point(10 * i));
   const request = () => Promise.resolve(Response.json({ points }));
-  const watch = createHistoryWatch({ request } as unknown as Api, "/v1/history");
+  const watch = createHistoryWatch({ request } as unknown as Api);
   await watch.ask();
   expect(watch.moments.value).toHaveLength(pointsLimit);
 });

@@ -6,8 +6,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
-import { formatClock, formatFigure, formatMinute } from "../format.ts";
-import { schemeChanges } from "../theme-switch.tsx";
+import { formatClock, formatFigure, formatMinute } from "../../parts/format.ts";
+import { schemeChanges } from "../../parts/theme-switch.tsx";
 
 export type Figure = number | undefined;
 
@@ -36,7 +36,7 @@ export interface ChartProps extends ChartContent {
   /** Index in `times` of the cursor that the charts of a page share. */
   readonly pointed: Signal<number | undefined>;
   /** Called with the part of the time axis that a mouse dragged over, in seconds since 1970. */
-  readonly onDrag?: ((from: number, to: number) => void) | undefined;
+  readonly onDrag: ((from: number, to: number) => void) | undefined;
 }
 
 /** Room for half of the newest time's label. */
