@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { deferred } from "../models/deferred.tsx";
 import { copy } from "../parts/copy-button.tsx";
 import { formatCount, formatShare } from "../parts/format.ts";
-import { Icon, IconButton } from "../parts/icons.tsx";
+import { Button, Icon, IconButton } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import { isLive, type Answer } from "./conversation/answer.ts";
@@ -251,9 +251,7 @@ function UndoList(): VNode {
       {undoable.value.map(({ id, title }) => (
         <li key={id} class="spread">
           <span class="small">{`Deleted “${title}”`}</span>
-          <button type="button" class="button tiny" onClick={() => undo(id)}>
-            Undo
-          </button>
+          <Button label="Undo" onClick={() => undo(id)} />
         </li>
       ))}
     </ul>

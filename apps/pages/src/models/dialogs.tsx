@@ -4,6 +4,7 @@ import type { ComponentChildren, VNode } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { formText } from "../parts/form-text.ts";
 import { formatBytes } from "../parts/format.ts";
+import { Button } from "../parts/icons.tsx";
 
 interface FormDialogProps {
   readonly title: string;
@@ -29,9 +30,7 @@ function FormDialog({ title, action, onSubmit, onClose, children }: FormDialogPr
         <h2 id={titleId}>{title}</h2>
         {children}
         <div class="row end">
-          <button type="button" class="button quiet" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
+          <Button label="Cancel" kind="quiet" onClick={() => dialog.current?.close()} />
           <button class="button primary">{action}</button>
         </div>
       </form>

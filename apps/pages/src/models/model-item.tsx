@@ -1,4 +1,4 @@
-// Owns the rows of all lists of models, and their buttons.
+// Owns the rows of all lists of models.
 import type { ComponentChildren, VNode } from "preact";
 
 export interface ModelItemProps {
@@ -28,32 +28,5 @@ export function ModelItem(props: ModelItemProps): VNode {
       {facts !== "" && <p class="small muted numbers anywhere">{facts}</p>}
       {children}
     </li>
-  );
-}
-
-export interface ActionButtonProps {
-  readonly label: string;
-  /** The name for screen readers, with the model's name: all rows have the same buttons. */
-  readonly name: string;
-  readonly primary?: boolean;
-  readonly disabled?: boolean;
-  readonly pressed?: boolean | undefined;
-  readonly expanded?: boolean;
-  readonly onClick: () => unknown;
-}
-
-export function ActionButton({ label, name, primary = false, onClick, ...states }: ActionButtonProps): VNode {
-  return (
-    <button
-      type="button"
-      class={primary ? "button tiny primary" : "button tiny"}
-      aria-label={name}
-      aria-pressed={states.pressed}
-      aria-expanded={states.expanded}
-      disabled={states.disabled}
-      onClick={() => void onClick()}
-    >
-      {label}
-    </button>
   );
 }

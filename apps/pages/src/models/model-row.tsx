@@ -10,7 +10,8 @@ import type { ChangeRight } from "./changes/change-rights.ts";
 import { StageProgress } from "./changes/progress-line.tsx";
 import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
 import type { Offers } from "./downloads/offer-row.tsx";
-import { ActionButton, ModelItem } from "./model-item.tsx";
+import { Button } from "../parts/icons.tsx";
+import { ModelItem } from "./model-item.tsx";
 import { factWords, fileWords, memoryWords, workWords } from "./row-words.ts";
 
 export interface ModelRowProps {
@@ -82,7 +83,7 @@ function Buttons({ model, offers: { controls, chosen, onUse }, right }: ModelRow
   const close = (): void => void (dialog.value = "none");
   const disabled = changes.full.value || changes.ofModels.value.get(name)?.state === "running";
   const action = (label: string, onClick: () => void, pressed?: boolean): VNode => (
-    <ActionButton {...{ label, disabled, pressed, onClick }} name={`${label} ${name}`} />
+    <Button {...{ label, disabled, onClick }} aria-pressed={pressed} aria-label={`${label} ${name}`} />
   );
   const mayChange = right === "yes";
   // Using another model also loads it.
@@ -92,7 +93,7 @@ function Buttons({ model, offers: { controls, chosen, onUse }, right }: ModelRow
     <>
       {mayChange && loadable && action("Load", () => changes.load(name))}
       {onUse !== undefined && usable && (
-        <ActionButton primary label="Use" name={`Use ${name}`} onClick={() => onUse(name)} />
+        <Button label="Use" kind="tiny primary" aria-label={`Use ${name}`} onClick={() => onUse(name)} />
       )}
       {mayChange && onUse === undefined && (
         <>

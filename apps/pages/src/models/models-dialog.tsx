@@ -1,6 +1,7 @@
 // Owns the chat's dialog of models.
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Button } from "../parts/icons.tsx";
 import type { ModelControls } from "./model-controls.ts";
 import { ModelsView } from "./models-view.tsx";
 
@@ -32,9 +33,7 @@ export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDial
       <div class="stack">
         <div class="spread">
           <h2 id="models-dialog-title">Models</h2>
-          <button type="button" class="button tiny" onClick={() => dialog.current?.close()}>
-            Close
-          </button>
+          <Button label="Close" onClick={() => dialog.current?.close()} />
         </div>
         <ModelsView {...{ controls, chosen }} onUse={use} />
       </div>

@@ -1,5 +1,5 @@
-// Owns the icons on buttons: strokes on a grid of 24 units, in the colour of the surrounding text. Screen readers skip them.
-import type { ComponentProps, VNode } from "preact";
+// Owns the buttons, and the icons on them: strokes on a grid of 24 units, in the colour of the surrounding text. Screen readers skip them.
+import type { ComponentChildren, ComponentProps, VNode } from "preact";
 
 const strokes = {
   plus: "M12 5v14M5 12h14",
@@ -54,20 +54,19 @@ export function Icon({ name }: { readonly name: IconName }): VNode {
   );
 }
 
-export interface ActionButtonProps {
-  readonly icon: IconName;
-  readonly label: string;
-  /** The title and the name for screen readers, if the label is not enough. */
-  readonly title?: string;
+export type ButtonProps = Omit<ComponentProps<"button">, "class" | "type" | "icon" | "label"> & {
+  readonly label: ComponentChildren;
+  /** Before the label. */
+  readonly icon?: IconName;
+  /** CSS classes of the button's size and colours. */
   readonly kind?: string;
-  readonly onClick: () => void;
-}
+};
 
-/** A button with an icon before its label. */
-export function ActionButton({ icon, label, title, kind = "tiny", onClick }: ActionButtonProps): VNode {
+/** A button with a label. Where rows have the same buttons, `aria-label` tells them apart. */
+export function Button({ label, icon, kind = "tiny", ...others }: ButtonProps): VNode {
   return (
-    <button type="button" class={`button ${kind}`} title={title} aria-label={title} onClick={onClick}>
-      <Icon name={icon} />
+    <button type="button" class={`button ${kind}`} {...others}>
+      {icon !== undefined && <Icon name={icon} />}
       {label}
     </button>
   );

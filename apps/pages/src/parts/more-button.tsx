@@ -1,6 +1,7 @@
 // Owns the button that shows the rest of a long list.
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
+import { Button } from "./icons.tsx";
 
 interface MoreButtonProps {
   readonly isWhole: Signal<boolean>;
@@ -16,14 +17,11 @@ export function MoreButton({ isWhole, more, noun = "" }: MoreButtonProps): VNode
   const plural = more === 1 && !isWhole.value ? "" : "s";
   return (
     <div class="row">
-      <button
-        type="button"
-        class="button tiny"
+      <Button
+        label={noun === "" ? words : `${words} ${noun}${plural}`}
         aria-expanded={isWhole.value}
         onClick={() => (isWhole.value = !isWhole.value)}
-      >
-        {noun === "" ? words : `${words} ${noun}${plural}`}
-      </button>
+      />
     </div>
   );
 }

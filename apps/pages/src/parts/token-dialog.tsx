@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Api, TokenAsked } from "../wire/api.ts";
 import { Alert } from "./alert.tsx";
 import { formText } from "./form-text.ts";
+import { Button } from "./icons.tsx";
 
 type Asked = Exclude<TokenAsked, "no">;
 
@@ -76,14 +77,8 @@ function OpenDialog({ api, asked }: { readonly api: Api; readonly asked: Asked }
           <input type="checkbox" name="keep" /> Keep the token in this browser after the tab is closed
         </label>
         <div class="row end">
-          {asked === "change" && (
-            <button type="button" class="button quiet" onClick={api.forgetToken}>
-              Forget the token
-            </button>
-          )}
-          <button type="button" class="button quiet" onClick={close}>
-            Cancel
-          </button>
+          {asked === "change" && <Button label="Forget the token" kind="quiet" onClick={api.forgetToken} />}
+          <Button label="Cancel" kind="quiet" onClick={close} />
           <button class="button primary" disabled={checking.value}>
             {checking.value ? "Checking…" : "Continue"}
           </button>
@@ -99,9 +94,7 @@ export function TokenNotice({ api }: { readonly api: Api }): VNode | null {
   return (
     <div class="notice bad spread" role="alert">
       <span>No API token: the server requires one.</span>
-      <button type="button" class="button tiny" onClick={() => (api.tokenAsked.value = "first")}>
-        Enter a token
-      </button>
+      <Button label="Enter a token" onClick={() => (api.tokenAsked.value = "first")} />
     </div>
   );
 }
@@ -109,14 +102,5 @@ export function TokenNotice({ api }: { readonly api: Api }): VNode | null {
 /** Shown while a token is in use, to change or forget it. */
 export function TokenButton({ api }: { readonly api: Api }): VNode | null {
   if (!api.hasToken.value) return null;
-  return (
-    <button
-      type="button"
-      class="button tiny"
-      aria-label="Change API token"
-      onClick={() => (api.tokenAsked.value = "change")}
-    >
-      API token
-    </button>
-  );
+  return <Button label="API token" aria-label="Change API token" onClick={() => (api.tokenAsked.value = "change")} />;
 }

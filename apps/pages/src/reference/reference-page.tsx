@@ -4,6 +4,7 @@ import type { ApiDocument, ApiSchema } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { TopBar } from "../parts/brand.tsx";
+import { Button } from "../parts/icons.tsx";
 import { TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { routeMatches, routesOf, schemaId, schemaMatches, type RouteView } from "./document.ts";
@@ -31,9 +32,7 @@ export function ReferencePage({ api }: { readonly api: Api }): VNode {
         <main class="board">
           <div class="notice bad spread" role="alert">
             <span>Cannot read the reference: the server does not answer.</span>
-            <button type="button" class="button tiny" onClick={load}>
-              Try again
-            </button>
+            <Button label="Try again" onClick={load} />
           </div>
         </main>
       )}

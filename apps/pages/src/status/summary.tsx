@@ -13,6 +13,7 @@ import {
   formatFigure,
   formatTokenRate,
 } from "../parts/format.ts";
+import { Button } from "../parts/icons.tsx";
 import type { Api } from "../wire/api.ts";
 import { batchFacts } from "./batch-facts.ts";
 import { workerFigures, type WorkerFigures } from "./figures.ts";
@@ -73,15 +74,12 @@ function Problem({ api, changes, problem: { title, todo, model } }: ProblemProps
           <strong>{title}</strong> {todo}
         </p>
         {model !== undefined && (
-          <button
-            type="button"
-            class="button tiny"
+          <Button
+            label="Load"
             aria-label={`Load ${model} again`}
             disabled={change?.state === "running"}
             onClick={() => changes.load(model)}
-          >
-            Load
-          </button>
+          />
         )}
       </div>
       {change !== undefined && <ChangeLine api={api} change={change} onDismiss={changes.dismiss} />}

@@ -1,6 +1,6 @@
 // Owns the list of files attached to an unsent message, with each file's size, tokens and a button to remove it.
 import type { VNode } from "preact";
-import { Icon, IconButton } from "../../parts/icons.tsx";
+import { Button, Icon, IconButton } from "../../parts/icons.tsx";
 import { PictureImage } from "../pictures/picture-image.tsx";
 import "../pictures/pictures.css";
 import { attachmentWords } from "./attachment-words.ts";
@@ -27,9 +27,7 @@ export function PendingList({ pending }: { readonly pending: PendingFiles }): VN
               </li>
             ))}
           </ul>
-          <button type="button" class="button tiny" onClick={pending.dismissRefusals}>
-            Dismiss
-          </button>
+          <Button label="Dismiss" onClick={pending.dismissRefusals} />
         </div>
       )}
     </>

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import { isLive, type Answer } from "../conversation/answer.ts";
 import { findAnswer, searchText, shownMessages, type Conversation } from "../conversation/conversation.ts";
@@ -115,14 +115,11 @@ function Column({ answer, name, onKeep }: ColumnProps): VNode {
           <h3 id={titleId}>{name}</h3>
           <p class="small muted numbers">{figureWords(answer).join(" · ")}</p>
         </div>
-        <button
-          type="button"
-          class="button tiny"
+        <Button
+          label={live ? "Stop" : "Keep this one"}
           aria-describedby={titleId}
           onClick={() => (live ? chat.stop() : onKeep(answer))}
-        >
-          {live ? "Stop" : "Keep this one"}
-        </button>
+        />
       </div>
       <div class="compare-text stack tight" tabIndex={0} role="group" aria-labelledby={titleId}>
         <AnswerBody answer={answer} isLast={false} />

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { Button } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { isLive, type Answer } from "../conversation/answer.ts";
 import { usePage } from "../page.ts";
@@ -76,9 +77,7 @@ function Consent({ call, jobId }: { readonly call: ToolCall; readonly jobId: str
       </div>
       <div class="row">
         {choices.map(([allow, label, kind]) => (
-          <button type="button" key={allow} class={`button ${kind}`} onClick={() => chat.consent(jobId, id, allow)}>
-            {label}
-          </button>
+          <Button label={label} kind={kind} key={allow} onClick={() => chat.consent(jobId, id, allow)} />
         ))}
       </div>
     </div>

@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { formatCount, formatCounted } from "../../parts/format.ts";
-import { IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { withEscapes } from "../tool-calls/tool-calls.ts";
 import { usePage } from "../page.ts";
 import type { ToolsButtonProps } from "./tools-button.tsx";
@@ -136,9 +136,7 @@ function Note({ text, action, onAct }: NoteProps): VNode {
   return (
     <div class="spread small tool-server">
       <span class="anywhere">{withEscapes(text)}</span>
-      <button type="button" class="button tiny" onClick={onAct}>
-        {action}
-      </button>
+      <Button label={action} onClick={onAct} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 // Owns the content of the page while the server has no model that writes: recommended models to download, and no invitation to talk.
 import type { VNode } from "preact";
+import { Button } from "../../parts/icons.tsx";
 import { useChangeRight } from "../../models/changes/change-rights.ts";
 import { UnfinishedDownloads } from "../../models/downloads/unfinished-downloads.tsx";
 import "../../models/models.css";
@@ -25,16 +26,12 @@ export function NoModel(): VNode {
             <RecommendedModels offers={offers} />
             <UnfinishedDownloads offers={offers} />
           </div>
-          <button type="button" class="button" onClick={() => (open.value = true)}>
-            Find another model
-          </button>
+          <Button label="Find another model" kind="" onClick={() => (open.value = true)} />
         </>
       ) : (
         <>
           <p class="muted">Downloading a model requires an admin token.</p>
-          <button type="button" class="button" onClick={() => (api.tokenAsked.value = "admin")}>
-            Enter an admin token
-          </button>
+          <Button label="Enter an admin token" kind="" onClick={() => (api.tokenAsked.value = "admin")} />
         </>
       )}
     </section>

@@ -1,5 +1,6 @@
 // Owns the content of an empty conversation: the model's description, and three suggested prompts that suit the model.
 import type { VNode } from "preact";
+import { Button } from "../../parts/icons.tsx";
 import { describeModel, isStoryTeller, type ModelFacts } from "./model-facts.ts";
 
 const stories = [
@@ -41,9 +42,7 @@ export function Welcome({ facts, onSend }: WelcomeProps): VNode {
         <ul class="suggestions">
           {(tellsStories ? stories : anything).map((text) => (
             <li key={text}>
-              <button type="button" class="button suggestion" onClick={() => onSend(text)}>
-                {text}
-              </button>
+              <Button label={text} kind="suggestion" onClick={() => onSend(text)} />
             </li>
           ))}
         </ul>

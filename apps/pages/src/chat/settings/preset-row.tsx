@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { TargetedKeyboardEvent, VNode } from "preact";
 import { useRef } from "preact/hooks";
-import { IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { draftOf, type Draft } from "./draft.ts";
 import { presetNameChars, readPresets, storePreset } from "./preset-store.ts";
 import type { SettingsForm } from "./settings-form.ts";
@@ -87,9 +87,7 @@ export function PresetRow({ form }: { readonly form: SettingsForm }): VNode {
               }}
             />
           )}
-          <button type="button" class="button tiny" onClick={() => show(true)}>
-            Save as preset…
-          </button>
+          <Button label="Save as preset…" onClick={() => show(true)} />
         </>
       )}
       {trouble.value !== "" && (

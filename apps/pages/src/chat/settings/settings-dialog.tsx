@@ -3,6 +3,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Button } from "../../parts/icons.tsx";
 import { TokenButton } from "../../parts/token-dialog.tsx";
 import { usePage } from "../page.ts";
 import { fieldNames, type FieldName } from "./fields.ts";
@@ -80,12 +81,8 @@ export function SettingsDialog({ abilities, onClose }: SettingsDialogProps): VNo
             New conversations begin with these settings
           </label>
           <div class="row end">
-            <button type="button" class="button quiet" onClick={form.resetAll}>
-              Reset all
-            </button>
-            <button type="button" class="button quiet" onClick={() => dialog.current?.close()}>
-              Cancel
-            </button>
+            <Button label="Reset all" kind="quiet" onClick={form.resetAll} />
+            <Button label="Cancel" kind="quiet" onClick={() => dialog.current?.close()} />
             <button class="button primary">Save</button>
           </div>
         </div>

@@ -1,6 +1,7 @@
 // Owns the list of keyboard shortcuts, and the switch that turns them off.
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Button } from "../../parts/icons.tsx";
 import { fixedKeys, shortcuts, shortcutSwitch } from "./shortcuts.ts";
 
 export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }): VNode {
@@ -25,9 +26,7 @@ export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }): 
           they are off while you type
         </label>
         <div class="row end">
-          <button type="button" class="button primary" autofocus onClick={() => dialog.current?.close()}>
-            Close
-          </button>
+          <Button label="Close" kind="primary" autofocus onClick={() => dialog.current?.close()} />
         </div>
       </div>
     </dialog>

@@ -1,6 +1,7 @@
 // Owns the list of conversations in groups: pinned conversations, then by day. A long list is drawn only as far as the visitor has scrolled.
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { Button } from "../../parts/icons.tsx";
 import { usePage } from "../page.ts";
 import { ConversationEntry } from "./conversation-entry.tsx";
 import type { Head } from "../conversation/conversation.ts";
@@ -56,11 +57,7 @@ export function ConversationList(): VNode {
           </section>
         );
       })}
-      {drawn.value < count && (
-        <button type="button" class="button tiny quiet" onClick={more}>
-          {`Show more (${count - drawn.value})`}
-        </button>
-      )}
+      {drawn.value < count && <Button label={`Show more (${count - drawn.value})`} kind="tiny quiet" onClick={more} />}
     </div>
   );
 }

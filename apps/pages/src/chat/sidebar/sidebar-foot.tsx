@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { Menu } from "../../parts/menu/menu.tsx";
 import { saveFile } from "../../parts/save-file.ts";
 import { usePage } from "../page.ts";
@@ -60,9 +60,7 @@ export function SidebarFoot(): VNode {
             ["download", "All as Markdown, to read", () => exportAll("markdown")],
           ]}
         />
-        <button type="button" class="button tiny quiet" onClick={() => input.current?.click()}>
-          Import
-        </button>
+        <Button label="Import" kind="tiny quiet" onClick={() => input.current?.click()} />
         <input
           ref={input}
           type="file"

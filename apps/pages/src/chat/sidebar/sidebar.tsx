@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useRef } from "preact/hooks";
 import { Brand } from "../../parts/brand.tsx";
-import { Icon } from "../../parts/icons.tsx";
+import { Button, Icon } from "../../parts/icons.tsx";
 import { moveFocus } from "../../parts/menu/move-focus.ts";
 import { ConversationList } from "./conversation-list.tsx";
 import { usePage } from "../page.ts";
@@ -37,10 +37,7 @@ export function Sidebar({ onLeave }: { readonly onLeave: () => void }): VNode {
   return (
     <nav class="sidebar" aria-label="Conversations">
       <Brand title="Waggle" href="/" />
-      <button type="button" class="button" onClick={() => show(undefined)}>
-        <Icon name="plus" />
-        New conversation
-      </button>
+      <Button icon="plus" label="New conversation" kind="" onClick={() => show(undefined)} />
       <div ref={finder} class="finder" onKeyDown={onKeyDown}>
         <label class="search-box">
           <Icon name="search" />

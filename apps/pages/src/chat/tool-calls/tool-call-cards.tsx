@@ -1,6 +1,7 @@
 // Owns the cards of an answer's tool calls: name, arguments, and a field for the result while the answer waits for the result.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { Button } from "../../parts/icons.tsx";
 import { removeEdits, storeEdits, storedEdits, type EditTarget } from "../composer/unsent-edits.ts";
 import { isLive, wantsResults, type Answer } from "../conversation/answer.ts";
 import { usePage } from "../page.ts";
@@ -126,11 +127,7 @@ export function ResultForm({ calls, results = [], keptFor, action, onSave, onCan
         </label>
       ))}
       <div class="row end">
-        {onCancel !== undefined && (
-          <button type="button" class="button quiet" onClick={cancel}>
-            Cancel
-          </button>
-        )}
+        {onCancel !== undefined && <Button label="Cancel" kind="quiet" onClick={cancel} />}
         <button class="button primary">{`${action} ${calls.length === 1 ? "result" : "results"}`}</button>
       </div>
     </form>

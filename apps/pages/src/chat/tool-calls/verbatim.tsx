@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { formatCounted } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import { withEscapes } from "./tool-calls.ts";
 import "./tools.css";
 
@@ -27,9 +28,11 @@ export function Verbatim({ text, label }: VerbatimProps): VNode {
         {text === "" ? <span class="muted">Nothing</span> : withEscapes(open.value ? text : start)}
       </pre>
       {isLong && (
-        <button type="button" class="button quiet tiny show-all" onClick={() => (open.value = !open.value)}>
-          {open.value ? "Show less" : `Show all ${all}`}
-        </button>
+        <Button
+          label={open.value ? "Show less" : `Show all ${all}`}
+          kind="quiet tiny show-all"
+          onClick={() => (open.value = !open.value)}
+        />
       )}
     </>
   );

@@ -1,6 +1,6 @@
 // Owns the notice of an answer's problem, with the buttons that can help.
 import type { ComponentChild, VNode } from "preact";
-import { ActionButton } from "../../parts/icons.tsx";
+import { Button } from "../../parts/icons.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
 import type { Remedy } from "../../wire/advice.ts";
 import type { Problem } from "../../wire/problem.ts";
@@ -21,33 +21,29 @@ export function AnswerProblem({ answer, problem, asked, isLast }: AnswerProblemP
   const tryNow = (): void => chat.continue(id);
   const buttons: Readonly<Record<Remedy, ComponentChild>> = {
     token: (
-      <ActionButton
+      <Button
         label="Enter a token"
         icon="edit"
         onClick={() => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first")}
       />
     ),
-    settings: <ActionButton label="Open Settings" icon="sliders" onClick={openSettings} />,
-    models: <ActionButton label="Choose a model" icon="models" onClick={() => (controls.open.value = true)} />,
-    reload: <ActionButton label="Reload the page" icon="retry" onClick={() => location.reload()} />,
+    settings: <Button label="Open Settings" icon="sliders" onClick={openSettings} />,
+    models: <Button label="Choose a model" icon="models" onClick={() => (controls.open.value = true)} />,
+    reload: <Button label="Reload the page" icon="retry" onClick={() => location.reload()} />,
     edit: asked && parent !== undefined && (
-      <ActionButton label="Edit message" icon="edit" onClick={() => (messageToEdit.value = parent)} />
+      <Button label="Edit message" icon="edit" onClick={() => (messageToEdit.value = parent)} />
     ),
     retry: asked && (
       // The pressed button disappears with the notice. Its answer stays.
       <span class="row" onClick={(event) => event.currentTarget.closest<HTMLElement>(".turn")?.focus()}>
-        {isLost && <ActionButton label="Retry" icon="retry" onClick={() => chat.reconnect(id)} />}
-        {retries && <ActionButton label="Try now" icon="retry" onClick={tryNow} />}
+        {isLost && <Button label="Retry" icon="retry" onClick={() => chat.reconnect(id)} />}
+        {retries && <Button label="Try now" icon="retry" onClick={tryNow} />}
         {retries && (
-          <ActionButton label="Stop trying" icon="close" onClick={() => (chat.busyRetry.waiting.value = undefined)} />
+          <Button label="Stop trying" icon="close" onClick={() => (chat.busyRetry.waiting.value = undefined)} />
         )}
-        {!retries && canContinue(answer) && <ActionButton label="Continue" icon="next" onClick={tryNow} />}
+        {!retries && canContinue(answer) && <Button label="Continue" icon="next" onClick={tryNow} />}
         {!retries && !isLost && (
-          <ActionButton
-            label={isEmpty(answer) ? "Retry" : "Regenerate"}
-            icon="retry"
-            onClick={() => chat.regenerate(id)}
-          />
+          <Button label={isEmpty(answer) ? "Retry" : "Regenerate"} icon="retry" onClick={() => chat.regenerate(id)} />
         )}
       </span>
     ),

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { ActionButton, IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
 import { overrideWords } from "../compare/overrides.ts";
@@ -63,7 +63,7 @@ export function AnswerView({ answer, siblings, asked, isLast }: AnswerViewProps)
       <div class="row turn-tools">
         {branches}
         {isCut && asked && answer.problem === undefined && canContinue(answer) && (
-          <ActionButton label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />
+          <Button label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />
         )}
         <span class="row turn-icons">
           {!live && answer.text !== "" && (

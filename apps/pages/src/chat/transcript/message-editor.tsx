@@ -2,7 +2,7 @@
 import { signal, useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { IconButton } from "../../parts/icons.tsx";
+import { Button, IconButton } from "../../parts/icons.tsx";
 import { growToFit } from "../composer/composer.tsx";
 import { isComposing } from "../composer/is-composing.ts";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
@@ -123,9 +123,7 @@ export function MessageEditor(props: MessageEditorProps): VNode {
       <div class="spread">
         <div>{children}</div>
         <div class="row">
-          <button type="button" class="button quiet" onClick={cancel}>
-            Cancel
-          </button>
+          <Button label="Cancel" kind="quiet" onClick={cancel} />
           <button class="button primary">{action}</button>
         </div>
       </div>

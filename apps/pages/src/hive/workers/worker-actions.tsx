@@ -5,6 +5,7 @@ import { workerStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Alert } from "../../parts/alert.tsx";
+import { Button } from "../../parts/icons.tsx";
 import type { Api } from "../../wire/api.ts";
 import { responseProblem } from "../../wire/problem.ts";
 
@@ -39,15 +40,12 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
 
   if (!asking.value) {
     return (
-      <button
-        type="button"
-        class="button tiny"
+      <Button
+        label={label}
         ref={button}
         aria-label={`${label} ${worker.worker_id}`}
         onClick={() => (asking.value = true)}
-      >
-        {label}
-      </button>
+      />
     );
   }
   return (
@@ -55,12 +53,8 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
       <p class="small">{question}</p>
       <Alert text={trouble.value} />
       <div class="row">
-        <button type="button" class="button tiny primary" disabled={sending.value} onClick={() => void carryOut()}>
-          {label}
-        </button>
-        <button type="button" class="button tiny" ref={button} onClick={() => (asking.value = false)}>
-          Cancel
-        </button>
+        <Button label={label} kind="tiny primary" disabled={sending.value} onClick={() => void carryOut()} />
+        <Button label="Cancel" ref={button} onClick={() => (asking.value = false)} />
       </div>
     </div>
   );

@@ -1,8 +1,8 @@
 // Owns the line of a running or failed change of a model, and the notice of a refused one.
 import type { ComponentChildren, VNode } from "preact";
+import { Button } from "../../parts/icons.tsx";
 import type { Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
-import { ActionButton } from "../model-item.tsx";
 import type { Change, ChangeKind } from "./changes.ts";
 import { ProgressLine } from "./progress-line.tsx";
 
@@ -27,7 +27,7 @@ export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode {
   if (problem !== undefined) {
     return (
       <Refusal {...{ api, problem }} what={name}>
-        <ActionButton label="Dismiss" name={`Dismiss: ${name} ${subject}`} onClick={() => onDismiss(change)} />
+        <Button label="Dismiss" aria-label={`Dismiss: ${name} ${subject}`} onClick={() => onDismiss(change)} />
       </Refusal>
     );
   }
@@ -64,9 +64,5 @@ export function Refusal({ api, problem, what, children }: RefusalProps): VNode {
 }
 
 export function AdminTokenButton({ api }: { readonly api: Api }): VNode {
-  return (
-    <button type="button" class="button tiny" onClick={() => (api.tokenAsked.value = "admin")}>
-      Enter an admin token
-    </button>
-  );
+  return <Button label="Enter an admin token" onClick={() => (api.tokenAsked.value = "admin")} />;
 }

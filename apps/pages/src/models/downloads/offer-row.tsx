@@ -3,10 +3,11 @@ import type { VNode } from "preact";
 import { useLayoutEffect } from "preact/hooks";
 import { Alert } from "../../parts/alert.tsx";
 import { formatPercent } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import { Refusal } from "../changes/change-line.tsx";
 import { ProgressLine } from "../changes/progress-line.tsx";
 import type { ModelControls } from "../model-controls.ts";
-import { ActionButton, ModelItem, type ModelItemProps } from "../model-item.tsx";
+import { ModelItem, type ModelItemProps } from "../model-item.tsx";
 import { progressOf, sizeHereWords } from "../model-words.ts";
 import type { DownloadView } from "./downloads.ts";
 
@@ -63,16 +64,22 @@ function Buttons({ offers, reference, title, model, primary = false, view }: But
   if (here !== undefined) {
     if (onUse === undefined) return <span class="badge good">here</span>;
     if (here === chosen) return <span class="badge">in use</span>;
-    return <ActionButton primary label="Use" name={`Use ${here}`} onClick={() => onUse(here)} />;
+    return <Button label="Use" kind="tiny primary" aria-label={`Use ${here}`} onClick={() => onUse(here)} />;
   }
   const what = `the download of ${title}`;
-  const start = { primary, disabled, onClick: () => downloads.start(reference) };
+  const kind = primary ? "tiny primary" : "tiny";
+  const start = { kind, disabled, onClick: () => void downloads.start(reference) };
   switch (download?.state) {
     case "done":
       return <span class="badge">downloaded</span>;
     case "running":
       return (
-        <ActionButton label="Stop" name={`Stop: ${what}`} {...{ disabled }} onClick={() => downloads.stop(reference)} />
+        <Button
+          label="Stop"
+          aria-label={`Stop: ${what}`}
+          {...{ disabled }}
+          onClick={() => void downloads.stop(reference)}
+        />
       );
     case "stopped":
     case "failed": {
@@ -80,12 +87,12 @@ function Buttons({ offers, reference, title, model, primary = false, view }: But
       return (
         <>
           <RemoveButton {...{ offers, title, disabled }} wanted={reference} />
-          <ActionButton {...{ label, ...start }} name={`${label}: ${what}`} />
+          <Button {...{ label, ...start }} aria-label={`${label}: ${what}`} />
         </>
       );
     }
     case undefined:
-      return <ActionButton label="Download" name={`Download: ${title}`} {...start} />;
+      return <Button label="Download" aria-label={`Download: ${title}`} {...start} />;
   }
 }
 
@@ -98,8 +105,8 @@ interface RemoveButtonProps {
 }
 
 export function RemoveButton({ offers, title, wanted, disabled }: RemoveButtonProps): VNode {
-  const remove = (): Promise<void> => offers.controls.downloads.remove(wanted);
-  return <ActionButton label="Remove" name={`Remove: ${title}`} {...{ disabled }} onClick={remove} />;
+  const remove = (): void => void offers.controls.downloads.remove(wanted);
+  return <Button label="Remove" aria-label={`Remove: ${title}`} {...{ disabled }} onClick={remove} />;
 }
 
 /** The progress, the reason of a failure, or how much of a stopped download is here. */

@@ -4,10 +4,11 @@ import type { VNode } from "preact";
 import { useSignal } from "@preact/signals";
 import { Alert } from "../../parts/alert.tsx";
 import { formatCounted } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import { useAsked, type Asked } from "../asked.ts";
 import { OfferRow, type Offers } from "../downloads/offer-row.tsx";
 import { isReference, listedForm } from "../downloads/downloads.ts";
-import { ActionButton, ModelItem } from "../model-item.tsx";
+import { ModelItem } from "../model-item.tsx";
 import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
 import "./hub.css";
 
@@ -108,7 +109,7 @@ function Repository({ model, offers }: RepositoryProps): VNode {
     <ModelItem
       title={name}
       data-reference={model.reference}
-      buttons={<ActionButton label="Files" name={`Files of ${name}`} expanded={open.value} onClick={toggle} />}
+      buttons={<Button label="Files" aria-label={`Files of ${name}`} aria-expanded={open.value} onClick={toggle} />}
       facts={popularityWords(model)}
     >
       {open.value && files !== undefined && <Files {...{ files, offers }} />}

@@ -4,6 +4,7 @@ import type { RecommendedModel, RecommendedModels as Recommended } from "@waggle
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatBytes } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import { useAsked } from "../asked.ts";
 import { OfferRow, type Offers } from "../downloads/offer-row.tsx";
 import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts";
@@ -21,9 +22,7 @@ export function RecommendedModels({ offers }: { readonly offers: Offers }): VNod
   return (
     <p class="small notice bad spread">
       The worker did not send the list.
-      <button type="button" class="button tiny" onClick={() => void ask(path)}>
-        Try again
-      </button>
+      <Button label="Try again" onClick={() => void ask(path)} />
     </p>
   );
 }
@@ -60,14 +59,12 @@ function List({ models, offers }: { readonly models: readonly RecommendedModel[]
         ))}
       </ul>
       {more > 0 && (
-        <button
-          type="button"
-          class="button tiny quiet more-models"
+        <Button
+          label={all.value ? "Show fewer" : `Show ${more} more that fit`}
+          kind="tiny quiet more-models"
           aria-expanded={all.value}
           onClick={() => (all.value = !all.value)}
-        >
-          {all.value ? "Show fewer" : `Show ${more} more that fit`}
-        </button>
+        />
       )}
     </>
   );

@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { deferred } from "../../models/deferred.tsx";
 import { CopyButton } from "../copy-button.tsx";
-import { ActionButton } from "../icons.tsx";
+import { Button } from "../icons.tsx";
 import { SwitchButton, createRememberedSwitch } from "../remembered-switch.tsx";
 import type { Piece } from "./code-colours.ts";
 import { inSlices } from "./idle-slices.ts";
@@ -34,7 +34,7 @@ export function CodeBlock({ code, info, closed }: CodeBlockProps): VNode {
         <span>{name === "" ? "code" : name}</span>
         <span class="row code-buttons">
           {closed && isMarkup(name, code) && (
-            <ActionButton
+            <Button
               icon={previewed ? "code" : "eye"}
               label={previewed ? "Code" : "Preview"}
               kind="tiny quiet"

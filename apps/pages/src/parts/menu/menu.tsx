@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useId, useRef } from "preact/hooks";
-import { ActionButton, type IconName } from "../icons.tsx";
+import { Button, type IconName } from "../icons.tsx";
 import { moveFocus } from "./move-focus.ts";
 
 export interface MenuProps {
@@ -31,16 +31,7 @@ export function Menu({ label, kind, face, disabled = false, items }: MenuProps):
         moveFocus(event, box.current?.querySelectorAll("button"));
       }}
     >
-      <button
-        type="button"
-        class={`button ${kind}`}
-        aria-label={label}
-        title={label}
-        popoverTarget={id}
-        disabled={disabled}
-      >
-        {face}
-      </button>
+      <Button label={face} kind={kind} aria-label={label} title={label} popoverTarget={id} disabled={disabled} />
       <div
         id={id}
         popover="auto"
@@ -58,7 +49,7 @@ export function Menu({ label, kind, face, disabled = false, items }: MenuProps):
       >
         {open.value &&
           items.map(([icon, words, onClick]) => (
-            <ActionButton key={words} icon={icon} label={words} kind="tiny quiet" onClick={onClick} />
+            <Button key={words} icon={icon} label={words} kind="tiny quiet" onClick={onClick} />
           ))}
       </div>
     </span>

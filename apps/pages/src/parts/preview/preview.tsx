@@ -1,6 +1,7 @@
 // Owns the frame that shows a model's HTML or SVG: on a page with no origin and no network. Scripts run only when the visitor starts them. Decision 130.
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Button } from "../icons.tsx";
 import "./preview.css";
 
 export interface PreviewProps {
@@ -26,9 +27,7 @@ export function Preview({ markup }: PreviewProps): VNode {
               ? "Scripts run. They can contact other computers, but cannot read this page."
               : "Scripts do not run here yet. Run only scripts that you trust."}
           </span>
-          <button type="button" class="button tiny" onClick={() => setScripts(!scripts)}>
-            {scripts ? "Stop scripts" : "Run scripts"}
-          </button>
+          <Button label={scripts ? "Stop scripts" : "Run scripts"} onClick={() => setScripts(!scripts)} />
         </div>
       )}
       <div class="preview-frame">

@@ -4,6 +4,7 @@ import type { EndedJob } from "@waggle/protocol";
 import { endReasonWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { formatCount, formatMilliseconds, formatTime } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import { MoreButton } from "../../parts/more-button.tsx";
 import { ShownSpan } from "../time-choice.tsx";
 import type { WorkerWatch } from "../watch-worker.ts";
@@ -50,14 +51,11 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
           <ShownSpan time={time} />
         </h2>
         {failed.length > 0 && (
-          <button
-            type="button"
-            class="button tiny"
+          <Button
+            label={`Only failed (${failed.length})`}
             aria-pressed={onlyFailed.value}
             onClick={() => (onlyFailed.value = !onlyFailed.value)}
-          >
-            {`Only failed (${failed.length})`}
-          </button>
+          />
         )}
         <span class="phase-key small muted">
           {phases.map(({ field, label }) => (

@@ -5,6 +5,7 @@ import { jobStateWords } from "@waggle/protocol/words";
 import type { VNode } from "preact";
 import { Alert } from "../../parts/alert.tsx";
 import { formatCount, formatDuration, formatFigure } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 import type { WorkerWatch } from "../watch-worker.ts";
 import { JobRows, type JobColumn } from "./job-rows.tsx";
 
@@ -67,15 +68,12 @@ function Cancel({ job, cancel }: { readonly job: ListedJob } & Pick<WorkerWatch,
   if (step.value !== "asking") {
     return (
       <>
-        <button
-          type="button"
-          class="button tiny"
+        <Button
+          label={sent ? "Cancelling…" : "Cancel"}
           aria-label={`Cancel job ${job.job_id}`}
           disabled={sent}
           onClick={() => (step.value = "asking")}
-        >
-          {sent ? "Cancelling…" : "Cancel"}
-        </button>
+        />
         <Alert text={problem.value} />
       </>
     );
@@ -83,12 +81,8 @@ function Cancel({ job, cancel }: { readonly job: ListedJob } & Pick<WorkerWatch,
   return (
     <span class="row end" role="group" aria-label={`Cancel job ${job.job_id}?`}>
       <span>Cancel this job?</span>
-      <button type="button" class="button tiny danger" autofocus onClick={() => void send()}>
-        Yes, cancel
-      </button>
-      <button type="button" class="button tiny" onClick={() => (step.value = "idle")}>
-        No
-      </button>
+      <Button label="Yes, cancel" kind="tiny danger" autofocus onClick={() => void send()} />
+      <Button label="No" onClick={() => (step.value = "idle")} />
     </span>
   );
 }

@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { fieldWords, isWanted, levels } from "./log-words.ts";
 import type { WorkerWatch } from "../watch-worker.ts";
 import { formatTime } from "../../parts/format.ts";
+import { Button } from "../../parts/icons.tsx";
 
 /** Within this distance, the visitor counts as being at the end. */
 const nearEndPx = 24;
@@ -49,14 +50,11 @@ export function LogView({ watch }: { readonly watch: WorkerWatch }): VNode {
             <option value="warn">warnings and errors</option>
             <option value="error">errors</option>
           </select>
-          <button
-            type="button"
-            class="button tiny"
+          <Button
+            label={held.value === undefined ? "Pause" : "Paused"}
             aria-pressed={held.value !== undefined}
             onClick={() => (held.value = held.value === undefined ? log : undefined)}
-          >
-            {held.value === undefined ? "Pause" : "Paused"}
-          </button>
+          />
         </span>
       </div>
       {shown.length === 0 ? (
