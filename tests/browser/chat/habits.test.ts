@@ -35,7 +35,7 @@ it("goes back and forward between conversations", async () => {
   await bubble(page, "first [eog:2]").waitFor();
 });
 
-it("keeps the draft in the new conversation when a suggestion is sent, and can stop its answer", async () => {
+it("keeps the draft in the new conversation when a suggestion is sent, and can stop and continue its answer", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await chat.box.fill("half of a thought");
@@ -43,6 +43,10 @@ it("keeps the draft in the new conversation when a suggestion is sent, and can s
   await chat.phase("streaming");
   await button(page, "Stop").click();
   await chat.phase("stopped");
+  await button(page, "Continue").click();
+  await chat.phase("streaming");
+  await button(page, "Stop").click();
+  await chat.lastAnswer.getByText("Stopped · Continued").waitFor();
   expect(await chat.box.inputValue()).toBe("half of a thought");
   await page.reload();
   await page.locator(".bubble").waitFor();

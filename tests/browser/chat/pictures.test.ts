@@ -257,6 +257,14 @@ describe("a model that cannot see", () => {
     const { page, complaints } = await visit(browser, blind.url);
     await page.getByText("fake backend: no model").waitFor();
     expect(await button(page, "Add pictures").count()).toBe(0);
+    const files = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["words"], "bees.md"));
+      return transfer;
+    });
+    await page.dispatchEvent("main", "dragenter", { dataTransfer: files });
+    await page.getByText("Drop text files and PDFs to attach them (waggle-fake cannot see pictures)").waitFor();
+    await page.dispatchEvent("main", "dragleave", { dataTransfer: files });
     await chatPage(page).box.focus();
     await give(page, "drop", red);
     const refusal = page.getByRole("alert");

@@ -250,7 +250,7 @@ function UndoList(): VNode {
     <ul class="undo-list" aria-live="polite">
       {undoable.value.map(({ id, title }) => (
         <li key={id} class="spread">
-          <span class="small">{`Deleted “${title}”`}</span>
+          <span class="small cut">{`Deleted “${title}”`}</span>
           <Button label="Undo" onClick={() => undo(id)} />
         </li>
       ))}

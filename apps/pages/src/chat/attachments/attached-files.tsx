@@ -41,7 +41,7 @@ function AttachedFile({ attachment }: { readonly attachment: Attachment }): VNod
     <details class="sent-file" onToggle={(event) => (open.value = event.currentTarget.open)}>
       <summary>
         <Icon name="file" />
-        <span class="file-name" title={name}>
+        <span class="file-name cut" title={name}>
           {name}
         </span>
         <span class="tiny muted numbers">{attachmentWords(attachment)}</span>

@@ -51,7 +51,7 @@ function Chip({ file: { id, name, attachment }, onRemove }: ChipProps): VNode {
         </span>
       )}
       <span class={picture === undefined ? "file-words" : "file-words picture-words"}>
-        <span class="file-name" title={name}>
+        <span class="file-name cut" title={name}>
           {name}
         </span>
         <span class="tiny muted numbers" role="status">

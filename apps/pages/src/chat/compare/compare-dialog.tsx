@@ -65,7 +65,7 @@ export function CompareDialog({ answer, conversation, facts, onClose }: CompareD
       <div class="spread">
         <div class="compare-head">
           <h2 id="compare-title">Compare answers</h2>
-          {message !== undefined && <p class="small muted">{searchText(message)}</p>}
+          {message !== undefined && <p class="small muted cut">{searchText(message)}</p>}
         </div>
         <span class="row">
           {others.length > 1 && (

@@ -155,7 +155,7 @@ function Switch({ name, about, on, onTurn, ...others }: SwitchProps): VNode {
   return (
     <button type="button" class="tool-switch" role="switch" {...aria} {...others} onClick={() => onTurn(!on)}>
       <span class="anywhere">{withEscapes(name)}</span>
-      <span class="small muted" id={aria["aria-describedby"]} title={about}>
+      <span class="small muted cut" id={aria["aria-describedby"]} title={about}>
         {withEscapes(about)}
       </span>
       <span class="knob" />

@@ -56,7 +56,7 @@ function Entry({ head, shown, live }: EntryProps): VNode {
         onClick={() => show(id)}
       >
         {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
-        <span>{title}</span>
+        <span class="cut">{title}</span>
       </button>
       <span class="entry-tools">
         <Menu
