@@ -103,6 +103,16 @@ export function createApi(tokenTryPath = "/v1/info"): Api {
   };
 }
 
+/** The JSON of an answer; undefined if the daemon refuses, or does not answer: the page shows that elsewhere. */
+export async function readJson<T>(api: Api, path: string, init?: RequestOptions): Promise<T | undefined> {
+  try {
+    const response = await api.request(path, init);
+    return response.ok ? ((await response.json()) as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Resolves when the page no longer asks for a token. @throws the signal's reason if it is aborted earlier */
 async function notAsked(asked: ReadonlySignal<TokenAsked>, signal: AbortSignal | null | undefined): Promise<void> {
   signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 // Owns counting a text's tokens at the worker.
-import type { Api } from "../../wire/api.ts";
+import { readJson, type Api } from "../../wire/api.ts";
 
 export type CountTokens = (text: string, signal: AbortSignal) => Promise<number | undefined>;
 
@@ -10,18 +10,9 @@ export type CountTokens = (text: string, signal: AbortSignal) => Promise<number 
 export function createCountTokens(api: Api, modelNow: () => string | undefined): CountTokens {
   return async (content, signal) => {
     const model = modelNow();
-    try {
-      const response = await api.request("/tokenize", {
-        method: "POST",
-        // As in a message, text that looks like a control token is ordinary text.
-        body: JSON.stringify({ content, parse_special: false, ...(model === undefined ? {} : { model }) }),
-        signal,
-      });
-      if (!response.ok) return undefined;
-      const { tokens } = (await response.json()) as { tokens: readonly unknown[] };
-      return tokens.length;
-    } catch {
-      return undefined;
-    }
+    // As in a message, text that looks like a control token is ordinary text.
+    const body = JSON.stringify({ content, parse_special: false, ...(model === undefined ? {} : { model }) });
+    const init = { method: "POST", body, signal };
+    return (await readJson<{ readonly tokens: readonly unknown[] }>(api, "/tokenize", init))?.tokens.length;
   };
 }

@@ -1,7 +1,7 @@
 // Owns the reason why a worker lost a job, derived from the worker's uptime and from how long it keeps answers.
 import type { WorkerInfo } from "@waggle/protocol";
 import { formatDuration } from "../../parts/format.ts";
-import type { Api } from "../../wire/api.ts";
+import { readJson, type Api } from "../../wire/api.ts";
 import { unreachable, type Problem } from "../../wire/problem.ts";
 import { isEmpty, type Answer } from "../conversation/answer.ts";
 
@@ -9,13 +9,8 @@ type Lifetimes = Pick<WorkerInfo, "uptime_ms" | "answer_window_ms">;
 
 /** Requests the worker's uptime for the explanation. */
 export async function explainLostJob(api: Api, answer: Answer): Promise<Problem> {
-  try {
-    const response = await api.request("/v1/info");
-    if (!response.ok) return unreachable;
-    return lostJobProblem(answer, (await response.json()) as Lifetimes, Date.now());
-  } catch {
-    return unreachable;
-  }
+  const lifetimes = await readJson<Lifetimes>(api, "/v1/info");
+  return lifetimes === undefined ? unreachable : lostJobProblem(answer, lifetimes, Date.now());
 }
 
 /** @param now milliseconds since 1970 */

@@ -2,7 +2,7 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import type { UsageReport } from "@waggle/protocol";
 import { useEffect } from "preact/hooks";
-import type { Api } from "../../wire/api.ts";
+import { readJson, type Api } from "../../wire/api.ts";
 import type { ModelControls } from "../model-controls.ts";
 
 export interface ChangeRights {
@@ -16,15 +16,9 @@ export function createChangeRights(api: Api): ChangeRights {
   return {
     mayChange,
     async refresh() {
-      try {
-        const response = await api.request("/v1/usage");
-        if (!response.ok) return;
-        const { clients } = (await response.json()) as UsageReport;
-        // A client without the right to see other clients sees only its own line.
-        mayChange.value = clients.length !== 1 || clients[0]?.admin === true;
-      } catch {
-        // The page shows elsewhere that the worker does not answer.
-      }
+      const report = await readJson<UsageReport>(api, "/v1/usage");
+      // A client without the right to see other clients sees only its own line.
+      if (report !== undefined) mayChange.value = report.clients.length !== 1 || report.clients[0]?.admin === true;
     },
   };
 }

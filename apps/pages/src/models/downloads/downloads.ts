@@ -1,7 +1,7 @@
 // Owns the worker's downloads as this page sees them: it starts, stops and deletes them, and asks for their progress. Draws nothing.
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Download, Downloads as DownloadList } from "@waggle/protocol";
-import type { Api } from "../../wire/api.ts";
+import { readJson, type Api } from "../../wire/api.ts";
 import { responseProblem, unreachable, type Problem } from "../../wire/problem.ts";
 
 const pollIntervalMs = 1_000;
@@ -54,12 +54,8 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
 
   async function read(): Promise<void> {
     clearTimeout(timer);
-    try {
-      const response = await api.request("/v1/downloads");
-      if (response.ok) take(((await response.json()) as DownloadList).downloads);
-    } catch {
-      // The pages show elsewhere that the worker does not answer.
-    }
+    const list = await readJson<DownloadList>(api, "/v1/downloads");
+    if (list !== undefined) take(list.downloads);
     clearTimeout(timer);
     if (all.peek().some(isRunning)) timer = setTimeout(() => void refresh(), pollIntervalMs);
   }
