@@ -1,7 +1,7 @@
 // Owns the list of the MCP servers that this client may use, and what a refused tool means for a message.
 import { signal, type ReadonlySignal } from "@preact/signals";
 import type { McpServers } from "@waggle/protocol";
-import type { Api } from "../../wire/api.ts";
+import { readJson, type Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
 import type { Settings } from "../settings/settings.ts";
 import { namesOf } from "./tool-choice.ts";
@@ -49,16 +49,10 @@ export function createMcpServerList(api: Api): McpServerList {
   };
 }
 
-/** An older worker has no such route, which is as good as no servers. Undefined if the worker did not answer. */
+/** Undefined if the worker did not answer. */
 async function requestServers(api: Api, init: RequestInit, model?: string): Promise<McpServers | undefined> {
   const query = model === undefined ? "" : `?model=${encodeURIComponent(model)}`;
-  try {
-    const response = await api.request(`/v1/mcp/servers${query}`, { ...init, responseTimeoutMs: startMs });
-    if (response.ok) return (await response.json()) as McpServers;
-    return response.status === 404 && model === undefined ? { servers: [] } : undefined;
-  } catch {
-    return undefined;
-  }
+  return await readJson<McpServers>(api, `/v1/mcp/servers${query}`, { ...init, responseTimeoutMs: startMs });
 }
 
 /** The settings for another try, without the tools that the worker refused. Undefined if it refused something else. */
