@@ -38,7 +38,7 @@ export function Budget({ statuses: { models, budget } }: { readonly statuses: Mo
       <ul class="memory-parts small numbers">
         {parts.map(({ name, bytes, colour }) => (
           <li key={name}>
-            <span class={`memory-swatch ${colour}`} aria-hidden="true" />
+            <span class={`swatch ${colour}`} aria-hidden="true" />
             {`${name} ${formatBytes(bytes)}`}
           </li>
         ))}

@@ -60,7 +60,7 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
         <span class="phase-key small muted">
           {phases.map(({ field, label }) => (
             <span key={field}>
-              <span class="phase-swatch" data-phase={field} aria-hidden="true" /> {label.toLowerCase()}
+              <span class="swatch" data-phase={field} aria-hidden="true" /> {label.toLowerCase()}
             </span>
           ))}
         </span>
