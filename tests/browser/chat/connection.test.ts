@@ -1,4 +1,4 @@
-// Shows that an answer survives failures of connections, pages and workers, or ends with an error on the page.
+// Shows how an answer streams, and that it survives failures of connections, pages and workers, or ends with an error on the page.
 import { createGate, openProxy, poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { spawnFakeWorker } from "../../support/daemon.ts";
@@ -24,6 +24,30 @@ async function streamsOpen(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   return Number(/^waggle_streams_open (\d+)/m.exec(metrics)?.[1]);
 }
+
+it("shows the progress of the prompt until the first token, then streams with its figures", async () => {
+  const worker = await sharedWorker(...slow);
+  await using proxy = await openProxy(worker.url);
+  const { page, complaints } = await visit(browser, proxy.url);
+  const chat = chatPage(page);
+  // Held streams show each phase until the test has seen it, however slow the machine is.
+  proxy.hold('"prompt_progress"');
+  await chat.send(`${"A long prompt takes its time. ".repeat(20)} [eog:30]`);
+  const reading = page.getByText(/Reading the conversation \(\d+ %\)…/);
+  await reading.waitFor();
+  // A rate is shown once tokens have come for half a second.
+  proxy.hold("id: 20\n");
+  await chat.phase("streaming");
+  expect(await reading.count()).toBe(0);
+  expect(await chat.text()).not.toBe("");
+  await chat.showNumbers();
+  await chat.lastAnswer.getByText(/tokens\/s/).waitFor();
+  await chat.lastAnswer.getByText(/first token after/).waitFor();
+  proxy.release();
+  await chat.phase("done");
+  await chat.lastAnswer.getByText(/^31 tokens · .* tokens\/s · first token after/).waitFor();
+  expect(complaints).toEqual([]);
+});
 
 it("resumes the stream after a reload of the page, without lost or repeated words", async () => {
   const worker = await sharedWorker(...slow);

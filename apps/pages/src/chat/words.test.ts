@@ -1,6 +1,8 @@
-// Shows the texts for queue positions and thinking times.
+// Shows the texts for queue positions, waiting and thinking times.
 import { expect, it } from "vitest";
-import { describeLine, thoughtWords } from "./words.ts";
+import { modelStatus } from "../models/testing/model-status.ts";
+import { newAnswer, type Answer } from "./conversation/answer.ts";
+import { describeLine, thoughtWords, waitingWords } from "./words.ts";
 
 it.each([
   [1, "next in line"],
@@ -24,4 +26,24 @@ it.each([
   [125_000, false, "Thought for 2 min"],
 ])("thoughts of %s ms, thinking %s: %s", (ms, thinking, words) => {
   expect(thoughtWords(ms, thinking)).toBe(words);
+});
+
+it.each<[Partial<Answer>, string | undefined]>([
+  [{ phase: "sending" }, "Sending…"],
+  [{ phase: "waiting", position: 3, etaMs: 2_000 }, "Waiting (3rd in line, about 2 s)"],
+  [{ phase: "loading" }, "Loading the model…"],
+  [{ phase: "thinking" }, "Thinking…"],
+  [{ phase: "thinking", promptShare: 0.42 }, "Reading the conversation (42 %)…"],
+  [{ phase: "streaming" }, undefined],
+  [{ phase: "streaming", parked: true }, "Parked: waiting for room…"],
+])("an answer that is %j waits so: %s", (more, words) => {
+  expect(waitingWords({ ...newAnswer("turn", "job", 0), ...more }, undefined)).toBe(words);
+});
+
+it("an answer waits for its model", () => {
+  const loading = modelStatus("bee", { state: "loading", progress: 0.5 });
+  const words = (["loading", "waiting"] as const).map((phase) =>
+    waitingWords({ ...newAnswer("turn", "job", 0), phase }, loading),
+  );
+  expect(words).toEqual(["Loading bee (50 %)…", "Loading bee (50 %)… (next in line)"]);
 });

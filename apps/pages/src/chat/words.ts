@@ -1,5 +1,7 @@
-// Owns the texts for queue positions, thinking times and the figures of an answer.
-import { formatCounted, formatDuration, formatMilliseconds, formatTokenRate } from "../parts/format.ts";
+// Owns the texts for queue positions, waiting, thinking times and the figures of an answer.
+import type { ModelStatus } from "@waggle/protocol";
+import { arrivalWords } from "../models/model-words.ts";
+import { formatCounted, formatDuration, formatMilliseconds, formatPercent, formatTokenRate } from "../parts/format.ts";
 import type { Answer } from "./conversation/answer.ts";
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
@@ -29,4 +31,29 @@ export function figureWords({ tokens, tokensPerSecond, ttftMs }: Answer): string
     tokensPerSecond === undefined ? undefined : formatTokenRate(tokensPerSecond),
     ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(ttftMs)}`,
   ].filter((figure) => figure !== undefined);
+}
+
+/**
+ * The state of an answer that waits; undefined while tokens arrive and after the end.
+ * @param model the model that answers, at a worker with several models
+ */
+export function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
+  if (answer.parked === true) return "Parked: waiting for room…";
+  switch (answer.phase) {
+    case "sending":
+      return "Sending…";
+    case "waiting": {
+      const line = describeLine(answer.position ?? 1, answer.etaMs);
+      const wait = model === undefined ? undefined : arrivalWords(model);
+      return wait === undefined ? `Waiting (${line})` : `${wait} (${line})`;
+    }
+    case "loading":
+      return (model === undefined ? undefined : arrivalWords(model)) ?? "Loading the model…";
+    case "thinking":
+      return answer.promptShare === undefined
+        ? "Thinking…"
+        : `Reading the conversation (${formatPercent(answer.promptShare)})…`;
+    default:
+      return undefined;
+  }
 }

@@ -1,8 +1,6 @@
 // Owns how an answer is shown: its state while it waits, its text, its figures and its error.
 import { useSignal } from "@preact/signals";
-import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Button, IconButton } from "../../parts/icons.tsx";
@@ -17,8 +15,7 @@ import { DeleteButton } from "./delete-button.tsx";
 import { usePage } from "../page.ts";
 import { ToolCalls } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, MessageEditor, useEditing } from "./message-editor.tsx";
-import { describeLine, figureWords, thoughtWords } from "../words.ts";
-import { formatPercent } from "../../parts/format.ts";
+import { figureWords, thoughtWords, waitingWords } from "../words.ts";
 import "../tool-calls/tools.css";
 
 export interface AnswerViewProps {
@@ -127,31 +124,6 @@ function Waiting({ answer }: { readonly answer: Answer }): VNode | null {
       )}
     </div>
   );
-}
-
-/**
- * The state of an answer that waits; undefined while tokens arrive and after the end.
- * @param model the model that answers, at a worker with several models
- */
-function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
-  if (answer.parked === true) return "Parked: waiting for room…";
-  switch (answer.phase) {
-    case "sending":
-      return "Sending…";
-    case "waiting": {
-      const line = describeLine(answer.position ?? 1, answer.etaMs);
-      const wait = model === undefined ? undefined : arrivalWords(model);
-      return wait === undefined ? `Waiting (${line})` : `${wait} (${line})`;
-    }
-    case "loading":
-      return (model === undefined ? undefined : arrivalWords(model)) ?? "Loading the model…";
-    case "thinking":
-      return answer.promptShare === undefined
-        ? "Thinking…"
-        : `Reading the conversation (${formatPercent(answer.promptShare)})…`;
-    default:
-      return undefined;
-  }
 }
 
 /** Whether the answers show their numbers. */
