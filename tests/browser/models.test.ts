@@ -1,6 +1,5 @@
 // Shows the pages of a worker with several models: choosing one, and managing all of them.
 import { WaggleError } from "@waggle/protocol";
-import type { ModelStatus, ModelStatuses } from "@waggle/protocol";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
@@ -114,20 +113,6 @@ describe("the status page", () => {
     await page.getByLabel("Slots of the model").selectOption("bee-vectors");
     expect(await page.getByRole("button", { name: /^Delete/ }).count()).toBe(1);
     expect(complaints).toEqual([]);
-  });
-
-  it("shows all used memory, also if the memory of each model is unknown", async () => {
-    const { page } = await open();
-    const { memory: _, ...unknown } = small;
-    const statuses = (...models: ModelStatus[]): ModelStatuses => ({
-      models,
-      budget: { memory: { total: 4_000_000_000, used: 900_000_000 }, threads: 4 },
-    });
-    worker.tell(statuses(unknown, large));
-    await page.getByText("all loaded models 900 MB").waitFor();
-    worker.tell(statuses(small, large));
-    await page.getByText("bee-small 650 MB").waitFor();
-    await page.getByText("other files 250 MB").waitFor();
   });
 
   it("announces a model that is loaded, and unloads it after its last job", async () => {

@@ -134,21 +134,6 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   expect(complaints).toEqual([]);
 });
 
-it("counts a job in a fleet's queue, without a position, as waiting, and a job that calls a tool as running", async () => {
-  const { page } = await visit(browser, "about:blank");
-  const job = { client: "local", kind: "generate", model: "bees", position: 0, tokens: 0, age_ms: 9_000 };
-  const call = { call_id: "c", server: "files", tool: "read_file", state: "waits_for_consent" };
-  const jobs = [
-    { ...job, job_id: "asks", state: "calling", step: 0, call },
-    { ...job, job_id: "far", state: "queued" },
-  ];
-  await page.route("**/v1/jobs?*", (route) => route.fulfill({ json: { jobs, total: 2, of: "all", ended: [] } }));
-  await page.goto(`${worker.url}/status`);
-  await page.getByText("1 running, 1 waiting").waitFor();
-  await page.locator("[data-job=asks]").getByText("asking for consent to files/read_file").waitFor();
-  await page.locator("[data-job=far]").getByText("waiting", { exact: true }).waitFor();
-});
-
 it("begins with what happened before the page was opened", async () => {
   const { url } = await spawnFakeWorker(["--fake-step-delay", "20ms"]);
   const body = JSON.stringify({ job_id: "early", prompt: "busy", max_tokens: 5 });

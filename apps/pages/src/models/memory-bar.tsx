@@ -1,5 +1,5 @@
 // Owns the bar of the memory that loaded models take, with a figure for each model below. Screen readers read only the figures.
-import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
+import type { ModelMemory, ModelStatus, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { formatBytes, formatCounted } from "../parts/format.ts";
 
@@ -11,18 +11,31 @@ function countedBytes({ total, measured = 0 }: ModelMemory): number {
   return Math.max(total, measured);
 }
 
+interface MemoryPart {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** @param used bytes of the budget, which includes models without an estimate, and files that are being unloaded or loaded */
+export function memoryParts(models: readonly ModelStatus[], used: number): readonly MemoryPart[] {
+  const known = models
+    .filter(({ state }) => state === "loading" || state === "ready" || state === "unloading")
+    .flatMap(({ name, memory }) => (memory === undefined ? [] : [{ name, bytes: countedBytes(memory) }]));
+  const rest = used - known.reduce((bytes, part) => bytes + part.bytes, 0);
+  if (rest <= 0) return known;
+  return [...known, { name: known.length === 0 ? "all loaded models" : "other files", bytes: rest }];
+}
+
 /** Draws nothing at a gateway, which has no memory budget. */
 export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode | null {
   if (budget === undefined) return null;
   const { total, used } = budget.memory;
-  const known = models
-    .filter(({ state }) => state === "loading" || state === "ready" || state === "unloading")
-    .flatMap(({ name, memory }) => (memory === undefined ? [] : [{ name, bytes: countedBytes(memory) }]));
-  const knownBytes = known.reduce((bytes, part) => bytes + part.bytes, 0);
-  // The budget includes models without an estimate, and files that are being unloaded or loaded.
-  const rest = known.length === 0 ? "all loaded models" : "other files";
-  const all = used > knownBytes ? [...known, { name: rest, bytes: used - knownBytes }] : known;
-  const scaleBytes = Math.max(total ?? 0, used, knownBytes, 1);
+  const all = memoryParts(models, used);
+  const scaleBytes = Math.max(
+    total ?? 0,
+    all.reduce((bytes, part) => bytes + part.bytes, 0),
+    1,
+  );
   const parts = all.map((part, i) => ({ ...part, colour: colours[i % colours.length] }));
   const taken = total === null ? "of memory, no limit" : `of ${formatBytes(total)} of memory`;
   return (

@@ -1,6 +1,7 @@
 // Shows the texts for a model and its work in lists of models.
 import type { ModelStatus } from "@waggle/protocol";
 import { expect, it } from "vitest";
+import { memoryParts } from "./memory-bar.tsx";
 import { abilityWords, fileWords, workWords } from "./row-words.ts";
 import { modelStatus } from "./testing/model-status.ts";
 
@@ -30,4 +31,16 @@ it.each<[string, Partial<ModelStatus>]>([
   ["stays 5 min after its last job", { keep_alive_s: 300 }],
 ])("a model %s", (words, more) => {
   expect(workWords(modelStatus("m", more), Date.parse("2026-11-20T10:00:00.000Z"))).toBe(words);
+});
+
+it("all used memory has a name, also if the memory of each model is unknown", () => {
+  const loaded = modelStatus("bee", { state: "ready" });
+  const memory = { weights: 1, kv_cache: 1, compute: 1, process: 1, total: 650, measured: 612 };
+  expect(memoryParts([loaded], 900)).toEqual([{ name: "all loaded models", bytes: 900 }]);
+  const known = [{ ...loaded, memory }, modelStatus("wasp", { state: "unloaded", memory })];
+  expect(memoryParts(known, 900)).toEqual([
+    { name: "bee", bytes: 650 },
+    { name: "other files", bytes: 250 },
+  ]);
+  expect(memoryParts(known, 600)).toEqual([{ name: "bee", bytes: 650 }]);
 });

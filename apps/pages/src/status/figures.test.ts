@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { engineFigures, poolFigures, workerFigures } from "./figures.ts";
+import { engineFigures, jobCounts, poolFigures, workerFigures } from "./figures.ts";
 import { parseScrape } from "./prometheus.ts";
 
 const scrape = parseScrape(
@@ -59,4 +59,14 @@ it("has the context pool of a loaded model", () => {
   expect(poolFigures("a", scrape)).toEqual({ used: 12_000, total: 65_536 });
   expect(poolFigures("b", scrape)).toBeUndefined();
   expect(poolFigures("gone", scrape)).toBeUndefined();
+});
+
+it("counts a job that calls a tool as running, and jobs that are not listed as waiting", () => {
+  const job = { client: "local", kind: "generate", model: "bees", position: 0, tokens: 0, age_ms: 9_000 } as const;
+  const call = { call_id: "c", server: "files", tool: "read_file", state: "waits_for_consent" } as const;
+  const jobs = [
+    { ...job, job_id: "asks", state: "calling" as const, call },
+    { ...job, job_id: "far", state: "queued" as const },
+  ];
+  expect(jobCounts({ jobs, total: 5 })).toEqual({ running: 1, waiting: 4 });
 });

@@ -1,4 +1,5 @@
-// Owns the status page's single values from the last scrape: of engines, caches, memory and the queue. Pure.
+// Owns the status page's single values: of engines, caches, memory and the queue from the last scrape, and the numbers of jobs. Pure.
+import type { JobList } from "@waggle/protocol";
 import { labelled, total, type Scrape } from "./prometheus.ts";
 
 export interface EngineFigures {
@@ -84,4 +85,10 @@ export function workerFigures(scrape: Scrape): WorkerFigures {
 /** The value; undefined for 0, because an unset gauge has the value 0. */
 function aboveZero(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
+}
+
+/** A job in a fleet's queue waits without a position, and a job that calls a tool runs. The list may leave out waiting jobs. */
+export function jobCounts({ jobs, total }: Pick<JobList, "jobs" | "total">): { running: number; waiting: number } {
+  const running = jobs.filter(({ state }) => state !== "queued").length;
+  return { running, waiting: total - running };
 }

@@ -16,7 +16,7 @@ import {
 import { Button } from "../parts/icons.tsx";
 import type { Api } from "../wire/api.ts";
 import { batchFacts } from "./batch-facts.ts";
-import { workerFigures, type WorkerFigures } from "./figures.ts";
+import { jobCounts, workerFigures, type WorkerFigures } from "./figures.ts";
 import { problemsOf, type StatusProblem } from "./problems.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 
@@ -89,11 +89,10 @@ function Problem({ api, changes, problem: { title, todo, model } }: ProblemProps
 
 /** For example "4 running, 2 waiting, 153 tokens/s." */
 function workWords({ jobs, history }: WorkerWatch): string {
-  const { jobs: listed = [], total = 0 } = jobs.value ?? {};
-  const running = listed.filter(({ state }) => state !== "queued").length;
+  if (jobs.value === undefined || jobs.value.total === 0) return "Idle.";
+  const { running, waiting } = jobCounts(jobs.value);
   const rate = history.moments.value.at(-1)?.point?.tokens_per_second ?? 0;
-  if (total === 0) return "Idle.";
-  return `${formatCounted(running, "job")} running, ${formatCount(total - running)} waiting, ${formatTokenRate(rate)}.`;
+  return `${formatCounted(running, "job")} running, ${formatCount(waiting)} waiting, ${formatTokenRate(rate)}.`;
 }
 
 function factsOf(figures: WorkerFigures | undefined, info: WorkerInfo): readonly Fact[] {

@@ -6,6 +6,7 @@ import type { VNode } from "preact";
 import { Alert } from "../../parts/alert.tsx";
 import { formatCount, formatDuration, formatFigure } from "../../parts/format.ts";
 import { Button } from "../../parts/icons.tsx";
+import { jobCounts } from "../figures.ts";
 import type { WorkerWatch } from "../watch-worker.ts";
 import { JobRows, type JobColumn } from "./job-rows.tsx";
 
@@ -21,15 +22,14 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   const list = watch.jobs.value;
   if (list === undefined) return null;
   const { jobs, total } = list;
+  const { running, waiting } = jobCounts(list);
   const own = list.of === "own";
   const { cancel } = watch;
-  // A job in a fleet's queue waits without a position.
-  const running = jobs.filter(({ state }) => state !== "queued").length;
   return (
     <section class="card" aria-labelledby="jobs-title">
       <div class="spread">
         <h2 id="jobs-title">{own ? "Your jobs" : "Jobs"}</h2>
-        <span class="small muted numbers">{`${running} running, ${total - running} waiting`}</span>
+        <span class="small muted numbers">{`${running} running, ${waiting} waiting`}</span>
       </div>
       {jobs.length === 0 ? (
         <p class="small muted">{own ? "You have no jobs" : "No jobs are"} running or waiting.</p>
