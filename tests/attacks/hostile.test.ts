@@ -17,8 +17,6 @@ import {
   ask,
   brokenBodies,
   fieldAttacks,
-  grammarRequests,
-  hostileGrammars,
   hostileSchemas,
   hostileStrings,
   schemaRequests,
@@ -262,33 +260,10 @@ describe("each field with deeply nested or large values", () => {
   });
 });
 
-describe("grammars", () => {
-  const fates = ["refused", "accepted"].flatMap((due) =>
-    rowsOfKind(hostileGrammars.filter(({ fate }) => fate === due)),
-  );
-  it.each(named(fates))("%s", async (_, { grammar }) => {
-    expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
-  });
-});
-
 describe("schemas", () => {
   it.each(named(rowsOfKind(hostileSchemas)))("%s", async (_, schema) => {
     expect(await broken((subject, problems) => judgeEach(schemaRequests(schema), subject, problems))).toEqual([]);
   });
-
-  it.each(named(rowsOfKind(hostileSchemas.filter(({ exactly }) => exactly !== undefined))))(
-    "%s: the schema is refused, or the answer matches it",
-    async (_, schema) => {
-      const { worker } = await sound();
-      const answer = await fetch(`${worker.url}/v1/chat/completions`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: schemaRequests(schema)[1]?.body?.() ?? "",
-      });
-      const { choices } = (await answer.json()) as { choices?: { message: { content: string } }[] };
-      expect([undefined, schema.exactly]).toContain(choices?.[0]?.message.content);
-    },
-  );
 });
 
 describe("storms", () => {

@@ -173,14 +173,6 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
-    name: "large headers",
-    run: (target, round) =>
-      many(8, (index) => {
-        const names = Array.from({ length: 200 * (index + 1) }, (_, n) => `X-${n}: ${"y".repeat(round % 80)}\r\n`);
-        return silent(target, `GET /v1/info HTTP/1.1\r\nHost: 127.0.0.1\r\n${names.join("")}`);
-      }),
-  },
-  {
     name: "bytes that are not HTTP",
     run: (target) =>
       many(8, (index) => {
