@@ -12,7 +12,7 @@ import type { InlineLink } from "../../testing/inline-engine.ts";
 import type { InlineWorkerOptions } from "../../testing/inline-worker.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const { worker, start, post } = useInlineWorker();
+const { worker, start } = useInlineWorker();
 let server: ListeningServer | undefined;
 afterEach(async () => {
   await server?.close();
@@ -83,19 +83,6 @@ const kinds = [
 ] as const;
 
 describe("a client that leaves while its job is being accepted", () => {
-  it.each(kinds)("causes the end of its job: %s", async (_, path, body) => {
-    const link = holdingLink(1);
-    start({ slots: 1, link, clock: createFakeClock() });
-    const abort = new AbortController();
-    const answer = post(path, body, {}, abort.signal);
-    await link.arrived;
-    abort.abort();
-    link.release();
-    expect((await answer).status).toBe(499);
-    await worker.dispatcher.idle();
-    expect(worker.app.streams.open).toBe(0);
-  });
-
   it.each(kinds)("gets no job when it closes its connection: %s", async (_, path, body) => {
     const count = 6;
     const link = holdingLink(count);
@@ -109,22 +96,6 @@ describe("a client that leaves while its job is being accepted", () => {
     link.release();
     await expect.poll(() => [worker.app.streams.open, worker.preparedJobs]).toEqual([0, 0]);
     expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
-  });
-});
-
-describe("a client that has left before its job is accepted", () => {
-  it.each(kinds)("does not end the running job of its session with %s", async (_, path, body) => {
-    const gate = createStepGate();
-    start({ slots: 1, gate });
-    const session = { "x-session-id": "s" };
-    await post("/v1/jobs", { prompt: "runs [eog:2]", job_id: "running", session_id: "s" }, session);
-    await gate.held();
-    const { status } = await post(path, { ...body, session_id: "s" }, session, AbortSignal.abort());
-    expect(status).toBe(499);
-    const running = worker.registry.get("local", "running");
-    gate.open();
-    await running?.ended.promise;
-    expect(running?.state.phase).toMatchObject({ name: "ended", outcome: { type: "finished" } });
   });
 });
 

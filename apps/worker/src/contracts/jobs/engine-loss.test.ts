@@ -1,8 +1,8 @@
 // Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
-import { createStepGate, expectedFakeText, type GenerateWork, type StepGate } from "@waggle/engine";
+import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
 import type { Backend, FakeBackend } from "@waggle/engine";
-import type { Job, JobSpec } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
 import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
@@ -20,11 +20,6 @@ function start(options: InlineWorkerOptions = {}): StepGate {
 
 function submit(request: GenerateRequestInput): Promise<Job> {
   return worker.dispatcher.submit(specOf({ on_disconnect: "continue", ...request }));
-}
-
-/** The job with two choices, which needs no reader. */
-function choosing(spec: JobSpec<GenerateWork>, more: Partial<GenerateWork>): JobSpec {
-  return { ...spec, when: { ...spec.when, onDisconnect: "continue" }, work: { ...spec.work, choices: 2, ...more } };
 }
 
 const tokensIn = (events: readonly StreamEvent[]): TokenEvent[] => events.filter((event) => event.type === "token");
@@ -90,17 +85,6 @@ describe("a stream whose engine dies", () => {
     await worker.dispatcher.idle();
   });
 
-  test("is completed in a draining worker, while a job that waits for a slot ends", async () => {
-    const gate = start({ slots: 1 });
-    const job = await submit(request);
-    await step(gate, 1);
-    const behind = await submit({ prompt: "B" });
-    worker.host.refuse();
-    expect(behind.state.phase).toMatchObject({ name: "ended", outcome: { code: "unavailable" } });
-    gate.open();
-    expect(textOf(await readAll(job))).toBe(whole);
-  });
-
   test("ends with an error if the request says so, and another stream continues", async () => {
     const gate = start();
     const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];
@@ -111,30 +95,6 @@ describe("a stream whose engine dies", () => {
     const [ended = [], went = []] = await Promise.all(readings);
     expect(ended.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
     expect(textOf(went)).toBe(whole);
-  });
-
-  test("does not repeat a choice that has ended", async () => {
-    const gate = start({ slots: 2 });
-    const spec = specOf({ ...request, temperature: 1, seed: 3 });
-    const job = await worker.dispatcher.submit(choosing(spec, { stop: [" "] }));
-    const reading = readAll(job);
-    const finished = () => job.state.sequences.filter(({ stoppedBy }) => stoppedBy !== undefined).length;
-    while (finished() === 0) await step(gate, 1);
-    expect(finished()).toBe(1);
-    replaceEngine();
-    gate.open();
-    const events = await reading;
-    const sampling = (seed: number) => ({ temperature: 1, seed, ignore_eos: false });
-    for (const choice of [0, 1]) {
-      const said = tokensIn(events).filter((token) => token.choice === choice);
-      const full = expectedFakeText({ kind: "text", text: request.prompt }, sampling(3 + choice), 30);
-      expect(textOf(said)).toBe(full.split(" ")[0]);
-    }
-    const counts = job.state.sequences.map(({ counts: own }) => own?.completionTokens ?? NaN);
-    expect(events.at(-1)).toMatchObject({
-      type: "end",
-      usage: { completion_tokens: (counts[0] ?? 0) + (counts[1] ?? 0) },
-    });
   });
 
   test("ends when its model was swapped: another model cannot continue after its tokens", async () => {
@@ -148,21 +108,6 @@ describe("a stream whose engine dies", () => {
     worker.load();
     gate.open();
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
-  });
-
-  test("ends as cancelled if its client cancels it before the next engine starts", async () => {
-    const gate = start();
-    const [job, suspect] = [await submit(request), await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 })];
-    while (job.log.nextToken === 0) await step(gate, 1);
-    worker.kill();
-    worker.dispatcher.cancel(job, "client");
-    const events = await readAll(job);
-    const usage = { completion_tokens: tokensIn(events).flatMap(({ ids = [] }) => ids).length };
-    expect(events.at(-1)).toMatchObject({ type: "end", cancelled_by: "client", usage });
-    expect(suspect.state, "it waits for no job that has left").toMatchObject({ enginesLost: 1 });
-    worker.load();
-    gate.open();
-    expect((await readAll(suspect)).at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
   });
 });
 
@@ -276,39 +221,6 @@ describe("a job that kills its engines", () => {
     expect([first, ...others].map(textOf)).toEqual(wholes);
     expect(worker.logLines.filter(({ msg }) => msg === "stream_cancelled")).toHaveLength(1);
     expect(worker.host.deaths).toBe(deaths);
-  });
-
-  test("waits until jobs that had output produce new output; those jobs do not wait for its prompt", async () => {
-    const gate = start();
-    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
-    const speaking = await submit({ prompt: "B", max_tokens: 60 });
-    while (speaking.log.nextToken === 0) await step(gate, 1);
-    expect(suspect.log.nextToken, "its prompt takes longer").toBe(0);
-    replaceEngine();
-    expect([suspect, speaking].map(({ state }) => state.phase.name)).toEqual(["queued", "running"]);
-    while (!speaking.state.hasNewOutput) await step(gate, 1);
-    expect(suspect.state.phase.name).toBe("running");
-    gate.open();
-    for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
-  });
-
-  test("keeps other jobs and queries waiting for 30 s at most", async () => {
-    const clock = createFakeClock();
-    const gate = start({ slots: 4, clock });
-    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
-    await step(gate, 1);
-    replaceEngine();
-    const other = await submit({ prompt: "B [eog:3]" });
-    const question = { kind: "detokenize", tokens: [97] } as const;
-    const ask = async (): Promise<unknown> => worker.dispatcher.query(question, new AbortController().signal);
-    expect([suspect, other].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
-    clock.advance(29_999);
-    await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
-    clock.advance(1);
-    expect(other.state.phase.name).toBe("running");
-    await expect(ask()).resolves.toMatchObject({ text: "a" });
-    gate.open();
-    for (const job of [suspect, other]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
   test("lets other jobs pass after 30 s, also past a second suspect, which waits until all have output", async () => {

@@ -1,6 +1,6 @@
-// Tests what a worker tells of guesses and of the costs of steps: in /v1/info, in metrics, and in the end of a stream.
+// Tests what a worker tells of guesses and of the costs of steps: in /v1/info and in metrics.
 import type { StepStats } from "@waggle/engine";
-import { EndEventSchema, WorkerInfoSchema } from "@waggle/protocol";
+import { WorkerInfoSchema } from "@waggle/protocol";
 import type { StepCosts, WorkerInfo } from "@waggle/protocol";
 import { beforeEach, expect, test } from "vitest";
 import { useInlineWorker } from "../../testing/use-worker.ts";
@@ -47,14 +47,6 @@ test("the info has what attention was measured to cost at load", async () => {
 test("a native request can turn guesses off", async () => {
   await post("/v1/inference", { prompt: "a", max_tokens: 1, guesses: false });
   expect(lastWork().guesses).toBe(false);
-});
-
-test("the end of a stream without guesses tells of none", async () => {
-  const text = await (await post("/v1/inference", { prompt: "a", max_tokens: 1 })).text();
-  const data = /^data: (\{"type":"end".*)$/m.exec(text)?.[1] ?? "";
-  const end = EndEventSchema.parse(JSON.parse(data));
-  expect(Object.keys({ ...end.timings, ...end.receipt })).not.toEqual(expect.arrayContaining(["draft_n"]));
-  expect(end.receipt).not.toHaveProperty("guesses");
 });
 
 test("metrics count guessed tokens and right guesses", async () => {

@@ -96,13 +96,6 @@ describe("an engine that dies", () => {
     expect(typesOf(worker.commands)).toEqual(commands);
   });
 
-  test("after `start`, does not change the streams of several choices", async () => {
-    dead = false;
-    start({ slots: 2, link: losing("start") });
-    expectTwo(await readAll(await submit({ ...request, ...drawn }, 2)), request.prompt, 12);
-    expect(typesOf(worker.commands)).toEqual(["prepare", "start", "prepare", "start"]);
-  });
-
   test.each([
     ["the same model", () => {}],
     ["another model", () => worker.host.replaceFile({ reference: "other.gguf", source: "fake" })],
@@ -130,15 +123,6 @@ describe("prepared work that the engine did not keep", () => {
     start({ slots: 2, preparedBytes: 0 });
     expectTwo(await readAll(await submit({ ...request, ...drawn }, 2)), request.prompt, 12);
     expect(typesOf(worker.commands)).toEqual(["prepare", "start", "prepare"]);
-  });
-
-  test("is not prepared again if the job is cancelled meanwhile", async () => {
-    start({ slots: 1, preparedBytes: 0 });
-    const job = await submit();
-    worker.dispatcher.cancel(job, "client");
-    expect((await readAll(job)).at(-1)).toMatchObject({ type: "end", cancelled_by: "client" });
-    expectWhole(await readAll(await submit()));
-    expect(worker.preparedJobs).toBe(0);
   });
 
   test("is not prepared again for a job that was aborted meanwhile, and the engine keeps nothing of the job", async () => {
@@ -247,32 +231,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     },
   );
 
-  test("ends a waiting job at once with its error", async () => {
-    const gate = startSlow();
-    const first = await submit({ prompt: "First", max_tokens: 3 });
-    const job = await acceptedLate({ prompt: tooLong }, 1, 1_000);
-    go();
-    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
-    expect(worker.dispatcher.running).toBe(1);
-    gate.open();
-    await readAll(first);
-  });
-
   const inSession = { session_id: "s", max_tokens: 3 };
-
-  test("of a job that is then refused leaves its session's running job alone", async () => {
-    const gate = startSlow();
-    const first = await submit({ prompt: "First", ...inSession });
-    await gate.held();
-    const job = await acceptedLate({ prompt: tooLong, ...inSession }, 1, 1_000);
-    expect([first.state.phase.name, job.state.phase.name]).toEqual(["running", "blocked"]);
-    go();
-    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
-    gate.open();
-    expectWhole(await readAll(first), expectedText("First", 3));
-    expectWhole(await readAll(await submit({ ...request, session_id: "s" })));
-    expect([worker.preparedJobs, worker.registry.sessions.size]).toEqual([0, 0]);
-  });
 
   test.each(["running", "queued"])("ends its session's %s job when it is done", async (phase) => {
     const gate = startSlow();
@@ -289,69 +248,6 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     expect((await readAll(first)).at(-1)).toMatchObject({ cancelled_by: "superseded" });
     expectWhole(await readAll(job), expectedText("slow", 3));
     await readAll(later);
-  });
-
-  test("never lets an older request supersede a newer one", async () => {
-    const gate = startSlow();
-    const older = submit({ prompt: "slow", ...inSession }, 1, { ticket: 1 });
-    await expect.poll(() => tokenized).toBe(1);
-    const newer = await submit({ prompt: "Newer", ...inSession }, 1, { ticket: 2 });
-    await gate.held();
-    clock.advance(80);
-    const events = await readAll(await older);
-    expect(events).toMatchObject([{ type: "end", cancelled_by: "superseded", usage: { completion_tokens: 0 } }]);
-    go();
-    gate.open();
-    expectWhole(await readAll(newer), expectedText("Newer", 3));
-    expect([worker.preparedJobs, worker.registry.sessions.size]).toEqual([0, 0]);
-  });
-
-  test("ends with a refusal if the client leaves meanwhile, and supersedes nothing", async () => {
-    const gate = startSlow();
-    const first = await submit({ prompt: "First", ...inSession });
-    await gate.held();
-    let left = false;
-    const second = submit({ prompt: "slow", ...inSession }, 1, { hasLeft: () => left });
-    await expect.poll(() => tokenized).toBe(1);
-    left = true;
-    clock.advance(80);
-    await expect(second).rejects.toMatchObject({ code: "cancelled" });
-    go();
-    gate.open();
-    expectWhole(await readAll(first), expectedText("First", 3));
-  });
-
-  test("ends its session's running job when the engine dies while it checks the work", async () => {
-    const gate = startSlow();
-    const first = await submit({ prompt: "First", ...inSession });
-    await gate.held();
-    const job = await acceptedLate({ prompt: "slow", ...inSession });
-    worker.kill();
-    expect([first.state.phase.name, job.state.phase.name]).toEqual(["ended", "queued"]);
-    go();
-    gate.open();
-    worker.load();
-    expectWhole(await readAll(job), expectedText("slow", 3));
-  });
-
-  test("fails a job that has started", async () => {
-    startSlow().open();
-    const job = await acceptedLate({ prompt: tooLong }, 1, 1_000);
-    go();
-    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
-    expect(worker.dispatcher.running).toBe(0);
-  });
-
-  test("leaves nothing when its job is cancelled before it starts", async () => {
-    const gate = startSlow();
-    const first = await submit({ prompt: "First", max_tokens: 3 });
-    const job = await acceptedLate({ prompt: "slow" });
-    worker.dispatcher.cancel(job, "client");
-    expect((await readAll(job)).at(-1)).toMatchObject({ cancelled_by: "client" });
-    go();
-    gate.open();
-    await readAll(first);
-    expect(worker.preparedJobs).toBe(0);
   });
 });
 
