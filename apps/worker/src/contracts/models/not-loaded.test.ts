@@ -1,6 +1,6 @@
 // Contracts about a model that was never loaded but whose file is on this machine: the file determines how the model chats.
 import { createHash } from "node:crypto";
-import { createReadStream, mkdtempSync, truncateSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -96,18 +96,6 @@ test("the hash of a model's file is computed while the model loads", async () =>
   await poll("the hash", async () => (await statuses()).models[0]?.sha256 === expected);
   engine.load();
   expect(await (await answered).text()).toContain("[DONE]");
-});
-
-test("the hash of a large file is computed only when the model is ready", async () => {
-  writeFileSync(pathOf("large"), "");
-  truncateSync(pathOf("large"), 65 * 1024 * 1024);
-  start({ models: ["large"], loadLater: ["large"], modelsFolder: join(folder, "models") });
-  const engine = await worker.engine("large");
-  // A worker that did not wait would compute its hash during this one.
-  const expected = await hashOf("large");
-  expect((await statuses()).models[0]?.sha256).toBeNull();
-  engine.load();
-  await poll("the hash", async () => (await statuses()).models[0]?.sha256 === expected);
 });
 
 async function hashOf(model: string): Promise<string> {

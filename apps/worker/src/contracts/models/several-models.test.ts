@@ -15,7 +15,6 @@ import { readEvents, textInEvents } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModelsOptions } from "../../testing/several-models.ts";
-import { testLimits } from "../../testing/inline-worker.ts";
 import { useWorker } from "../../testing/use-worker.ts";
 
 const { worker, start, call, post, get, read } = useWorker((options: Partial<SeveralModelsOptions> = {}) =>
@@ -76,17 +75,6 @@ describe("a name", () => {
     ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
   ];
 
-  test.each(routes)("at %s leads to its model; so do an alias and other letter case", async (path, body) => {
-    start({ aliases: { bee: ["gpt-4o"] } });
-    await change("/v1/models/load", { model: "bee" });
-    for (const model of ["bee", "gpt-4o", "BEE:latest"]) {
-      const response = await post(path, { ...body, model });
-      await response.text();
-      expect([response.status, model]).toEqual([200, model]);
-    }
-    expect([worker.answered("bee"), worker.answered("ant")]).toEqual([3, 0]);
-  });
-
   test.each(routes)("that is unknown is refused at %s, with the names of the known models", async (path, body) => {
     start();
     const response = await post(path, { ...body, model: "wasp" });
@@ -108,14 +96,6 @@ describe("a name", () => {
       const { events } = await readEvents(await post("/v1/inference", { prompt: "hello [eog:5]", ...named })).rest();
       expect(fileIn(events)).toBe("bee.gguf");
     }
-  });
-
-  test("of an embedding model leads to that model's vectors", async () => {
-    start({ fakes: { bee: { kind: "embed" } } });
-    await change("/v1/models/load", { model: "bee" });
-    const vectors = await post("/v1/embeddings", { model: "bee", input: ["a", "b"] });
-    expect([vectors.status, await vectors.json()]).toEqual([200, expect.objectContaining({ model: "bee" })]);
-    expect(worker.engines("ant")).toBe(0);
   });
 
   test("can be added by a copy, and then belongs to that model only", async () => {
@@ -142,30 +122,6 @@ describe("a model that a job needs", () => {
     );
   });
 
-  test("loads after a busy model has finished its stream", async () => {
-    const gate = createStepGate();
-    start({ atOnce: 1, gates: { ant: gate } });
-    const first = await stream("ant");
-    const second = await stream("bee");
-    await second.until(isLoading);
-    expect(worker.engines("bee")).toBe(0);
-    gate.open();
-    await expectAnswer(first, "ant.gguf", "to ant [eog:9]");
-    await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
-  });
-
-  test("is unloaded after the last job, as that job's keep_alive says", async () => {
-    const clock = createFakeClock();
-    start({ clock });
-    await expectAnswer(await stream("bee", { keep_alive: -1 }), "bee.gguf", "to bee [eog:9]");
-    for (let times = 0; times < 2; times += 1) {
-      await expectAnswer(await stream("ant", { keep_alive: 0 }), "ant.gguf", "to ant [eog:9]");
-      const state = async (): Promise<unknown> => clock.advance(0) ?? (await status("ant"))?.state;
-      await expect.poll(state).toBe("unloaded");
-    }
-    expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
-  });
-
   test("and cannot be loaded fails only the requests for that model", async () => {
     start({ loadLater: ["bee"] });
     const reader = await stream("bee");
@@ -187,20 +143,6 @@ describe("a model that a job needs", () => {
 });
 
 describe("an unload", () => {
-  test("waits for running jobs, and waiting jobs load the model again", async () => {
-    const gate = createStepGate();
-    start({ slots: 1, gates: { ant: gate } });
-    const [running, waiting] = [await stream("ant"), await stream("ant")];
-    await running.until((event) => event.type === "status" && event.status === "thinking");
-    const unloaded = post("/v1/models/unload", { model: "ant" });
-    await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
-    gate.open();
-    await expectAnswer(running, "ant.gguf", "to ant [eog:9]");
-    expect((await unloaded).status).toBe(200);
-    await expectAnswer(waiting, "ant.gguf", "to ant [eog:9]");
-    expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
-  });
-
   test("is refused for a pinned model; a model that does not fit next to the pinned model gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
@@ -240,15 +182,6 @@ describe("a query to a model", () => {
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
   });
 
-  test("keeps its model loaded until the answer, even if another model needs the memory", async () => {
-    start({ atOnce: 1 });
-    await change("/v1/models/load", { model: "ant" });
-    await change("/v1/models/load", { model: "bee" });
-    for (let turn = 0; turn < 3; turn += 1) {
-      expect(await Promise.all([ask("ant"), ask("bee")])).toEqual([answer, answer]);
-    }
-  });
-
   test("gets the reason if the model cannot be loaded, and does not start another load each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
@@ -278,17 +211,6 @@ test.each(["unload", "delete", "leave"])(
     for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
   },
 );
-
-test("a session has one stream, even with several models", async () => {
-  const [clock, gate] = [createFakeClock(), createStepGate()];
-  start({ clock, gates: { ant: gate } });
-  const first = await stream("ant", { session_id: "s" });
-  const second = await stream("bee", { session_id: "s" });
-  clock.advance(testLimits.supersedeTimeoutMs);
-  await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
-  gate.open();
-  expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
-});
 
 test("an engine's death affects only the streams of its model", async () => {
   const gates = { ant: createStepGate(), bee: createStepGate() };
@@ -365,15 +287,6 @@ describe("a swap", () => {
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
   });
-
-  test("is refused without memory for both files, and the old file continues to serve", async () => {
-    start({ atOnce: 1 });
-    await change("/v1/models/load", { model: "ant" });
-    const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });
-    const why = "models that stay take all 1 places of --max-loaded-models. Set unload_first";
-    expect([response.status, await response.text()]).toEqual([429, expect.stringContaining(why)]);
-    expect([(await status("ant"))?.state, worker.engines("bee")]).toEqual(["ready", 0]);
-  });
 });
 
 test("a file is deleted only if Waggle has downloaded it, however the settings name it", async () => {
@@ -429,23 +342,6 @@ test.each(["/v1/models/copy", "/api/delete"])("deleting a copy deletes only its 
   const response = await call("DELETE", path, path.startsWith("/api") ? { model: "COPY:latest" } : undefined);
   expect([response.status, worker.models.entries().length]).toEqual([200, before]);
   expect((await status("ant"))?.aliases).toEqual([]);
-});
-
-test("a swap that waits for a job ends when the worker leaves", async () => {
-  const clock = createFakeClock();
-  start({ clock, atOnce: 1 });
-  await change("/v1/models/load", { model: "ant" });
-  const send = vi.spyOn(await worker.engine("ant"), "send").mockImplementation(() => {});
-  const streamed = stream("ant");
-  await expect.poll(() => send.mock.calls.length).toBe(1);
-  // The stream begins without the engine's answer about the prompt.
-  clock.advance(2_000);
-  const reader = await streamed;
-  const swapped = change("/v1/models/swap", { model: "ant", reference: "bee", unload_first: true });
-  await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
-  await worker.close();
-  expect(await swapped).toMatchObject({ type: "error", code: "cancelled" });
-  expect(endOf((await reader.rest()).events)).toMatchObject({ type: "error" });
 });
 
 test.each([
@@ -551,11 +447,6 @@ describe("in network mode", () => {
       expect.objectContaining({ level: "error", event: "model_failed", reason: logged }),
     );
   });
-
-  test("every client sees the models", async () => {
-    start({ access: { localMode: false, tokens: () => tokens } });
-    expect((await get("/v1/models/status", guest)).status).toBe(200);
-  });
 });
 
 test("a worker whose only model was in a crash loop is failed for probes until the model is loaded again", async () => {
@@ -569,16 +460,4 @@ test("a worker whose only model was in a crash loop is failed for probes until t
   expect(await change("/v1/models/load", { model: "ant" })).toMatchObject({ type: "done" });
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
   expect(await health()).toMatchObject({ state: "ready", live: true });
-});
-
-test("a worker stays ready if the model that is left after a deletion had failed before", async () => {
-  start({ models: ["ant"], atOnce: 2 });
-  const bee = { name: "bee", aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
-  worker.models.add(bee);
-  await change("/v1/models/load", { model: "bee" });
-  (await worker.engine("ant")).giveUp("The engine died 3 times in a row.");
-  worker.models.remove(worker.models.find("bee"));
-  const { hosts } = worker.models;
-  await worker.models.retire(hosts().find(({ name }) => name === "bee") ?? expect.fail("no host"), "removed");
-  expect(await read("/health")).toMatchObject({ state: "ready", live: true });
 });
