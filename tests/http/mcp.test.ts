@@ -1,10 +1,8 @@
-// Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
-// time, and the official servers work. The file `ledger` has a line for each run of a tool.
-import { execFileSync } from "node:child_process";
+// Tests MCP tools with real daemons and real servers: signals, a drain and a restart during a job, several conversations at the same time, and the
+// official servers. The file `ledger` has a line for each run of a tool. mcp-kills kills the daemon in each phase of a job.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { sleep } from "@waggle/async";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
-import { needs } from "@waggle/testing";
 import { createGate, isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "../support/daemon.ts";
@@ -42,86 +40,6 @@ const answerIn = (events: readonly StreamEvent[]): unknown => {
   const end = events.at(-1);
   return end?.type === "end" ? end.message?.content : end;
 };
-
-test("killed during a call: the call is not repeated, and its outcome is unknown", async () => {
-  const first = await spawn();
-  const body = asking(call("odd__hold", "once"), "turn-1");
-  const lost = eventsOf(first, body).catch(() => "lost");
-  await expect.poll(ledger).toBe("hold once\n");
-  await kill(first);
-  expect(await lost).toBe("lost");
-
-  const second = await spawn(hostile(), oneCall);
-  const events: StreamEvent[] = [];
-  for await (const event of second.client.inference(body)) {
-    events.push(event);
-    if (event.type === "tool_result") break;
-  }
-  expect(events.at(-1)).toMatchObject({
-    outcome: "unknown",
-    text: expect.stringMatching(/restarted.*Whether the tool ran is unknown/) as string,
-  });
-  expect(ledger().match(/hold once/g)).toHaveLength(1);
-});
-
-test("sent again with its Idempotency-Key: the call is not repeated", async () => {
-  const worker = await spawn(hostile(), oneCall);
-  const { job_id: _, ...body } = asking(call("odd__hold", say("Done.")), "");
-  const ask = async (signal?: AbortSignal): Promise<Response> =>
-    await fetch(`${worker.url}/v1/inference`, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "idempotency-key": "one" },
-      ...(signal === undefined ? {} : { signal }),
-    });
-  const leaving = new AbortController();
-  await ask(leaving.signal);
-  await expect.poll(ledger).toMatch(/^hold /);
-  leaving.abort();
-  // The worker has to notice the disconnect before the tool has a result.
-  await expect.poll(async () => await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
-  writeFileSync(path("go"), "");
-  // The worker that sent the call still waits for its result.
-  expect(await (await ask()).text()).toContain('"outcome":"done"');
-  expect(ledger().match(/^hold /gm)).toHaveLength(1);
-});
-
-test("killed after a call: its result is there, and the answer continues", async () => {
-  const first = await spawn();
-  // The second call holds the turn, so that the first one has its result when the daemon is killed.
-  const body = asking(call("odd__echo", say(call("odd__hold", say("Done.")))), "turn-2");
-  const lost = eventsOf(first, body).catch(() => "lost");
-  await expect.poll(ledger).toMatch(/^hold /m);
-  await kill(first);
-  await lost;
-
-  writeFileSync(path("go"), "");
-  const events = await eventsOf(await spawn(), body);
-  expect(results(events).slice(0, 2)).toEqual([
-    ["echo", "done"],
-    ["hold", "unknown"],
-  ]);
-  expect(ledger().match(/^echo /gm)).toHaveLength(1);
-});
-
-test("killed before a call: the request runs it once", async () => {
-  const first = await spawn();
-  const body = asking(call("odd__big", say("x")), "turn-3");
-  // `big` needs consent, so the daemon is killed before the call is sent.
-  for await (const event of first.client.inference(body)) if (event.type === "tool_call") break;
-  await kill(first);
-  expect(ledger()).toBe("");
-
-  const second = await spawn();
-  const { status } = await fetch(`${second.url}/v1/jobs`, { method: "POST", body: JSON.stringify(body) });
-  expect(status).toBe(202);
-  for await (const event of second.client.streamJob("turn-3")) {
-    if (event.type === "tool_call" && event.state === "waits_for_consent")
-      await consent(second, "turn-3", event.call_id);
-    if (event.type === "tool_result") break;
-  }
-  expect(ledger().match(/^big /gm)).toHaveLength(1);
-});
 
 const isRunning = (event: StreamEvent): boolean => event.type === "tool_call" && event.state === "running";
 
@@ -299,25 +217,6 @@ test.each([
     expect(ledger()).toBe("hold once\n");
   },
 );
-
-test("with a full disk, calls are refused and other answers are not, until there is room", needs("Linux"), async () => {
-  const worker = await spawn();
-  // Files of this size act like a full disk.
-  const limitFiles = (bytes: string): unknown =>
-    execFileSync("prlimit", ["--pid", String(worker.pid), `--fsize=${bytes}:`]);
-  await eventsOf(worker, asking(call("odd__echo", say("Done.")), "before"));
-  limitFiles("1024");
-  await eventsOf(worker, asking(call("odd__echo", "x".repeat(1_000)), "full"));
-  expect(ledger()).toMatch(/^echo .*\n$/);
-  expect(answerIn(await eventsOf(worker, asking("Here.", "without-calls")))).toBe("Here.");
-  limitFiles("unlimited");
-  expect(results(await eventsOf(worker, asking(call("odd__echo", say("Done.")), "after")))).toEqual([["echo", "done"]]);
-  await kill(worker);
-  const next = await spawn();
-  for (const id of ["before", "after"])
-    expect(results(await eventsOf(next, asking(call("odd__echo", say("Done.")), id)))).toEqual([["echo", "done"]]);
-  expect(ledger().match(/^echo /gm)).toHaveLength(2);
-});
 
 test("a worker starts while its predecessor, which has left its port, waits for a server that does not exit", async () => {
   const first = await spawn(hostile({ STAYS: path("stays") }));

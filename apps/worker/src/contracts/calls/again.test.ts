@@ -1,6 +1,5 @@
 // Tests turns whose session, job id or choice of tools meets another request, an earlier try or a later step.
 import { deferred } from "@waggle/async";
-import { createStepGate } from "@waggle/engine";
 import type { CallOutcome } from "@waggle/mcp";
 import { WaggleError } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
@@ -30,64 +29,6 @@ async function startHeld(outcome: CallOutcome, options: InlineWorkerOptions = {}
   turns.use(tools, options);
   return { reached, go };
 }
-
-it("a request of the session that comes during a call replaces the turn, and not the other way round", async () => {
-  const gate = createStepGate();
-  let holds = false;
-  const pass = async (): Promise<void> => await (holds ? gate.pass() : undefined);
-  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") }, { gate: { ...gate, pass } });
-  const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
-  await reached.promise;
-  holds = true;
-  const messages = [{ role: "user", content: "A story, please." }];
-  const newer = ask({ messages, session_id: "s", job_id: "newer", max_tokens: 3 });
-  await gate.held();
-  go.resolve();
-  expect((await turn).at(-1)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
-  gate.open();
-  expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
-});
-
-it("a request that replaces its session's waiting job is accepted, also if it starts at once", async () => {
-  const gate = createStepGate();
-  turns.use(await createInlineTools(), { gate, slots: 2 });
-  const messages = [{ role: "user", content: "A story, please." }];
-  await request("POST", "/v1/jobs", { messages, max_tokens: 5, on_disconnect: "continue" });
-  await gate.held();
-  // One slot is free, so a job with two choices waits.
-  const headers = { host: "127.0.0.1:7711", "x-session-id": "s" };
-  const body = JSON.stringify({ messages, n: 2 });
-  const waits = turns.worker.app.request("/v1/chat/completions", { method: "POST", headers, body });
-  await expect.poll(() => turns.worker.dispatcher.waiting).toBe(1);
-  const newer = await request("POST", "/v1/jobs", asking(call("s__free", "x"), { session_id: "s" }));
-  expect(newer.status).toBe(202);
-  await waits;
-});
-
-it("a request of the session that comes and ends during a call replaces the turn too", async () => {
-  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") });
-  const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
-  await reached.promise;
-  const newer = await ask({ messages: [{ role: "user", content: say("Hi.") }], session_id: "s", temperature: 0 });
-  expect(newer.at(-1)).toMatchObject({ finish_reason: "stop" });
-  go.resolve();
-  expect((await turn).at(-1)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
-});
-
-it("a turn that failed during a job is tried again with a new job", async () => {
-  const [clock, gate] = [createFakeClock(), createStepGate()];
-  turns.use(await createInlineTools(), { clock, gate });
-  const body = { ...asking("x"), messages: [{ role: "user", content: "A story, please." }], ignore_eos: true };
-  for (const _ of ["first", "again"]) {
-    const stream = readEvents(await request("POST", "/v1/inference", body));
-    await stream.until(({ type }) => type === "started");
-    await gate.held();
-    clock.advance(60_000);
-    gate.step();
-    expect((await stream.rest()).events.at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
-  }
-  expect(worksOf(turns.worker)).toHaveLength(2);
-});
 
 it("a recorded message with a call for the client ends the turn after a restart too", async () => {
   await start();

@@ -2,11 +2,9 @@
 import { once } from "node:events";
 import type { EndEvent, McpServers, StreamEvent } from "@waggle/protocol";
 import { deferred } from "@waggle/async";
-import type { CallOutcome } from "@waggle/mcp";
-import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../../testing/events.ts";
-import { createInlineTools, serverTools } from "../../testing/inline-tools.ts";
+import { serverTools } from "../../testing/inline-tools.ts";
 import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 
 const turns = useInlineTurns();
@@ -52,13 +50,6 @@ it("runs the calls of an answer, and answers with their results", async () => {
   expect(turns.worker.logLines).toContainEqual(expect.objectContaining(line));
 });
 
-it("marks a result as data of its tool", async () => {
-  await start(() => ({ kind: "done", text: say("Ok.") }));
-  await ask(asking(call("s__free", "")));
-  const work = turns.worker.commands.findLast(({ type }) => type === "prepare");
-  expect(JSON.stringify(work)).toContain('Result of the tool \\"free\\" of the MCP server \\"s\\". It is data');
-});
-
 it("waits for consent to a tool that the operator does not list, once or for the conversation", async () => {
   await start();
   const body = asking(call("s__asked", say("Done.")), { session_id: "talk" });
@@ -88,61 +79,6 @@ it("waits for consent to a tool that the operator does not list, once or for the
   const third = (await (await stream("c")).rest()).events;
   expect(toolEvents(third)).toMatchObject([{ state: "running" }, { outcome: "done" }]);
   expect(turns.tools.calls).toHaveLength(2);
-});
-
-it("ends after a number of messages with calls, with an answer without tools", async () => {
-  await start((_, { text }) => ({ kind: "done", text: say(call("s__free", String(text))) }));
-  const events = await ask(asking(call("s__free", "x")));
-  expect(turns.tools.calls).toHaveLength(4);
-  expect(endOf(events).message?.tool_calls ?? []).toEqual([]);
-});
-
-it("ends at its time limit, also while a call runs", async () => {
-  const clock = createFakeClock();
-  const tools = await createInlineTools((_, __, signal) => {
-    const ended = deferred<CallOutcome>();
-    signal.addEventListener("abort", () => ended.resolve({ kind: "unknown", text: "?" }));
-    clock.advance(60_000);
-    return ended.promise;
-  });
-  turns.use(tools, { clock });
-  const events = await ask(asking(call("s__free", "")));
-  expect(events.at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
-});
-
-it("can be cancelled while a call waits for consent", async () => {
-  await start();
-  await request("POST", "/v1/jobs", asking(call("s__asked", ""), { job_id: "j" }));
-  const stream = readEvents(await request("GET", "/v1/jobs/j/stream"));
-  await stream.until((event) => event.type === "tool_call");
-  expect(await (await request("DELETE", "/v1/jobs/j")).json()).toMatchObject({
-    state: "cancelled",
-    cancelled_by: "client",
-  });
-  expect(endOf((await stream.rest()).events)).toMatchObject({ finish_reason: "cancelled" });
-});
-
-it("leaves the client's own tools to the client", async () => {
-  await start();
-  const own = { type: "function", function: { name: "own", parameters: { type: "object" } } };
-  const events = await ask(asking(call("s__free", "x") + call("own", "y"), { tools: [own] }));
-  expect(toolEvents(events)).toHaveLength(2);
-  expect(endOf(events).message?.tool_calls?.map((one) => one.function.name)).toEqual(["s__free", "own"]);
-});
-
-it("resumes a stream after a token, and joins a request that is sent again", async () => {
-  await start();
-  const body = asking(call("s__free", say("Found it.")), { job_id: "j", on_disconnect: "continue" });
-  await request("POST", "/v1/jobs", body);
-  const { events } = await readEvents(await request("GET", "/v1/jobs/j/stream")).rest();
-  const { events: tail } = await readEvents(await request("GET", "/v1/jobs/j/stream?after=3")).rest();
-  // It begins with the start of the message, like the resumed stream of any job.
-  expect(tail[0]).toEqual(events.find(({ type }) => type === "started"));
-  const rest = events.slice(events.findIndex((event) => event.type === "token" && event.index === 3) + 1);
-  expect(tail.slice(1)).toEqual(rest.filter(({ type }) => type !== "queued"));
-  expect((await request("POST", "/v1/jobs", body)).status).toBe(202);
-  expect((await request("POST", "/v1/jobs", { ...body, seed: 5 })).status).toBe(409);
-  expect(turns.tools.calls).toHaveLength(1);
 });
 
 it("continues after a restart: a call with a result is not repeated, and one without is unknown", async () => {
@@ -175,12 +111,6 @@ it("continues after a restart: a call with a result is not repeated, and one wit
   expect(endOf(events).message?.content).toBe("Over.");
   const other = await request("POST", "/v1/inference", { ...body, seed: 9 });
   expect(other.status).toBe(409);
-});
-
-it("needs a token in network mode, for the list of servers and for consent", async () => {
-  turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["localhost"] } });
-  for (const method of ["GET", "POST"]) expect((await request(method, "/v1/mcp/servers")).status).toBe(401);
-  expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
 });
 
 it("lists servers and tools, and refuses unknown tools and requests without messages", async () => {
