@@ -94,24 +94,6 @@ describe("the native dialect", () => {
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("it needs messages")]);
   });
 
-  it("marks a call that max_tokens has cut off, and sends its beginning", async () => {
-    start();
-    const { tokens, end } = await native(asking(calling, { tools, max_tokens: 80 }));
-    expect(end).toMatchObject({ finish_reason: "length", stopped_by: "max_tokens" });
-    const [call] = end.message?.tool_calls ?? [];
-    expect(call).toMatchObject({ cut: true, function: { arguments: said(tokens, "arguments") } });
-    expect(said(tokens, "arguments")).toMatch(/^\{"city.*[^}]$/);
-    expect(said(tokens, undefined)).toBe("Look:");
-  });
-
-  it("sends an unreadable call as content, and logs the number of such calls", async () => {
-    start();
-    const odd = '<tool_call>{"name": "weather"; none}</tool_call>';
-    const { end } = await native(asking(odd, { tools }));
-    expect(end.message).toEqual({ role: "assistant", content: odd });
-    expect(worker.logLines).toContainEqual(expect.objectContaining({ msg: "tool_call_unreadable", calls: 1 }));
-  });
-
   it("applies stop strings only to content", async () => {
     start();
     const { end } = await native(asking(`${calling}.`, { tools, stop: ["Bern", "Hm"] }));
@@ -158,15 +140,6 @@ describe("OpenAI's dialect", () => {
       { index: 0, message },
       { index: 1, message },
     ]);
-  });
-
-  it.each([
-    ["response_format", { response_format: { type: "json_object", schema: 123 } }],
-    ["json_schema", { json_schema: { type: "object" }, response_format: { type: "json_object" } }],
-  ])("refuses an unsupported field by name: %s", async (field, more) => {
-    start();
-    const refused = await post("/v1/chat/completions", asking("a", more));
-    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining(field)]);
   });
 
   const conversation = { messages: [{ role: "user", content: "[say:a]" }], max_tokens: 5 };

@@ -122,40 +122,6 @@ describe("a retry", () => {
     expect(prefills()).toBe(1);
   });
 
-  const questions = [{ type: "predicate", instructions: "Is it wet?" }];
-  const decisions: Request = { path: "/v1/decisions", body: { input: "a parcel ".repeat(20), questions } };
-
-  /** The client of this request leaves when the engine computes it. */
-  async function leave(request: Request): Promise<void> {
-    const leaving = new AbortController();
-    const left = post({ ...request, signal: leaving.signal }).catch(() => undefined);
-    await gate.held();
-    leaving.abort();
-    await left;
-  }
-
-  test("of a request for decisions joins the first try, running or ended", async () => {
-    const counted = { ...decisions, headers: { "x-stainless-retry-count": "1" } };
-    await leave(counted);
-    const running = post(counted);
-    gate.open();
-    const again = [await running, await post(counted)];
-    expect([again.map(joined), prefills()]).toEqual([[true, true], 1]);
-    const [one, two] = await Promise.all(again.map((answer) => answer.json()));
-    expect(one).toMatchObject({ answers: [{ type: "predicate", probability: expect.any(Number) }] });
-    expect(two).toEqual(one);
-  });
-
-  test("of a request for decisions that no header marks is a new job, and the first one ends at once", async () => {
-    const cancels = (): number => worker.commands.filter(({ type }) => type === "cancel").length;
-    await leave(decisions);
-    expect([worker.registry.liveCount, cancels()]).toEqual([1, 1]);
-    gate.open();
-    const again = await post(decisions);
-    expect([again.status, joined(again), prefills()]).toEqual([200, false, 2]);
-    expect(worker.registry.liveCount).toBe(0);
-  });
-
   test("runs again when the first try has failed", async () => {
     const headers = { "idempotency-key": "k1" };
     const body = { ...chat, messages: [{ role: "user", content: "[fail:1] a tale" }] };
@@ -259,53 +225,6 @@ describe("two requests are two jobs", () => {
     await post({ headers });
     expect(joined(await post({ headers }))).toBe(false);
     expect(prefills()).toBe(2);
-  });
-});
-
-describe("a job whose client has left", () => {
-  async function leave(request: Request, steps: number): Promise<void> {
-    const leaving = new AbortController();
-    const response = post({ ...request, signal: leaving.signal });
-    await gate.held();
-    for (let step = 0; step < steps; step += 1) {
-      gate.step();
-      await gate.held();
-    }
-    leaving.abort();
-    await response.then(({ body }) => body?.cancel());
-  }
-  const isCancelling = (): boolean => worker.commands.some(({ type }) => type === "cancel");
-
-  test("continues in its prefill for a limited time", async () => {
-    await leave({}, 0);
-    clock.advance(graceMs - 1);
-    expect(isCancelling()).toBe(false);
-    clock.advance(1);
-    expect(isCancelling()).toBe(true);
-  });
-
-  test("ends at once if it has output and no header announces a retry", async () => {
-    await leave({}, 2);
-    expect(isCancelling()).toBe(true);
-  });
-
-  test("ends at once after output if its client retries only before the first output", async () => {
-    await leave({ headers: { "x-stainless-retry-count": "0" } }, 2);
-    expect(isCancelling()).toBe(true);
-  });
-
-  test.each<[client: string, request: Request]>([
-    ["has sent an Idempotency-Key", { headers: { "idempotency-key": "k1" } }],
-    [
-      "announces retries and has received nothing",
-      { headers: { "x-stainless-retry-count": "0" }, body: { ...chat, stream: false } },
-    ],
-  ])("continues for a limited time when its client %s", async (_, request) => {
-    await leave(request, 2);
-    clock.advance(graceMs - 1);
-    expect(isCancelling()).toBe(false);
-    clock.advance(1);
-    expect(isCancelling()).toBe(true);
   });
 });
 
