@@ -243,20 +243,3 @@ describe("a worker whose settings name its template and defaults", () => {
     expect((await ask({ repetition_limit: 0 }, song, overridden)).finish_reason).toBe("stop");
   });
 });
-
-describe("a scripted model", () => {
-  it("gives prompts of several lengths their prepared answers, and all other prompts an empty answer", async () => {
-    const later = [...messages, { role: "assistant", content: "I will look." }, { role: "user", content: "And?" }];
-    await worker.prepare({ body: { messages }, say: "I will look." }, { body: { messages: later }, say: "It rains." });
-    const contents = [messages, later, later.slice(0, 2)].map(async (asked) => {
-      const response = await worker.post("/v1/chat/completions", { messages: asked });
-      return ((await response.json()) as { choices: [Choice] }).choices[0].message["content"];
-    });
-    expect(await Promise.all(contents)).toEqual(["I will look.", "It rains.", ""]);
-  });
-
-  it("follows a grammar where its script differs from the grammar", async () => {
-    const { message } = await ask({ grammar: 'root ::= "It " ("snows" | "rained") "."' }, "It rains.");
-    expect(message["content"]).toBe("It rained.");
-  });
-});

@@ -1,93 +1,14 @@
-// Tests the engine process from outside: crashes, hangs and messages that the worker and its engine must survive.
-import { fork, spawn } from "node:child_process";
+// Tests the engine process from outside: errors and messages that it must survive. tests/faults has its crashes and hangs under a worker.
+import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
-import { withTimeout } from "@waggle/async";
-import { createWorkerClient } from "@waggle/client";
-import { daemonCommand, poll, repositoryPath } from "@waggle/testing/harness";
+import { poll, repositoryPath } from "@waggle/testing/harness";
 import { afterEach, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 
 const children = new Set<ChildProcess>();
-const sockets = new Set<Socket>();
-afterEach(async () => {
-  for (const socket of sockets) socket.destroy();
-  sockets.clear();
-  await killDaemons();
+afterEach(() => {
   for (const child of children) child.kill("SIGKILL");
   children.clear();
 });
-
-const readyz = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
-
-describe("the worker", () => {
-  it("replaces an engine that is stopped while it is idle", async () => {
-    const worker = await spawnFakeWorker(["--watchdog-timeout", "1s"]);
-    const { engine_pid: engine } = await worker.line("ready");
-    process.kill(engine as number, "SIGSTOP");
-    const death = await worker.log.line("the engine's death", (line) => line["event"] === "engine_died");
-    expect(death).toMatchObject({ death: "hung", reason: expect.stringContaining("while it was idle") });
-    await worker.log.line(
-      "the start of the next engine",
-      (line) => line["msg"] === "engine_start" && line["start"] === 2,
-    );
-    await poll("the worker to be ready", async () => (await readyz(worker.url)) === 200);
-    const events = [];
-    for await (const event of worker.client.inference({ prompt: "a", max_tokens: 2 })) events.push(event.type);
-    expect(events.at(-1)).toBe("end");
-  });
-
-  it("retries to start an engine when no file descriptors were free", async () => {
-    const args = ["--local-mode", "--port", "0", "--backend", "fake", "--log-format", "json"];
-    const worker = spawn(
-      "/bin/sh",
-      // Node opens many files at the same time when it loads the worker's modules. The limit is high enough for that.
-      ["-c", 'ulimit -n 300; exec "$@"', "sh", ...daemonCommand("worker"), ...args],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    children.add(worker);
-    let log = "";
-    worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
-    let lines = "";
-    worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
-    const limitMs = 120_000;
-    await poll("the worker to be ready", () => lines.includes('"ready"'), limitMs).catch(() => expect.fail(log));
-    const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
-    await takeAllDescriptors(ready.url);
-    process.kill(ready.engine_pid, "SIGKILL");
-    const failed = (): boolean => log.includes("start_failed");
-    await poll("an engine that fails to start", failed, limitMs).catch(() => expect.fail(log));
-    for (const socket of sockets) socket.destroy();
-    await poll("the worker to be ready", async () => (await readyz(ready.url)) === 200);
-    const { engine } = await createWorkerClient({ baseUrl: ready.url }).health();
-    expect(engine.starts).toBe(2);
-    expect(worker.exitCode).toBeNull();
-  });
-});
-
-/** Opens connections until the worker has no descriptors left and closes a new connection at once. */
-async function takeAllDescriptors(url: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  for (let kept = 0; kept < 400; kept += 1) {
-    const socket = connect(Number(port), hostname);
-    sockets.add(socket);
-    const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
-    socket.on("error", () => {});
-    // The first request's answer shows that the connection was accepted. The unfinished second request keeps the worker from closing it as idle.
-    const answered = new Promise<"answered">((resolve) => socket.once("data", () => resolve("answered")));
-    socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nGET /livez");
-    if (
-      (await withTimeout(
-        Promise.race([closed, answered]),
-        60_000,
-        "The worker neither answered nor closed the connection",
-      )) === "closed"
-    )
-      return;
-  }
-  throw new Error("The worker never ran out of descriptors");
-}
 
 describe("the engine process", () => {
   it("survives an unhandled rejection, which a library may cause", async () => {
