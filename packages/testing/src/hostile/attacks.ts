@@ -54,7 +54,7 @@ export function schemaRequests({ name, write }: HostileSchema): readonly Hostile
 }
 
 /** Requests that bring the grammar to the sampler, one for each dialect. */
-export function grammarRequests(grammar: string): readonly HostileRequest[] {
+function grammarRequests(grammar: string): readonly HostileRequest[] {
   const tail = `"max_tokens":64,"grammar":${JSON.stringify(grammar)}}`;
   return [
     json("/v1/inference", `{"prompt":"Once","ignore_eos":true,${tail}`, "as a native grammar"),
