@@ -249,6 +249,18 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     expectWhole(await readAll(job), expectedText("slow", 3));
     await readAll(later);
   });
+
+  test("leaves nothing when its job is cancelled before it starts", async () => {
+    const gate = startSlow();
+    const first = await submit({ prompt: "First", max_tokens: 3 });
+    const job = await acceptedLate({ prompt: "slow" });
+    worker.dispatcher.cancel(job, "client");
+    expect((await readAll(job)).at(-1)).toMatchObject({ cancelled_by: "client" });
+    go();
+    gate.open();
+    await readAll(first);
+    expect(worker.preparedJobs).toBe(0);
+  });
 });
 
 test("a refused job leaves nothing prepared", async () => {

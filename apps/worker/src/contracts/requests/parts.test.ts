@@ -94,6 +94,14 @@ describe("the native dialect", () => {
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("it needs messages")]);
   });
 
+  it("sends an unreadable call as content, and logs the number of such calls", async () => {
+    start();
+    const odd = '<tool_call>{"name": "weather"; none}</tool_call>';
+    const { end } = await native(asking(odd, { tools }));
+    expect(end.message).toEqual({ role: "assistant", content: odd });
+    expect(worker.logLines).toContainEqual(expect.objectContaining({ msg: "tool_call_unreadable", calls: 1 }));
+  });
+
   it("applies stop strings only to content", async () => {
     start();
     const { end } = await native(asking(`${calling}.`, { tools, stop: ["Bern", "Hm"] }));
