@@ -1,11 +1,11 @@
 // Tests jobs with tools whose requests meet between two waits: equal keys and ids, limits, cancels.
 import { deferred } from "@waggle/async";
-import type { CallOutcome } from "@waggle/mcp";
+import type { CallOutcome, TurnRecord } from "@waggle/mcp";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../../testing/events.ts";
 import { createInlineTools } from "../../testing/inline-tools.ts";
-import type { AnswerCall } from "../../testing/inline-tools.ts";
+import type { AnswerCall, InlineTools } from "../../testing/inline-tools.ts";
 import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 
 const turns = useInlineTurns();
@@ -26,6 +26,18 @@ const hang: AnswerCall = (_, __, signal) =>
   new Promise<CallOutcome>((resolve) =>
     signal.addEventListener("abort", () => resolve({ kind: "unknown", text: "Cancelled." })),
   );
+
+/** Tools whose journal is changed. */
+function withJournal(
+  tools: InlineTools,
+  begin: (open: () => Promise<TurnRecord | undefined>) => Promise<TurnRecord | undefined>,
+): InlineTools["mcp"] {
+  const { journal } = tools.mcp;
+  return {
+    ...tools.mcp,
+    journal: { ...journal, begin: async (turn) => await begin(async () => await journal.begin(turn)) },
+  };
+}
 
 it("a request that continues recorded messages supersedes a newer job that waits for consent", async () => {
   const reached = deferred<void>();
@@ -58,6 +70,24 @@ it("a job_id that a live job with another key has is refused, and takes nothing 
     await request("DELETE", `/v1/jobs/${id}`);
     await expect.poll(() => turns.worker.app.calls?.held.shares).toBe(0);
   }
+});
+
+it("requests that wait for the journal together do not pass the client's share", async () => {
+  const [tools, opened] = [await createInlineTools(hang), deferred<void>()];
+  let begun = 0;
+  const mcp = withJournal(tools, async (open) => {
+    begun += 1;
+    await opened.promise;
+    return await open();
+  });
+  turns.use(tools, { clientQueueShare: 0.02, queueCapacity: 1_000, mcp });
+  const asked = Array.from({ length: 15 }, async (_, index) => {
+    return (await post(asking(call("s__asked", "x"), { job_id: `p${index}` }))).status;
+  });
+  await expect.poll(() => begun).toBe(5);
+  opened.resolve();
+  const statuses = await Promise.all(asked);
+  expect([202, 429].map((status) => statuses.filter((one) => one === status).length)).toEqual([5, 10]);
 });
 
 it("a cancel of a request that was sent again cancels the call of its first try", async () => {

@@ -15,6 +15,7 @@ import { readEvents, textInEvents } from "../../testing/events.ts";
 import type { StreamReader } from "../../testing/events.ts";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModelsOptions } from "../../testing/several-models.ts";
+import { testLimits } from "../../testing/inline-worker.ts";
 import { useWorker } from "../../testing/use-worker.ts";
 
 const { worker, start, call, post, get, read } = useWorker((options: Partial<SeveralModelsOptions> = {}) =>
@@ -212,6 +213,17 @@ test.each(["unload", "delete", "leave"])(
   },
 );
 
+test("a session has one stream, even with several models", async () => {
+  const [clock, gate] = [createFakeClock(), createStepGate()];
+  start({ clock, gates: { ant: gate } });
+  const first = await stream("ant", { session_id: "s" });
+  const second = await stream("bee", { session_id: "s" });
+  clock.advance(testLimits.supersedeTimeoutMs);
+  await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
+  gate.open();
+  expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
+});
+
 test("an engine's death affects only the streams of its model", async () => {
   const gates = { ant: createStepGate(), bee: createStepGate() };
   start({ gates });
@@ -286,6 +298,15 @@ describe("a swap", () => {
     await expectAnswer(waiting, "ant.gguf", "to ant [eog:9]");
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
+  });
+
+  test("is refused without memory for both files, and the old file continues to serve", async () => {
+    start({ atOnce: 1 });
+    await change("/v1/models/load", { model: "ant" });
+    const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });
+    const why = "models that stay take all 1 places of --max-loaded-models. Set unload_first";
+    expect([response.status, await response.text()]).toEqual([429, expect.stringContaining(why)]);
+    expect([(await status("ant"))?.state, worker.engines("bee")]).toEqual(["ready", 0]);
   });
 });
 
