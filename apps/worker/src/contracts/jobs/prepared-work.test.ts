@@ -250,6 +250,19 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     await readAll(later);
   });
 
+  test("ends its session's running job when the engine dies while it checks the work", async () => {
+    const gate = startSlow();
+    const first = await submit({ prompt: "First", ...inSession });
+    await gate.held();
+    const job = await acceptedLate({ prompt: "slow", ...inSession });
+    worker.kill();
+    expect([first.state.phase.name, job.state.phase.name]).toEqual(["ended", "queued"]);
+    go();
+    gate.open();
+    worker.load();
+    expectWhole(await readAll(job), expectedText("slow", 3));
+  });
+
   test("leaves nothing when its job is cancelled before it starts", async () => {
     const gate = startSlow();
     const first = await submit({ prompt: "First", max_tokens: 3 });

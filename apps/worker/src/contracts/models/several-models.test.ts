@@ -183,6 +183,15 @@ describe("a query to a model", () => {
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
   });
 
+  test("keeps its model loaded until the answer, even if another model needs the memory", async () => {
+    start({ atOnce: 1 });
+    await change("/v1/models/load", { model: "ant" });
+    await change("/v1/models/load", { model: "bee" });
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect(await Promise.all([ask("ant"), ask("bee")])).toEqual([answer, answer]);
+    }
+  });
+
   test("gets the reason if the model cannot be loaded, and does not start another load each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
@@ -481,4 +490,16 @@ test("a worker whose only model was in a crash loop is failed for probes until t
   expect(await change("/v1/models/load", { model: "ant" })).toMatchObject({ type: "done" });
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
   expect(await health()).toMatchObject({ state: "ready", live: true });
+});
+
+test("a worker stays ready if the model that is left after a deletion had failed before", async () => {
+  start({ models: ["ant"], atOnce: 2 });
+  const bee = { name: "bee", aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
+  worker.models.add(bee);
+  await change("/v1/models/load", { model: "bee" });
+  (await worker.engine("ant")).giveUp("The engine died 3 times in a row.");
+  worker.models.remove(worker.models.find("bee"));
+  const { hosts } = worker.models;
+  await worker.models.retire(hosts().find(({ name }) => name === "bee") ?? expect.fail("no host"), "removed");
+  expect(await read("/health")).toMatchObject({ state: "ready", live: true });
 });
