@@ -5,7 +5,7 @@ import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createBatch, idsOf, isOver, linesOf, openAiOf, resultIds, untilBatch } from "../support/batch.ts";
+import { idsOf, isOver, linesOf, openAiOf, resultIds, untilBatch } from "../support/batch.ts";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-batches-"));
@@ -55,28 +55,6 @@ describe("OpenAI's client", () => {
     expect(await openai.files.delete(batch.output_file_id ?? "")).toMatchObject({ deleted: true });
     await expect(openai.files.retrieve(batch.output_file_id ?? "")).rejects.toMatchObject({ status: 404, code: null });
   });
-
-  it("cancels a batch", { timeout: endMs }, async () => {
-    const id = await createBatch(openai, 5_000);
-    await openai.batches.cancel(id);
-    expect((await untilBatch(openai, id, isOver)).status).toBe("cancelled");
-    expect((await openai.batches.cancel(id)).status).toBe("cancelled");
-  });
-
-  it("lists files and batches in pages of every size", { timeout: endMs }, async () => {
-    const made: string[] = [];
-    for (const lines of [1, 1, 1]) made.unshift(await createBatch(openai, lines));
-    const batches = await all(openai.batches.list());
-    expect(batches.slice(0, 3).map(({ id }) => id)).toEqual(made);
-    for (const limit of [1, 2, 3, 100]) {
-      expect((await all(openai.batches.list({ limit }))).map(({ id }) => id)).toEqual(batches.map(({ id }) => id));
-    }
-    const files = await all(openai.files.list({ purpose: "batch" }));
-    for (const limit of [1, 2, 10_000]) {
-      const found = await all(openai.files.list({ limit, purpose: "batch", order: "asc" }));
-      expect(found.map(({ id }) => id)).toEqual(files.map(({ id }) => id).toReversed());
-    }
-  });
 });
 
 describe("Anthropic's client", () => {
@@ -98,10 +76,10 @@ describe("Anthropic's client", () => {
     await expect(batches.retrieve(id)).rejects.toMatchObject({ status: 404 });
   });
 
-  it("lists message batches in both directions, and cancels one", { timeout: endMs }, async () => {
+  it("lists message batches in both directions", { timeout: endMs }, async () => {
     const { batches } = anthropic.messages;
     const made: string[] = [];
-    for (const count of [5_000, 1, 1]) made.unshift((await batches.create({ requests: requests(count) })).id);
+    for (const count of [1, 1, 1]) made.unshift((await batches.create({ requests: requests(count) })).id);
     const [newest = "", , oldest = ""] = made;
     for (const limit of [1, 2, 1_000]) {
       expect((await all(batches.list({ limit }))).map(({ id }) => id)).toEqual(made);
@@ -110,11 +88,5 @@ describe("Anthropic's client", () => {
       const later = await all(batches.list({ limit, before_id: oldest }));
       expect(later.map(({ id }) => id).toSorted()).toEqual(made.slice(0, -1).toSorted());
     }
-    await batches.cancel(oldest);
-    const statusOf = async (): Promise<string> => (await batches.retrieve(oldest)).processing_status;
-    await expect.poll(statusOf, { timeout: endMs }).toBe("ended");
-    const { request_counts: counts } = await batches.retrieve(oldest);
-    expect(counts.canceled + counts.succeeded).toBe(5_000);
-    expect(counts.canceled).toBeGreaterThan(0);
   });
 });

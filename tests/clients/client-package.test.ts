@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Client from "@waggle/client/ask";
-import type { Answer, AnswerEvent, WaggleError } from "@waggle/client/ask";
-import { createGate, createRandom, openProxy, poll, repositoryPath, type CuttableProxy } from "@waggle/testing/harness";
+import type { Answer, WaggleError } from "@waggle/client/ask";
+import { createRandom, openProxy, repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
 import { afterEach, beforeAll, expect, inject, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
@@ -45,13 +45,6 @@ async function outcomeOf(answer: Answer): Promise<{ whole: boolean } | { code: s
   }
 }
 
-async function eventOf(answer: Answer, isIt: (event: AnswerEvent) => boolean): Promise<void> {
-  for await (const event of answer.events) if (isIt(event)) return;
-  throw new Error("The event did not come");
-}
-
-const isToken = ({ type }: AnswerEvent): boolean => type === "token";
-
 it("the tarball is installed offline, and brings no other package", () => {
   expect(installed).toEqual([expect.stringMatching(/^waggle-client-[\d.]+\.tgz$/), "@waggle"]);
 });
@@ -76,67 +69,4 @@ it(`answers are whole through ${cutsWanted} cuts at random bytes (seed ${seed})`
   expect(proxy.cuts).toBeGreaterThanOrEqual(cutsWanted);
   expect(outcomes.filter((outcome) => JSON.stringify(outcome) !== JSON.stringify({ whole: true }))).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(sideBySide);
-});
-
-it("an answer survives a killed engine, and says so", async () => {
-  using gate = await createGate();
-  const worker = await spawnFakeWorker(gate.flags);
-  gate.step(3);
-  const { engine_pid: engine } = await worker.line("ready");
-  const answer = client.createWaggle({ url: worker.url }).ask({ prompt: "story [eog:30]", temperature: 0 });
-  const outcome = outcomeOf(answer);
-  await eventOf(answer, isToken);
-  process.kill(engine as number, "SIGKILL");
-  gate.open();
-  await eventOf(answer, (event) => event.type === "status" && event.status === "resuming");
-  expect(await outcome).toEqual({ whole: true });
-});
-
-/** A worker at the address of the last one, which was killed. */
-async function restart(proxy: CuttableProxy): Promise<void> {
-  await killDaemons();
-  const next = await spawnFakeWorker(["--slots", "1"]);
-  proxy.targetUrl = next.url;
-  proxy.refuse = false;
-}
-
-it("a restarted daemon: an answer with text ends with one typed error, an answer without text is whole", async () => {
-  using gate = await createGate();
-  const worker = await spawnFakeWorker([...gate.flags, "--slots", "1"]);
-  gate.step(3);
-  await using proxy = await openProxy(worker.url);
-  const waggle = client.createWaggle({ url: proxy.url, maxTries: 60 });
-  const running = waggle.ask({ prompt: "story", temperature: 0 });
-  const ended = outcomeOf(running);
-  await eventOf(running, isToken);
-  const waiting = waggle.ask({ prompt: "another [eog:5]", temperature: 0 });
-  const waited = outcomeOf(waiting);
-  await eventOf(waiting, ({ type }) => type === "queued");
-  proxy.refuse = true;
-  proxy.cut();
-  await restart(proxy);
-  expect(await ended).toEqual({ code: "unavailable", retryable: true });
-  expect(await waited).toEqual({ whole: true });
-});
-
-it("a full queue is one typed error with a time to wait, and a cancel ends the job at the worker", async () => {
-  using gate = await createGate();
-  const worker = await spawnFakeWorker([...gate.flags, "--slots", "1", "--queue-capacity", "1"]);
-  gate.step(3);
-  const waggle = client.createWaggle({ url: worker.url, maxTries: 0 });
-  const stop = new AbortController();
-  const running = waggle.ask({ prompt: "endless", signal: stop.signal });
-  await eventOf(running, isToken);
-  const waiting = waggle.ask({ prompt: "waits [eog:3]", temperature: 0 });
-  await eventOf(waiting, ({ type }) => type === "queued");
-  const refused = waggle.ask({ prompt: "one too many" });
-  const error = await refused.result.catch((reason: unknown) => reason as WaggleError);
-  expect(error).toMatchObject({ code: "resource_exhausted", retryable: true });
-  expect((error as WaggleError).retryAfterMs).toBeGreaterThan(0);
-  stop.abort(new Error("enough"));
-  gate.open();
-  await expect(running.result).rejects.toThrow("enough");
-  expect(await worker.client.job(running.jobId)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
-  expect(await outcomeOf(waiting)).toEqual({ whole: true });
-  await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
 });

@@ -2,9 +2,8 @@
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
-import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
-import { poll } from "@waggle/testing/harness";
-import { Output, embedMany, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { ChatOllama } from "@langchain/ollama";
+import { Output, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { Ollama } from "ollama";
 import type { ChatRequest, Message } from "ollama";
 import { createOllama } from "ollama-ai-provider-v2";
@@ -13,7 +12,6 @@ import { z } from "zod";
 import { killDaemons, spawnDaemon } from "../support/daemon.ts";
 import { spawnScriptedWorker } from "../support/scripted-worker.ts";
 import type { ScriptedWorker } from "../support/scripted-worker.ts";
-import { base64, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const model = "Tiny Bee";
 const publicName = "Tiny-Bee:latest";
@@ -92,21 +90,6 @@ describe("the ollama client", () => {
     expect((await ollama.ps()).models).toMatchObject([{ name: publicName, digest: listed?.digest }]);
   });
 
-  test("generates text, collected and streamed", async () => {
-    const ollama = client(thinking(answer), thinking(answer));
-    const whole = await ollama.generate({ model, prompt: question });
-    expect(whole).toMatchObject({ response: answer, thinking: thought, done: true, done_reason: "stop" });
-    let text = "";
-    let last;
-    for await (const part of await ollama.generate({ model, prompt: question, stream: true })) {
-      text += part.response;
-      last = part;
-    }
-    expect(text).toBe(answer);
-    expect(last).toMatchObject({ done_reason: "stop", eval_count: whole.eval_count, context: whole.context });
-    expect(last?.eval_duration).toBeGreaterThan(0);
-  });
-
   test("streams a whole tool round trip with two parallel calls", async () => {
     const bodies: unknown[] = [];
     const says = [thinking(`Two.${call(args)}\n${call({ city: "Bern", days: 1 })}`), thinking(answer)];
@@ -142,95 +125,12 @@ describe("the ollama client", () => {
     expect(plain.message).toEqual({ role: "assistant", content: answer });
   });
 
-  test("applies a schema to the content, but not to the thoughts", async () => {
-    const { message } = await client(thinking(JSON.stringify(args))).chat({
-      ...{ model, messages: [{ role: "user", content: question }] },
-      format: z.toJSONSchema(Weather),
-    });
-    expect(message.thinking).toBe(thought);
-    expect(Weather.parse(JSON.parse(message.content))).toEqual(args);
-  });
-
-  test("embeds texts by both routes", async () => {
-    const ollama = client();
-    const { embeddings, prompt_eval_count: tokens } = await ollama.embed({ model, input: ["a bee", "honey"] });
-    expect(embeddings.map((vector) => vector.length)).toEqual([128, 128]);
-    expect(tokens).toBeGreaterThan(2);
-    const short = await ollama.embed({ model, input: "x".repeat(20_000), dimensions: 16 });
-    expect(short.embeddings[0]).toHaveLength(16);
-    await expect(ollama.embed({ model, input: "x".repeat(20_000), truncate: false })).rejects.toMatchObject({
-      ...{ status_code: 400, error: expect.stringContaining("the input length exceeds the context length") },
-    });
-    expect((await ollama.embeddings({ model, prompt: "a bee" })).embedding).toEqual(embeddings[0]);
-  });
-
-  test("pulls a model that the worker already has, collected and streamed", async () => {
-    const ollama = client();
-    expect(await ollama.pull({ model })).toEqual({ status: "success" });
-    const updates = [];
-    for await (const progress of await ollama.pull({ model, stream: true })) updates.push(progress);
-    expect(updates).toEqual([{ status: "success" }]);
-  });
-
   test.each([
-    ["pull", 503, (ollama: Ollama) => ollama.pull({ model: "llama3.2" })],
     ["pull, streamed", 503, (ollama: Ollama) => ollama.pull({ model: "llama3.2", stream: true })],
-    ["push", 501, (ollama: Ollama) => ollama.push({ model })],
-    ["create", 501, (ollama: Ollama) => ollama.create({ model: "mine", from: model })],
-    ["delete", 403, (ollama: Ollama) => ollama.delete({ model })],
-    ["show", 404, (ollama: Ollama) => ollama.show({ model: "llama3.2" })],
     ["chat", 404, (ollama: Ollama) => ollama.chat({ model: "llama3.2", messages: [{ role: "user", content: "a" }] })],
   ] as const)("gets the reason why it cannot %s", async (_, status, act) => {
     await expect(act(new Ollama({ host }))).rejects.toMatchObject({
       ...{ name: "ResponseError", status_code: status, error: expect.stringMatching(/^(Cannot|model) /) },
-    });
-  });
-
-  test("frees the slot when it aborts a stream", async () => {
-    const stream = await client(answer.repeat(200)).generate({ model, prompt: question, think: false, stream: true });
-    await expect(
-      (async () => {
-        for await (const { response } of stream) if (response !== "") stream.abort();
-      })(),
-    ).rejects.toThrow("aborted");
-    await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
-  });
-});
-
-describe("the ollama client with pictures", () => {
-  const seeingModel = "waggle-fake";
-  const request = { model: seeingModel, options: { temperature: 0 } };
-  const messageWith = (...images: readonly (Uint8Array | string)[]): Message =>
-    ({ role: "user", content: pictureQuestion, images: [...images] }) as Message;
-  let ollama: Ollama;
-  beforeAll(async () => {
-    ollama = new Ollama({ host: (await seeingWorker()).url });
-  });
-
-  test("learns from a model's capabilities whether it reads pictures", async () => {
-    expect((await ollama.show({ model: seeingModel })).capabilities).toContain("vision");
-    expect((await client().show({ model })).capabilities).not.toContain("vision");
-  });
-
-  test("gets answers that depend on the pictures, by both routes, with their tokens", async () => {
-    const chatFaults = await pictureFaults(async (...pictures) => {
-      const answered = await ollama.chat({ ...request, messages: [messageWith(...pictures)] });
-      return { text: answered.message.content, promptTokens: answered.prompt_eval_count };
-    });
-    const generateFaults = await pictureFaults(async (...pictures) => {
-      const answered = await ollama.generate({ ...request, prompt: pictureQuestion, images: pictures.map(base64) });
-      return { text: answered.response, promptTokens: answered.prompt_eval_count };
-    });
-    expect([chatFaults, generateFaults]).toEqual([[], []]);
-  });
-
-  test("gets the reason why pictures cannot be read", async () => {
-    await expect(ollama.chat({ ...request, messages: [messageWith(red, torn)] })).rejects.toMatchObject({
-      ...{ name: "ResponseError", status_code: 400, error: expect.stringContaining("Cannot read picture 2: ") },
-    });
-    const blind = new Ollama({ host });
-    await expect(blind.chat({ model, messages: [messageWith(base64(red))] })).rejects.toMatchObject({
-      ...{ name: "ResponseError", status_code: 400, error: expect.stringContaining("has no projector") },
     });
   });
 });
@@ -275,13 +175,6 @@ describe("the AI SDK's Ollama provider", () => {
     const { text } = await generateText({ model: provider(thinking(answer)).completion(model), prompt: question });
     expect(text).toBe(answer);
   });
-
-  test("embeds 300 texts", async () => {
-    const values = Array.from({ length: 300 }, (_, i) => `text ${i}`);
-    const { embeddings } = await embedMany({ model: provider().textEmbeddingModel(model), values });
-    expect(embeddings).toHaveLength(300);
-    expect(Math.hypot(...(embeddings[299] ?? []))).toBeCloseTo(1, 5);
-  });
 });
 
 describe("LangChain", () => {
@@ -319,12 +212,5 @@ describe("LangChain", () => {
       Weather,
     );
     expect(await structured.invoke(question)).toEqual(args);
-  });
-
-  test("embeds texts", async () => {
-    const embeddings = new OllamaEmbeddings({ model, baseUrl: host });
-    const vectors = await embeddings.embedDocuments(["a bee", "honey"]);
-    expect(vectors).toHaveLength(2);
-    expect(await embeddings.embedQuery("a bee")).toEqual(vectors[0]);
   });
 });

@@ -88,42 +88,6 @@ describe("the log probability of a text", () => {
     expect((other?.sum ?? 0) / (unlikely.length - 1)).toBeLessThan((likely?.sum ?? 0) / continuation.length);
     expect(alone?.each).toHaveLength(context.length - 1);
   });
-
-  test("does not depend on the cache, nor on the chunks of prefill", async () => {
-    const text = "The dog ran to the park. He saw a red ball, and a cat that was sitting on a tree. ".repeat(12);
-    const tokens = await tokensOf(text);
-    const asked = { context: tokens.slice(0, 1), continuation: tokens.slice(1) };
-    const [first] = await logLikelihoods([asked]);
-    // Puts the prompt into the cache.
-    await post("/v1/completions", { prompt: tokens, max_tokens: 1 });
-    const streaming = client.completions.create({ model: "m", prompt: "Once", max_tokens: 200, stream: true });
-    const [again] = await logLikelihoods([asked]);
-    (await streaming).controller.abort();
-    expect(first?.each).toHaveLength(tokens.length - 1);
-    first?.each.forEach((logprob, i) => expect(again?.each[i]).toBeCloseTo(logprob, 1));
-  });
-
-  test("comes with the requested number of most probable alternatives", async () => {
-    const prompt = await tokensOf("Once upon a time");
-    const [choice] = (await client.completions.create({ model: "m", prompt, max_tokens: 0, logprobs: 5, echo: true }))
-      .choices;
-    const { tokens = [], token_logprobs: own = [], top_logprobs: tops = [] } = choice?.logprobs ?? {};
-    expect(tokens).toHaveLength(prompt.length);
-    expect(own[0]).toBeNull();
-    tops.slice(1).forEach((top, i) => {
-      const logprobs = Object.values(top);
-      expect(logprobs).toHaveLength(5);
-      expect(logprobs).toEqual(logprobs.toSorted((a, b) => b - a));
-      expect(Math.max(...logprobs)).toBeGreaterThanOrEqual(own[i + 1] ?? 0);
-    });
-  });
-});
-
-test("a request with several prompts leaves no slot busy when its client disconnects", async () => {
-  const prompts = ["Once upon a time", "The dog", "Lily and her mom went"];
-  const stream = await client.completions.create({ model: "m", prompt: prompts, max_tokens: 400, stream: true });
-  for await (const _ of stream) break;
-  await expect.poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
 });
 
 test("promptfoo gets a completion", async () => {
@@ -156,7 +120,10 @@ describe("the AI SDK's completion models", () => {
   });
 });
 
-test("a suffix is refused if the model was not trained for infill", async () => {
+test("a suffix, and llama-server's infill, are refused if the model was not trained for infill", async () => {
   const asked = client.completions.create({ model: "m", prompt: "a", suffix: "b" });
   await expect(asked).rejects.toMatchObject({ status: 400, message: expect.stringContaining("fill in") as string });
+  const body = JSON.stringify({ input_prefix: "a", input_suffix: "b" });
+  const refused = await fetch(`${worker.url}/infill`, { method: "POST", body });
+  expect(await refused.json()).toMatchObject({ error: { code: 501, type: "not_supported_error" } });
 });

@@ -3,13 +3,12 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { Agent, OpenAIResponsesModel, run, setTracingDisabled, tool as agentTool } from "@openai/agents";
 import { HumanMessage, ToolMessage, type BaseMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
-import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { jsonSchema, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { usualScriptedWorker, type ScriptedWorker } from "../support/scripted-worker.ts";
-import { dataUrl, pictureFaults, pictureQuestion, red, seeingWorker, torn } from "../support/seeing-worker.ts";
 
 const thought = "I should look, 🐝.";
 const question = "What will the weather be in Zürich?";
@@ -108,101 +107,6 @@ describe("the openai client", () => {
     const called = await client.responses.parse({ model: "m", input: question, tools });
     expect(called.output.find((item) => item.type === "function_call")).toMatchObject({ parsed_arguments: args });
   });
-
-  test("gives free text to a custom tool, and finds a function in its namespace", async () => {
-    const patch = '*** Begin Patch\n+print("🐝")\n*** End Patch';
-    const bothCalls = thinking(
-      `${callOf("apply_patch", { input: patch })}\n${callOf("agents__close", { target: "a" })}`,
-    );
-    const target = { type: "object" as const, properties: { target: { type: "string" } }, required: ["target"] };
-    const close = { type: "function" as const, name: "close", parameters: target, strict: false };
-    const client = openai([bothCalls, answering]);
-    const tools: OpenAI.Responses.Tool[] = [
-      { type: "custom", name: "apply_patch", description: "Edits files." },
-      { type: "namespace", name: "agents", description: "Agents.", tools: [close] },
-      { type: "web_search" },
-    ];
-    const stream = client.responses.stream({ model: "m", input: "Edit it.", tools });
-    let input = "";
-    stream.on("response.custom_tool_call_input.delta", ({ delta }) => (input += delta));
-    const { output } = await stream.finalResponse();
-    expect(input).toBe(patch);
-    expect(output.slice(-2)).toMatchObject([
-      { type: "custom_tool_call", name: "apply_patch", input: patch },
-      { type: "function_call", namespace: "agents", name: "close", arguments: '{"target":"a"}' },
-    ]);
-    const [edited, closed] = output.slice(-2) as { call_id: string }[];
-    const next = await client.responses.create({
-      model: "m",
-      store: false,
-      tools,
-      input: [
-        { role: "user", content: "Edit it." },
-        ...(output as OpenAI.Responses.ResponseInputItem[]),
-        { type: "custom_tool_call_output", call_id: edited?.call_id ?? "", output: "Done." },
-        { type: "function_call_output", call_id: closed?.call_id ?? "", output: "Closed." },
-      ],
-    });
-    expect(next.output_text).toBe(answer);
-  });
-
-  test("gets errors with OpenAI's codes", async () => {
-    const client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
-    const missing = client.responses.create({ model: "m", input: "a", previous_response_id: "resp_0" });
-    await expect(missing).rejects.toMatchObject({
-      ...{ status: 404, code: "previous_response_not_found", param: "previous_response_id" },
-    });
-    const long = client.responses.create({ model: "m", input: "long ".repeat(9_000) });
-    await expect(long).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
-  });
-});
-
-describe("the openai client with pictures", () => {
-  const clientOf = (url: string): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
-  const partsOf = (pictures: readonly Uint8Array[]) =>
-    pictures.map((bytes) => ({ type: "input_image" as const, detail: "auto" as const, image_url: dataUrl(bytes) }));
-  const messageWith = (...pictures: readonly Uint8Array[]): OpenAI.Responses.ResponseInput => [
-    { role: "user", content: [...partsOf(pictures), { type: "input_text", text: pictureQuestion }] },
-  ];
-  const resultWith = (...pictures: readonly Uint8Array[]): OpenAI.Responses.ResponseInput => [
-    ...messageWith(),
-    { type: "function_call", call_id: "call_1", name: "look", arguments: "{}" },
-    {
-      type: "function_call_output",
-      call_id: "call_1",
-      output: [{ type: "input_text", text: "I saw:" }, ...partsOf(pictures)],
-    },
-  ];
-
-  test.each([
-    ["a message", messageWith],
-    ["a tool's result", resultWith],
-  ])("gets answers that depend on the pictures in %s, with their tokens", async (place, inputWith) => {
-    const seeing = clientOf((await seeingWorker()).url);
-    const faults = await pictureFaults(async (...pictures) => {
-      const body = { model: "m", temperature: 0, max_output_tokens: 8, input: inputWith(...pictures) };
-      const { input_tokens: count } = await seeing.responses.inputTokens.count({ model: "m", input: body.input });
-      const { output_text: text, usage } = await seeing.responses.create(body);
-      expect(usage?.input_tokens).toBe(count);
-      return { text, promptTokens: count };
-    });
-    expect(faults).toEqual([]);
-    const broken = seeing.responses.create({ model: "m", input: inputWith(red, torn) });
-    // A result is history: a note takes the picture's place.
-    if (place !== "a message") {
-      expect(
-        (await Promise.all([broken, clientOf(worker.url).responses.create({ model: "m", input: inputWith(red) })])).map(
-          ({ error }) => error,
-        ),
-      ).toEqual([null, null]);
-      return;
-    }
-    await expect(broken).rejects.toBeInstanceOf(OpenAI.BadRequestError);
-    await expect(broken).rejects.toThrow("Cannot read picture 2: ");
-    const blind = clientOf(worker.url).responses.create({ model: "m", input: inputWith(red) });
-    await expect(blind).rejects.toBeInstanceOf(OpenAI.BadRequestError);
-    await expect(blind).rejects.toThrow("has no projector");
-  });
 });
 
 describe("@openai/agents in Responses mode", () => {
@@ -273,16 +177,6 @@ describe("the AI SDK's responses provider", () => {
     expect(types.slice(1)).toEqual([
       ...[store ? "item_reference" : "reasoning", "function_call", "function_call_output"],
     ]);
-  });
-
-  test("reads a collected answer with its thoughts and token counts", async () => {
-    const fetch = worker.fetchSaying([answering]);
-    const provider = createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", fetch });
-    const { text, reasoningText, usage, finishReason } = await generateText({
-      ...{ model: provider.responses("m"), prompt: question, maxRetries: 0 },
-    });
-    expect([text, reasoningText?.trim(), finishReason]).toEqual([answer, thought, "stop"]);
-    expect(usage.outputTokenDetails.reasoningTokens).toBeGreaterThan(4);
   });
 });
 

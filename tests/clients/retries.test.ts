@@ -57,25 +57,4 @@ describe("a client that retries", () => {
     expect(answer.usage?.completion_tokens).toBe(6);
     await counted(1, 2, 0);
   });
-
-  test("while the first request is open gets the same answer", async () => {
-    const ask = async (): Promise<string> => {
-      const init = {
-        method: "POST",
-        headers: { "idempotency-key": "k1" },
-        body: JSON.stringify({ prompt, stream: true }),
-      };
-      return await (await fetch(`${worker.url}/v1/completions`, init)).text();
-    };
-    const texts = (stream: string): string =>
-      [...stream.matchAll(/"text":"([^"]*)"/g)].map(([, text]) => text).join("");
-    const both = Promise.all([ask(), ask()]);
-    await counted(1, 1, 0);
-    gate.open();
-    const [first, second] = await both;
-    expect(texts(first)).not.toBe("");
-    expect(texts(second)).toBe(texts(first));
-    for (const stream of [first, second]) expect(stream.match(/data: \[DONE\]\n\n$/g)).toHaveLength(1);
-    await counted(1, 1, 0);
-  });
 });

@@ -199,20 +199,6 @@ const chatTools: Rows<OpenAI.ChatCompletionTool["type"]> = {
   function: [{ function: { name: "f" } }, "read"],
   custom: [{ custom: { name: "f" } }, "tools.0.type"],
 };
-/** Anthropic's names of versions change often, so that the part before the date decides. */
-const anthropicTools: Readonly<Record<string, Row>> = {
-  custom: [{ name: "f", input_schema: { type: "object" } }, "read"],
-  bash_20250124: [{ name: "bash" }, "tools.0.type"],
-  text_editor_20250728: [{ name: "str_replace_based_edit_tool" }, "tools.0.type"],
-  memory_20250818: [{ name: "memory" }, "tools.0.type"],
-  computer_20250124: [{ name: "computer" }, "tools.0.type"],
-  browser_toolset_20260801: [{ name: "browser" }, "tools.0.type"],
-  web_search_20250305: [{ name: "web_search" }, "ignored"],
-  web_fetch_20250910: [{ name: "web_fetch" }, "ignored"],
-  code_execution_20250825: [{ name: "code_execution" }, "ignored"],
-  tool_search_tool_bm25_20251119: [{ name: "tool_search_tool_bm25" }, "ignored"],
-};
-
 const each = (rows: Readonly<Record<string, Row>>) =>
   Object.entries(rows).map(([type, row]) => [type, ...row] as const);
 const answer = { role: "assistant", content: "Yes" };
@@ -265,7 +251,4 @@ test.each(each(responseTools))("a tool of Responses of type %s is read or not", 
 });
 test.each(each(chatTools))("a tool of chat of type %s is read or not", async (type, given, fate) => {
   await expectFate(fate, counted.chat([user]), counted.chat([user], { tools: [{ type, ...given }] }));
-});
-test.each(each(anthropicTools))("a tool of Anthropic of type %s", async (type, given, fate) => {
-  await expectFate(fate, counted.messages([user]), counted.messages([user], { tools: [{ type, ...given }] }));
 });

@@ -41,15 +41,6 @@ async function ask(body: Body, say: Script, from = worker): Promise<Choice & { r
   return { ...choices[0], tokens: usage.completion_tokens };
 }
 
-/** The end event of a native stream. */
-async function endOf(body: Body, say: Script, from = worker): Promise<Body> {
-  await from.prepare({ body: { messages, ...body }, say });
-  for await (const event of from.client.inference({ messages: messages as never, temperature: 0, ...body })) {
-    if (event.type === "end") return event;
-  }
-  throw new Error("The stream had no end");
-}
-
 function tool(name: string, properties: Body, more: Body = {}): Body {
   const parameters = { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
   return { type: "function", function: { name, parameters, ...more } };
@@ -68,19 +59,13 @@ const asking = call("get_weather", '{"city": "Zürich", "days": 2}');
 const thinking = "<think>\nHm.\n</think>\n\n";
 const alphabet = "abcdefghijklmnopqrstuvwxyz";
 const read = { function: { name: "read_clock", arguments: "{}" } };
-const asked = { function: { name: "get_weather", arguments: '{"city": "Zürich", "days": 2}' } };
 
 describe("a request", () => {
   it.each<[name: string, body: Body, say: Script, message: Body, reason?: string]>([
-    ["gets the model's thoughts", {}, `${thinking}Yes.`, { content: "Yes.", reasoning_content: "Hm." }],
     ["switches thoughts off", { enable_thinking: false }, "Yes.", { content: "Yes." }],
     ["switches them on", { enable_thinking: true }, `${thinking}Yes.`, { content: "Yes.", reasoning_content: "Hm." }],
     ["asks for no reasoning effort", { reasoning_effort: "none" }, "Yes.", { content: "Yes." }],
     ["sets a variable of the template", { chat_template_kwargs: { enable_thinking: false } }, "A.", { content: "A." }],
-    ["may be answered with a call", { tools }, asking, { content: null, tool_calls: [asked] }, "tool_calls"],
-    ["may be answered with words", { tools }, "It rains.", { content: "It rains." }],
-    ["may be answered with both", { tools }, `So:\n${reading}`, { content: "So:", tool_calls: [read] }, "tool_calls"],
-    ["may be answered with two calls", { tools }, `${reading}\n${asking}`, { tool_calls: [read, asked] }, "tool_calls"],
     [
       "allows at most one call",
       { tools, parallel_tool_calls: false },
@@ -104,21 +89,6 @@ describe("a request", () => {
     ],
     ["forbids calls", { tools, tool_choice: "none" }, reading, { content: reading }],
     [
-      "continues the last message",
-      { messages: [...messages, { role: "assistant", content: "It rains in" }], continue_final_message: true },
-      " Zürich.",
-      { content: " Zürich." },
-    ],
-    [
-      "continues a thought",
-      {
-        messages: [...messages, { role: "assistant", content: "", reasoning_content: "I th" }],
-        continue_final_message: true,
-      },
-      "ink.\n</think>\n\nYes.",
-      { content: "Yes.", reasoning_content: "ink." },
-    ],
-    [
       "asks for JSON, and the thought contains other JSON",
       { response_format: asJson },
       '<think>\n{"days": "two"}\n</think>\n\n{"days": 2}',
@@ -133,12 +103,6 @@ describe("a request", () => {
         content: reading,
       },
     ],
-    [
-      "gets a marker as text if the model writes it in bytes",
-      {},
-      [{ token: "<think>" }, { text: "\nNo </think> here.\n" }, { token: "</think>" }, { text: "\n\n<tool_call> it." }],
-      { content: "<tool_call> it.", reasoning_content: "No </think> here." },
-    ],
   ])("%s", async (_name, body, say, message, reason = "stop") => {
     const choice = await ask(body, say);
     expect(choice).toMatchObject({ message, finish_reason: reason });
@@ -149,73 +113,16 @@ describe("a request", () => {
   });
 });
 
-describe("a budget of thoughts", () => {
-  const closing = "\n</think>\n\n";
-  // The script has a letter for each position. Text that the worker inserts replaces the letters at its positions.
-  const lettersAfter = (thought: number): string => alphabet.slice(thought + worker.model.tokenize(closing).length);
-
-  it.each([5, 12])("of %d tokens ends the thought after that many tokens, and the answer begins", async (budget) => {
-    const script = `<think>${alphabet}`;
-    const choice = await ask({ thinking_budget_tokens: budget }, script);
-    // The first token of the budget is the marker.
-    const thought = alphabet.slice(0, budget - 1);
-    expect(choice.message).toMatchObject({ reasoning_content: thought, content: lettersAfter(budget - 1) });
-    expect(choice.tokens).toBe(worker.model.tokenize(script).length + 1);
-  });
-
-  it("of 0 tokens ends the thought at once", async () => {
-    const { message } = await ask({ thinking_budget_tokens: 0 }, `<think>${alphabet}`);
-    expect(message).toEqual({ role: "assistant", content: lettersAfter(0), refusal: null });
-  });
-
-  it("affects neither a shorter thought nor the content", async () => {
-    const { message } = await ask({ thinking_budget_tokens: 20 }, `${thinking}${alphabet}${alphabet}`);
-    expect(message).toMatchObject({ reasoning_content: "Hm.", content: alphabet + alphabet });
-  });
-});
-
-describe("an answer", () => {
-  it("that is cut within a call has the finish reason length, and no content", async () => {
-    const upToCut = worker.model.tokenize(asking.slice(0, asking.indexOf("rich"))).length;
-    const choice = await ask({ tools, max_tokens: upToCut }, asking);
-    expect(choice.finish_reason).toBe("length");
-    expect(choice.message).toMatchObject({ content: null, tool_calls: [{ function: { arguments: '{"city": "Zü' } }] });
-    expect(await endOf({ tools, max_tokens: upToCut }, asking)).toMatchObject({
-      finish_reason: "length",
-      message: {
-        content: null,
-        tool_calls: [{ function: { name: "get_weather", arguments: '{"city": "Zü' }, cut: true }],
-      },
-    });
-  });
-
-  it("with an unreadable call is returned as content, and counted", async () => {
-    const unreadable = async (): Promise<number> =>
-      Number(/^waggle_unreadable_tool_calls_total\{model=".+"\} (\d+)$/m.exec(await worker.client.metrics())?.[1]);
-    const before = await unreadable();
-    const broken = '<tool_call>\n{"name": "get_weather", city!}\n</tool_call>';
-    const length = worker.model.tokenize(broken).length;
-    // With `ignore_eos` there is no grammar. A grammar would keep the model from writing an unreadable call.
-    const choice = await ask({ tools, ignore_eos: true, max_tokens: length }, broken);
-    expect(choice).toMatchObject({ message: { content: broken }, finish_reason: "length" });
-    expect(await unreadable()).toBe(before + 1);
-  });
-
-  it("that repeats itself is ended", async () => {
-    const song = `So: ${"Row, row, row your boat. ".repeat(20)}`;
-    const sung = "So: Row, row, row your boat. Row, row, row your boat. Row, row, row your boat.";
-    const choice = await ask({ repetition_limit: 3 }, song);
-    expect(choice).toMatchObject({
-      finish_reason: "length",
-      message: { content: expect.stringContaining(sung) as string },
-    });
-    expect((choice.message["content"] as string).length).toBeLessThan(sung.length + 30);
-    expect(await endOf({ repetition_limit: 3 }, song)).toMatchObject({
-      finish_reason: "length",
-      stopped_by: "repetition",
-    });
-    expect((await ask({ max_tokens: 600 }, song)).message["content"]).toBe(song);
-  });
+it("an answer with an unreadable call is returned as content, and counted", async () => {
+  const unreadable = async (): Promise<number> =>
+    Number(/^waggle_unreadable_tool_calls_total\{model=".+"\} (\d+)$/m.exec(await worker.client.metrics())?.[1]);
+  const before = await unreadable();
+  const broken = '<tool_call>\n{"name": "get_weather", city!}\n</tool_call>';
+  const length = worker.model.tokenize(broken).length;
+  // With `ignore_eos` there is no grammar. A grammar would keep the model from writing an unreadable call.
+  const choice = await ask({ tools, ignore_eos: true, max_tokens: length }, broken);
+  expect(choice).toMatchObject({ message: { content: broken }, finish_reason: "length" });
+  expect(await unreadable()).toBe(before + 1);
 });
 
 describe("a worker whose settings name its template and defaults", () => {
@@ -239,7 +146,6 @@ describe("a worker whose settings name its template and defaults", () => {
     expect(long).toMatchObject({ finish_reason: "length", tokens: 20 });
     expect((await ask({}, final(alphabet), overridden)).message).toMatchObject({ content: alphabet });
     const song = final("la ".repeat(40));
-    expect((await endOf({ max_tokens: 300 }, song, overridden))["stopped_by"]).toBe("repetition");
     expect((await ask({ repetition_limit: 0 }, song, overridden)).finish_reason).toBe("stop");
   });
 });

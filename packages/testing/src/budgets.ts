@@ -21,7 +21,6 @@ const budgets = {
   guessedRequests: [20, 200],
   /** Random texts of each chat template's grammar. */
   grammarTexts: [6, 60],
-  schemaAnswers: [50, 200],
   clientCuts: [100, 200],
   queueSchedules: [60, 1_000],
   /** Of fifty requests each. */
