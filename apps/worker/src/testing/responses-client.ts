@@ -90,6 +90,7 @@ export function checked(events: readonly Event[]): Answer {
   expect(doneItems.map(identity)).toEqual(whole.map(identity));
   expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
   expect(events.filter(({ type }) => terminals.has(type))).toEqual([last(events)]);
+  expect(last(events).type).toBe(`response.${final.status}`);
   expect(new Set(events.flatMap(({ response }) => (response === undefined ? [] : [response.id]))).size).toBe(1);
   expect(final.output).toEqual(doneItems);
   return final;

@@ -211,18 +211,8 @@ describe("faults of other servers, avoided here", () => {
     ]);
   });
 
-  test("2: the changing billing line and the order of arguments do not change the prompt", async () => {
-    start({ slots: 1 });
-    const turn = async (n: number) => {
-      const system = [
-        { type: "text", text: `x-anthropic-billing-header: cc_version=2.1.9; cch=${n};` },
-        { type: "text", text: "You are a bee.", cache_control: { type: "ephemeral" } },
-      ];
-      return (await ask(asking("Hi [eog:1]", { system })))["usage"] as Record<string, number>;
-    };
-    expect((await turn(12_345))["cache_read_input_tokens"]).toBe(0);
-    expect((await turn(67_890))["input_tokens"]).toBe(1);
-
+  test("2: the order of arguments does not change", async () => {
+    start();
     const input = { zebra: 1, ant: 2 };
     const called = { role: "assistant", content: [{ type: "tool_use", id: "t", name: "weather", input }] };
     const given = { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "[eog:1]" }] };
@@ -426,19 +416,15 @@ describe("errors", () => {
     await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
   });
 
-  const session = { "x-session-id": "s" };
-  test.each<[string, string, () => Promise<Response>]>([
-    ["deleted", "client", () => call("DELETE", "/v1/sessions/s")],
-    ["taken by a newer message", "superseded", () => post(asking("Next [eog:1]"), session)],
-  ])("are an event when the session is %s", async (_, by, end) => {
+  test("are an event when the session is deleted", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
-    const events = eventsOf(await post(asking("endless", { stream: true }), session));
+    const events = eventsOf(await post(asking("endless", { stream: true }), { "x-session-id": "s" }));
     await gate.held();
-    const ending = end();
+    const ending = call("DELETE", "/v1/sessions/s");
     await expect.poll(() => worker.commands.some(({ type }) => type === "cancel")).toBe(true);
     gate.open();
-    await expectBrokenOff(events, { message: expect.stringContaining(by) });
+    await expectBrokenOff(events, { message: expect.stringContaining("client") });
     expect((await ending).status).toBe(200);
   });
 

@@ -8,7 +8,7 @@ import { framesOf } from "../../testing/events.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { worker, start, post, answerOf, read, lastWork } = useInlineWorker();
+const { worker, start, post, answerOf, lastWork } = useInlineWorker();
 
 const complete = async (more: Json): Promise<Json> =>
   await answerOf("/completion", { prompt: "a", n_predict: 1, ...more });
@@ -33,14 +33,6 @@ test("the answer's generation_settings show the settings that were used", async 
   expect(await settingsOf({ t_max_predict_ms: 5, n_probs: 0 })).toMatchObject({
     ...{ n_probs: 0, n_indent: 0, top_k: 40, stop: [], t_max_predict_ms: 5 },
   });
-});
-
-test("guesses can be turned off on both routes", async () => {
-  start();
-  await complete({ n_predict: 1, guesses: false });
-  expect(lastWork().guesses).toBe(false);
-  await answerOf("/infill", { input_prefix: "a", input_suffix: "b", n_predict: 1, guesses: false });
-  expect(lastWork().guesses).toBe(false);
 });
 
 test("max_tokens applies without n_predict", async () => {
@@ -76,12 +68,6 @@ describe("several answers", () => {
     expect(await several({ n: 3, n_cmpl: 2 })).toHaveLength(2);
   });
 
-  test("are numbered across all prompts", async () => {
-    start({ slots: 4 });
-    const answers = await several({ prompt: ["a", "b"], n_cmpl: 2 });
-    expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
-  });
-
   test("cannot be streamed for several prompts", async () => {
     start();
     expect(await refusalOf("/completion", { prompt: ["a", "b"], stream: true })).toContain('"stream"');
@@ -93,26 +79,6 @@ describe("several answers", () => {
     const expected = { tokens_predicted: 3, stop_type: "eos" };
     expect(await complete(body)).toMatchObject(expected);
     expect(await several({ ...body, n_cmpl: 2 })).toMatchObject([expected, expected]);
-  });
-
-  test("have one common deadline", async () => {
-    const [clock, gate] = [createFakeClock(), createStepGate()];
-    start({ slots: 1, clock, gate });
-    const deadlines: (number | undefined)[] = [];
-    const { add } = worker.registry;
-    worker.registry.add = (job) => {
-      deadlines.push(job.spec.when.deadlineMs);
-      add(job);
-    };
-    const answer = complete({ prompt: ["a", "b"] });
-    await gate.held();
-    clock.advance(1_000);
-    gate.step();
-    await gate.held();
-    gate.open();
-    await answer;
-    const [first = 0, second = 0] = deadlines;
-    expect(first - second).toBe(1_000);
   });
 });
 
@@ -149,23 +115,6 @@ describe("a streamed piece", () => {
       { prompt_n: 3, prompt_ms: 100, predicted_n: 3, predicted_ms: 200, predicted_per_second: 10 },
     ]);
   });
-});
-
-test("a slot that computes its prompt has a next token and no decoded tokens", async () => {
-  const gate = createStepGate();
-  start({ slots: 1, gate, fake: { batchSize: 16 } });
-  const answer = complete({ prompt: "x".repeat(40), n_predict: 2 });
-  const slot = () => read("/slots");
-  await gate.held();
-  gate.step();
-  await gate.held();
-  expect(await slot()).toMatchObject([
-    { speculative: true, is_processing: true, next_token: [{ has_next_token: true, n_decoded: 0 }] },
-  ]);
-  gate.step(2);
-  gate.open();
-  await answer;
-  expect(await slot()).toMatchObject([{ is_processing: false, next_token: [{ has_next_token: false }] }]);
 });
 
 describe("seed", () => {

@@ -83,19 +83,6 @@ describe("POST /completion", () => {
     expect(quiet.some((frame) => "prompt_progress" in frame)).toBe(false);
   });
 
-  test("return_progress with timings_per_token: each report has the timings so far", async () => {
-    start({ slots: 1 });
-    const wanted = { stream: true, return_progress: true, timings_per_token: true };
-    const body = { prompt: "the hive ".repeat(200), n_predict: 1, ...wanted, ...greedy };
-    const frames = await framesOf<Json>(await post("/completion", body));
-    const reports = frames.flatMap(({ prompt_progress: progress, timings }) =>
-      progress === undefined ? [] : [{ ...(progress as Json), ...(timings as Json) }],
-    );
-    expect(reports.length).toBeGreaterThan(1);
-    for (const { processed, cache, prompt_n, cache_n, predicted_n } of reports)
-      expect([prompt_n, cache_n, predicted_n]).toEqual([Number(processed) - Number(cache), cache, 0]);
-  });
-
   test("reports why the answer stopped", async () => {
     start();
     const text = "the hive";
@@ -128,19 +115,6 @@ describe("POST /completion", () => {
       { index: 1, content: wanted },
       { index: 2, content: wordsOf("the hive", 2) },
     ]);
-  });
-
-  test("each of several prompts has a job, and a retry joins all these jobs", async () => {
-    start({ limits: { retryGraceMs: 10_000 } });
-    const headers = { "idempotency-key": "k" };
-    const ask = async (): Promise<Response> =>
-      await post("/completion", { prompt: ["a bee", "the hive finds"], n_predict: 2 }, headers);
-    const first = (await (await ask()).json()) as Json[];
-    expect(first.map(({ tokens_evaluated: tokens }) => tokens)).toEqual([3, 6]);
-    const again = await ask();
-    expect(again.headers.get("idempotent-replayed")).toBe("true");
-    expect((await again.json()) as Json[]).toEqual(first);
-    expect(worker.commands.filter(({ type }) => type === "start")).toHaveLength(2);
   });
 
   test("n_cmpl returns a list of answers, each with another seed", async () => {

@@ -85,13 +85,6 @@ test("the older route cuts a text that is too long to embed", async () => {
   expect(embedding).toEqual(expectedFakeVector("x".repeat(14)));
 });
 
-test.each([[true], [undefined], [null]])("a pull with stream %s streams its progress in lines", async (stream) => {
-  start();
-  const response = await post("/api/pull", { model: "waggle-fake", stream });
-  expect(response.headers.get("content-type")).toBe("application/x-ndjson");
-  expect(await response.text()).toBe('{"status":"success"}\n');
-});
-
 test("a refused upload ends its connection, so that the file is not read", async () => {
   start();
   let ended = false;

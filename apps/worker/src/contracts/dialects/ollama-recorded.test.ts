@@ -30,15 +30,6 @@ const calling = (...cities: string[]): string =>
 const Count = z.int().nonnegative();
 
 describe("Zed", () => {
-  const Details = z.object({
-    ...{ format: z.string(), family: z.string(), families: z.array(z.string()).nullish() },
-    ...{ parameter_size: z.string(), quantization_level: z.string() },
-  });
-  const Tags = z.object({
-    models: z.array(
-      z.object({ name: z.string(), modified_at: z.string(), size: Count, digest: z.string(), details: Details }),
-    ),
-  });
   const Delta = z.object({
     ...{ model: z.string(), created_at: z.string(), done: z.boolean(), done_reason: z.string().optional() },
     message: z.object({
@@ -53,12 +44,6 @@ describe("Zed", () => {
     ...{ model, keep_alive: -1, think: null, stream: true },
     options: { num_ctx: 16_384, num_predict: null, stop: [], temperature: 1, top_p: null },
   };
-
-  test("lists models and gets the abilities of each", async () => {
-    expect(Tags.parse(await read("/api/tags")).models).toHaveLength(1);
-    const Show = z.object({ capabilities: z.array(z.string()) });
-    expect(Show.parse(await answerOf("/api/show", { model })).capabilities).toContain("tools");
-  });
 
   test("chats, calls a tool, and sends the tool's result", async () => {
     const messages: unknown[] = [
@@ -117,74 +102,20 @@ describe("Home Assistant", () => {
     const next = await lines("/api/chat", { ...request, messages: [...messages, said, ...results], tools: [tool] });
     expect(next.map((line) => Part.parse(line).message.content ?? "").join("")).toBe("Rain, and sun.");
   });
-
-  test("generates data for a schema, with a keep_alive in seconds", async () => {
-    const body = { ...request, tools: null, keep_alive: "300s", format: parameters };
-    const parts = await lines("/api/chat", { ...body, messages: [{ role: "user", content: say('{"city": "Bern"}') }] });
-    const text = parts.map((line) => Part.parse(line).message.content ?? "").join("");
-    expect(JSON.parse(text)).toEqual({ city: "Bern" });
-  });
 });
 
 describe("Continue", () => {
   const options = { temperature: 0.5, num_predict: 2_048, num_ctx: 8_192, stop: ["\n\n"] };
   const request = { model, options, keep_alive: 1_800, stream: true };
 
-  test("gets the model's context length and whether it can fill in", async () => {
-    const shown = z
-      .object({ parameters: z.string(), template: z.string() })
-      .parse(await answerOf("/api/show", { name: model }));
-    const found = shown.parameters
-      .split("\n")
-      .map((line) => /^(\S+)\s+((?:".*")|\S+)$/.exec(line) ?? expect.fail(line));
-    expect(found.map(([, key, value]) => [key, value])).toContainEqual(["num_ctx", "4096"]);
-    expect(shown.template).toContain(".Suffix");
-  });
-
-  test("chats: every line has a message, and no line a type", async () => {
-    const Line = z.object({
-      ...{ message: z.object({ role: z.literal("assistant"), content: z.string() }), type: z.undefined().optional() },
-    });
-    const said = await lines("/api/chat", {
-      ...request,
-      think: false,
-      messages: [{ role: "user", content: say("Fine.") }],
-    });
-    expect(said.map((line) => Line.parse(line).message.content).join("")).toBe("Fine.");
-  });
-
   test("completes between prefix and suffix", async () => {
     const body = { ...request, prompt: "def f(", suffix: `): pass ${say("a, b")}`, raw: false };
     const told = await lines("/api/generate", body);
     expect(told.map((line) => z.object({ response: z.string() }).parse(line).response).join("")).toBe("a, b");
   });
-
-  test("embeds chunks of a code base", async () => {
-    const input = Array.from({ length: 64 }, (_, i) => `chunk ${i}`);
-    const body = await answerOf("/api/embed", { model, input });
-    expect(z.object({ embeddings: z.array(z.array(z.number())) }).parse(body).embeddings).toHaveLength(64);
-  });
 });
 
 describe("Open WebUI", () => {
-  test("verifies the connection by a version of numbers", async () => {
-    const { version } = z.object({ version: z.string() }).parse(await read("/api/version"));
-    const numbers = version.replace(/^v|-.*/g, "").split(".");
-    for (const number of numbers) expect(number).toMatch(/^\d+$/);
-  });
-
-  test("lists models, and when each model is unloaded", async () => {
-    const listed = z.object({ models: z.array(z.object({ model: z.string(), name: z.string() })) });
-    const [first] = listed.parse(await read("/api/tags")).models;
-    // Python's datetime.fromisoformat before 3.11 requires an offset and at most microseconds.
-    const running = z.object({
-      models: z.array(z.object({ name: z.string(), expires_at: z.iso.datetime({ offset: true, precision: 0 }) })),
-    });
-    const [loaded] = running.parse(await read("/api/ps")).models;
-    expect(loaded?.name).toBe(first?.name);
-    expect(loaded?.expires_at).not.toContain("Z");
-  });
-
   test("shows a chat with tools: an index for each call, and durations above 0", async () => {
     const body = {
       model,
@@ -204,11 +135,6 @@ describe("Open WebUI", () => {
       total_duration: Count,
     });
     expect(numbers.safeParse(told.at(-1)).error).toBeUndefined();
-  });
-
-  test("unloads the model", async () => {
-    const response = await post("/api/generate", { model, keep_alive: 0, prompt: "" });
-    expect(await response.json()).toMatchObject({ done: true, done_reason: "unload" });
   });
 });
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 import type { Json } from "../../testing/use-worker.ts";
 
-const { worker, start, post, get } = useInlineWorker();
+const { worker, start, post } = useInlineWorker();
 
 const chat = (content: string, more: Json = {}) => ({ messages: [{ role: "user", content }], temperature: 0, ...more });
 
@@ -122,12 +122,6 @@ describe("chat completions", () => {
     expect(done).toBe(true);
   });
 
-  it("is also served without /v1", async () => {
-    start();
-    expect((await post("/chat/completions", chat("Hi [eog:1]"))).status).toBe(200);
-    expect((await get("/models")).status).toBe(200);
-  });
-
   it("runs n choices in parallel, each with another seed", async () => {
     start({ slots: 3 });
     const request = chat("Hello [eog:6]", { n: 3, temperature: 1, seed: 7 });
@@ -195,14 +189,6 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("names the lengths of the context and of a prompt that is too long", async () => {
-    start({ contextSize: 32 });
-    const response = await post("/v1/chat/completions", chat("x".repeat(100)));
-    const { error } = OpenAiErrorSchema.parse(await response.json());
-    expect(error).toMatchObject({ type: "exceed_context_size_error", code: "context_length_exceeded", n_ctx: 32 });
-    expect(error.n_prompt_tokens).toBeGreaterThan(100);
-  });
-
   it("cancelled by its session: 499 when collected, a destroyed connection when streamed", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
@@ -233,34 +219,6 @@ describe("chat completions", () => {
     gate.open();
     expect(OpenAiErrorSchema.parse(await (await collected).json()).error.code).toBe("deadline_exceeded");
     expect(await streamed).toMatchObject({ done: true, failed: false });
-  });
-
-  it("destroys the connection when one engine after the other dies", async () => {
-    const gate = createStepGate();
-    start({ slots: 1, gate });
-    const response = await post("/v1/chat/completions", chat("A", { stream: true }));
-    await gate.held();
-    gate.step();
-    await gate.held();
-    // The first engine has produced output.
-    for (const _ of [1, 2, 3, 4]) {
-      worker.kill();
-      worker.load();
-    }
-    expect(await chunksOf(response)).toMatchObject({ done: false, failed: true });
-  });
-
-  it("a collected answer whose client leaves is cancelled", async () => {
-    const gate = createStepGate();
-    start({ slots: 1, gate });
-    const abort = new AbortController();
-    const answer = post("/v1/chat/completions", chat("endless"), {}, abort.signal);
-    await gate.held();
-    abort.abort();
-    gate.open();
-    expect((await answer).status).toBe(499);
-    await worker.dispatcher.idle();
-    expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
   });
 });
 

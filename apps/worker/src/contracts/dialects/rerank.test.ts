@@ -179,23 +179,6 @@ describe("a job that ranks", () => {
     expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
     expect(job.spec.work).toMatchObject({ queries: [], documents: [] });
   });
-
-  test("waits in the queue, and is refused when the queue is full", async () => {
-    const { computing, gate } = startGated({ slots: 1, queueCapacity: 1 });
-    const first = post("/v1/rerank", { query, documents });
-    await computing.promise;
-    const accepted = deferred<void>();
-    const { add } = worker.registry;
-    worker.registry.add = (job) => {
-      add(job);
-      accepted.resolve();
-    };
-    const second = post("/v1/rerank", { query, documents });
-    await accepted.promise;
-    expect((await post("/v1/rerank", { query, documents })).status).toBe(429);
-    gate.resolve();
-    expect([(await first).status, (await second).status]).toEqual([200, 200]);
-  });
 });
 
 describe("a model of another kind", () => {

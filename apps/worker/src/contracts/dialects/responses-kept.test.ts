@@ -52,15 +52,6 @@ describe("a stored response", () => {
     expect(await refusal(post(reference(output[0]?.id), bob))).toMatchObject({ status: 404, param: "input.0.id" });
   });
 
-  test("equals the object of the answer, until the response is deleted", async () => {
-    start();
-    const answer = await whole({ input: say(calling), tools: [weather] });
-    expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
-    const deleted = await call("DELETE", `/v1/responses/${answer.id}`);
-    expect(await deleted.json()).toEqual({ id: answer.id, object: "response", deleted: true });
-    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
-  });
-
   test("does not exist after a request with store: false", async () => {
     start();
     const answer = await whole({ input: say("Gone."), store: false });

@@ -1,6 +1,5 @@
 // Tests the Responses API on the fake backend: the order and the ids of events, and that every stream has exactly one end.
 import { createStepGate } from "@waggle/engine";
-import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
 import {
   calling,
@@ -119,23 +118,6 @@ describe("a stream", () => {
     const done = await whole({ input: say(calling), tools: [weather] });
     expect(Number(done["completed_at"]) - Number(done["created_at"])).toBeOneOf([0, 1]);
   });
-
-  test("begins with response.created, even if keep-alive events follow before any output", async () => {
-    const gate = createStepGate();
-    const clock = createFakeClock();
-    start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
-    const response = await post({ input: say("Hi"), stream: true });
-    const reading = eventsOf(response);
-    await gate.held();
-    for (let i = 0; i < 3; i += 1) {
-      clock.advance(1_000);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    gate.open();
-    const events = await reading;
-    expect(checked(events).status).toBe("completed");
-    expect(events.filter(({ type }) => type === "keepalive").map(({ sequence_number: number }) => number)).toContain(2);
-  });
 });
 
 describe("the end of a stream (fault 4)", () => {
@@ -143,20 +125,6 @@ describe("the end of a stream (fault 4)", () => {
     start();
     const events = await streamed({ input: "[fail:3]" });
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
-  });
-
-  test("is response.failed when one engine after the other dies", async () => {
-    const gate = createStepGate();
-    start({ gate });
-    const reading = eventsOf(await post({ input: "endless", stream: true }));
-    await gate.held();
-    gate.step(4);
-    await gate.held();
-    for (const _ of [1, 2, 3, 4]) {
-      worker.kill();
-      worker.load();
-    }
-    expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
   test("is response.failed when the job is cancelled", async () => {
@@ -350,12 +318,6 @@ describe("a request", () => {
     [
       "text.format.schema",
       { text: { format: { type: "json_schema", name: "x", schema: { type: "array", uniqueItems: true } } } },
-    ],
-    [
-      "tools.1.parameters",
-      {
-        tools: [{ type: "web_search" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }],
-      },
     ],
     [
       "tools.0.tools.0.parameters",

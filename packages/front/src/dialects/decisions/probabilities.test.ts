@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bestOf, choiceConfidence, massOf, scoreConfidence, softmax } from "./probabilities.ts";
+import { choiceConfidence, massOf, scoreConfidence, softmax } from "./probabilities.ts";
 
 test("probabilities are shares of the options, and a temperature evens them out", () => {
   const logprobs = [Math.log(0.6), Math.log(0.2)];
@@ -32,8 +32,4 @@ test("confidence is 0 for an even distribution and 1 for a certain answer", () =
   expect(choiceConfidence([0.25, 0.25, 0.25, 0.25])).toBe(0);
   expect(scoreConfidence([0.5, 0, 0.5])).toBe(0);
   expect(scoreConfidence([0.3, 0.7])).toBeCloseTo(0.4, 12);
-});
-
-test("of equal options the first is the best", () => {
-  expect(bestOf([0.2, 0.4, 0.4])).toBe(1);
 });
