@@ -49,7 +49,7 @@ export function answerProblems(request: HostileRequest, answer: HostileAnswer): 
 }
 
 /** Problems of an answer with a status of 400 or more. */
-export function errorProblems(
+function errorProblems(
   { method, path }: Pick<HostileRequest, "method" | "path">,
   { status, contentType, body }: Pick<HostileAnswer, "status" | "contentType" | "body">,
 ): string[] {
