@@ -30,7 +30,7 @@ else process.exit(7);
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-agents-"));
-  for (const { program } of agents) writeFileSync(join(folder, program), noteStart, { mode: 0o755 });
+  for (const { name } of agents) writeFileSync(join(folder, name), noteStart, { mode: 0o755 });
 });
 
 const bee = modelStatus("user/bee", { default: true, context_size: 131_072 });

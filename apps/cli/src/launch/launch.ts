@@ -23,7 +23,7 @@ export const run: Run = async (context, words) => {
   const [name = "", ...args] = words.args;
   const agent = agentOf(name);
   const { config, err } = context;
-  if (!isInstalled(agent.program, config.env)) {
+  if (!isInstalled(agent.name, config.env)) {
     throw new CliError(
       `${agent.title} is not installed here. Install it with "npm install -g ${agent.npm}".`,
       exitCodes.unavailable,
@@ -113,12 +113,12 @@ async function loadedModel(
 /** Starts the agent in this terminal, and passes signals on to it. @returns the agent's exit code */
 async function runAgent(
   { config, passSignals }: Context,
-  { title, program }: Agent,
+  { title, name }: Agent,
   { args, env, files = {} }: AgentStart,
   given: { readonly folder: string; readonly args: readonly string[] },
 ): Promise<number> {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(given.folder, name), text, { mode: 0o600 });
-  const child = spawn(program, [...args, ...given.args], { stdio: "inherit", env: { ...config.env, ...env } });
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(given.folder, file), text, { mode: 0o600 });
+  const child = spawn(name, [...args, ...given.args], { stdio: "inherit", env: { ...config.env, ...env } });
   // A terminal sends Ctrl-C to both processes; the agent decides what it means.
   const stopPassing = passSignals((signal) => signal === "SIGINT" || child.kill(signal));
   try {

@@ -10,13 +10,13 @@ export function agentLines(): string {
   return agents.map(lineOf).join("\n");
 }
 
-function lineOf({ name, title, npm, program, start }: Agent): string {
+function lineOf({ name, title, npm, start }: Agent): string {
   const place = { url, token: "any", model: "<name>", contextSize: exampleWindow, folder: "<folder>" };
   const { args, env, files = {} } = start(place);
   const set = Object.entries(env).flatMap(([variable, value]) =>
     value === undefined ? [] : [`${variable}=${quoted(value)}`],
   );
-  const command = [...set, program, ...args.map(quoted)].join(" ");
+  const command = [...set, name, ...args.map(quoted)].join(" ");
   const saved = Object.entries(files).map(
     ([file, text]) => `, with \`${oneLine(text)}\` in the file \`<folder>/${file}\``,
   );
