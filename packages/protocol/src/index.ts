@@ -54,6 +54,5 @@ export * from "./decisions/requests.ts";
 export * from "./decisions/answers.ts";
 export * from "./decisions/routes.ts";
 export * from "./openapi/openapi.ts";
-export { jsonSchemaOf } from "./openapi/json-schema.ts";
 export type * from "./openapi/document.ts";
 export { createRouteRefusal } from "./openapi/refused-route.ts";

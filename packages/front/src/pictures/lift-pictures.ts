@@ -150,8 +150,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
     inside = "nothing";
     const level = levels.at(-1);
     if (was === "key" && level !== undefined) {
-      const { members, values } = level.place ?? {};
-      next = level.isText === true ? undefined : (members?.get(parsedKey(key)) ?? values);
+      next = level.isText === true ? undefined : level.place?.members.get(parsedKey(key));
     }
     if (was === "type" && level?.isArray === false) level.isText = key === "text";
     if (was !== "picture") return undefined;

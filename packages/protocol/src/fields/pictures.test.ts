@@ -18,7 +18,6 @@ function pathsIn(place: PicturePlace | undefined, path = ""): string[] {
     ...(place.isPicture ? [path] : []),
     ...[...place.members].flatMap(([name, inner]) => pathsIn(inner, `${path}.${name}`)),
     ...pathsIn(place.elements, `${path}[]`),
-    ...pathsIn(place.values, `${path}.*`),
   ];
 }
 

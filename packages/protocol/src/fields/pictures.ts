@@ -32,8 +32,6 @@ export interface PicturePlace {
   /** The places inside an object, by name; those inside an array are at `elements`. */
   readonly members: ReadonlyMap<string, PicturePlace>;
   readonly elements: PicturePlace | undefined;
-  /** The place in each member of an object whose names the client chooses. */
-  readonly values?: PicturePlace | undefined;
 }
 
 type Schema = z.core.$ZodTypes;
@@ -64,10 +62,6 @@ function placeIn(schema: Schema): PicturePlace | undefined {
       });
       return members.length === 0 ? undefined : { isPicture: false, members: new Map(members), elements: undefined };
     }
-    case "record": {
-      const values = placeIn(def.valueType as Schema);
-      return values === undefined ? undefined : { isPicture: false, members: new Map(), elements: undefined, values };
-    }
     case "union":
       return (def.options as readonly Schema[]).map(placeIn).reduce(merged, undefined);
     default:
@@ -87,6 +81,5 @@ function merged(one: PicturePlace | undefined, other: PicturePlace | undefined):
     isPicture: one.isPicture || other.isPicture,
     members: new Map(members),
     elements: merged(one.elements, other.elements),
-    values: merged(one.values, other.values),
   };
 }

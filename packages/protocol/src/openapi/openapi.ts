@@ -1,5 +1,5 @@
 // Builds the OpenAPI 3.1 document from the route tables. Schemas with an id become components.
-import type { z } from "zod";
+import { z } from "zod";
 import { ErrorBodySchema } from "../error-body.ts";
 import { errorKinds, errorMeanings } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -18,7 +18,6 @@ import { decisionRoutes } from "../decisions/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
 import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiRoutes, ApiSchema } from "./document.ts";
-import { jsonSchemaOf } from "./json-schema.ts";
 import { workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { historyRoutes } from "../native/history.ts";
@@ -222,12 +221,17 @@ function parameter(where: ApiParameter["in"], name: string, description: string,
 
 /** Adds a schema and its nested schemas to `components.schemas`. Returns a reference, or the schema itself if the schema has no id. */
 function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, ApiSchema>): ApiSchema {
-  const { $defs, ...root } = jsonSchemaOf(schema, {
+  const {
+    $schema: _,
+    $defs,
+    ...root
+  } = z.toJSONSchema(schema, {
     io,
+    unrepresentable: "any",
     override: ({ jsonSchema }) => {
       delete jsonSchema.id;
     },
-  }) as ApiSchema & { $defs?: Record<string, ApiSchema> };
+  }) as ApiSchema & { $schema?: string; $defs?: Record<string, ApiSchema> };
   for (const [name, definition] of Object.entries($defs ?? {})) components[name] ??= relocate(definition);
   const id = schema.meta()?.id;
   const relocated = relocate(root);

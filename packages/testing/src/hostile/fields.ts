@@ -1,6 +1,6 @@
 // Owns the search for the fields of a body in its schema, so that tests attack new fields without a change here.
-import { jsonSchemaOf, optionsOfMessages } from "@waggle/protocol";
-import type { z } from "zod";
+import { optionsOfMessages } from "@waggle/protocol";
+import { z } from "zod";
 
 /** A place in a body that takes a value. */
 export interface BodyField {
@@ -35,7 +35,6 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
-  readonly minProperties?: number;
 }
 
 /** A JSON string that is valid as any id, name and key. */
@@ -55,7 +54,7 @@ const otherName = "1";
 
 /** All fields of a request body, the body itself first. */
 export function bodyFields(request: z.ZodType): BodyField[] {
-  const root = jsonSchemaOf(request, { io: "input" }) as Schema;
+  const root = z.toJSONSchema(request, { io: "input", unrepresentable: "any" }) as Schema;
   const fields: BodyField[] = [];
   const known = new Set<string>();
 
@@ -73,10 +72,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
     for (const name of isRoot ? soundValues.keys() : []) if (name in properties) names.add(name);
-    const named = [...names].map((name) => [name, sound(properties[name] ?? {}, name)] as const);
-    const others = schema.additionalProperties;
-    const needsOther = named.length < (schema.minProperties ?? 0) && typeof others === "object";
-    return new Map(needsOther ? [...named, [otherName, sound(others)]] : named);
+    return new Map([...names].map((name) => [name, sound(properties[name] ?? {}, name)]));
   }
 
   function sound(given: Schema, name = ""): string {
