@@ -69,6 +69,7 @@ test.each([
   ["items moved in a list", `{% set l = range(10000) | list %}${loop("{% set _ = l.pop(0) %}")}`, "steps"],
   ["items put in a list", `{% set l = range(10000) | list %}${loop("{% set _ = l.insert(0, 1) %}")}`, "steps"],
   ["ranges compared", loop("{{ range(100000) == range(99999) }}", 500), "steps"],
+  ["a text's cases swapped", loop("{% set ns.x = text.swapcase() %}", 5), "steps"],
   ["a text turned round", loop("{% set ns.x = text | reverse %}", 5), "steps"],
   ["a text encoded for a URL", "{{ (text ~ text ~ text ~ text) | urlencode }}", "1048576 characters"],
   ["a long key", loop("{% set ns.d = {text: 1} %}"), "steps"],

@@ -213,7 +213,10 @@ export const textMethods: ReadonlyMap<string, TextMethod> = new Map(
     },
     startswith: affix("startswith()", (text, part) => text.startsWith(part)),
     strip: stripper("both"),
-    swapcase: (text) => swapCase(text),
+    swapcase(text, _args, budget) {
+      budget.spend(text.length);
+      return swapCase(text);
+    },
     title: (text) => titleCase(text),
     upper: (text) => text.toUpperCase(),
     zfill(text, args, budget) {
