@@ -8,6 +8,7 @@ test("the client with most gives way, and a thing that grows keeps its place", (
   expect([held.size, [...held.ofLargest], [...held]]).toEqual([45, ["b1", "b2"], ["a1", "b1", "a2", "b2"]]);
   expect([held.remove("b1"), held.remove("b1"), held.has("b1")]).toEqual([true, false, false]);
   expect([held.size, [...held.ofLargest]]).toEqual([30, ["a1", "a2"]]);
-  for (const thing of ["a1", "a2", "b2"]) held.remove(thing);
+  expect([[...held.takeBeyond(25)], [...held.takeBeyond(20)], [...held]]).toEqual([["a1"], [], ["a2", "b2"]]);
+  expect([...held.takeBeyond(-1)]).toEqual(["a2", "b2"]);
   expect([held.size, [...held.ofLargest]]).toEqual([0, []]);
 });

@@ -7,6 +7,8 @@ export interface Holdings<Thing> extends Iterable<Thing> {
   /** Returns whether the thing was held. */
   remove(thing: Thing): boolean;
   has(thing: Thing): boolean;
+  /** Removes things until the sum of all sizes is within the limit: each time the oldest of the client that holds most. */
+  takeBeyond(limit: number): Iterable<Thing>;
   /** What the client with the largest sum of sizes holds, oldest first. */
   readonly ofLargest: Iterable<Thing>;
   /** What the client holds. */
@@ -32,6 +34,22 @@ export function createHoldings<Thing>(): Holdings<Thing> {
     total += size;
   }
 
+  function remove(thing: Thing): boolean {
+    const holder = holderOf.get(thing);
+    if (holder === undefined) return false;
+    holderOf.delete(thing);
+    grow(holder, -(holder.sizes.get(thing) ?? 0));
+    holder.sizes.delete(thing);
+    if (holder.sizes.size === 0) holders.delete(holder.client);
+    return true;
+  }
+
+  function ofLargest(): Iterable<Thing> {
+    let largest: Holder | undefined;
+    for (const holder of holders.values()) if (largest === undefined || holder.size > largest.size) largest = holder;
+    return largest?.sizes.keys() ?? [];
+  }
+
   return {
     set(client, thing, size) {
       const holder = holderOf.get(thing) ?? holders.get(client) ?? { client, sizes: new Map(), size: 0 };
@@ -40,20 +58,18 @@ export function createHoldings<Thing>(): Holdings<Thing> {
       grow(holder, size - (holder.sizes.get(thing) ?? 0));
       holder.sizes.set(thing, size);
     },
-    remove(thing) {
-      const holder = holderOf.get(thing);
-      if (holder === undefined) return false;
-      holderOf.delete(thing);
-      grow(holder, -(holder.sizes.get(thing) ?? 0));
-      holder.sizes.delete(thing);
-      if (holder.sizes.size === 0) holders.delete(holder.client);
-      return true;
+    remove,
+    *takeBeyond(limit) {
+      while (total > limit) {
+        const [oldest] = ofLargest();
+        if (oldest === undefined) return;
+        remove(oldest);
+        yield oldest;
+      }
     },
     has: (thing) => holderOf.has(thing),
     get ofLargest() {
-      let largest: Holder | undefined;
-      for (const holder of holders.values()) if (largest === undefined || holder.size > largest.size) largest = holder;
-      return largest?.sizes.keys() ?? [];
+      return ofLargest();
     },
     of(client) {
       const holder = holders.get(client);

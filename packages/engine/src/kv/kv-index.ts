@@ -57,12 +57,7 @@ export function createKvIndex(maxBytes: number): KvIndex {
       );
       for (const needless of going) states.remove(needless);
       states.set(clientOf(state.cacheScope), state, state.bytes);
-      while (states.size > maxBytes) {
-        const [oldest] = states.ofLargest;
-        if (oldest === undefined) break;
-        states.remove(oldest);
-        going.push(oldest);
-      }
+      going.push(...states.takeBeyond(maxBytes));
       return going;
     },
     touch(state) {

@@ -34,12 +34,7 @@ export function createBodyBudget(maxBytes: number): BodyBudget {
           if (!arriving.has(entry)) return;
           entry.bytes += bytes;
           arriving.set(client, entry, entry.bytes);
-          while (arriving.size > maxBytes) {
-            const [oldest] = arriving.ofLargest;
-            if (oldest === undefined) break;
-            arriving.remove(oldest);
-            oldest.end();
-          }
+          for (const oldest of arriving.takeBeyond(maxBytes)) oldest.end();
         },
         close: () => void arriving.remove(entry),
       };

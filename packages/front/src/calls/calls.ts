@@ -346,8 +346,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
             const done = job.ended.promise.then(() => (own.job = job.id));
             inBackground("note the end of a job", done);
             keys.set(who.client, name, 1);
-            const [oldest] = keys.size > mostKeys ? keys.ofLargest : [];
-            if (oldest !== undefined) forget(oldest);
+            for (const oldest of keys.takeBeyond(mostKeys)) tries.delete(oldest);
           },
         };
       } catch (error) {

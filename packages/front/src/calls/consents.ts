@@ -36,10 +36,7 @@ export function createConsents(): Consents {
     allowed.set(key, (allowed.get(key) ?? new Set()).add(tool));
     kept.remove(key);
     kept.set(client, key, 1);
-    const [oldest] = kept.size > mostConversations ? kept.ofLargest : [];
-    if (oldest === undefined) return;
-    kept.remove(oldest);
-    allowed.delete(oldest);
+    for (const oldest of kept.takeBeyond(mostConversations)) allowed.delete(oldest);
   }
 
   return {

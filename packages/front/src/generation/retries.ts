@@ -72,9 +72,7 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
     forget(name);
     remembered.set(name, entry);
     held.set(client, name, 1);
-    if (held.size <= mostRemembered) return;
-    const [oldest] = held.ofLargest;
-    if (oldest !== undefined) forget(oldest);
+    for (const oldest of held.takeBeyond(mostRemembered)) remembered.delete(oldest);
   }
 
   function forget(name: string): void {

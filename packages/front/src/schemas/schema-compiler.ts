@@ -183,12 +183,7 @@ function createResultCache(maxBytes: number): ResultCache {
       const entry = { result, client };
       entries.set(key, entry);
       use(key, entry);
-      while (held.size > maxBytes) {
-        const [oldest] = held.ofLargest;
-        if (oldest === undefined) break;
-        held.remove(oldest);
-        entries.delete(oldest);
-      }
+      for (const oldest of held.takeBeyond(maxBytes)) entries.delete(oldest);
     },
   };
 }
