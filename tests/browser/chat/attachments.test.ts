@@ -59,9 +59,9 @@ describe("files", () => {
       .waitFor();
     const message = nextMessage(page);
     await chat.send("What do they say? [eog:4]");
-    const content =
-      "File: notes.txt\n```\nThe hive is full.\n```\n\nFile: report.pdf\n```\nFirst page of the report\n\nSecond page\n```\n\nWhat do they say? [eog:4]";
-    expect(await message).toBe(content);
+    expect(await message).toBe(
+      "File: notes.txt\n```\nThe hive is full.\n```\n\nFile: report.pdf\n```\nFirst page of the report\n\nSecond page\n```\n\nWhat do they say? [eog:4]",
+    );
     await chat.phase("done");
     expect(await page.locator(".composer").getByRole("listitem").count()).toBe(0);
 
@@ -72,13 +72,6 @@ describe("files", () => {
     expect(await sent.getByText("First page of the report").count()).toBe(0);
     await sent.getByText("report.pdf").click();
     await sent.getByText("First page of the report").waitFor();
-    await sent.getByText("notes.txt").focus();
-    const again = nextMessage(page);
-    await page.getByRole("button", { name: "Edit and send again" }).click();
-    await page.getByLabel("Edit the message").fill("Shorter. [eog:4]");
-    await page.getByRole("button", { name: "Send again" }).click();
-    expect(await again).toBe(content.replace("What do they say?", "Shorter."));
-    await chat.phase("done");
     expect(requests.filter((address) => !address.startsWith(url))).toEqual([]);
     expect(complaints).toEqual([]);
   });
