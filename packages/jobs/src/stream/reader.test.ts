@@ -24,7 +24,9 @@ it("a reader that is too slow, and then does not pull, is cut off only once", as
   for (let index = 0; index < 50; index += 1) log.append(token(index));
   const { reader, calls, clock } = readerOf(log);
   const { value } = await reader.next();
-  expect(value).toMatchObject([{ type: "error", code: "slow_consumer" }]);
+  expect(value).toMatchObject([
+    { type: "error", code: "slow_consumer", retryable: false, details: { first_index: log.firstToken } },
+  ]);
   clock.advance(30_000);
   expect(calls).toEqual(["cut off", "stalled", "closed"]);
 });
@@ -45,6 +47,14 @@ it.each(["nothing", "the end"])(
     expect(calls).toEqual(["cut off", "stalled", "closed"]);
   },
 );
+
+it("a reader gets an empty batch, for a ping, when nothing else comes", async () => {
+  const { reader, clock } = readerOf(createReplayLog(500));
+  const next = reader.next();
+  clock.advance(15_000);
+  expect((await next).value).toEqual([]);
+  reader.close();
+});
 
 it("a resumed stream begins with the start of its step, and has the calls after its token in their order", async () => {
   const log = createReplayLog(10_000);
