@@ -116,13 +116,6 @@ describe("a long prompt", () => {
     // Only the client of the job gets the progress.
     expect(worker.logLines.filter(({ msg }) => msg === "stream_status")).toHaveLength(1);
   });
-
-  test("reports how many tokens were cached", async () => {
-    await run(await submit({ prompt: "You are a bee. Today is Monday. [eog:1]" }));
-    const events = await run(await submit({ prompt: "You are a bee. Today is Tuesday. [eog:1]" }));
-    expect(events.find(({ type }) => type === "started")).toMatchObject({ differs_at: "Tuesday. [eog:1]" });
-    expect(events.at(-1)).toMatchObject({ usage: { differs_at: "Tuesday. [eog:1]" } });
-  });
 });
 
 describe("the receipt", () => {

@@ -157,16 +157,6 @@ test("a job that is being accepted keeps the model loaded, and a refused job doe
   expect(b.state()).toBe("ready");
 });
 
-test("a model whose only job was refused leaves the queue", async () => {
-  const { a, b } = createTestPool(1);
-  await run(a);
-  const refused = pool.use(b.host);
-  expect(b.state()).toBe("waiting");
-  refused.end();
-  expect(b.state()).toBe("unloaded");
-  expect(clock.pending).toBe(0);
-});
-
 test("a keep-alive in one job's request does not apply to the next job", async () => {
   const { a } = createTestPool(2);
   a.keepAliveMs = 1_000;
