@@ -7,7 +7,6 @@ import { Button } from "../../parts/icons.tsx";
 import { TokenButton } from "../../parts/token-dialog.tsx";
 import { usePage } from "../page.ts";
 import { fieldNames, type FieldName } from "./fields.ts";
-import { PresetRow } from "./preset-row.tsx";
 import { reasoningSwitches } from "./settings.ts";
 import { Setting } from "./setting.tsx";
 import { createSettingsForm, type SettingsForm } from "./settings-form.ts";
@@ -57,10 +56,7 @@ export function SettingsDialog({ abilities, onClose }: SettingsDialogProps): VNo
       <form onSubmit={save} noValidate>
         <div class="spread wrap">
           <h2 id="settings-title">Settings of this conversation</h2>
-          <div class="row end">
-            <PresetRow form={form} />
-            <TokenButton api={api} />
-          </div>
+          <TokenButton api={api} />
         </div>
         <Setting form={form} name="system" />
         <div class="settings">

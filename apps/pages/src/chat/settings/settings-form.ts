@@ -10,7 +10,6 @@ export interface SettingsForm {
   readonly problems: ReadonlySignal<Problems>;
   /** Removes the field's problem until the next check. */
   set(name: FieldName, text: string): void;
-  replace(draft: Draft): void;
   resetAll(): void;
   /** Shows the field's problem, if there is one. */
   check(name: FieldName): void;
@@ -36,17 +35,14 @@ export function createSettingsForm(settings: ReadonlySignal<Settings>): Settings
     problems.value = others;
   }
 
-  function replace(other: Draft): void {
-    put(other);
-    problems.value = {};
-  }
-
   return {
     draft,
     problems,
     set,
-    replace,
-    resetAll: () => replace(draftOf(noSettings)),
+    resetAll() {
+      put(draftOf(noSettings));
+      problems.value = {};
+    },
     check(name) {
       const problem = readDraft(draft.peek(), undefined).problems[name];
       if (problem !== undefined) problems.value = { ...problems.peek(), [name]: problem };
