@@ -58,23 +58,13 @@ function clientsOf(index: number): (readonly [string, RoundTripClient])[] {
   return [...roundTripClients].filter((_, client) => client !== index % roundTripClients.size);
 }
 
-/** Workers by the index of their family. The workers of the next two families start while a family is tested. */
-const started = new Map<number, Promise<ScriptedWorker>>();
-function start(index: number): Promise<ScriptedWorker> | undefined {
-  const family = families[index];
-  if (family === undefined) return undefined;
-  const template = llamaTemplates().get(family.template) as string;
-  const worker = started.get(index) ?? spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "1"]);
-  started.set(index, worker);
-  return worker;
-}
 afterAll(killDaemons);
 
 describe.each(families.map((family, index) => ({ ...family, index })))("in the format of $template", (family) => {
   let worker: ScriptedWorker;
   beforeAll(async () => {
-    worker = (await start(family.index)) as ScriptedWorker;
-    for (const ahead of [1, 2]) void start(family.index + ahead)?.catch(() => {});
+    const template = llamaTemplates().get(family.template) as string;
+    worker = await spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "1"]);
   });
   afterAll(() => worker.signal("SIGTERM"));
 

@@ -166,6 +166,13 @@ describe("a thought with a budget", () => {
     expect(push(job, ["d", "e", "f"])).toEqual([undefined, undefined, undefined]);
   });
 
+  test("of 0 tokens is closed at once, also if the prompt begins the thought", () => {
+    const thinking = { budget: 0, close };
+    expect(push(sequence({ reader: reader(), thinking }), ["<think>"])).toEqual([60]);
+    const begun = createReader({ format: genericFormat, tools: [], start: { said: "<think>\n" } });
+    expect(sequence({ reader: begun, thinking }).forced).toBe(60);
+  });
+
   test("is not closed below the budget, or without a budget", () => {
     expect(
       push(sequence({ reader: reader(), thinking: { budget: 9, close } }), ["<think>", "a", "</think>", "b"]),

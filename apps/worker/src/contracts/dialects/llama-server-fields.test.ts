@@ -68,6 +68,12 @@ describe("several answers", () => {
     expect(await several({ n: 3, n_cmpl: 2 })).toHaveLength(2);
   });
 
+  test("are numbered across all prompts", async () => {
+    start({ slots: 4 });
+    const answers = await several({ prompt: ["a", "b"], n_cmpl: 2 });
+    expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  });
+
   test("cannot be streamed for several prompts", async () => {
     start();
     expect(await refusalOf("/completion", { prompt: ["a", "b"], stream: true })).toContain('"stream"');

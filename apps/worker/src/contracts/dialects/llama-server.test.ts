@@ -414,13 +414,22 @@ describe("the server's reports about itself", () => {
 
   test("/slots shows which slots are busy, and can answer 503 if no slot is free", async () => {
     const gate = createStepGate();
-    start({ slots: 1, gate });
-    expect(await (await get("/slots?fail_on_no_slot=1")).json()).toMatchObject([{ id: 0, is_processing: false }]);
-    const answer = post("/completion", { prompt: "a bee", n_predict: 2 });
+    start({ slots: 1, gate, fake: { batchSize: 16 } });
+    const idle = { id: 0, speculative: true, is_processing: false, next_token: [{ has_next_token: false }] };
+    expect(await (await get("/slots?fail_on_no_slot=1")).json()).toMatchObject([idle]);
+    const answer = post("/completion", { prompt: "x".repeat(40), n_predict: 2 });
     await isRunning(gate);
-    const [slot] = (await (await get("/slots")).json()) as Json[];
-    expect(slot).toMatchObject({ n_ctx: 4_096, is_processing: true, next_token: [{ has_next_token: true }] });
-    expect(slot).toMatchObject({ next_token: [{ n_decoded: 1, n_remain: 1 }] });
+    const slot = async () => ((await (await get("/slots")).json()) as Json[])[0];
+    const busy = { n_ctx: 4_096, is_processing: true };
+    expect(await slot()).toMatchObject({ ...busy, next_token: [{ has_next_token: true, n_decoded: 0 }] });
+    const nextPass = async (): Promise<Json | undefined> => {
+      gate.step();
+      await gate.held();
+      return await slot();
+    };
+    // How many passes read the prompt depends on what they cost.
+    const decoding = { ...busy, next_token: [{ has_next_token: true, n_decoded: 1, n_remain: 1 }] };
+    await expect.poll(nextPass).toMatchObject(decoding);
     const none = await get("/slots?fail_on_no_slot=1");
     expect(none.status).toBe(503);
     expect(await errorOf(none)).toMatchObject({ code: 503, type: "unavailable_error" });

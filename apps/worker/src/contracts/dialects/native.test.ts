@@ -217,13 +217,10 @@ describe("invalid requests", () => {
     expect(await errorOf(response)).toMatchObject({ status: 409, code: "conflict" });
   });
 
-  it.each([
-    ["/v1/inference", { prompt: "a" }],
-    ["/v1/chat/completions", { messages: [{ role: "user", content: "a" }], stream: true }],
-  ])("simultaneous streams on %s beyond the limit get no job", async (path, body) => {
+  it("simultaneous streams beyond the limit get no job", async () => {
     const gate = createStepGate();
     start({ slots: 2, gate, maxStreamsPerClient: 1 });
-    const responses = await Promise.all([post(path, body), post(path, body), post(path, body)]);
+    const responses = await Promise.all([1, 2, 3].map(() => post("/v1/inference", { prompt: "a" })));
     expect(responses.map(({ status }) => status).sort((one, other) => one - other)).toEqual([200, 429, 429]);
     expect(worker.registry.liveCount).toBe(1);
     expect(worker.app.streams.open).toBe(1);

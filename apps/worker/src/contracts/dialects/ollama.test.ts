@@ -400,7 +400,8 @@ describe("the model", () => {
 
   test("can be pulled, because it is present; an absent model cannot be pulled offline", async () => {
     start();
-    expect(await linesOf(await post("/api/pull", {}))).toEqual([{ status: "success" }]);
+    for (const stream of [true, undefined, null])
+      expect(await linesOf(await post("/api/pull", { stream }))).toEqual([{ status: "success" }]);
     const whole = await call("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
     expect(await whole.json()).toEqual({ status: "success" });
     const refused = await errorOf(await call("POST", "/api/pull", { name: "llama3.2" }));

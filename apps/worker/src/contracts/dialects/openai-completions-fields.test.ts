@@ -41,22 +41,6 @@ describe("text_offset", () => {
     expect(offsetsOf([whole])).toEqual([...offsets, ...offsets]);
     expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));
   });
-
-  test.each([
-    ["characters", { prompt: "[unicode][eog:30]" }],
-    ["words whose end may begin a stop string", { prompt: "Hello [eog:12]", stop: ["ezz", "szz", "rzz", "yzz"] }],
-  ])("is the same collected and streamed: %s", async (_, more) => {
-    start();
-    const body = { logprobs: 0, temperature: 0, max_tokens: 40, ...more };
-    const whole = await complete(body);
-    const [choice] = whole.choices;
-    const offsets = offsetsOf([whole]);
-    expect(offsets.length).toBeGreaterThan(4);
-    expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
-    // The last token may have only the first bytes of a character.
-    expect(offsets.at(-1)).toBeLessThanOrEqual(choice?.text.length ?? 0);
-    expect(offsetsOf(await stream(body))).toEqual(offsets);
-  });
 });
 
 describe("several prompts", () => {

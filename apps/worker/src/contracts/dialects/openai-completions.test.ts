@@ -144,12 +144,14 @@ describe("several prompts", () => {
     const abort = new AbortController();
     const answer = post({ prompt: ["endless", "also", "a third"], stream: streamed }, {}, abort.signal);
     await gate.held();
+    const [first] = worker.registry.liveJobs();
     abort.abort();
     if (streamed) await (await answer).body?.cancel();
     gate.open();
     if (!streamed) expect((await answer).status).toBe(499);
     await worker.dispatcher.idle();
     expect(worker.registry.liveCount).toBe(0);
+    expect(first?.state.phase).toMatchObject({ outcome: { type: "cancelled", by: "disconnect" } });
   });
 });
 

@@ -63,9 +63,6 @@ describe("chat completions", () => {
     );
     expect(chunks.every((chunk) => choicesOf(chunk).length === 1)).toBe(true);
     expect(done).toBe(true);
-    const plain = chat("Hello [eog:2]", { stream: true });
-    const without = await chunksOf(await post("/v1/chat/completions", plain));
-    expect(without.chunks.some((chunk) => "prompt_progress" in chunk)).toBe(false);
   });
 
   it("streamed with timings_per_token: the timings so far in progress events and in each chunk", async () => {
@@ -219,6 +216,20 @@ describe("chat completions", () => {
     gate.open();
     expect(OpenAiErrorSchema.parse(await (await collected).json()).error.code).toBe("deadline_exceeded");
     expect(await streamed).toMatchObject({ done: true, failed: false });
+  });
+
+  it("a collected answer whose client leaves is cancelled", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const abort = new AbortController();
+    const answer = post("/v1/chat/completions", chat("endless"), {}, abort.signal);
+    await gate.held();
+    const [job] = worker.registry.liveJobs();
+    abort.abort();
+    gate.open();
+    expect((await answer).status).toBe(499);
+    await job?.ended.promise;
+    expect(job?.state.phase).toMatchObject({ outcome: { type: "cancelled", by: "disconnect" } });
   });
 });
 

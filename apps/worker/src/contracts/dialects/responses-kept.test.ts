@@ -52,6 +52,30 @@ describe("a stored response", () => {
     expect(await refusal(post(reference(output[0]?.id), bob))).toMatchObject({ status: 404, param: "input.0.id" });
   });
 
+  test("leaves no listener in the log of its job", async () => {
+    start();
+    const listening: number[] = [];
+    let listeners = 0;
+    const { add } = worker.registry;
+    worker.registry.add = (job) => {
+      const { subscribe } = job.log;
+      Object.assign(job.log, {
+        subscribe(listener: Parameters<typeof subscribe>[0]) {
+          const stop = subscribe(listener);
+          listening.push((listeners += 1));
+          return () => {
+            listeners -= 1;
+            stop();
+          };
+        },
+      });
+      add(job);
+    };
+    await whole({ input: say("One.") });
+    // The store listens, and the reader of the answer.
+    expect([Math.max(...listening), listeners]).toEqual([2, 0]);
+  });
+
   test("does not exist after a request with store: false", async () => {
     start();
     const answer = await whole({ input: say("Gone."), store: false });

@@ -8,8 +8,6 @@ export interface CuttableProxy extends AsyncDisposable {
   cut(): void;
   /** Whether new connections are closed at once. */
   refuse: boolean;
-  /** The daemon of new connections. */
-  targetUrl: string;
   /** For each new connection: after how many bytes of answers the connection is cut; undefined: never. */
   cutAfter: () => number | undefined;
   /** Connections that `cutAfter` has cut. */
@@ -80,7 +78,7 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
 
   const server = createServer((inward) => {
     if (proxy.refuse) return void inward.destroy();
-    const target = new URL(proxy.targetUrl);
+    const target = new URL(targetUrl);
     const outward = createConnection(Number(target.port), target.hostname);
     for (const [socket, other] of [
       [inward, outward],
@@ -104,7 +102,6 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
   const proxy: CuttableProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: false,
-    targetUrl,
     cutAfter: () => undefined,
     get cuts() {
       return cuts;
