@@ -1,11 +1,8 @@
 // Tests how long a gateway keeps the pictures of its jobs and questions in the fleet's store.
 import { createHash } from "node:crypto";
-import type { GenerateWork } from "@waggle/engine";
-import { pass, processId, seeingFile, silent, until, useFleet } from "@waggle/fleet/testing";
-import type { JobTerms } from "@waggle/jobs";
+import { pass, seeingFile, until, useFleet } from "@waggle/fleet/testing";
 import { madeUpPng } from "@waggle/testing";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createJobNames } from "./jobs/job-names.ts";
 import { createQuestions } from "./link/questions.ts";
 import { received, startGateway, startWorker, stopNats, type TestGateway, type TestWorker } from "./testing/gateway.ts";
 
@@ -103,20 +100,6 @@ describe("the pictures of a job", () => {
     ]);
     fleet.server.unfill("pictures");
     expect((await one.post("/v1/jobs", request())).status).toBe(202);
-  });
-
-  it("must not have more bytes than a fleet takes for one job", async () => {
-    const { member: side } = one;
-    const { clock } = side.process;
-    const names = createJobNames({ side, gateway: processId("g1"), clock, chance: side.chance, log: silent });
-    const work = { kind: "generate", choices: 1, pictures: tooLarge } as unknown as GenerateWork;
-    const spec = { id: "j", model: "m", who: { client: "local", trace: "t" }, when: {} as JobTerms, work };
-    await expect(names.reserve(spec)).rejects.toMatchObject({
-      code: "payload_too_large",
-      message:
-        "Cannot hand the request to the fleet: its pictures have 70000000 bytes, and a fleet takes 67108864. Send fewer or smaller pictures.",
-    });
-    expect(await areStored()).toBe(false);
   });
 
   it("are stored when NATS is back, before the job is published", async () => {

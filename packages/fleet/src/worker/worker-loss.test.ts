@@ -91,31 +91,6 @@ describe("a job whose worker is lost", () => {
     expect(received.map((each) => each.tokens())).toEqual([[100], [100, 101, 102], [100]]);
   });
 
-  test("is not published twice when a frozen worker wakes after another worker has taken the job", async () => {
-    const { name, gateway, model: frozen, worker } = await joinBoth(fleet);
-    const { received } = await submitJob(gateway, { model: name });
-    const old = await frozen.job();
-    sendTokens(old, 0);
-    await until(() => received.tokens().length === 1);
-    worker.freeze();
-    const { model: sibling, worker: other } = await joinModel(fleet, name);
-    const resumed = await sibling.job();
-    expect(priorOutputOf(resumed)).toEqual({ ids: [100], events: 1 });
-    sendTokens(resumed, 1);
-    worker.thaw();
-    sendTokens(old, 1, 2);
-    await until(() => old.cancelled);
-    expect(worker.side.running).toBe(0);
-    sendTokens(old, 3);
-    sendTokens(resumed, 2);
-    finish(sibling, resumed);
-    await received.ended();
-    expect(received.tokens()).toEqual([100, 101, 102]);
-    expect(received.events().filter(({ type }) => type === "token")).toHaveLength(3);
-    expect(sibling.jobs).toHaveLength(1);
-    expect([worker.moves, other.moves]).toEqual([["lost"], ["continued"]]);
-  });
-
   test("goes to an idle worker after a gateway's hint", async () => {
     const { name, gateway, model: dying, worker } = await joinBoth(fleet);
     const { job } = await submitJob(gateway, { model: name });
@@ -181,22 +156,6 @@ describe("a job whose worker is lost", () => {
     await received.ended();
     const deaths = received.records.flatMap((record) => (record.kind === "engine_lost" ? [record.enginesLost] : []));
     expect(deaths).toEqual([1, 1]);
-  });
-
-  test("is complete when NATS is killed and restarted in the middle", async () => {
-    const { name, gateway, model, worker } = await joinBoth(fleet);
-    const { received } = await submitJob(gateway, { model: name });
-    const local = await model.job();
-    sendTokens(local, 0, 1);
-    await until(() => received.tokens().length === 2);
-    fleet.server.stop();
-    await until(() => !worker.broker.connected);
-    sendTokens(local, 2, 3);
-    finish(model, local);
-    fleet.server.start();
-    expect(await received.ended()).toMatchObject({ type: "finished" });
-    expect(received.tokens()).toEqual([100, 101, 102, 103]);
-    expect(model.jobs).toHaveLength(1);
   });
 
   test("ends after eight lost workers without output", async () => {
