@@ -54,7 +54,6 @@ describe("the command line", () => {
       ["run", "hi", "--set", "temperature=hot"],
       expect.stringMatching(/^Cannot set temperature to "hot": .*number/) as string,
     ],
-    [["completion", "csh"], "Unknown shell csh. Completions exist for bash, zsh."],
     [
       ["load", "bee", "--keep-alive", "soon"],
       expect.stringMatching(/^Cannot use --keep-alive soon: .*"5m"\.$/) as string,

@@ -1,6 +1,5 @@
 // Loads the code of a command when the command runs, so that no command loads the code of the others. At the
 // start only types are imported.
-import type { OptionRows } from "@waggle/daemon";
 import type { StartProgram } from "@waggle/daemon/signals";
 import type { CommandSpec, Run } from "./command.ts";
 import type { CommandName, DaemonName } from "./command-table.ts";
@@ -28,7 +27,6 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   swap: () => import("./commands/swap.ts"),
   doctor: () => import("./commands/doctor.ts"),
   gpu: () => import("./commands/gpu.ts"),
-  completion: () => import("./commands/completion.ts"),
 };
 
 /** Runs a daemon in this process. The daemon listens for signals first, and sets the exit code at the end. */
@@ -41,12 +39,6 @@ export const daemons: Readonly<Record<DaemonName, StartProgram>> = {
   },
   gateway: async (...start) => (await import("@waggle/gateway")).gateway(...start),
   hive: async (...start) => (await import("@waggle/mock-hive")).hive(...start),
-};
-
-export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRows>>> = {
-  serve: async () => (await import("@waggle/worker/settings")).optionTable,
-  gateway: async () => (await import("@waggle/gateway/settings")).gatewayOptions,
-  hive: async () => (await import("@waggle/mock-hive/settings")).hiveOptions,
 };
 
 /** The command with its settings among its options. */

@@ -18,7 +18,7 @@ const past: readonly OptionSpec[] = [
   { flags: "--client <name>", help: "only for the client whose API token has this name" },
 ];
 const yes: OptionSpec = { flags: "--yes", help: "do not ask for confirmation" };
-const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
+const model: ArgumentSpec = { name: "model", help: "name of a model", required: true };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",
   help: "unload the model this long after its last job, such as 5m; -1: never",
@@ -49,7 +49,7 @@ export const commandTable = [
   {
     name: "chat",
     summary: "talk to a model",
-    arguments: [{ name: "model", help: "name, file or reference; by default the worker's model", completion: "model" }],
+    arguments: [{ name: "model", help: "name, file or reference; by default the worker's model" }],
     options: [url, system, set, { flags: "--no-history", help: "keep no history of typed messages" }],
     examples: ["waggle chat", "waggle chat ./qwen3-4b-q4_k_m.gguf", 'waggle chat --system "Answer in French."'],
   },
@@ -61,7 +61,6 @@ export const commandTable = [
         name: "words",
         help: "optional name of a model, then the prompt; text from stdin is added to the prompt",
         variadic: true,
-        completion: "model",
       },
     ],
     options: [url, system, set, { flags: "--stats", help: "print tokens and times on stderr" }],
@@ -82,7 +81,6 @@ export const commandTable = [
         flags: "--file <path>",
         help: "file with the text, added to that of stdin (repeatable)",
         repeatable: true,
-        completion: "file",
       },
       {
         flags: "--choice <value>",
@@ -108,14 +106,13 @@ export const commandTable = [
         name: "action",
         help: "run, list, cancel, pause or resume",
         required: true,
-        completion: ["run", "list", "cancel", "pause", "resume"],
       },
-      { name: "target", help: "run: file with a request in each line; others: id of a batch", completion: "file" },
+      { name: "target", help: "run: file with a request in each line; others: id of a batch" },
     ],
     options: [
       url,
-      { flags: "--out <file>", help: "file for the answers (default: next to the requests)", completion: "file" },
-      { flags: "--body <file>", help: "JSON file with the fields that all requests share", completion: "file" },
+      { flags: "--out <file>", help: "file for the answers (default: next to the requests)" },
+      { flags: "--body <file>", help: "JSON file with the fields that all requests share" },
       { flags: "--model <name>", help: "name, file or reference (default: the worker's model)" },
       { flags: "--endpoint <path>", help: "route that answers the requests (default: /v1/chat/completions)" },
       { flags: "--window <hours>", help: "hours until the batch expires (default: 24)" },
@@ -137,7 +134,6 @@ export const commandTable = [
         name: "agent",
         help: "claude, codex, opencode, qwen, pi, cline or copilot",
         required: true,
-        completion: ["claude", "codex", "opencode", "qwen", "pi", "cline", "copilot"],
       },
       { name: "args", help: "arguments of the agent, after --", variadic: true },
     ],
@@ -147,7 +143,7 @@ export const commandTable = [
   {
     name: "list",
     summary: "list the models",
-    options: [url, json, { flags: "--names", help: "print only names; print nothing if no worker answers" }],
+    options: [url, json],
     examples: ["waggle list", "waggle list --json"],
   },
   onModel("show", "show the details of a model", [url, json]),
@@ -159,7 +155,6 @@ export const commandTable = [
         name: "models",
         help: "files, folders, downloads or references; hf:user/repo: all its quantizations; by default all models here",
         variadic: true,
-        completion: "model",
       },
     ],
     options: [hubUrl, json],
@@ -206,7 +201,6 @@ export const commandTable = [
       {
         flags: "--level <level>",
         help: "lowest level: trace, debug, info, warn, error or fatal",
-        completion: ["trace", "debug", "info", "warn", "error", "fatal"],
       },
       { flags: "--json", help: "print a line of JSON for each log line" },
     ],
@@ -274,17 +268,11 @@ export const commandTable = [
     name: "gpu",
     summary: "install the packages for a GPU and check them",
     arguments: [
-      { name: "action", help: "add", required: true, completion: ["add"] },
-      { name: "device", help: "cuda or vulkan", required: true, completion: ["cuda", "vulkan"] },
+      { name: "action", help: "add", required: true },
+      { name: "device", help: "cuda or vulkan", required: true },
     ],
     options: [yes],
     examples: ["waggle gpu add cuda", "waggle gpu add vulkan --yes"],
-  },
-  {
-    name: "completion",
-    summary: "print completions for a shell",
-    arguments: [{ name: "shell", help: "bash or zsh", required: true, completion: ["bash", "zsh"] }],
-    examples: ["source <(waggle completion bash)", "source <(waggle completion zsh)"],
   },
 ] as const satisfies readonly CommandSpec[];
 
@@ -296,8 +284,6 @@ export const daemonTable = [
     name: "serve",
     summary: "start a worker: a server of models",
     usage: "[models...] [options]",
-    /** Completes the `models` arguments, which can be files. */
-    completion: "file",
     examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
   },
   {

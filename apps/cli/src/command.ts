@@ -1,18 +1,14 @@
-// Defines a row of the command table. The command line, the help and the completions are made from these rows.
+// Defines a row of the command table. The command line and the help are made from these rows.
 import type { OptionKey } from "@waggle/worker/settings";
 import type { CliConfig } from "./config.ts";
 import type { PassSignals } from "./interrupt.ts";
 import type { Output } from "@waggle/daemon/terminal";
-
-/** The completions that a shell offers for an argument or a value. */
-export type Completion = "model" | "file" | readonly string[];
 
 export interface ArgumentSpec {
   readonly name: string;
   readonly help: string;
   readonly required?: true;
   readonly variadic?: true;
-  readonly completion?: Completion;
 }
 
 export interface OptionSpec {
@@ -20,7 +16,6 @@ export interface OptionSpec {
   readonly flags: string;
   readonly help: string;
   readonly repeatable?: true;
-  readonly completion?: Completion;
 }
 
 export interface Words {
@@ -57,6 +52,4 @@ export interface CommandSpec {
 
 export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options" | "settings"> {
   readonly usage: string;
-  /** What shells offer for the arguments; undefined when the daemon takes no arguments. */
-  readonly completion?: Completion;
 }

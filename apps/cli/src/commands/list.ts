@@ -17,7 +17,6 @@ const workerColumns = [...nameAndSize, ...texts("QUANTIZATION", "STATE", "SOURCE
 const downloadColumns = [...nameAndSize, ...texts("STATE", "REFERENCE")];
 
 export const run: Run = async (context, words) => {
-  if (words.has("names")) return await printNames(context, words.text("url"));
   const found = await findWorker(context, words.text("url"));
   if (found === undefined) await printDownloads(context, words.has("json"));
   else await printModels(context, found, words);
@@ -71,24 +70,4 @@ async function printDownloads(context: Context, json: boolean): Promise<void> {
     `${err.style.dim(rows.length > 0 ? where : `${where} There are no downloads yet: "waggle pull" downloads a model.`)}\n`,
   );
   await showOtherModels(context);
-}
-
-/** Prints names for shell completions. Prints nothing on an error, because a completion cannot show it. */
-async function printNames(context: Context, url: string | undefined): Promise<number> {
-  try {
-    for (const name of await namesOf(context, url)) context.out.write(`${name}\n`);
-  } catch {
-    if (context.signal.aborted) return exitCodes.interrupted;
-  }
-  return exitCodes.ok;
-}
-
-async function namesOf(context: Context, url: string | undefined): Promise<readonly string[]> {
-  const found = await findWorker(context, url);
-  const embedded = isAddressGiven(context, url) ? [] : [await embeddedModel()];
-  const served = found === undefined ? [] : await modelsOf(found.client, context.signal);
-  const downloads = isAddressGiven(context, url) ? [] : unservedOf(await listDownloads(context.config), served);
-  const models = [...served, ...downloads];
-  const names = models.flatMap((model) => [model.name, ...("aliases" in model ? model.aliases : [])]);
-  return [...new Set([...names, ...embedded.map(({ name }) => name)])];
 }

@@ -72,13 +72,8 @@ describe("waggle list", () => {
     );
   });
 
-  it("prints JSON, or only names", async () => {
+  it("prints JSON", async () => {
     expect(JSON.parse((await ask(["list", "--json"], two)).out)).toEqual([bee, wasp]);
-    expect((await ask(["list", "--names"], two)).out).toBe("bee\nassistant\nwasp\n");
-  });
-
-  it("with --names prints nothing when the named worker does not answer, without an error", async () => {
-    expect(await runCommand(["list", "--names", "--url", "http://127.0.0.1:1"])).toEqual({ code: 0, out: "", err: "" });
   });
 });
 
@@ -134,7 +129,6 @@ describe("downloads that a running worker does not serve", () => {
     expect(out).toMatch(/^cut +0 B +begun +download$/m);
     expect(out).toContain("\nTo continue cut: waggle pull cut\n");
     expect(out.match(/^bee/gm)).toHaveLength(1);
-    expect((await waggle("list", "--names")).out).toContain("\nant-q8_0\n");
   });
 
   it.each(["ant-q8_0", "hf_a_ant_ant.Q8_0", "hf_a_ant_ant.q8_0.gguf", "hf:a/ant:Q8_0"])(
@@ -184,14 +178,13 @@ describe("the embedded model, at a worker that is found without an address", () 
   it("is in list, ps and show also if the worker does not serve it", async () => {
     expect(await found(["list"], two.models)).toMatch(/^waggle-tiny-stories +2\.8 MB +not served +embedded$/m);
     expect(JSON.parse(await found(["list", "--json"], two.models))).toMatchObject([{}, {}, { name: tiny }]);
-    expect(await found(["list", "--names"], two.models)).toBe(`bee\nassistant\nwasp\n${tiny}\n`);
     expect(await found(["ps"], two.models)).toMatch(/^waggle-tiny-stories +not loaded$/m);
     expect(JSON.parse(await found(["ps", "--json"], two.models))).toMatchObject({ models: [{}, { name: tiny }] });
     expect(await found(["show", tiny], two.models)).toMatch(/^name +waggle-tiny-stories\n/);
   });
 
   it("is there once if the worker serves it, with the worker's facts", async () => {
-    for (const argv of [["list"], ["list", "--names"], ["ps"]])
+    for (const argv of [["list"], ["ps"]])
       expect((await found(argv, [served])).match(/^waggle-tiny-stories/gm)).toHaveLength(1);
     expect(await found(["ps"], [{ ...served, state: "unloaded" }])).toMatch(/^waggle-tiny-stories +not loaded$/m);
     expect(await found(["show", tiny], [served])).toMatch(/^source +embedded$/m);

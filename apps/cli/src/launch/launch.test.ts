@@ -147,10 +147,10 @@ describe("waggle launch", () => {
     expect(result).toMatchObject({ code: 69, err: expect.stringContaining('Start one with "waggle serve"') as string });
   });
 
-  it("is completed with all agents, and its help names them", () => {
+  it("names all agents in its help", () => {
     const row: CommandSpec | undefined = commandTable.find(({ name }) => name === "launch");
     const [argument] = row?.arguments ?? [];
     const names = agents.map(({ name }) => name);
-    expect(argument).toMatchObject({ completion: names, help: `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` });
+    expect(argument?.help).toBe(`${names.slice(0, -1).join(", ")} or ${names.at(-1)}`);
   });
 });

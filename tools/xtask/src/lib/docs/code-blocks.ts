@@ -14,7 +14,7 @@ interface Word {
 
 const commands: readonly { readonly name: string; readonly summary: string; readonly arguments?: readonly Word[] }[] = [
   ...daemonTable.map((one) =>
-    "completion" in one ? { ...one, arguments: [{ name: "models", variadic: true as const }] } : one,
+    one.usage.startsWith("[models...]") ? { ...one, arguments: [{ name: "models", variadic: true as const }] } : one,
   ),
   ...commandTable,
 ];
