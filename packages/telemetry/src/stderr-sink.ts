@@ -1,6 +1,7 @@
 // Writes log lines to stderr: at once while there is room, otherwise after a short delay, and the rest at exit.
 import { fstatSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
+import { forgetStat } from "@waggle/async";
 import { createBufferedLogSink } from "./log-sink.ts";
 import type { LogSink } from "./log-sink.ts";
 
@@ -42,6 +43,7 @@ function createSink(): LogSink {
  */
 function stopBlocking(): void {
   const kind = fstatSync(stderrFd);
+  forgetStat();
   if (kind.isFIFO() || kind.isSocket()) new Socket({ fd: stderrFd, readable: false, writable: true }).unref();
 }
 

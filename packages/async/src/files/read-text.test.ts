@@ -1,6 +1,7 @@
 // Tests reading paths that are not regular files. With node:fs, reading a FIFO waits for ever, and reading a device never ends.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs } from "@waggle/testing";
@@ -32,6 +33,16 @@ describe.each([
     ["none", /ENOENT/],
   ])("rejects %s with the reason", async (name, why) => {
     await expect(read(join(root, name), limit)).rejects.toThrow(why);
+  });
+
+  it("leaves modules where links lead to, after a FIFO", async () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "waggle-link-")));
+    for (const name of ["one.cjs", "two.cjs"]) writeFileSync(join(folder, name), "module.exports = __filename;");
+    symlinkSync(folder, `${folder}-link`);
+    const load = createRequire(import.meta.url);
+    load(join(folder, "one.cjs"));
+    await expect(read(join(root, "fifo"), limit)).rejects.toThrow();
+    expect(load(`${folder}-link/two.cjs`)).toBe(join(folder, "two.cjs"));
   });
 
   it("rejects a device, and a file above the limit", async () => {

@@ -63,7 +63,16 @@ function createText({ maxBytes }: ReadTextOptions): { add(chunk: Buffer): void; 
 
 function requireFile(stats: Stats): void {
   if (stats.isFile()) return;
+  forgetStat();
   throw new Error(`it is ${fileKind(stats)}, not a regular file`);
+}
+
+/**
+ * Call it after a synchronous stat of a FIFO or a socket. Node's `realpathSync` (lib/fs.js) reads the kind of the file that the process looked at
+ * last, and stops there at a FIFO or a socket: an import through a link would then load a module under the link's path, and miss its dependencies.
+ */
+export function forgetStat(): void {
+  statSync(process.execPath, { throwIfNoEntry: false });
 }
 
 function fileKind(stats: Stats): string {
