@@ -77,7 +77,6 @@ const samples: { readonly [K in OptionKey]: Sample } = {
   ],
   pinnedModels: ["a", ["a"], "a,b", ["a", "b"], "a,,b"],
   hubUrl: ["https://hub.example/x/", "https://hub.example/x", "http://a", "http://a", "ftp://a"],
-  chatTitles: onOff,
   keepAliveMs: ["5m", 300_000, "-1", Infinity, "soon"],
   memoryBudgetBytes: ["0", 0, "16384GiB", 2 ** 44, "16385GiB", "much"],
   maxLoadedModels: whole(1, 64),

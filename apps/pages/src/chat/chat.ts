@@ -32,7 +32,6 @@ import { createAnswerStream } from "./streaming/answer-stream.ts";
 import { createAsking } from "./streaming/asking.ts";
 import { createBusyRetry, type BusyRetry } from "./streaming/busy-retry.ts";
 import { explainLostJob } from "./streaming/lost-jobs.ts";
-import { createTitles } from "./streaming/titles.ts";
 import type { ToolResult } from "./tool-calls/tool-calls.ts";
 
 export interface Chat {
@@ -99,7 +98,6 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   const busyRetry = createBusyRetry();
   /** Jobs that may have called tools before the worker was restarted. Another job would call them twice, so only the visitor may try again. */
   const restartedJobs = new Set<string>();
-  const writeTitle = createTitles({ api, conversations, about, choice });
   const asking = createAsking({ api, conversations, about, choice, onAsked });
   const answerStream = createAnswerStream({
     api,
@@ -126,7 +124,6 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       }
       if (asking.learnsLength(conversationId, answer))
         askFor(conversationId, continued(answer, newId("job"), Date.now()));
-      else void writeTitle(conversationId, answer);
     },
   });
 

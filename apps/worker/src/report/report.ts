@@ -124,7 +124,6 @@ export function createReport(options: ReportOptions): Report {
       max_token_gap_ms: maxTokenGapMs === "none" ? null : (maxTokenGapMs ?? null),
       guesses,
       queue_capacity: config.queueCapacity,
-      ...(config.chatTitles ? { chat_titles: true as const } : {}),
       answer_window_ms: config.answerWindowMs,
       uptime_ms: Math.round(clock.now() - options.startedAt),
       ...(host === undefined || model === undefined

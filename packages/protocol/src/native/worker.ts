@@ -123,9 +123,6 @@ export const WorkerInfoSchema = z
     attention_costs: optional(AttentionCostsSchema).describe(
       "What attention was measured to cost at load with and without flash attention; settings.flash_attention says which was chosen. Absent where it was not measured, and at a gateway.",
     ),
-    chat_titles: optional(z.literal(true)).describe(
-      "Present if the chat page asks the model for a title of each new conversation.",
-    ),
     queue_capacity: positive,
     answer_window_ms: amount.describe("Time for which the finished answer of a background job can be read."),
     uptime_ms: amount,

@@ -76,10 +76,6 @@ export const servingOptions = inGroup("Model", {
       repeatable: ",",
     },
   ),
-  chatTitles: setting("--chat-titles", boolean(), {
-    help: "let the model write titles of conversations in the chat page",
-    default: "false",
-  }),
   keepAliveMs: setting("--keep-alive <duration>", keepAlive(), {
     help: "unload a model this long after its last job; 0 at once, -1 never",
     defaultText: "forever with one model, 5m with several",
