@@ -12,7 +12,6 @@ export * from "./port/entries.ts";
 export * from "./engine/engine.ts";
 export * from "./fake/fake-backend.ts";
 export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/fake-embedder.ts";
-export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";
 export { expectedFakeLogprob, expectedFakeText, tokenizeFake, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export { freePieces, type Pieces } from "./port/pieces.ts";
@@ -20,4 +19,3 @@ export { countChars, maxCharsPerToken, mayOverflow, queryTooLong } from "./port/
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./schedule/costs/measure-costs.ts";
 export { tileTokens } from "./schedule/costs/step-shape.ts";
-export * from "./fake/step-gate.ts";

@@ -1,15 +1,8 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
 // the engine loads and dies.
 import { createEngine, createFakeBackend } from "@waggle/engine";
-import type {
-  Backend,
-  Engine,
-  EngineCommand,
-  EngineEvent,
-  FakeBackend,
-  FakeBackendOptions,
-  StepGate,
-} from "@waggle/engine";
+import type { Backend, Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine/testing";
 import type { Clock } from "@waggle/async";
 import { sortEvent } from "../engine/engine-host.ts";
 import type { EngineHost, EngineOwner } from "../engine/engine-host.ts";

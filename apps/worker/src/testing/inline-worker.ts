@@ -1,6 +1,7 @@
 // Owns a worker without processes and sockets, for tests: the daemon's composition with an engine in this process.
 import type { Clock } from "@waggle/async";
-import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
+import type { EngineCommand, FakeBackend, FakeBackendOptions } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine/testing";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { compileHere } from "@waggle/front/testing";
 import type { App, ClientAccounts, HttpAccess, Mcp } from "@waggle/front";

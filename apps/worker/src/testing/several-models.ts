@@ -4,7 +4,8 @@
 import { basename, join } from "node:path";
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
-import type { FakeBackendOptions, StepGate } from "@waggle/engine";
+import type { FakeBackendOptions } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine/testing";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess } from "@waggle/front";
 import { compileHere } from "@waggle/front/testing";

@@ -1,5 +1,6 @@
 // Owns the workers that a test starts, and requests to the last one. After the test, all its workers are closed.
-import type { Conversation, GenerateWork, StepGate } from "@waggle/engine";
+import type { Conversation, GenerateWork } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine/testing";
 import type { App } from "@waggle/front";
 import type { Job } from "@waggle/jobs";
 import type { StreamEvent } from "@waggle/protocol";

@@ -4,7 +4,7 @@ import type { StepCosts } from "@waggle/protocol";
 import type { KvSnapshots } from "../port/kv.ts";
 import type { BatchEntry } from "../port/steps.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import {
   expectedText,
   job,

@@ -3,7 +3,7 @@ import { deferred, type Deferred } from "@waggle/async";
 import { lanePriority, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { FakeBackend } from "../fake/fake-backend.ts";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import type { EngineEvent, EngineJob } from "../port/messages.ts";
 import type { BatchEntry } from "../port/steps.ts";
 import {

@@ -15,7 +15,7 @@ import { createRandom, mostCells, randomDecide, randomJob } from "../testing/ran
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
 import { expectedFakeText, readFakePrompt } from "../fake/fake-model.ts";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
 import type { DecideWork, GenerateWork } from "../port/work.ts";
 import { conversationOf } from "../decide/prepare-decide.ts";

@@ -1,7 +1,7 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { SlotSampling } from "../port/steps.ts";
-import { createFakeKvSnapshots } from "./fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
 import type { HeldList } from "../sequence/held.ts";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "../testing/drive-slots.ts";

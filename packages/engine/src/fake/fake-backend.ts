@@ -5,7 +5,7 @@ import { contextCapacity } from "../port/info.ts";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { BackendInfo } from "../port/info.ts";
-import type { Held, HeldEntry } from "../port/kv.ts";
+import type { Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
 import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
 import type { TextPiece } from "../port/texts.ts";
@@ -23,9 +23,8 @@ import {
   renderFake,
   tokenizeFakeText,
 } from "./fake-model.ts";
-import { createFakeSlots, feed, isExact, refusal, type FakeCell } from "./fake-slots.ts";
+import { createFakeSlots, feed, isExact, refusal, type FakeCell, type FakeSlot } from "./fake-slots.ts";
 import { computeEntry } from "./fake-step.ts";
-import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 
 export interface FakeBackendOptions {
   readonly slots: number;
@@ -65,7 +64,17 @@ export interface FakeBackendOptions {
   /** Ends the process at the marker `[die:N]`; by default the marker has no effect. */
   readonly die?: () => void;
   /** The store of KV snapshots; with a store that another backend has used, the engine seems to have restarted. */
-  readonly saved?: FakeKvSnapshots;
+  readonly saved?: FakeSaved;
+}
+
+/** A store of KV snapshots that outlives fake backends: `createFakeKvSnapshots` of the tests. */
+export interface FakeSaved {
+  /**
+   * Makes the port's object for one backend.
+   * @param slotAt throws when the slot must not be touched now
+   * @param checkPool throws when the slots cannot hold this many more tokens
+   */
+  attach(slotAt: (id: number) => FakeSlot, checkPool?: (action: string, added: number) => void): KvSnapshots;
 }
 
 export interface FakeBackend extends Backend {

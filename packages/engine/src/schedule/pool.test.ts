@@ -1,6 +1,6 @@
 // Tests a context pool that is too small for all jobs, through the whole engine. The fake backend refuses whatever exceeds the pool.
 import { describe, expect, test } from "vitest";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { JobEvent } from "../port/messages.ts";
 import {

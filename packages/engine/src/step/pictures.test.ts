@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Picture, PictureChunk, PicturePiece } from "../port/pictures.ts";
 import type { PromptInput } from "../port/prompts.ts";
 import type { EngineEvent } from "../port/messages.ts";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import {
   job,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { EngineLimits } from "../engine/engine.ts";
 import type { KvSnapshots } from "../port/kv.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
-import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { createFakeKvSnapshots } from "../testing/fake-kv-snapshots.ts";
 import type { EngineJob } from "../port/messages.ts";
 import {
   expectedText,

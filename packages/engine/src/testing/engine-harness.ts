@@ -12,7 +12,7 @@ import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
 import type { DecideWork, EmbedWork, GenerateWork } from "../port/work.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { createStepGate, type StepGate } from "../fake/step-gate.ts";
+import { createStepGate, type StepGate } from "./step-gate.ts";
 
 export interface EngineHarness {
   readonly engine: Engine;

@@ -1,4 +1,5 @@
-import { createFakeBackend, createFakeKvSnapshots } from "@waggle/engine";
+import { createFakeBackend } from "@waggle/engine";
+import { createFakeKvSnapshots } from "@waggle/engine/testing";
 import { backendContract } from "./backend-contract.ts";
 import { adaptersContract } from "./adapters-contract.ts";
 import { statesContract } from "./kv-snapshots-contract.ts";

@@ -1,4 +1,5 @@
-import { createFakeBackend, createFakeKvSnapshots } from "@waggle/engine";
+import { createFakeBackend } from "@waggle/engine";
+import { createFakeKvSnapshots } from "@waggle/engine/testing";
 import { parkContract } from "./park-contract.ts";
 
 const messages = [{ role: "user", content: `[say:${encodeURIComponent("A bee flies to its flower. END.")}]` }] as const;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { createFakeBackend, createFakeKvSnapshots, type Picture } from "@waggle/engine";
+import { createFakeBackend, type Picture } from "@waggle/engine";
+import { createFakeKvSnapshots } from "@waggle/engine/testing";
 import { parkContract } from "./park-contract.ts";
 import { picturedJobs, pictureContract } from "./picture-contract.ts";
 import { resumeContract } from "./resume-contract.ts";

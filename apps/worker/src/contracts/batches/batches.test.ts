@@ -1,6 +1,6 @@
 // Contracts of OpenAI's batches: golden bodies, the fields of a request, the routes of all endpoints, and which client sees which batch.
 import { deferred } from "@waggle/async";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";
 import { BatchSchema, WaggleError } from "@waggle/protocol";

@@ -1,6 +1,6 @@
 // Tests Anthropic's dialect on a whole worker with the fake backend, mainly that it avoids faults of other servers.
 import { genericFormat } from "@waggle/chat-format/format";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
 import type { AnthropicEvent } from "@waggle/protocol";

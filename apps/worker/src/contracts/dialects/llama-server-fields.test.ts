@@ -1,6 +1,6 @@
 // Tests the fields that llama-server's clients send with a prompt: each works as in llama-server, or is refused by name.
-import { createStepGate } from "@waggle/engine";
-import type { StepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
+import type { StepGate } from "@waggle/engine/testing";
 import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-import { createStepGate, expectedFakeText } from "@waggle/engine";
-import type { StepGate } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
+import type { StepGate } from "@waggle/engine/testing";
 import { LlamaServerErrorSchema, PropsSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";

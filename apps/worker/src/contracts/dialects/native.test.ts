@@ -1,4 +1,4 @@
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, allWorkerRoutes, routePath } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";

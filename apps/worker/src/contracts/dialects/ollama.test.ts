@@ -1,5 +1,6 @@
 // Contracts of Ollama's dialect: requests and expectations of its clients, on the whole worker with a fake model.
-import { createStepGate, expectedFakeText, expectedFakeVector } from "@waggle/engine";
+import { expectedFakeText, expectedFakeVector } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import {
   OllamaChatAnswerSchema,
   OllamaEmbedAnswerSchema,

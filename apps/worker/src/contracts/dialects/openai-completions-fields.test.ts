@@ -1,5 +1,5 @@
 // Tests fields of OpenAI's text completions other than the texts: positions, progress, bounds and defaults.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { framesOf } from "../../testing/events.ts";

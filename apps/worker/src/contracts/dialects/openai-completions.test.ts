@@ -1,4 +1,5 @@
-import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 // Tests stored responses of the Responses API: the conversation, the items and the stream of each.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { requestLimits } from "@waggle/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";

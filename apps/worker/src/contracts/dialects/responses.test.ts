@@ -1,5 +1,5 @@
 // Tests the Responses API on the fake backend: the order and the ids of events, and that every stream has exactly one end.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { describe, expect, test } from "vitest";
 import {
   calling,

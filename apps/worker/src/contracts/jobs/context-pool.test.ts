@@ -1,5 +1,5 @@
 // Tests what a worker reports of the context pool that its slots share, while it is full.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { SlotsSchema, WorkerInfoSchema } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { useInlineWorker } from "../../testing/use-worker.ts";

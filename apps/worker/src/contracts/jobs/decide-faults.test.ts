@@ -1,5 +1,5 @@
 // Contracts about requests for decisions whose model is swapped or whose engines die between branches: one answer or one typed error.
-import { createStepGate, type StepGate } from "@waggle/engine";
+import { createStepGate, type StepGate } from "@waggle/engine/testing";
 import { expect, test } from "vitest";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModelsOptions } from "../../testing/several-models.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { deferred } from "@waggle/async";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { listen } from "@waggle/front";
 import type { ListeningServer } from "@waggle/front";
 import { createFakeClock } from "@waggle/testing";

@@ -1,6 +1,7 @@
 // Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
-import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate, type StepGate } from "@waggle/engine/testing";
 import type { Backend, FakeBackend } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";

@@ -1,5 +1,5 @@
 // Tests the events that a job's listener gets and sends to another machine.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import type { JobListener, JobSpec } from "@waggle/jobs";
 import { expect, test } from "vitest";
 import { specOf } from "../../testing/spec-of.ts";

@@ -1,4 +1,5 @@
-import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { createFakeClock } from "@waggle/testing";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,6 @@
 // Contracts about the jobs of batches: they yield their slots to every other job, continue with the same tokens, and never count as load.
-import { createStepGate, expectedFakeText, type JobEvent, type StepGate } from "@waggle/engine";
+import { expectedFakeText, type JobEvent } from "@waggle/engine";
+import { createStepGate, type StepGate } from "@waggle/engine/testing";
 import type { Job, JobSpec } from "@waggle/jobs";
 import { lanePriority, type GenerateRequestInput, type StreamEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";

@@ -1,6 +1,6 @@
 // Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
 import { deferred } from "@waggle/async";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { JobListSchema, JobStatusSchema, HistorySchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";

@@ -1,6 +1,7 @@
 // Contracts about the time between a job's preparation and its start: whatever happens to the engine or to the prepared work, the stream is whole.
 import { deferred } from "@waggle/async";
-import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import type { Backend, EngineCommand, FakeBackend, PromptInput } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";

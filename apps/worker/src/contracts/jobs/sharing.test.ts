@@ -1,5 +1,6 @@
 // Contracts about the slots of several clients: choices start as slots become free, and a client that holds many slots gives some of them back.
-import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
+import { expectedFakeText } from "@waggle/engine";
+import { createStepGate, type StepGate } from "@waggle/engine/testing";
 import type { Job } from "@waggle/jobs";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";

@@ -1,6 +1,6 @@
 // Contracts about the facts in a stream: the expected time of its first token, the progress of its prompt, cached tokens, and its receipt.
 import { createHash } from "node:crypto";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { hasEnded } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import type { EndEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";

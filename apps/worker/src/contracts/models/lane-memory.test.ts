@@ -1,5 +1,5 @@
 // Contracts about the memory of models that only batches use: it goes to the next request, and the jobs of the batch continue after it.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { lanePriority } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { createSeveralModels } from "../../testing/several-models.ts";

@@ -1,5 +1,5 @@
 // Tests how long a worker holds pictures, and how many: those of stored responses, of jobs and of requests.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { madeUpPng } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import {

@@ -1,5 +1,5 @@
 // Tests requests with pictures in every dialect, on a whole worker with the fake backend, whose answers depend on the bytes of the pictures.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import type { GenerateWork } from "@waggle/engine";
 import { describe, expect, it, test } from "vitest";
 import { worksOf } from "../../testing/last-work.ts";

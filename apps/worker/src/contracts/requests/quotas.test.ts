@@ -1,5 +1,5 @@
 // Shows that a client's quota applies in every dialect before the queue, and which clients can see usage.
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";
 import { UsageReportSchema, allWorkerRoutes } from "@waggle/protocol";

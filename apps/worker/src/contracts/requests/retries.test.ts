@@ -1,6 +1,6 @@
 // Shows that a retried request joins the job of the first try: one prefill, and a whole answer for the client that still listens.
-import { createStepGate } from "@waggle/engine";
-import type { StepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
+import type { StepGate } from "@waggle/engine/testing";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";

@@ -1,6 +1,6 @@
 // Tests concurrent changes of one model: a change begins while another change waits for a folder or for jobs.
 import { deferred } from "@waggle/async";
-import { createStepGate } from "@waggle/engine";
+import { createStepGate } from "@waggle/engine/testing";
 import type { ModelChange } from "@waggle/front";
 import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";

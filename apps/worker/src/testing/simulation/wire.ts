@@ -2,7 +2,8 @@
 // events that must not occur, and counts passes independently of the engine.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { EngineCommand, EngineEvent, PictureChunk, StepGate } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, PictureChunk } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine/testing";
 import type { WaggleError } from "@waggle/protocol";
 import type { InlineLink } from "../inline-engine.ts";
 

@@ -1,9 +1,10 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
-import type { KvSnapshot, KvSnapshots } from "../port/kv.ts";
+import type { KvSnapshot } from "../port/kv.ts";
 import { firstEntries } from "../port/entries.ts";
-import { isExact, type FakeCell, type FakeSlot } from "./fake-slots.ts";
+import type { FakeSaved } from "../fake/fake-backend.ts";
+import { isExact, type FakeCell } from "../fake/fake-slots.ts";
 
-export interface FakeKvSnapshots {
+export interface FakeKvSnapshots extends FakeSaved {
   /** All kept snapshots, the oldest first. */
   readonly all: readonly KvSnapshot[];
   /** The operations so far, in order, each with its slot: "save 0", "load 1", "damaged 1". */
@@ -12,12 +13,6 @@ export interface FakeKvSnapshots {
   failSaves(fail: boolean): void;
   /** Makes all present snapshots impossible to load. */
   damageAll(): void;
-  /**
-   * Makes the port's object for one backend.
-   * @param slotAt throws when the slot must not be touched now
-   * @param checkPool throws when the slots cannot hold this many more tokens
-   */
-  attach(slotAt: (id: number) => FakeSlot, checkPool?: (action: string, added: number) => void): KvSnapshots;
 }
 
 interface Kept {
