@@ -190,6 +190,27 @@ describe("a retry", () => {
   });
 });
 
+const counted = { "x-stainless-retry-count": "0" };
+test.each<[client: string, waits: boolean, request: Request]>([
+  ["sent an Idempotency-Key", true, { headers: { "idempotency-key": "k1" } }],
+  ["announced retries and waits for the whole answer", true, { headers: counted, body: { ...chat, stream: false } }],
+  ["announced retries and reads a stream", false, { headers: counted }],
+])("a job whose client %s waits for a retry if it leaves after output: %s", async (_, waits, request) => {
+  const isCancelling = (): boolean => worker.commands.some(({ type }) => type === "cancel");
+  const leaving = new AbortController();
+  const response = post({ ...request, signal: leaving.signal });
+  for (const _step of [1, 2]) {
+    await gate.held();
+    gate.step();
+  }
+  await gate.held();
+  leaving.abort();
+  await (await response).body?.cancel();
+  expect(isCancelling()).toBe(!waits);
+  clock.advance(graceMs);
+  expect(isCancelling()).toBe(true);
+});
+
 describe("two requests are two jobs", () => {
   const counted = (tries: string): Request => ({ headers: { "x-stainless-retry-count": tries } });
   test.each<[why: string, first: Request, second: Request]>([
