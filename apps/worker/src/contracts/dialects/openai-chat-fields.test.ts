@@ -1,5 +1,6 @@
 // Tests the fields that OpenAI's clients send with messages and sampling: each is honoured, ignored because it does not affect the answer,
 // or refused by name.
+import { genericFormat } from "@waggle/chat-format/format";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { framesOf } from "../../testing/events.ts";
@@ -223,6 +224,13 @@ test.each([
   start();
   await choiceOf(asking("Fine", given));
   expect(lastWork().guesses).toBe(guesses);
+});
+
+test("a budget of thoughts reaches the engine if the model thinks", async () => {
+  const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking: "always" } } as const;
+  start({ fake: { chatFormat } });
+  await choiceOf(asking("Fine", { thinking_budget_tokens: 5 }));
+  expect(lastWork().thinkingBudget).toBe(5);
 });
 
 test("fields that do not affect the answer are ignored", async () => {
