@@ -75,6 +75,9 @@ describe("a name", () => {
     ["/v1/messages", { messages, ...limits }],
     ["/api/chat", { messages, stream: false }],
     ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
+    ["/v1/embeddings", { input: "hello" }],
+    ["/v1/rerank", { query: "hello", documents: ["hello"] }],
+    ["/v1/decisions", { input: "hello", questions: [{ type: "predicate", instructions: "Is it a greeting?" }] }],
   ];
 
   test.each(routes)("that is unknown is refused at %s, with the names of the known models", async (path, body) => {
