@@ -8,7 +8,7 @@ import { isStarted, readEvents, textInEvents } from "../../testing/events.ts";
 import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
 import { useInlineWorker } from "../../testing/use-worker.ts";
 
-const { worker, start, call, post, get } = useInlineWorker();
+const { worker, start, call, post, get, lastWork } = useInlineWorker();
 
 async function errorOf(response: Response) {
   return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
@@ -121,6 +121,12 @@ describe("POST /v1/jobs and its stream", () => {
     const alone = await post("/v1/inference", { prompt: "story 17 [eog:18]", temperature: 0 });
     expect(textInEvents((await readEvents(alone).rest()).events)).toBe(texts[17]);
     expect(new Set(texts).size).toBe(24);
+  });
+
+  it("gives the engine the limit of repetitions", async () => {
+    start();
+    await (await post("/v1/inference", { prompt: "hello [eog:2]", repetition_limit: 3 })).text();
+    expect(lastWork().repetitionLimit).toBe(3);
   });
 });
 
