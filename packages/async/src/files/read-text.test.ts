@@ -41,7 +41,7 @@ describe.each([
     symlinkSync(folder, `${folder}-link`);
     const load = createRequire(import.meta.url);
     load(join(folder, "one.cjs"));
-    await expect(read(join(root, "fifo"), limit)).rejects.toThrow();
+    await expect(read(join(root, "fifo"), limit)).rejects.toThrow("it is a FIFO");
     expect(load(`${folder}-link/two.cjs`)).toBe(join(folder, "two.cjs"));
   });
 
