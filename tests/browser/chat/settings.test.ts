@@ -145,8 +145,11 @@ describe("the keyboard", () => {
     await request;
     await chat.phase("done");
     await page.keyboard.press("s");
-    await page.getByRole("heading", { name: "Settings of this conversation" }).waitFor();
+    const heading = page.getByRole("heading", { name: "Settings of this conversation" });
+    await heading.waitFor();
     await page.keyboard.press("Escape");
+    // Until the dialog has closed, the key would be a letter in its first field.
+    await heading.waitFor({ state: "detached" });
     await page.keyboard.press("/");
     const search = page.getByRole("searchbox", { name: "Search all conversations" });
     expect(await search.evaluate((field) => field === document.activeElement)).toBe(true);
