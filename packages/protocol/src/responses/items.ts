@@ -93,9 +93,10 @@ const AdditionalToolsItemSchema = z.object({
   ),
 });
 
-/** A search may have found tools that only the vendor knows. */
+/** A search may have found tools that only the vendor knows. A list that is too long is refused whatever it holds. */
 function withoutOddTools(tools: unknown): unknown {
-  return Array.isArray(tools) ? tools.filter((tool) => ResponseToolSchema.safeParse(tool).success) : tools;
+  if (!Array.isArray(tools) || tools.length > requestLimits.tools) return tools;
+  return tools.filter((tool) => ResponseToolSchema.safeParse(tool).success);
 }
 
 const ToolSearchOutputItemSchema = z.looseObject({
