@@ -63,6 +63,15 @@ test.each(["json", "pretty"] as const)("an exit waits for a slow reader: the las
   expect(log()).toContain("line 3999");
 });
 
+test("a pipe at stderr does not keep later imports from following links", async () => {
+  const { printed } = start(
+    "json",
+    `const { createRequire } = await import("node:module");
+      console.log(createRequire(${index}).resolve("@waggle/testing"));`,
+  );
+  expect(await printed).toBe(`${resolve(root, "packages/testing/src/index.ts")}\n`);
+});
+
 test("the process survives a reader that exits", async () => {
   const { child, ended, printed } = start(
     "json",
