@@ -14,7 +14,8 @@ export async function pageProblems(page: Page): Promise<string[]> {
     // Charts change their widths with the next frame.
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     const { axe: tool } = globalThis as unknown as { readonly axe: typeof axe };
-    const { violations } = await tool.run(document, { resultTypes: ["violations"] });
+    // A sandboxed frame cannot answer axe-core, and Chromium complains of a question to a frame that has not loaded.
+    const { violations } = await tool.run(document, { resultTypes: ["violations"], iframes: false });
     const overflow = document.documentElement.scrollWidth - innerWidth;
     return [
       ...violations.flatMap(({ id, nodes }) =>

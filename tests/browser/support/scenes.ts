@@ -171,7 +171,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
       await chatPage(page).send("Show me a page.");
       await chatPage(page).phase("done");
       await page.getByRole("button", { name: "Preview" }).click();
-      await page.locator("iframe").waitFor();
+      await page.frameLocator("iframe").frameLocator("iframe").getByText("Two jars.").waitFor();
     },
   },
   "chat, tools": {
