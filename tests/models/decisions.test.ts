@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { deferred } from "@waggle/async";
 import { poll, repositoryPath, startWorker, createProcessGroups, type Worker } from "@waggle/testing/harness";
 import { writeSinglePrecision } from "@waggle/testing/models";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -121,10 +122,13 @@ it("a receipt is enough to repeat an answer", async () => {
 });
 
 it("streams next to a decide job have their texts", async () => {
-  const read = async (seed: number): Promise<string> => {
+  const read = async (seed: number, onToken?: () => void): Promise<string> => {
     let text = "";
-    for await (const event of worker.client.inference({ prompt: tale, seed, max_tokens: 150, ignore_eos: true }))
-      if (event.type === "token") text += event.text;
+    for await (const event of worker.client.inference({ prompt: tale, seed, max_tokens: 250, ignore_eos: true })) {
+      if (event.type !== "token") continue;
+      text += event.text;
+      onToken?.();
+    }
     return text;
   };
   const seeds = [1, 2, 3];
@@ -132,13 +136,13 @@ it("streams next to a decide job have their texts", async () => {
   for (const seed of seeds) alone.push(await read(seed));
   const request = requestOf("streams", 30, 20);
   const before = await ask<Decisions>(worker, request);
-  const streams = seeds.map(read);
-  await poll(
-    "the streams to run",
-    async () => (await worker.client.slots()).filter(({ tokens }) => tokens > 0).length === 3,
-  );
+  const streams = seeds.map((seed) => {
+    const started = deferred<void>();
+    return { started: started.promise, text: read(seed, started.resolve) };
+  });
+  await Promise.all(streams.map(({ started }) => started));
   expectSame(await ask<Decisions>(worker, request), before);
-  expect(await Promise.all(streams)).toEqual(alone);
+  expect(await Promise.all(streams.map(({ text }) => text))).toEqual(alone);
   await poll("all slots to be idle", () => idle(worker));
 });
 
