@@ -53,7 +53,7 @@ describe("the chat", () => {
   });
 
   it("shows the progress of the model that an answer waits for", async () => {
-    const busy = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "30ms"]);
+    const busy = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "100ms"]);
     await busy.client.createJob({ prompt: "endless", on_disconnect: "continue", priority: 5 });
     worker = await openModelWorker(busy.url, statusesOf([small, large]));
     const { page } = await visit(browser, worker.url);
@@ -63,14 +63,14 @@ describe("the chat", () => {
     await page.getByRole("button", { name: "Dismiss: Load bee-large" }).click();
     await page.getByRole("button", { name: "Close" }).click();
     await chatPage(page).send("hello [eog:2]");
-    await page.getByText("Waiting (next in line)").waitFor();
+    await page.getByText("Waiting (next in line").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "waiting", reason: "bee-small has running jobs" }]));
-    await page.getByText("Waiting for memory for bee-large… (next in line)").waitFor();
+    await page.getByText("Waiting for memory for bee-large… (next in line").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "loading", progress: 0.42 }]));
-    await page.getByText("Loading bee-large (42 %)… (next in line)").waitFor();
+    await page.getByText("Loading bee-large (42 %)… (next in line").waitFor();
     await page.locator("header").getByText("42 %").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "ready" }]));
-    await page.getByText("Waiting (next in line)").waitFor();
+    await page.getByText("Waiting (next in line").waitFor();
     await chatPage(page).stop();
     await chatPage(page).phase("stopped");
   });
