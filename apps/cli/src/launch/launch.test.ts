@@ -105,6 +105,8 @@ describe("waggle launch", () => {
     expect(start?.env).toMatchObject({ ANTHROPIC_MODEL: "wasp", CLAUDE_CODE_MAX_CONTEXT_TOKENS: "4096" });
     expect(start?.env).toMatchObject({ CLAUDE_CODE_MAX_OUTPUT_TOKENS: "1024" });
     expect(err).toContain("The window of wasp has 4096 tokens; Claude Code needs about 65536.");
+    const codex = await launch(["codex", "--model", "wasp"], { models: [bee, wasp], events });
+    expect(codex.start?.args).toContain("model_auto_compact_token_limit=2730");
   });
 
   it("starts with an unknown window if the token must not load the model", async () => {

@@ -27,10 +27,10 @@ function renderer({ each = 0, failsFrom = Infinity }: { each?: number; failsFrom
   };
 }
 
-async function opened(of: TemplateRenderer) {
+async function opened(of: TemplateRenderer, named: Readonly<Record<string, string>> = {}) {
   const warnings: string[] = [];
   const chat = await openModelChat(of, {
-    templates: new Map([["default", source]]),
+    templates: new Map(Object.entries({ default: source, ...named })),
     chosen: undefined,
     specialTokens: [],
     bosText: "",
@@ -38,8 +38,13 @@ async function opened(of: TemplateRenderer) {
     warn: (message) => warnings.push(message),
   });
   await of.close();
-  return { format: chat.format, warnings };
+  return { format: chat.format, hash: chat.templateSha256, warnings };
 }
+
+test("the hash covers the template for conversations with tools", async () => {
+  const hashes = [{}, { tool_use: `${source}.` }].map(async (named) => (await opened(renderer({}), named)).hash);
+  expect(new Set(await Promise.all(hashes)).size).toBe(2);
+});
 
 test("a template that is probed to the end causes no warning", async () => {
   const { format, warnings } = await opened(renderer({ each: 1 }));

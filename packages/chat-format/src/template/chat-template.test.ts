@@ -81,6 +81,7 @@ test("tool_use is used for conversations with tools", async () => {
   expect(await template.render(plain)).toBe("usual");
   expect(await template.render({ ...plain, tools: [] })).toBe("usual");
   expect(await template.render({ ...plain, tools: [tool] })).toBe("tools1");
+  expect(await template.render({ ...plain, messages: [user, { role: "assistant", tool_calls: [] }] })).toBe("tools0");
   expect([template.sourceFor(false), template.sourceFor(true)]).toEqual(["usual", "tools{{ tools | length }}"]);
 });
 
@@ -215,7 +216,7 @@ test("a thread that ends causes an error, and another thread replaces it", async
   expect(deaths).toHaveLength(2);
 });
 
-test("a template that cannot be tried is not opened", async () => {
+test("a template that cannot be tried is not opened, and a rendering whose thread ends counts as the longest", async () => {
   const renderer = create({
     startThread({ onReady, onResult, onGone }) {
       queueMicrotask(onReady);
@@ -230,4 +231,7 @@ test("a template that cannot be tried is not opened", async () => {
     },
   });
   await expect(renderer.open({ source: "{{ tools }}", ...texts })).rejects.toMatchObject({ reason: "unavailable" });
+  const untried = await renderer.open({ source: "a", ...texts });
+  await expect(untried.render(plain)).rejects.toMatchObject({ reason: "unavailable" });
+  expect(untried.spentSteps()).toBe(20_000_000);
 });

@@ -47,6 +47,7 @@ describe("parseJson", () => {
     const record = (count: number): string =>
       `{"a":{${Array.from({ length: count }, (_, index) => `"${index}":{"b":1}`).join(",")}}}`;
     expect(parseJson(record(members))).toHaveProperty("a");
+    expect(parseJson(`[${record(members)},${record(members)}]`)).toHaveLength(2);
     expect(refusal(record(members + 1))).toContain(`more than ${members} members`);
   });
 

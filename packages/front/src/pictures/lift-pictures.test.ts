@@ -148,7 +148,7 @@ describe("pictures in a body", () => {
   it.each([
     ["data:image/png;base64,AB!D", "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,ABCDE", "Cannot read picture 1: it is not valid base64."],
-    ["data:image/png;base64,AB==CDEF", "Cannot read picture 1: it is not valid base64."],
+    [`data:image/png;base64,${"ABCD".repeat(11)}AB==CDEF`, "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,AA=A", "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,====", "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,ABCDéééé", "Cannot read picture 1: it is not valid base64."],

@@ -173,16 +173,18 @@ it.each<[string, WebAnswer]>([
   "makes a call in a new session when a server over HTTP has forgotten the old one and says so with %s",
   async (_, refuse) => {
     let session = "first";
+    let version: string | undefined;
     const ran: string[] = [];
     const inSession =
       (answer: WebAnswer): WebAnswer =>
       (message, response, request) =>
-        request.headers["mcp-session-id"] === session
+        request.headers["mcp-session-id"] === session && request.headers["mcp-protocol-version"] === version
           ? answer(message, response, request)
           : refuse(message, response, request);
     const [connection] = await connectionOver({
       initialize({ params }, response) {
         response.setHeader("mcp-session-id", session);
+        version = params.protocolVersion;
         return { ...params, capabilities: { tools: {} }, serverInfo: { name: "web", version: "1" } };
       },
       ping: inSession(() => ({})),

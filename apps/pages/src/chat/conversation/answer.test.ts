@@ -62,6 +62,7 @@ describe("an answer", () => {
       tokens: 3,
       ttftMs: 250,
     });
+    expect(after(token(0, "a"), { type: "queued", stream_id: "job-1", position: 3 }).phase).toBe("streaming");
     expect(after(token(0, "a"), end())).toMatchObject({ phase: "done", tokens: 3, tokensPerSecond: 42 });
   });
 

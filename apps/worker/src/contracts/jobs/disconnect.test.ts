@@ -99,6 +99,17 @@ describe("a client that leaves while its job is being accepted", () => {
   });
 });
 
+it("a job that continues without readers is accepted though its client leaves meanwhile", async () => {
+  const link = holdingLink(1);
+  const send = await serve({ slots: 1, link, gate: createStepGate(), clock: createFakeClock() });
+  const socket = await send(requestOf("/v1/jobs", { prompt: "endless", on_disconnect: "continue" }));
+  await link.arrived;
+  socket.destroy();
+  await server?.answered();
+  link.release();
+  await expect.poll(() => worker.registry.liveCount).toBe(1);
+});
+
 describe("a client that leaves with pipelined requests on its connection", () => {
   it.each(kinds)("causes the end of its jobs: %s", async (_, path, body) => {
     const gate = createStepGate();

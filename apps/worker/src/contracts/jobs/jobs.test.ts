@@ -96,7 +96,8 @@ describe("sessions", () => {
   it("accept a superseding job even when the queue is full, because the new job takes the old job's place", async () => {
     const gate = startGated({ slots: 1, queueCapacity: 1 });
     const running = await submit({ prompt: "A", session_id: "s" });
-    await submit({ prompt: "fills the queue [eog:1]" });
+    await submit({ prompt: "fills the queue [eog:1]", session_id: "t" });
+    await submit({ prompt: "fills it too [eog:1]", session_id: "t" });
     const successor = await submit({ prompt: "B [eog:1]", session_id: "s" });
     gate.open();
     await Promise.all([running.ended.promise, successor.ended.promise]);

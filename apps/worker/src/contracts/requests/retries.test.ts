@@ -162,6 +162,16 @@ describe("a retry", () => {
     });
   });
 
+  test("of several prompts gets the answer of each", async () => {
+    gate.open();
+    const body = { prompt: ["[eog:2] a", "[eog:4] b"], seed: 1 };
+    const send = async () =>
+      await (await post({ headers: { "idempotency-key": "k1" }, path: "/v1/completions", body })).json();
+    const first = (await send()) as { choices: { text: string }[] };
+    expect(new Set(first.choices.map(({ text }) => text)).size).toBe(2);
+    expect(await send()).toMatchObject({ choices: first.choices });
+  });
+
   test("is refused with a key that was used with a different request", async () => {
     const headers = { "idempotency-key": "k1" };
     await post({ headers });

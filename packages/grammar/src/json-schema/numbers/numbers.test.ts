@@ -23,6 +23,7 @@ describe("integers", () => {
     ["exclusive fractions", { exclusiveMinimum: 0.5, exclusiveMaximum: 2.5 }, [1, 2], [0, 3]],
     ["exclusive bounds", { exclusiveMinimum: 0, exclusiveMaximum: 3 }, [1, 2], [0, 3]],
     ["the closer of two bounds", { minimum: 0, exclusiveMinimum: 0, maximum: 5, exclusiveMaximum: 9 }, [1, 5], [0, 6]],
+    ["the higher of two lower bounds", { minimum: 4, exclusiveMinimum: 1 }, [4], [2, 3]],
     ["no maximum", { minimum: 98 }, [98, 99, 100, 123_456_789_012_345], [97, -98]],
     ["no minimum", { maximum: -3 }, [-3, -10, -999_999_999_999_999], [-2, 0, 3]],
     [
