@@ -34,6 +34,8 @@ const xtask = (...flags: string[]) =>
   execa(process.execPath, [...source, "tools/xtask/src/main.ts", "worker:test", ...patience, ...flags], {
     cwd: repositoryPath(""),
     reject: false,
+    // By default execa sends SIGKILL five seconds after SIGTERM; a busy machine needs longer to stop the worker.
+    forceKillAfterDelay: false,
   });
 
 /** Runs worker:test with `--json`; stdout must be a single JSON object. */

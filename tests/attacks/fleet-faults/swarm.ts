@@ -111,12 +111,16 @@ export async function killInTurn(
       swarmLimitMs,
     );
     if (over.aborted || victim === undefined) break;
+    await poll("a stream of the worker", async () => over.aborted || (await hasOutput(victim.worker)), swarmLimitMs);
     await victim.kill();
     returning.push(victim.start().then(() => void ran.push(victim.worker)));
   }
   await Promise.all(returning);
   return ran;
 }
+
+const hasOutput = async ({ client }: Worker): Promise<boolean> =>
+  (await client.slots()).some(({ tokens }) => tokens > 0);
 
 /** Number of streams that another worker continued, or a problem if no worker continued one. */
 export function continuedProblems(ran: readonly Worker[], progress: (line: string) => void): readonly string[] {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   endingOf,
   logged,
+  poll,
   repositoryPath,
   waitFor,
   type Facts,
@@ -174,6 +175,7 @@ async function killUnderVoices(worker: Worker, kills: number): Promise<ReadonlyM
   const kill = async (): Promise<void> => {
     for (let killed = 0; killed < kills; killed += 1) {
       await delay(killIntervalMs);
+      await poll("a stream with output", async () => (await worker.client.slots()).some(({ tokens }) => tokens > 0));
       const from = worker.log.lines.length;
       process.kill(worker.enginePid(), "SIGKILL");
       await worker.log.line("the next engine's readiness", logged("model_ready"), { from, limitMs: msPerKill });
